@@ -1,0 +1,33 @@
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Batch } from './batch.js';
+import type { Key } from './random.js';
+import type { ParamTree } from './tree.js';
+
+/** What a forward pass needs besides parameters and data. Without a key nothing random happens: evaluation. */
+export interface Context {
+  readonly dropout?: Key;
+}
+
+/** What every encoder gives. Rows of padding hold unspecified values: whoever reads them applies the batch's masks. */
+export interface Encoded {
+  /** `[B, L, D]` */
+  readonly text: Tensor3D;
+  /** `[B, F, D]` */
+  readonly frames: Tensor3D;
+  /** `[B, D]`, the state of `[CLS]` */
+  readonly cls: Tensor2D;
+}
+
+/** The contract of a video-text model: any objective runs on any encoder. */
+export interface Encoder<P extends ParamTree> {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  /** Dv, the width of a frame feature. */
+  readonly frameSize: number;
+  /** Fresh parameters, as trainable variables. */
+  init(key: Key): P;
+  /** The forward pass; a pure function of its arguments. */
+  encode(params: P, batch: Batch, context: Context): Encoded;
+  /** The word embeddings `[V, D]`, to which the decoder of masked tokens is tied. */
+  wordEmbeddings(params: P): Tensor2D;
+}

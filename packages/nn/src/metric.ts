@@ -1,0 +1,13 @@
+import type { Scalar } from '@tensorflow/tfjs';
+
+/** A mean in the making: sums and counts add up over batches, so that a mean over a data set is exact. */
+export interface Metric {
+  readonly sum: Scalar | number;
+  readonly count: number;
+}
+
+/** What a loss function gives: the scalar to minimise and what to show beside it, by name. */
+export interface LossResult {
+  readonly loss: Scalar;
+  readonly metrics: Readonly<Record<string, Metric>>;
+}

@@ -1,0 +1,41 @@
+import type { Tensor } from '@tensorflow/tfjs';
+
+/**
+ * Parameters: a plain tree of tensors. Model code sees typed interfaces; this is what all of them have in common.
+ * The path to a leaf, joined by dots, is its key in a checkpoint. Lists count as objects with the keys 0, 1, 2...
+ */
+export type ParamTree = object;
+
+/** One parameter and the path to it. */
+export interface Param<Leaf = Tensor> {
+  readonly path: string;
+  readonly leaf: Leaf;
+}
+
+function isLeaf(node: unknown): node is Tensor {
+  return typeof node === 'object' && node !== null && 'dtype' in node && 'shape' in node;
+}
+
+/** All parameters of a tree in the order of its definition. */
+export function flatten(tree: ParamTree, prefix = ''): Param[] {
+  return Object.entries(tree).flatMap(([key, node]: [string, unknown]) => {
+    const path = prefix + key;
+    if (isLeaf(node)) return [{ path, leaf: node }];
+    return typeof node === 'object' && node !== null ? flatten(node, `${path}.`) : [];
+  });
+}
+
+/** The same tree with every leaf replaced. */
+export function mapTree<P extends ParamTree>(tree: P, replace: (leaf: Tensor, path: string) => Tensor, prefix = ''): P {
+  const entries = Object.entries(tree).map(([key, node]: [string, unknown]) => {
+    const path = prefix + key;
+    if (isLeaf(node)) return [key, replace(node, path)];
+    return [key, typeof node === 'object' && node !== null ? mapTree(node, replace, `${path}.`) : node];
+  });
+  return (Array.isArray(tree) ? entries.map((entry) => entry[1]) : Object.fromEntries(entries)) as P;
+}
+
+/** Frees every parameter of a tree. */
+export function disposeTree(tree: ParamTree): void {
+  for (const { leaf } of flatten(tree)) leaf.dispose();
+}

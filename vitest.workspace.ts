@@ -1,0 +1,19 @@
+import { readdirSync } from 'node:fs';
+import { defineConfig } from 'vitest/config';
+
+const root = import.meta.dirname;
+const folders = ['packages', 'apps'].flatMap((group) =>
+  readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
+);
+
+/** One project per package; tests run from source through the `@wbdc/source` export condition, with no build. */
+export default defineConfig({
+  test: {
+    projects: folders.map(({ name, folder }) => ({
+      root: folder,
+      resolve: { conditions: ['@wbdc/source'] },
+      ssr: { resolve: { conditions: ['@wbdc/source'] } },
+      test: { name, include: ['test/**/*.test.ts'], testTimeout: 60_000, pool: 'forks' as const },
+    })),
+  },
+});
