@@ -1,9 +1,33 @@
 export type { Batch, FieldSpan } from './batch.js';
+export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
+export type { Bert, BertConfig, BertEmbedding, InputEmbedding } from './bert.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
 export { floats, ints, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';
-export { foldIn, permutation, randomBits, randomInt, randomKey, truncatedNormal, uniform } from './random.js';
+export { INITIAL_DEVIATION, newLinear, newNorm, newTable, newVector, parameter } from './init.js';
 export type { LossResult, Metric } from './metric.js';
+export { dropout } from './ops/dropout.js';
+export { gelu } from './ops/gelu.js';
+export type { GeluForm } from './ops/gelu.js';
+export { hostFunction } from './ops/host-function.js';
+export { differentiable, fusedKernel } from './ops/kernel.js';
+export { layerNorm } from './ops/layer-norm.js';
+export type { Norm } from './ops/layer-norm.js';
+export { linear } from './ops/linear.js';
+export type { Linear } from './ops/linear.js';
+export {
+  countCorrect,
+  gatherRows,
+  l2Normalize,
+  meanPool,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropy,
+  symmetricInfoNce,
+} from './ops/losses.js';
+export { attentionBias, maskedSoftmax } from './ops/masked-softmax.js';
+export { foldIn, permutation, randomBits, randomInt, randomKey, truncatedNormal, uniform } from './random.js';
 export type { Key } from './random.js';
+export { attention, newAttention, newLayer, residual, subKey, transformer, transformerLayer } from './transformer.js';
+export type { Attention, Layer, LayerConfig } from './transformer.js';
 export { disposeTree, flatten, mapTree } from './tree.js';
 export type { Param, ParamTree } from './tree.js';

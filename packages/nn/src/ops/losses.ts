@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
+import { differentiable } from './kernel.js';
+
+/** Mean cross entropy of rows of logits `[N, C]` against one class each `[N]`: `mean(logsumexp(x) - x[label])`. */
+export function softmaxCrossEntropy(logits: Tensor2D, labels: Int32Array): Scalar {
+  const [rows, classes] = logits.shape;
+  assertLabels(labels, rows, classes);
+  if (rows === 0) return tf.scalar(0);
+  return differentiable<Scalar>(
+    [logits],
+    () => {
+      const logProbabilities = tf.logSoftmax(logits); // [N, C]
+      const flat = Int32Array.from(labels, (label, row) => row * classes + label);
+      const picked = tf.gather(tf.reshape(logProbabilities, [rows * classes]), flat); // [N]
+      return { value: tf.neg(tf.mean(picked)), saved: [logProbabilities] };
+    },
+    (dy, [logProbabilities]) => {
+      const surplus = tf.sub(tf.exp(logProbabilities), tf.oneHot(tf.tensor1d(labels, 'int32'), classes));
+      return [tf.mul(surplus, tf.div(dy, rows))];
+    },
+  );
+}
+
+function assertLabels(labels: Int32Array, rows: number, classes: number): void {
+  if (labels.length !== rows) throw new RangeError(`cross entropy: expected ${rows} labels, got ${labels.length}`);
+  const wrong = labels.findIndex((label) => label < 0 || label >= classes);
+  if (wrong >= 0) {
+    throw new RangeError(`cross entropy: expected labels in [0, ${classes}), got ${labels[wrong]} in row ${wrong}`);
+  }
+}
+
+/** Mean binary cross entropy of logits against targets in [0, 1] of the same shape, as `BCEWithLogitsLoss`. */
+export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Scalar {
+  tf.util.assertShapesMatch(logits.shape, targets.shape, 'sigmoidCrossEntropy: ');
+  return differentiable<Scalar>(
+    [logits],
+    () => {
+      const smooth = tf.log1p(tf.exp(tf.neg(tf.abs(logits)))); // log(1 + exp(-|x|)): no overflow
+      const value = tf.mean(tf.add(tf.sub(tf.relu(logits), tf.mul(logits, targets)), smooth));
+      return { value: value as Scalar, saved: [logits, targets] };
+    },
+    (dy, [logits, targets]) => [tf.mul(tf.sub(tf.sigmoid(logits), targets), tf.div(dy, logits.size))],
+  );
+}
+
+/** Of rows `[N, C]`, how many have their largest value at the label. */
+export function countCorrect(logits: Tensor2D, labels: Int32Array): Scalar {
+  if (labels.length === 0) return tf.scalar(0);
+  return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.tensor1d(labels, 'int32')), 'float32'));
+}
+
+/** Rows scaled to length 1; a zero row stays zero, with a finite gradient. */
+export function l2Normalize(x: Tensor2D): Tensor2D {
+  return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12)));
+}
+
+/** Rows of `[..., D]` by flat index: `[N, D]`. */
+export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
+  const width = x.shape.at(-1)!;
+  return tf.gather(tf.reshape(x, [x.size / width, width]), tf.tensor1d(rows, 'int32')) as Tensor2D;
+}
+
+/**
+ * Symmetric InfoNCE (van den Oord et al., arXiv 1807.03748; CLIP, arXiv 2103.00020): matching rows of two sets `[B, D]`
+ * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse temperature.
+ */
+export function symmetricInfoNce(
+  left: Tensor2D,
+  right: Tensor2D,
+  logScale: Scalar,
+): { loss: Scalar; logits: Tensor2D } {
+  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B]
+  const own = Int32Array.from({ length: left.shape[0] }, (_, i) => i);
+  const both = tf.add(softmaxCrossEntropy(logits, own), softmaxCrossEntropy(tf.transpose(logits), own));
+  return { loss: tf.mul(both, 0.5), logits };
+}
+
+/** Mean over the positions that the mask keeps: x `[B, N, D]`, mask `[B, N]` of 1 and 0, to `[B, D]`; zero where none. */
+export function meanPool(x: tf.Tensor3D, mask: { data: Int32Array; shape: readonly number[] }): Tensor2D {
+  const [batch, length] = mask.shape;
+  const weights = Float32Array.from(mask.data);
+  for (let row = 0; row < batch; row++) {
+    const part = weights.subarray(row * length, (row + 1) * length);
+    const count = part.reduce((sum, value) => sum + value, 0);
+    if (count > 0) part.forEach((value, i) => (part[i] = value / count));
+  }
+  const pooled = tf.matMul(tf.tensor3d(weights, [batch, 1, length]), x); // [B, 1, D]
+  return tf.reshape(pooled, [batch, x.shape[2]]);
+}

@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { newLinear, newNorm } from './init.js';
+import { dropout } from './ops/dropout.js';
+import { gelu, type GeluForm } from './ops/gelu.js';
+import { layerNorm, type Norm } from './ops/layer-norm.js';
+import { linear, type Linear } from './ops/linear.js';
+import { maskedSoftmax } from './ops/masked-softmax.js';
+import { foldIn, type Key } from './random.js';
+
+export interface Attention {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly output: Linear;
+}
+
+/** One transformer layer (Vaswani et al., arXiv 1706.03762). */
+export interface Layer {
+  readonly attention: Attention;
+  readonly attentionNorm: Norm;
+  readonly intermediate: Linear;
+  readonly output: Linear;
+  readonly outputNorm: Norm;
+}
+
+export interface LayerConfig {
+  readonly heads: number;
+  /** Where the normalisations stand: after each sum (BERT) or before each block (CLIP, ViT). */
+  readonly norm: 'post' | 'pre';
+  readonly epsilon: number;
+  readonly activation: GeluForm;
+  /** Rate for attention probabilities and block outputs. */
+  readonly dropout: number;
+}
+
+/** Fresh parameters of a layer of width D with a hidden width of `intermediate`. */
+export function newLayer(key: Key, width: number, intermediate: number): Layer {
+  return {
+    attention: newAttention(foldIn(key, 'attention'), width),
+    attentionNorm: newNorm(width),
+    intermediate: newLinear(foldIn(key, 'intermediate'), width, intermediate),
+    output: newLinear(foldIn(key, 'output'), intermediate, width),
+    outputNorm: newNorm(width),
+  };
+}
+
+export function newAttention(key: Key, width: number): Attention {
+  const part = (name: string): Linear => newLinear(foldIn(key, name), width, width);
+  return { query: part('query'), key: part('key'), value: part('value'), output: part('output') };
+}
+
+/** A key of its own for a part, or none. */
+export function subKey(key: Key | undefined, part: number | string): Key | undefined {
+  return key && foldIn(key, part);
+}
+
+/**
+ * Multi-head attention of x `[B, Q, D]` to a context `[B, K, D]`; bias `[B, 1, 1, K]` hides padding.
+ * Without output dropout: that belongs to the residual block around it.
+ */
+export function attention(
+  params: Attention,
+  x: Tensor3D,
+  context: Tensor3D,
+  bias: Tensor4D,
+  config: LayerConfig,
+  key?: Key,
+): Tensor3D {
+  const [batch, queries, width] = x.shape;
+  const size = width / config.heads;
+  const heads = (t: Tensor3D): Tensor4D => {
+    return tf.transpose(tf.reshape(t, [batch, t.shape[1], config.heads, size]), [0, 2, 1, 3]); // [B, H, N, D/H]
+  };
+  const scores: Tensor4D = tf.matMul(heads(linear(x, params.query)), heads(linear(context, params.key)), false, true); // [B, H, Q, K]
+  const weights = dropout(maskedSoftmax(scores, bias, 1 / Math.sqrt(size)), config.dropout, key);
+  const mixed: Tensor4D = tf.matMul(weights, heads(linear(context, params.value))); // [B, H, Q, D/H]
+  return linear(tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, queries, width]), params.output); // [B, Q, D]
+}
+
+/** One layer over x `[B, N, D]`. */
+export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, config: LayerConfig, key?: Key): Tensor3D {
+  // The tidy frees at once what no gradient needs.
+  return tf.tidy(() => {
+    const drop = (t: Tensor3D, part: string): Tensor3D => dropout(t, config.dropout, subKey(key, part));
+    const attend = (t: Tensor3D): Tensor3D =>
+      drop(attention(params.attention, t, t, bias, config, subKey(key, 'probabilities')), 'attention');
+    const feed = (t: Tensor3D): Tensor3D =>
+      drop(linear(gelu(linear(t, params.intermediate), config.activation), params.output), 'output');
+    const attended = residual(x, attend, params.attentionNorm, config);
+    return residual(attended, feed, params.outputNorm, config);
+  });
+}
+
+/** A block and its shortcut, normalised after the sum (`post`) or before the block (`pre`). */
+export function residual(x: Tensor3D, block: (t: Tensor3D) => Tensor3D, norm: Norm, config: LayerConfig): Tensor3D {
+  if (config.norm === 'pre') return tf.add(x, block(layerNorm(x, norm, config.epsilon)));
+  return layerNorm(tf.add(x, block(x)), norm, config.epsilon);
+}
+
+/** Layers one after another. */
+export function transformer(
+  layers: readonly Layer[],
+  x: Tensor3D,
+  bias: Tensor4D,
+  config: LayerConfig,
+  key?: Key,
+): Tensor3D {
+  return layers.reduce((state, layer, i) => transformerLayer(layer, state, bias, config, subKey(key, i)), x);
+}
