@@ -1,1 +1,12 @@
-export {};
+export { evaluate } from './evaluate.js';
+export type { Evaluated } from './evaluate.js';
+export { averagePrecision, recallAt } from './metrics.js';
+export { mfm } from './mfm.js';
+export type { MfmHead, MfmOptions, MfmTarget } from './mfm.js';
+export { mlm } from './mlm.js';
+export type { MlmHead, MlmOptions, MlmTarget } from './mlm.js';
+export { pretraining } from './plan.js';
+export type { Plan, PreparedView, PretrainParams, Pretraining, View, WeightedTask } from './plan.js';
+export { tag } from './tag.js';
+export type { TagHead, TagOptions, TagTarget } from './tag.js';
+export type { Corpus, Corrupted, LossInput, Sizes, Task } from './task.js';

@@ -1,1 +1,4 @@
-export {};
+export { QQ_LARGE, TINY, WBDC_BASE } from './config.js';
+export type { UniModelConfig } from './config.js';
+export { uniModel } from './uni-model.js';
+export type { UniModel } from './uni-model.js';

@@ -1,0 +1,116 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar } from '@tensorflow/tfjs';
+import {
+  foldIn,
+  subKey,
+  type Batch,
+  type Encoder,
+  type Key,
+  type LossResult,
+  type Metric,
+  type ParamTree,
+} from '@wbdc/nn';
+import type { Corpus, Task } from './task.js';
+
+/** A task and the weight of its loss. */
+export interface WeightedTask {
+  readonly task: Task;
+  readonly weight: number;
+}
+
+/** Tasks that share one corrupted view of the batch, and so one encoder pass. They corrupt it in this order. */
+export type View = readonly WeightedTask[];
+
+/** All views of a step: the loss is the weighted sum over all tasks. */
+export type Plan = readonly View[];
+
+/** A corrupted view and the targets of its tasks: what {@link Pretraining.loss} reads. */
+export interface PreparedView {
+  readonly batch: Batch;
+  readonly targets: readonly unknown[];
+}
+
+export interface PretrainParams<P extends ParamTree> {
+  readonly encoder: P;
+  /** The heads by task name. */
+  readonly heads: Readonly<Record<string, ParamTree>>;
+}
+
+/** A plan on an encoder. */
+export interface Pretraining<P extends ParamTree> {
+  init(key: Key): PretrainParams<P>;
+  /** Corrupts a batch for every view; host memory only. */
+  prepare(batch: Batch, key: Key): PreparedView[];
+  /** The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. */
+  loss(params: PretrainParams<P>, views: readonly PreparedView[], dropout?: Key): LossResult;
+  /** What the trivial baselines reach on the same targets, under the same names. */
+  baseline(views: readonly PreparedView[], corpus: Corpus): Readonly<Record<string, Metric>>;
+}
+
+/** Binds a plan to an encoder. Task names must differ, because they name the heads and the metrics. */
+export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan): Pretraining<P> {
+  const tasks = plan.flat().map(({ task }) => task);
+  assertNames(tasks.map(({ name }) => name));
+  return {
+    init: (key) => ({
+      encoder: encoder.init(foldIn(key, 'encoder')),
+      heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),
+    }),
+    prepare: (batch, key) => plan.map((view) => prepareView(view, batch, key)),
+    loss: (params, views, dropout) =>
+      tf.tidy(() => {
+        const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i)));
+        return {
+          loss: tf.addN(results.map(({ loss }) => loss)),
+          metrics: Object.assign({}, ...results.map((r) => r.metrics)),
+        };
+      }),
+    baseline: (views, corpus) =>
+      Object.assign(
+        {},
+        ...plan.flatMap((view, i) =>
+          view.map(({ task }, j) => prefixed(task.name, task.baseline(views[i].targets[j], corpus))),
+        ),
+      ),
+  };
+}
+
+function prepareView(view: View, batch: Batch, key: Key): PreparedView {
+  const targets: unknown[] = [];
+  for (const { task } of view) {
+    const corrupted = task.corrupt(batch, foldIn(key, task.name));
+    batch = corrupted.batch;
+    targets.push(corrupted.target);
+  }
+  return { batch, targets };
+}
+
+function viewLoss<P extends ParamTree>(
+  encoder: Encoder<P>,
+  params: PretrainParams<P>,
+  view: View,
+  { batch, targets }: PreparedView,
+  dropout?: Key,
+): LossResult {
+  const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
+  const wordEmbeddings = encoder.wordEmbeddings(params.encoder);
+  const evaluating = dropout === undefined;
+  const metrics: Record<string, Metric> = {};
+  const losses = view.map(({ task, weight }, i): Scalar => {
+    const head = params.heads[task.name];
+    const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating });
+    Object.assign(metrics, prefixed(task.name, { loss: { sum: result.loss, count: 1 }, ...result.metrics }));
+    return tf.mul(result.loss, weight);
+  });
+  return { loss: tf.addN(losses), metrics };
+}
+
+function prefixed(name: string, metrics: Readonly<Record<string, Metric>>): Record<string, Metric> {
+  return Object.fromEntries(Object.entries(metrics).map(([key, metric]) => [`${name}/${key}`, metric]));
+}
+
+function assertNames(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`plan: expected every task once, got '${twice}' twice`);
+  if (names.length === 0) throw new Error('plan: expected at least one task, got none');
+}

@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
+import type { Batch, Encoded, Encoder, Key, LossResult, Metric, ParamTree } from '@wbdc/nn';
+
+/** Sizes a head is built for; every encoder has them. */
+export type Sizes = Pick<Encoder<ParamTree>, 'hiddenSize' | 'vocabSize' | 'frameSize'>;
+
+/** How often each token and each tag occurs in the training data: what the trivial baselines know. */
+export interface Corpus {
+  /** `[V]` */
+  readonly tokenCounts: ArrayLike<number>;
+  /** `[T]` */
+  readonly tagCounts: ArrayLike<number>;
+}
+
+/** A batch made harder, and what to predict from it. */
+export interface Corrupted<Target> {
+  readonly batch: Batch;
+  readonly target: Target;
+}
+
+/** What a task computes its loss from. */
+export interface LossInput<Head, Target> {
+  readonly head: Head;
+  readonly encoded: Encoded;
+  readonly target: Target;
+  /** `[V, D]`: the decoder of masked tokens is tied to them. */
+  readonly wordEmbeddings: Tensor2D;
+  /** Also give the metrics that need the predictions in host memory. */
+  readonly evaluating: boolean;
+}
+
+/**
+ * A pretraining objective: one file, one value of this type, usable on any encoder.
+ *
+ * `corrupt` works on host memory, before the forward pass, so tasks that share a view of the batch corrupt it one after
+ * another. `loss` is a pure function of tensors. Where nothing was asked (no token masked, no tag known) the loss is 0.
+ */
+export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
+  readonly name: string;
+  /** Fresh parameters of the head. */
+  init(key: Key, sizes: Sizes): Head;
+  corrupt(batch: Batch, key: Key): Corrupted<Target>;
+  loss(input: LossInput<Head, Target>): LossResult;
+  /** What a predictor that ignores the input reaches on the same metrics, by the same names. */
+  baseline(target: Target, corpus: Corpus): Readonly<Record<string, Metric>>;
+}
+
+/** The loss where nothing was asked: 0, yet a function of the parameters, so that it has a gradient (of zeros). */
+export function noLoss({ cls }: Encoded): Scalar {
+  return tf.mul(tf.sum(cls), 0);
+}

@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import {
+  attentionBias,
+  bertLayerConfig,
+  embedInputs,
+  embedWords,
+  foldIn,
+  ints,
+  linear,
+  newBert,
+  newInputEmbedding,
+  newLinear,
+  subKey,
+  transformer,
+  type Batch,
+  type Bert,
+  type Context,
+  type Encoded,
+  type Encoder,
+  type InputEmbedding,
+  type Key,
+  type Linear,
+} from '@wbdc/nn';
+import { assertConfig, type UniModelConfig } from './config.js';
+
+/** Parameters of the single-stream model. The frames have an embeddings block of their own, not shared with the text. */
+export interface UniModel {
+  readonly bert: Bert;
+  readonly frames: { readonly projection: Linear; readonly embeddings: InputEmbedding };
+}
+
+/**
+ * The single-stream encoder (VisualBERT-like, arXiv 1908.03557): one BERT attends over text and frames together.
+ *
+ * The two published layouts, `[CLS] frames [SEP] title [SEP]` and `[CLS] title [SEP] ocr [SEP] asr [SEP] frames`, are the
+ * same function of the batch: attention knows no order beyond the positions, and text and frames count theirs apart. What
+ * differs is the token row, `[CLS] [SEP] title [SEP]` or `[CLS] title [SEP] ...`, which the tokenizer's layout decides.
+ *
+ * Unlike both originals, padding is masked in every layer.
+ */
+export function uniModel(config: UniModelConfig): Encoder<UniModel> {
+  assertConfig(config);
+  return {
+    hiddenSize: config.hiddenSize,
+    vocabSize: config.vocabSize,
+    frameSize: config.frameSize,
+    init: (key) => newUniModel(key, config),
+    encode: (params, batch, context) => encode(params, batch, context, config),
+    wordEmbeddings: (params) => params.bert.embeddings.word,
+  };
+}
+
+function newUniModel(key: Key, config: UniModelConfig): UniModel {
+  const { hiddenSize, frameSize, maxFrames, segments } = config;
+  const part = foldIn(key, 'frames');
+  return {
+    bert: newBert(foldIn(key, 'bert'), config),
+    frames: {
+      projection: newLinear(foldIn(part, 'projection'), frameSize, hiddenSize),
+      embeddings: newInputEmbedding(foldIn(part, 'embeddings'), maxFrames, segments, hiddenSize),
+    },
+  };
+}
+
+function encode(params: UniModel, batch: Batch, { dropout }: Context, config: UniModelConfig): Encoded {
+  assertBatch(batch, config);
+  const [size, length] = batch.tokens.shape;
+  const frames = batch.frameMask.shape[1];
+  return tf.tidy(() => {
+    const { embeddings, layers } = params.bert;
+    const words = embedWords(embeddings.word, batch.tokens); // [B, L, D]
+    const text = embedInputs(embeddings, words, batch.segments, config.dropout, subKey(dropout, 'text'));
+    const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, config, dropout)], 1); // [B, L + F, D]
+    const bias = attentionBias(joinMasks(batch)); // [B, 1, 1, L + F]
+    const state = transformer(layers, input, bias, bertLayerConfig(config), subKey(dropout, 'layers'));
+    const width = config.hiddenSize;
+    return {
+      text: tf.slice(state, [0, 0, 0], [size, length, width]), // [B, L, D]
+      frames: tf.slice(state, [0, length, 0], [size, frames, width]), // [B, F, D]
+      cls: tf.reshape(tf.slice(state, [0, 0, 0], [size, 1, width]), [size, width]) as Tensor2D, // [B, D]
+    };
+  });
+}
+
+function embedFrames(params: UniModel, batch: Batch, config: UniModelConfig, dropout?: Key): Tensor3D {
+  const { projection, embeddings } = params.frames;
+  const [size, frames, width] = batch.frames.shape;
+  const features = tf.tensor3d(batch.frames.data, [size, frames, width]);
+  const segments = ints([size, frames]);
+  segments.data.fill(config.frameSegment);
+  return embedInputs(embeddings, linear(features, projection), segments, config.dropout, subKey(dropout, 'frames'));
+}
+
+/** The masks of text and frames side by side: `[B, L + F]`. */
+function joinMasks({ textMask, frameMask }: Batch): ReturnType<typeof ints> {
+  const [size, length] = textMask.shape;
+  const frames = frameMask.shape[1];
+  const joined = ints([size, length + frames]);
+  for (let row = 0; row < size; row++) {
+    joined.data.set(textMask.data.subarray(row * length, (row + 1) * length), row * (length + frames));
+    joined.data.set(frameMask.data.subarray(row * frames, (row + 1) * frames), row * (length + frames) + length);
+  }
+  return joined;
+}
+
+function assertBatch({ frames, tokens }: Batch, { frameSize, maxFrames, vocabSize }: UniModelConfig): void {
+  const [, count, width] = frames.shape;
+  if (count > 0 && width !== frameSize) {
+    throw new RangeError(
+      `uni-model: expected frame features of width ${frameSize}, got ${width}: use features of the tower this model was configured for, or set frameSize`,
+    );
+  }
+  if (count > maxFrames) {
+    throw new RangeError(
+      `uni-model: expected at most ${maxFrames} frames, got ${count}: sample fewer or raise maxFrames`,
+    );
+  }
+  const foreign = tokens.data.find((id) => id < 0 || id >= vocabSize);
+  if (foreign !== undefined) {
+    throw new RangeError(
+      `uni-model: expected token ids below ${vocabSize}, got ${foreign}: the tokenizer and the model have different vocabularies`,
+    );
+  }
+}
