@@ -1,0 +1,139 @@
+import { floats, ints, permutation, randomKey, foldIn, type Batch } from '@wbdc/nn';
+import { describe, expect, it } from 'vitest';
+import { wave } from '../../../tools/testing.js';
+import { mfm, mlm, tag } from '../src/index.js';
+
+const [B, L, F, DV, V] = [101, 53, 31, 2, 997];
+const special = [0, 1, 2, 3, 4];
+
+/** Rows `[CLS] title [SEP] ocr [SEP] [PAD]...` of changing lengths, with one `[UNK]` in each title. */
+function makeBatch(): Batch {
+  const batch = {
+    ids: Array.from({ length: B }, (_, i) => `${i}`),
+    tokens: ints([B, L]),
+    segments: ints([B, L]),
+    textMask: ints([B, L]),
+    frames: floats([B, F, DV], wave(B * F * DV, 1, 1, 3)),
+    frameMask: ints([B, F]),
+    spans: [] as { field: string; start: number; end: number }[][],
+    tags: Array.from({ length: B }, (_, i) => (i % 3 === 0 ? [] : [i % 7, 7 + (i % 5)])),
+  };
+  for (let row = 0; row < B; row++) {
+    const [title, ocr] = [20 + (row % 7), 10 + (row % 11)];
+    const words = permutation(foldIn(randomKey(1), row), V - 5).map((id) => id + 5);
+    const tokens = [2, 1, ...words.subarray(0, title - 1), 3, ...words.subarray(title, title + ocr), 3];
+    batch.tokens.data.set(tokens, row * L);
+    batch.textMask.data.fill(1, row * L, row * L + tokens.length);
+    batch.frameMask.data.fill(1, row * F, row * F + 1 + (row % F));
+    batch.spans.push([
+      { field: 'title', start: 1, end: 1 + title },
+      { field: 'ocr', start: 2 + title, end: 2 + title + ocr },
+    ]);
+  }
+  return batch;
+}
+
+const batch = makeBatch();
+const keys = Array.from({ length: 200 }, (_, i) => foldIn(randomKey(77), i));
+
+describe('mlm', () => {
+  const maskable = batch.tokens.data.filter((id) => id > 4).length;
+
+  it('holds its rates over half a million draws, and never touches special tokens', () => {
+    const task = mlm({ mask: 4, special, vocabSize: V, probability: 0.3 });
+    const seen = { chosen: 0, masked: 0, kept: 0, drawn: 0 };
+    for (const key of keys) {
+      const { batch: corrupted, target } = task.corrupt(batch, key);
+      const chosen = new Set(target.rows);
+      corrupted.tokens.data.forEach((id, row) => {
+        const original = batch.tokens.data[row];
+        if (!chosen.has(row)) return void (id === original || expect.fail(`position ${row} changed unasked`));
+        seen.chosen++;
+        if (id === 4) seen.masked++;
+        else if (id === original) seen.kept++;
+        else if (special.includes(id)) expect.fail(`drew the special token ${id}`);
+        else seen.drawn++;
+      });
+      target.rows.forEach((row, i) => {
+        if (target.labels[i] !== batch.tokens.data[row] || target.labels[i] <= 4) expect.fail(`wrong label at ${row}`);
+      });
+    }
+    expect(seen.chosen / (maskable * keys.length)).toBeCloseTo(0.3, 2);
+    expect(seen.masked / seen.chosen).toBeCloseTo(0.8, 2);
+    expect(seen.kept / seen.chosen).toBeCloseTo(0.1, 2);
+    expect(seen.drawn / seen.chosen).toBeCloseTo(0.1, 2);
+  });
+
+  it('stays inside the asked fields', () => {
+    const { target } = mlm({ mask: 4, special, vocabSize: V, probability: 1, fields: ['ocr'] }).corrupt(batch, keys[0]);
+    const inOcr = batch.spans.reduce((sum, [, { start, end }]) => sum + end - start, 0);
+    expect(target.rows.length).toBe(inOcr);
+  });
+
+  it('leaves the batch it was given alone and depends on nothing but the key', () => {
+    const before = batch.tokens.data.slice();
+    const run = (key: number) => mlm({ mask: 4, special, vocabSize: V }).corrupt(batch, keys[key]).target.rows;
+    expect(run(0)).toEqual(run(0));
+    expect(run(0)).not.toEqual(run(1));
+    expect(batch.tokens.data).toEqual(before);
+  });
+
+  it('has the most frequent ordinary token as its baseline', () => {
+    const tokenCounts = new Float64Array(V).fill(1);
+    tokenCounts[2] = 1000;
+    tokenCounts[7] = 10;
+    const target = { rows: Int32Array.of(1, 2, 3, 5), labels: Int32Array.of(7, 8, 7, 9) };
+    const { accuracy } = mlm({ mask: 4, special, vocabSize: V }).baseline(target, { tokenCounts, tagCounts: [] });
+    expect(accuracy).toEqual({ sum: 2, count: 4 });
+  });
+});
+
+describe('mfm', () => {
+  const { batch: corrupted, target } = mfm({ probability: 0.25 }).corrupt(batch, keys[0]);
+  const valid = batch.frameMask.data.filter((m) => m === 1).length;
+
+  it('zeroes its share of valid frames, and no others', () => {
+    const rates = keys.map((key) => mfm({ probability: 0.25 }).corrupt(batch, key).target.rows.length / valid);
+    expect(rates.reduce((sum, rate) => sum + rate, 0) / rates.length).toBeCloseTo(0.25, 2);
+    const masked = new Set(target.rows);
+    for (let row = 0; row < B * F; row++) {
+      const now = [...corrupted.frames.data.subarray(row * DV, (row + 1) * DV)];
+      const then = [...batch.frames.data.subarray(row * DV, (row + 1) * DV)];
+      expect(now).toEqual(masked.has(row) ? [0, 0] : then);
+      if (masked.has(row)) expect(batch.frameMask.data[row]).toBe(1);
+    }
+  });
+
+  it('offers the unmasked features of all valid frames, the own one at the label', () => {
+    expect(target.candidates.shape).toEqual([valid, DV]);
+    target.rows.forEach((row, i) => {
+      const own = target.candidates.data.subarray(target.labels[i] * DV, (target.labels[i] + 1) * DV);
+      expect([...own]).toEqual([...batch.frames.data.subarray(row * DV, (row + 1) * DV)]);
+    });
+  });
+
+  it('has chance as its baseline', () => {
+    const { accuracy } = mfm().baseline(target, { tokenCounts: [], tagCounts: [] });
+    expect((accuracy.sum as number) / accuracy.count).toBeCloseTo(1 / valid, 12);
+  });
+
+  it('refuses a temperature of 0', () => {
+    expect(() => mfm({ temperature: 0 })).toThrow('expected a temperature above 0, got 0');
+  });
+});
+
+describe('tag', () => {
+  it('leaves out videos without tags', () => {
+    const { target } = tag({ tagCount: 12 }).corrupt(batch, keys[0]);
+    expect(target.rows.length).toBe(batch.tags!.filter((tags) => tags.length > 0).length);
+    expect(target.truth.data.reduce((sum, x) => sum + x, 0)).toBe(2 * target.rows.length);
+  });
+
+  it('names the video with a tag out of range, and a batch without tags', () => {
+    expect(() => tag({ tagCount: 11 }).corrupt(batch, keys[0])).toThrow(
+      'expected tag indices below 11, got 11 for video 4',
+    );
+    const { tags: _, ...bare } = batch;
+    expect(() => tag({ tagCount: 11 }).corrupt(bare, keys[0])).toThrow('expected a batch with tags');
+  });
+});

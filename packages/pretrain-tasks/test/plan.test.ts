@@ -1,0 +1,135 @@
+import * as tf from '@tensorflow/tfjs';
+import { floats, flatten, ints, randomKey, type Batch } from '@wbdc/nn';
+import { uniModel } from '@wbdc/uni-model';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES, useEngine, wave } from '../../../tools/testing.js';
+import { evaluate, mfm, mlm, pretraining, tag } from '../src/index.js';
+
+const [B, L, F, V, DV, T] = [5, 7, 3, 23, 13, 11];
+const encoder = uniModel({
+  vocabSize: V,
+  hiddenSize: 14,
+  layers: 1,
+  heads: 2,
+  intermediateSize: 22,
+  maxPositions: 7,
+  segments: 1,
+  dropout: 0.1,
+  frameSize: DV,
+  maxFrames: 3,
+  frameSegment: 0,
+});
+const tokens = Int32Array.from({ length: B * L }, (_, i) => (i % L === 0 ? 2 : i % L === 6 ? 3 : 5 + (i % 18)));
+const batch: Batch = {
+  ids: ['a', 'b', 'c', 'd', 'e'],
+  tokens: ints([B, L], tokens),
+  segments: ints([B, L]),
+  textMask: ints([B, L], new Int32Array(B * L).fill(1)),
+  frames: floats([B, F, DV], wave(B * F * DV, 1, 1)),
+  frameMask: ints([B, F], new Int32Array(B * F).fill(1)),
+  spans: Array.from({ length: B }, () => [{ field: 'title', start: 1, end: 6 }]),
+  tags: [[0], [1, 2], [3], [], [10]],
+};
+const tasks = {
+  mlm: mlm({ mask: 4, special: [0, 1, 2, 3, 4], vocabSize: V, probability: 0.5 }),
+  mfm: mfm({ probability: 0.5, normalize: true, temperature: 0.5 }),
+  tag: tag({ tagCount: T }),
+};
+const together = [Object.values(tasks).map((task) => ({ task, weight: 1 }))];
+
+describe.each(ENGINES)('a plan on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+
+  const lossOf = (weights: [number, number, number], seed = 1): number => {
+    const plan = [Object.values(tasks).map((task, i) => ({ task, weight: weights[i] }))];
+    const model = pretraining(encoder, plan);
+    return model.loss(model.init(randomKey(seed)), model.prepare(batch, randomKey(2))).loss.dataSync()[0];
+  };
+
+  it('starts at the losses of ignorance', () => {
+    const model = pretraining(encoder, together);
+    const { metrics } = model.loss(model.init(randomKey(1)), model.prepare(batch, randomKey(2)));
+    const value = (name: string): number => (metrics[name].sum as tf.Scalar).dataSync()[0];
+    expect(value('mlm/loss')).toBeCloseTo(Math.log(V), 1);
+    expect(value('tag/loss')).toBeCloseTo(Math.log(2), 1);
+    expect(value('mfm/loss')).toBeLessThan(Math.log(B * F) + 2);
+  });
+
+  it('weighs the tasks', () => {
+    const [only, double] = [lossOf([1, 0, 0]), lossOf([2, 0, 0])];
+    expect(double).toBeCloseTo(2 * only, 5);
+    expect(lossOf([1, 2, 3])).toBeCloseTo(only + 2 * lossOf([0, 1, 0]) + 3 * lossOf([0, 0, 1]), 4);
+  });
+
+  it('shares one encoder pass within a view', () => {
+    let passes = 0;
+    const counting = {
+      ...encoder,
+      encode: (...args: Parameters<typeof encoder.encode>) => (passes++, encoder.encode(...args)),
+    };
+    const run = (plan: typeof together): void => {
+      const model = pretraining(counting, plan);
+      model.loss(model.init(randomKey(1)), model.prepare(batch, randomKey(2)));
+    };
+    run(together);
+    expect(passes).toBe(1);
+    run([[{ task: tasks.mlm, weight: 1 }], [{ task: tasks.mfm, weight: 1 }]] as typeof together);
+    expect(passes).toBe(3);
+  });
+
+  it('reaches every parameter with a gradient', () => {
+    const model = pretraining(encoder, together);
+    const params = model.init(randomKey(1));
+    const views = model.prepare(batch, randomKey(2));
+    const leaves = flatten(params);
+    const gradients = tf.grads(() => model.loss(params, views, randomKey(3)).loss)(leaves.map(({ leaf }) => leaf));
+    leaves.forEach(({ path }, i) => {
+      const largest = Math.max(...gradients[i].dataSync().map(Math.abs));
+      // A key's bias shifts all scores of a query alike, which softmax does not see.
+      if (path.endsWith('key.bias')) expect(largest, path).toBeLessThan(1e-6);
+      else expect(largest, path).toBeGreaterThan(0);
+    });
+  });
+
+  it('can learn a batch by heart', () => {
+    const model = pretraining(encoder, together);
+    const params = model.init(randomKey(1));
+    const views = model.prepare(batch, randomKey(2));
+    const optimizer = tf.train.adam(0.01);
+    const variables = flatten(params).map(({ leaf }) => leaf as tf.Variable);
+    const step = (): number => {
+      const cost = optimizer.minimize(() => model.loss(params, views).loss, true, variables)!;
+      return cost.dataSync()[0];
+    };
+    const first = step();
+    for (let i = 0; i < 100; i++) step();
+    expect(step()).toBeLessThan(first / 20);
+  });
+
+  it('evaluates over batches beside the baselines, freeing everything', async () => {
+    const model = pretraining(encoder, together);
+    const params = model.init(randomKey(1));
+    const corpus = { tokenCounts: new Float64Array(V).fill(1), tagCounts: new Float64Array(T).fill(1) };
+    const before = tf.memory().numTensors;
+    const result = await evaluate(model, params, [batch, batch], corpus, randomKey(3));
+    expect(tf.memory().numTensors).toBe(before);
+    expect(Object.keys(result).sort()).toEqual([
+      'mfm/accuracy',
+      'mfm/loss',
+      'mlm/accuracy',
+      'mlm/loss',
+      'tag/loss',
+      'tag/mAP',
+    ]);
+    expect(result['mfm/accuracy'].baseline).toBeCloseTo(1 / (B * F), 12);
+    // All tags equally frequent: rank 1, (1/2 + 2/3) / 2, rank 4, rank 11.
+    expect(result['tag/mAP'].baseline).toBeCloseTo((1 + 7 / 12 + 1 / 4 + 1 / 11) / 4, 12);
+    expect(await evaluate(model, params, [batch, batch], corpus, randomKey(3))).toEqual(result);
+  });
+});
+
+it('refuses a task twice and an empty plan', () => {
+  const entry = { task: tasks.mlm, weight: 1 };
+  expect(() => pretraining(encoder, [[entry], [entry]])).toThrow("expected every task once, got 'mlm' twice");
+  expect(() => pretraining(encoder, [])).toThrow('expected at least one task');
+});

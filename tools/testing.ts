@@ -1,0 +1,35 @@
+import * as tf from '@tensorflow/tfjs';
+//TMP
+import { expect } from 'vitest';
+
+/** Engines on which values and gradients are checked. */
+export const ENGINES = ['cpu'] as const;
+
+export async function useEngine(name: string): Promise<void> {
+  //TMP2
+  if (!(await tf.setBackend(name))) throw new Error(`expected the engine '${name}' to load`);
+}
+
+/** `scale * sin(0.7 i + phase)`: the values that tools/parity/common.py makes too. */
+export function wave(count: number, phase: number, scale = 0.3, offset = 0): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => Math.fround(scale * Math.sin(i * 0.7 + phase)) + offset);
+}
+
+/** Gives parameter k of a tree the values wave(phase k), around 1 for the scales of normalisations. */
+export function fillWithWaves(params: readonly { path: string; leaf: tf.Tensor }[]): void {
+  params.forEach(({ path, leaf }, k) => {
+    const values = wave(leaf.size, k, 0.3, path.endsWith('gamma') ? 1 : 0);
+    tf.tidy(() => (leaf as tf.Variable).assign(tf.tensor(values, leaf.shape)));
+  });
+}
+
+/** Largest difference between two lists of numbers of the same length. */
+export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i] - expected[i]);
+    if (!(difference <= largest)) largest = difference;
+  }
+  return largest;
+}
