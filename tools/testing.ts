@@ -11,7 +11,7 @@ export async function useEngine(name: string): Promise<void> {
 }
 
 /** `scale * sin(0.7 i + phase)`: the values that tools/parity/common.py makes too. */
-export function wave(count: number, phase: number, scale = 0.3, offset = 0): Float32Array {
+export function wave(count: number, phase: number, scale = 0.3, offset = 0): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, (_, i) => Math.fround(scale * Math.sin(i * 0.7 + phase)) + offset);
 }
 

@@ -133,7 +133,8 @@ describe('tag', () => {
     expect(() => tag({ tagCount: 11 }).corrupt(batch, keys[0])).toThrow(
       'expected tag indices below 11, got 11 for video 4',
     );
-    const { tags: _, ...bare } = batch;
+    const { tags, ...bare } = batch;
+    expect(tags).toHaveLength(B);
     expect(() => tag({ tagCount: 11 }).corrupt(bare, keys[0])).toThrow('expected a batch with tags');
   });
 });
