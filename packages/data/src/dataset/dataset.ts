@@ -1,0 +1,183 @@
+import { floats, foldIn, type Batch, type Floats, type Key } from '@wbdc/nn';
+import { packText, type TextEncoder, type TextLayout } from '@wbdc/tokenizer';
+import { DataError, SkipCounter } from '../files/data-error.js';
+import type { FeatureSource } from '../store/feature-store.js';
+import { Growing } from '../store/growing.js';
+import { IdIndex } from '../store/id-index.js';
+import type { Video } from '../wbdc/annotations.js';
+import { tagIndexer } from '../wbdc/tags.js';
+import { collate, type Example } from './collate.js';
+import { PackedTexts } from './packed-texts.js';
+import { evenStride, randomSubset } from './sampling.js';
+
+export interface DatasetOptions {
+  /** For example `readAnnotations(path, { onBad: skipped.add })`. */
+  readonly videos: Iterable<Video> | AsyncIterable<Video>;
+  readonly features: FeatureSource;
+  /** A `Tokenizer` of @wbdc/tokenizer. */
+  readonly tokenizer: TextEncoder & { readonly vocabSize: number };
+  readonly layout: TextLayout;
+  /** The text of each of the layout's fields; `textsOf` where nothing else is given. */
+  readonly texts?: (video: Video) => Record<string, string>;
+  /** The tags that count, by index; without a list examples carry no tags. */
+  readonly tags?: readonly string[];
+  /** F, the most frames of a video; 32 where nothing else is given. */
+  readonly maxFrames?: number;
+  /** Which frames evaluation takes of more than `maxFrames`; an even stride where nothing else is given. */
+  readonly stride?: (count: number, limit: number) => Int32Array;
+  /** A video without features: left out (default), or kept with its text alone, frame mask zero. */
+  readonly missing?: 'drop' | 'mask';
+  /** Counts bad videos; above its threshold the data set does not open. Default: at most 0.1 % may be bad. */
+  readonly skipped?: SkipCounter;
+}
+
+/** Videos as a model reads them: text tokenised once and kept in memory, frame features read when asked for. */
+export interface Dataset {
+  readonly size: number;
+  /** V and T, for statistics over the whole set. */
+  readonly vocabSize: number;
+  readonly tagCount: number;
+  /** Text tokens of each example: what batches are bucketed by. */
+  readonly lengths: Int32Array;
+  /** What was left out or could not be read, each video once. */
+  readonly skipped: SkipCounter;
+  length(i: number): number;
+  id(i: number): string;
+  /** All but the frames, without a read of the disk. */
+  text(i: number): Omit<Example, 'frames'>;
+  /**
+   * Without a key the frames are the even stride; with one, the random subset of that key and this video.
+   * Unreadable features count as missing: no frames, until the threshold is passed.
+   */
+  example(i: number, key?: Key): Promise<Example>;
+}
+
+/** Title, ASR and all OCR lines in the order of time: the fields of the WBDC layout. */
+export function textsOf(video: Video): Record<string, string> {
+  const lines = [...video.ocr].sort((a, b) => a.time - b.time);
+  return { title: video.title, asr: video.asr, ocr: lines.map((line) => line.text).join(' ') };
+}
+
+/**
+ * Reads all annotations, tokenises them, and joins them to their features.
+ * @throws DataError when more videos are bad, duplicate or without features than `skipped` allows
+ */
+export async function openDataset(options: DatasetOptions): Promise<Dataset> {
+  const dataset = new PackedDataset(options);
+  for await (const video of options.videos) dataset.add(video);
+  dataset.check();
+  return dataset;
+}
+
+/** Examples `indices` of a data set as a batch; the key of a training step draws their frames. */
+export async function readBatch(dataset: Dataset, indices: readonly number[], key?: Key): Promise<Batch> {
+  return collate(await Promise.all(indices.map((i) => dataset.example(i, key))));
+}
+
+class PackedDataset implements Dataset {
+  readonly vocabSize: number;
+  readonly tagCount: number;
+  readonly skipped: SkipCounter;
+  private readonly ids = new IdIndex();
+  private readonly texts: PackedTexts;
+  private readonly categories = new Growing((length) => new Int16Array(length));
+  private readonly tagStarts = new Growing((length) => new Float64Array(length));
+  private readonly tags = new Growing((length) => new Int32Array(length));
+  private readonly tagged = new Growing((length) => new Uint8Array(length));
+  private readonly unreadable = new Set<number>();
+  private readonly indexTags: ((tags: readonly string[]) => number[]) | undefined;
+  private cachedLengths: Int32Array | undefined;
+
+  constructor(private readonly options: DatasetOptions) {
+    this.vocabSize = options.tokenizer.vocabSize;
+    this.tagCount = options.tags?.length ?? 0;
+    this.skipped = options.skipped ?? new SkipCounter('videos', 0.001);
+    this.texts = new PackedTexts(this.vocabSize, options.layout.fields);
+    this.indexTags = options.tags && tagIndexer(options.tags);
+    this.tagStarts.push(0);
+  }
+
+  get size(): number {
+    return this.ids.size;
+  }
+
+  get lengths(): Int32Array {
+    return (this.cachedLengths ??= Int32Array.from({ length: this.size }, (_, i) => this.texts.length(i)));
+  }
+
+  add(video: Video): void {
+    const { features, tokenizer, layout, texts = textsOf, missing = 'drop' } = this.options;
+    if (!features.has(video.id)) {
+      this.skipped.add(new DataError(`expected features of video ${video.id}, got none: run the features command`));
+      if (missing === 'drop') return;
+    }
+    if (this.ids.add(video.id) < 0) {
+      this.skipped.add(new DataError(`expected every id once, got video ${video.id} twice: the first one stays`));
+      return;
+    }
+    this.texts.add(packText(tokenizer, texts(video), layout));
+    this.categories.push(video.categoryId === undefined ? -1 : Number(video.categoryId));
+    const tags = video.tags && this.indexTags?.(video.tags);
+    this.tagged.push(Number(tags !== undefined));
+    this.tags.append(tags ?? []);
+    this.tagStarts.push(this.tags.length);
+  }
+
+  /** Bad videos against all of them. */
+  check(): void {
+    this.skipped.check(this.size + this.skipped.count);
+    if (this.size === 0)
+      throw new DataError('expected at least one video with features, got none: are split and paths right?');
+  }
+
+  length(i: number): number {
+    return this.texts.length(i);
+  }
+
+  id(i: number): string {
+    return this.ids.at(i);
+  }
+
+  text(i: number): Omit<Example, 'frames'> {
+    const category = this.categories.at(i);
+    return {
+      id: this.id(i),
+      ...this.texts.get(i),
+      ...(this.tagged.at(i) && { tags: [...this.tags.subarray(this.tagStarts.at(i), this.tagStarts.at(i + 1))] }),
+      ...(category >= 0 && { categoryId: String(category).padStart(4, '0') }),
+    };
+  }
+
+  async example(i: number, key?: Key): Promise<Example> {
+    const text = this.text(i);
+    const features = await this.readFeatures(i, text.id);
+    const [count] = features.shape;
+    const { maxFrames = 32, stride = evenStride } = this.options;
+    if (count <= maxFrames) return { ...text, frames: features };
+    const places = key ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
+    return { ...text, frames: takeRows(features, places) };
+  }
+
+  private async readFeatures(i: number, id: string): Promise<Floats> {
+    const { features } = this.options;
+    const none = floats([0, features.width]);
+    if (!features.has(id)) return none;
+    try {
+      return await features.read(id);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      if (!this.unreadable.has(i)) {
+        this.unreadable.add(i);
+        this.skipped.add(error);
+        this.check();
+      }
+      return none;
+    }
+  }
+}
+
+function takeRows({ data, shape: [, width] }: Floats, rows: Int32Array): Floats {
+  const taken = floats([rows.length, width]);
+  rows.forEach((row, i) => taken.data.set(data.subarray(row * width, (row + 1) * width), i * width));
+  return taken;
+}

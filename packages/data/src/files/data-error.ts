@@ -1,0 +1,56 @@
+/**
+ * The content of a file is at fault, not the disk or the program: what a reader may skip and count. The message says
+ * what was expected, what came, where, and what to do.
+ */
+export class DataError extends Error {
+  override readonly name = 'DataError';
+}
+
+/** Told of every record that is skipped. Without such a hook a reader throws instead. */
+export type OnBad = (error: DataError) => void;
+
+/** The decision of every reader about one bad record: skip it where somebody counts, otherwise throw. */
+export function refuse(error: unknown, onBad: OnBad | undefined): void {
+  if (!(error instanceof DataError) || !onBad) throw error;
+  onBad(error);
+}
+
+/** Counts what is skipped, keeps the first messages, and refuses when too large a share was bad. */
+export class SkipCounter {
+  count = 0;
+  readonly examples: string[] = [];
+
+  constructor(
+    private readonly what: string,
+    /** Share of all records that may be bad, 0 to 1. */
+    private readonly maxShare: number,
+  ) {}
+
+  /** Pass this as `onBad`. */
+  readonly add = (error: DataError): void => {
+    this.count++;
+    if (this.examples.length < 5) this.examples.push(error.message);
+  };
+
+  /** @throws DataError when more than the allowed share of `total` records was bad */
+  check(total: number): void {
+    if (this.count <= this.maxShare * total) return;
+    throw new DataError(
+      `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}; the first: ` +
+        `${this.examples.join(' | ')}. Repair the data, or raise the threshold if they may be missing.`,
+    );
+  }
+}
+
+/** A value as an error message shows it: its type, and the start of it. */
+export function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object') return `an object with the keys ${clip(Object.keys(value).join(', '))}`;
+  return `the ${typeof value} ${clip(JSON.stringify(value))}`;
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}

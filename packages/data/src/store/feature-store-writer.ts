@@ -1,0 +1,113 @@
+import { access, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import type { Floats } from '@wbdc/nn';
+import { AtomicFile } from '../files/atomic-file.js';
+import { DataError } from '../files/data-error.js';
+import { ID_PATTERN } from '../wbdc/annotations.js';
+import { RECIPE_NAME, type Recipe } from './feature-store.js';
+import { encodeNpy, type NpyType } from './npy.js';
+import { readExactly } from './zip-directory.js';
+import { ZIP, ZipWriter, type WrittenEntry } from './zip-writer.js';
+
+/** The largest finite float16. */
+const LARGEST = 65504;
+
+export interface CreateFeatureStoreOptions {
+  /** Dv, the same for all videos. */
+  readonly width: number;
+  readonly recipe?: Recipe;
+  /** How values are stored; float16 is the official layout. */
+  readonly type?: NpyType;
+  /** Go on behind what an interrupted run left in `<path>.part`, if it is there and has the same recipe. */
+  readonly resume?: boolean;
+}
+
+/** Writes a feature store, video after video. Nothing stands under the store's name before `finish` succeeds. */
+export interface FeatureStoreWriter {
+  /** Whether a video is there already: after a resume, what need not be computed again. */
+  has(id: string): boolean;
+  /**
+   * Adds the features `[n, Dv]` of a video. Await it: it holds the writer back where the disk is slow.
+   * @throws DataError on another width, on values that are no finite float16, on an id for the second time
+   */
+  add(id: string, features: Floats): Promise<void>;
+  finish(): Promise<void>;
+  /** Stops for now; a later writer with `resume` goes on. */
+  suspend(): Promise<void>;
+  /** Gives up and removes what was written. */
+  abandon(): Promise<void>;
+}
+
+/** See {@link FeatureStoreWriter}; {@link openFeatureStore} reads it. */
+export async function createFeatureStore(
+  path: string,
+  options: CreateFeatureStoreOptions,
+): Promise<FeatureStoreWriter> {
+  const recipe = options.recipe && Buffer.from(`${JSON.stringify(options.recipe, null, 2)}\n`);
+  const resumed = options.resume ? await resumeZip(path, recipe) : undefined;
+  const zip = resumed ?? (await ZipWriter.create(path));
+  if (!resumed && recipe) await zip.add(RECIPE_NAME, recipe);
+  return {
+    has: (id) => zip.has(`${id}.npy`),
+    add: async (id, features) => {
+      assertFeatures(id, features, options);
+      await zip.add(`${id}.npy`, encodeNpy(features, options.type ?? 'float16'));
+    },
+    finish: () => zip.finish(),
+    suspend: () => zip.suspend(),
+    abandon: () => zip.abandon(),
+  };
+}
+
+function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeatureStoreOptions): void {
+  if (!ID_PATTERN.test(id)) throw new DataError(`expected an id of 3 to 64 letters, digits, - or _, got ${id}`);
+  if (shape.length !== 2 || shape[1] !== options.width) {
+    throw new DataError(`${id}: expected features [n, ${options.width}], got [${shape.join(', ')}]`);
+  }
+  const limit = options.type === 'float32' ? Number.MAX_VALUE : LARGEST;
+  const bad = data.findIndex((value) => !(Math.abs(value) <= limit));
+  if (bad < 0) return;
+  throw new DataError(
+    `${id}: expected finite features up to ${limit}, got ${data[bad]} in frame ${Math.floor(bad / options.width)}`,
+  );
+}
+
+async function resumeZip(path: string, recipe: Buffer | undefined): Promise<ZipWriter | undefined> {
+  const part = AtomicFile.partOf(path);
+  if (!(await access(part).then(() => true, () => false))) return undefined; // prettier-ignore
+  const { entries, end } = await scanEntries(part);
+  if (entries.length === 0) return undefined;
+  const first = entries[0].name === RECIPE_NAME ? entries[0] : undefined;
+  if (first?.crc !== (recipe && crc32(recipe))) {
+    throw new DataError(`${part}: expected features of the same recipe, got another: delete the file to start again`);
+  }
+  return ZipWriter.resume(path, entries, end);
+}
+
+/** The complete entries at the start of a part file, and where they end. Only the last can be torn: its CRC is checked. */
+async function scanEntries(part: string): Promise<{ entries: WrittenEntry[]; end: number }> {
+  const file = await open(part, 'r');
+  try {
+    const fileSize = (await file.stat()).size;
+    const entries: WrittenEntry[] = [];
+    let end = 0;
+    while (end + ZIP.localSize <= fileSize) {
+      const header = await readExactly(file, end, ZIP.localSize, part);
+      const nameLength = header.readUInt16LE(26);
+      const size = header.readUInt32LE(22);
+      const next = end + ZIP.localSize + nameLength + size;
+      if (header.readUInt32LE(0) !== ZIP.local || next > fileSize) break;
+      const name = (await readExactly(file, end + ZIP.localSize, nameLength, part)).toString();
+      entries.push({ name, offset: end, size, crc: header.readUInt32LE(14) });
+      end = next;
+    }
+    const last = entries.at(-1);
+    if (last && crc32(await readExactly(file, end - last.size, last.size, part)) !== last.crc) {
+      entries.pop();
+      end = last.offset;
+    }
+    return { entries, end };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,170 @@
+import { crc32 } from 'node:zlib';
+import { AtomicFile } from '../files/atomic-file.js';
+import { DataError } from '../files/data-error.js';
+import { Growing } from './growing.js';
+import { IdIndex } from './id-index.js';
+
+/** Sizes, signatures and marks of the ZIP format (PKWARE APPNOTE 6.3.10). */
+export const ZIP = {
+  local: 0x04034b50,
+  central: 0x02014b50,
+  end: 0x06054b50,
+  end64: 0x06064b50,
+  locator64: 0x07064b50,
+  localSize: 30,
+  centralSize: 46,
+  endSize: 22,
+  end64Size: 56,
+  locatorSize: 20,
+  /** Stands in a 32-bit field whose value is in the ZIP64 part. */
+  full32: 0xffffffff,
+  full16: 0xffff,
+} as const;
+
+/** 1980-01-01, the format's first day: the same content gives the same bytes. */
+const DATE = 0x0021;
+const UTF8_NAMES = 0x0800;
+
+/** An entry that a part file already holds. */
+export interface WrittenEntry {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly crc: number;
+}
+
+/**
+ * Writes a zip of stored (uncompressed) entries as a stream; ZIP64 where entries or bytes ask for it. Keeps about
+ * 60 bytes an entry. The file appears under its name when `finish` succeeds.
+ */
+export class ZipWriter {
+  private readonly names = new IdIndex();
+  private readonly offsets = new Growing((length) => new Float64Array(length));
+  private readonly sizes = new Growing((length) => new Uint32Array(length));
+  private readonly crcs = new Growing((length) => new Uint32Array(length));
+
+  private constructor(private readonly file: AtomicFile) {}
+
+  static async create(path: string): Promise<ZipWriter> {
+    return new ZipWriter(await AtomicFile.create(path));
+  }
+
+  /** Goes on behind entries that stand in the part file of an interrupted write. */
+  static async resume(path: string, entries: readonly WrittenEntry[], end: number): Promise<ZipWriter> {
+    const writer = new ZipWriter(await AtomicFile.resume(path, end));
+    for (const entry of entries) writer.remember(entry);
+    return writer;
+  }
+
+  get size(): number {
+    return this.names.size;
+  }
+
+  has(name: string): boolean {
+    return this.names.get(name) >= 0;
+  }
+
+  /** @throws DataError when the name is there already */
+  async add(name: string, bytes: Uint8Array): Promise<void> {
+    const entry = { name, offset: this.file.position, size: bytes.length, crc: crc32(bytes) };
+    if (bytes.length >= ZIP.full32) throw new RangeError(`${name}: expected under 4 GiB, got ${bytes.length} bytes`);
+    this.remember(entry);
+    await this.file.write(Buffer.concat([localHeader(entry), bytes]));
+  }
+
+  async finish(): Promise<void> {
+    const start = this.file.position;
+    for (let i = 0; i < this.size; i++) await this.file.write(centralHeader(this.entry(i)));
+    await this.file.write(endRecords(this.size, start, this.file.position));
+    await this.file.finish();
+  }
+
+  /** Removes what was written. */
+  abandon(): Promise<void> {
+    return this.file.abandon();
+  }
+
+  /** Keeps what was written as `<path>.part`. */
+  suspend(): Promise<void> {
+    return this.file.suspend();
+  }
+
+  private remember({ name, offset, size, crc }: WrittenEntry): void {
+    if (this.names.add(name) < 0) throw new DataError(`${this.file.path}: expected each name once, got ${name} twice`);
+    this.offsets.push(offset);
+    this.sizes.push(size);
+    this.crcs.push(crc);
+  }
+
+  private entry(i: number): WrittenEntry {
+    return { name: this.names.at(i), offset: this.offsets.at(i), size: this.sizes.at(i), crc: this.crcs.at(i) };
+  }
+}
+
+/** What both headers of an entry share, from its flags to the length of its name. */
+function writeCommon(out: Buffer, at: number, entry: WrittenEntry, nameLength: number): void {
+  out.writeUInt16LE(UTF8_NAMES, at);
+  out.writeUInt16LE(0, at + 2); // stored
+  out.writeUInt16LE(0, at + 4); // midnight
+  out.writeUInt16LE(DATE, at + 6);
+  out.writeUInt32LE(entry.crc, at + 8);
+  out.writeUInt32LE(entry.size, at + 12);
+  out.writeUInt32LE(entry.size, at + 16);
+  out.writeUInt16LE(nameLength, at + 20);
+}
+
+function localHeader(entry: WrittenEntry): Buffer {
+  const name = Buffer.from(entry.name);
+  const out = Buffer.alloc(ZIP.localSize + name.length);
+  out.writeUInt32LE(ZIP.local, 0);
+  out.writeUInt16LE(20, 4);
+  writeCommon(out, 6, entry, name.length);
+  name.copy(out, ZIP.localSize);
+  return out;
+}
+
+function centralHeader(entry: WrittenEntry): Buffer {
+  const name = Buffer.from(entry.name);
+  const far = entry.offset >= ZIP.full32;
+  const out = Buffer.alloc(ZIP.centralSize + name.length + (far ? 12 : 0));
+  out.writeUInt32LE(ZIP.central, 0);
+  out.writeUInt16LE(45, 4);
+  out.writeUInt16LE(far ? 45 : 20, 6);
+  writeCommon(out, 8, entry, name.length);
+  out.writeUInt16LE(far ? 12 : 0, 30);
+  out.writeUInt32LE(far ? ZIP.full32 : entry.offset, 42);
+  name.copy(out, ZIP.centralSize);
+  if (far) {
+    out.writeUInt16LE(1, ZIP.centralSize + name.length); // the ZIP64 field
+    out.writeUInt16LE(8, ZIP.centralSize + name.length + 2);
+    out.writeBigUInt64LE(BigInt(entry.offset), ZIP.centralSize + name.length + 4);
+  }
+  return out;
+}
+
+function endRecords(count: number, start: number, end: number): Buffer {
+  const large = count >= ZIP.full16 || end >= ZIP.full32;
+  const out = Buffer.alloc(ZIP.endSize);
+  out.writeUInt32LE(ZIP.end, 0);
+  out.writeUInt16LE(large ? ZIP.full16 : count, 8);
+  out.writeUInt16LE(large ? ZIP.full16 : count, 10);
+  out.writeUInt32LE(large ? ZIP.full32 : end - start, 12);
+  out.writeUInt32LE(large ? ZIP.full32 : start, 16);
+  return large ? Buffer.concat([endRecords64(count, start, end), out]) : out;
+}
+
+function endRecords64(count: number, start: number, end: number): Buffer {
+  const out = Buffer.alloc(ZIP.end64Size + ZIP.locatorSize);
+  out.writeUInt32LE(ZIP.end64, 0);
+  out.writeBigUInt64LE(BigInt(ZIP.end64Size - 12), 4);
+  out.writeUInt16LE(45, 12);
+  out.writeUInt16LE(45, 14);
+  out.writeBigUInt64LE(BigInt(count), 24);
+  out.writeBigUInt64LE(BigInt(count), 32);
+  out.writeBigUInt64LE(BigInt(end - start), 40);
+  out.writeBigUInt64LE(BigInt(start), 48);
+  out.writeUInt32LE(ZIP.locator64, ZIP.end64Size);
+  out.writeBigUInt64LE(BigInt(end), ZIP.end64Size + 8);
+  out.writeUInt32LE(1, ZIP.end64Size + 16); // number of disks
+  return out;
+}

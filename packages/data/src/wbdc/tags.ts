@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { writeAtomically } from '../files/atomic-file.js';
+import { DataError } from '../files/data-error.js';
+
+export interface TagCount {
+  readonly tag: string;
+  readonly count: number;
+}
+
+/** How many videos carry each tag, most frequent first; equal counts in the order of their code units. */
+export function countTags(videos: Iterable<{ readonly tags?: readonly string[] }>): TagCount[] {
+  const counts = new Map<string, number>();
+  for (const { tags } of videos) for (const tag of new Set(tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return [...counts]
+    .map(([tag, count]) => ({ tag, count }))
+    .sort((a, b) => b.count - a.count || (a.tag < b.tag ? -1 : 1));
+}
+
+/** Reads `tag_list.txt`: one tag a line, most frequent first; the line number is the tag's index. */
+export async function readTagList(path: string, limit = Infinity): Promise<string[]> {
+  const lines = (await readFile(path, 'utf8')).replace(/^\ufeff/, '').split(/\r?\n/);
+  while (lines.at(-1) === '') lines.pop();
+  const seen = new Map<string, number>();
+  lines.forEach((tag, i) => {
+    const earlier = seen.get(tag);
+    if (tag === '') throw new DataError(`${path}: line ${i + 1}: expected a tag, got an empty line`);
+    if (earlier !== undefined) {
+      throw new DataError(`${path}: line ${i + 1}: expected each tag once, got ${tag} again after line ${earlier + 1}`);
+    }
+    seen.set(tag, i);
+  });
+  return lines.slice(0, limit);
+}
+
+export async function writeTagList(path: string, tags: readonly string[]): Promise<void> {
+  const broken = tags.find((tag) => tag === '' || /[\r\n]/.test(tag));
+  if (broken !== undefined) throw new DataError(`${path}: expected tags of one line, got ${JSON.stringify(broken)}`);
+  await writeAtomically(path, (file) => file.write(Buffer.from(tags.map((tag) => `${tag}\n`).join(''))));
+}
+
+/** From tags to their sorted indices in a list; tags that are not in the list are left out. */
+export function tagIndexer(list: readonly string[]): (tags: readonly string[]) => number[] {
+  const indices = new Map(list.map((tag, i) => [tag, i]));
+  return (tags) => {
+    const found = new Set(tags.map((tag) => indices.get(tag)).filter((index) => index !== undefined));
+    return [...found].sort((a, b) => a - b);
+  };
+}
