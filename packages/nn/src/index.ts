@@ -27,6 +27,17 @@ export {
 export { attentionBias, maskedSoftmax } from './ops/masked-softmax.js';
 export { foldIn, permutation, randomBits, randomInt, randomKey, truncatedNormal, uniform } from './random.js';
 export type { Key } from './random.js';
+export {
+  SAFETENSORS_HEADER_LIMIT,
+  decodeTensor,
+  describeTensor,
+  parseSafetensors,
+  parseSafetensorsHeader,
+  safetensorsHeaderLength,
+  safetensorsLayout,
+  serializeSafetensors,
+} from './safetensors.js';
+export type { SafetensorsDtype, SafetensorsHeader, TensorInfo, TensorRecord, TensorShape } from './safetensors.js';
 export { attention, newAttention, newLayer, residual, subKey, transformer, transformerLayer } from './transformer.js';
 export type { Attention, Layer, LayerConfig } from './transformer.js';
 export { disposeTree, flatten, mapTree } from './tree.js';
