@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import {
+  attentionBias,
+  bert,
+  bertLayerConfig,
+  dropout,
+  foldIn,
+  ints,
+  layerNorm,
+  linear,
+  newBert,
+  newLayer,
+  newLinear,
+  newNorm,
+  newTable,
+  subKey,
+  transformer,
+  type Batch,
+  type Bert,
+  type Context,
+  type Encoded,
+  type Encoder,
+  type Ints,
+  type Key,
+  type Layer,
+  type LayerConfig,
+  type Linear,
+  type Norm,
+} from '@wbdc/nn';
+import { assertConfig, type LxmertModelConfig } from './config.js';
+import { crossLayer, newCrossLayer, type CrossLayer, type Stream } from './cross-layer.js';
+
+/** The video stream: a ViT whose patches are frames, behind a learned class token. */
+export interface VideoStream {
+  readonly projection: Linear;
+  /** `[1, D]` */
+  readonly classToken: Tensor2D;
+  /** `[1 + F, D]`, the class token's first. */
+  readonly position: Tensor2D;
+  readonly layers: readonly Layer[];
+  readonly norm: Norm;
+}
+
+/** Parameters of the double-stream model. */
+export interface LxmertModel {
+  readonly bert: Bert;
+  readonly video: VideoStream;
+  readonly cross: readonly CrossLayer[];
+}
+
+/** Hugging Face's default for a ViT. */
+const VIDEO_EPSILON = 1e-12;
+
+/**
+ * The double-stream encoder (LXMERT-like, arXiv 1908.07490): a BERT over the text, a pre-normalised transformer over the
+ * frames, then cross-modality layers. `cls` is the text's. A missing modality leaves its stream with `[CLS]` alone, so
+ * attention always has something to look at.
+ */
+export function lxmertModel(config: LxmertModelConfig): Encoder<LxmertModel> {
+  assertConfig(config);
+  return {
+    hiddenSize: config.hiddenSize,
+    vocabSize: config.vocabSize,
+    frameSize: config.frameSize,
+    init: (key) => newLxmertModel(key, config),
+    encode: (params, batch, context) => encode(params, batch, context, config),
+    wordEmbeddings: (params) => params.bert.embeddings.word,
+  };
+}
+
+function newLxmertModel(key: Key, config: LxmertModelConfig): LxmertModel {
+  const { hiddenSize: width, intermediateSize } = config;
+  const video = foldIn(key, 'video');
+  const many = <T>(count: number, name: string, make: (key: Key) => T): T[] =>
+    Array.from({ length: count }, (_, i) => make(foldIn(foldIn(key, name), i)));
+  return {
+    bert: newBert(foldIn(key, 'bert'), config),
+    video: {
+      projection: newLinear(foldIn(video, 'projection'), config.frameSize, width),
+      classToken: newTable(foldIn(video, 'classToken'), [1, width]),
+      position: newTable(foldIn(video, 'position'), [1 + config.maxFrames, width]),
+      layers: many(config.videoLayers, 'video layers', (layer) => newLayer(layer, width, intermediateSize)),
+      norm: newNorm(width),
+    },
+    cross: many(config.crossLayers, 'cross', (layer) => newCrossLayer(layer, width, intermediateSize)),
+  };
+}
+
+function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, config: LxmertModelConfig): Encoded {
+  const [size, frames, width] = batch.frames.shape;
+  if (frames > 0 && width !== config.frameSize) {
+    throw new RangeError(`lxmert-model: expected frame features of width ${config.frameSize}, got ${width}`);
+  }
+  if (frames > config.maxFrames) {
+    throw new RangeError(`lxmert-model: expected at most ${config.maxFrames} frames, got ${frames}`);
+  }
+  return tf.tidy(() => {
+    const textBias = attentionBias(batch.textMask); // [B, 1, 1, L]
+    const videoBias = attentionBias(withClassToken(batch.frameMask)); // [B, 1, 1, 1 + F]
+    let text: Stream = { state: bert(params.bert, batch, config, subKey(key, 'text')), bias: textBias };
+    let video: Stream = {
+      state: videoStream(params.video, batch, config, videoBias, subKey(key, 'video')),
+      bias: videoBias,
+    };
+    params.cross.forEach((layer, i) => {
+      const states = crossLayer(layer, text, video, bertLayerConfig(config), subKey(key, i));
+      text = { state: states.text, bias: textBias };
+      video = { state: states.video, bias: videoBias };
+    });
+    const cls = tf.slice(text.state, [0, 0, 0], [size, 1, config.hiddenSize]);
+    return {
+      text: text.state, // [B, L, D]
+      frames: tf.slice(video.state, [0, 1, 0], [size, frames, config.hiddenSize]), // [B, F, D]
+      cls: tf.reshape(cls, [size, config.hiddenSize]) as Tensor2D, // [B, D]
+    };
+  });
+}
+
+/** States of class token and frames `[B, 1 + F, D]`. */
+function videoStream(
+  params: VideoStream,
+  batch: Batch,
+  config: LxmertModelConfig,
+  bias: tf.Tensor4D,
+  key?: Key,
+): Tensor3D {
+  return tf.tidy(() => {
+    const [size, frames, width] = batch.frames.shape;
+    const D = config.hiddenSize;
+    const classTokens = tf.tile(tf.reshape(params.classToken, [1, 1, D]), [size, 1, 1]); // [B, 1, D]
+    const projected = (): tf.Tensor => linear(tf.tensor3d(batch.frames.data, [size, frames, width]), params.projection);
+    const tokens = frames === 0 ? classTokens : tf.concat([classTokens, projected()], 1); // [B, 1 + F, D]
+    const positions = tf.slice(params.position, [0, 0], [1 + frames, D]);
+    const x = dropout(tf.add(tokens, positions) as Tensor3D, config.dropout, subKey(key, 'embeddings'));
+    const layer: LayerConfig = {
+      heads: config.heads,
+      dropout: config.dropout,
+      norm: 'pre',
+      epsilon: VIDEO_EPSILON,
+      activation: config.videoActivation,
+    };
+    return layerNorm(transformer(params.layers, x, bias, layer, subKey(key, 'layers')), params.norm, VIDEO_EPSILON);
+  });
+}
+
+/** The frames' mask `[B, F]` with a class token that is always there: `[B, 1 + F]`. */
+function withClassToken({ data, shape: [size, frames] }: Ints): Ints {
+  const mask = ints([size, 1 + frames], new Int32Array(size * (1 + frames)).fill(1));
+  for (let row = 0; row < size; row++) {
+    mask.data.set(data.subarray(row * frames, (row + 1) * frames), row * (1 + frames) + 1);
+  }
+  return mask;
+}

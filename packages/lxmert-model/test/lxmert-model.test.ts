@@ -1,0 +1,31 @@
+import { floats, ints, randomKey } from '@wbdc/nn';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PARITY_BATCH, PARITY_SIZES, describeEncoder } from '../../../tools/encoder-parity.js';
+import { useEngine } from '../../../tools/testing.js';
+import { lxmertModel, type LxmertModelConfig } from '../src/index.js';
+
+const config: LxmertModelConfig = { ...PARITY_SIZES, videoLayers: 2, videoActivation: 'erf', crossLayers: 2 };
+
+// The reference is made of transformers' BertModel, ViTLayer and LxmertXLayer.
+describeEncoder('double-stream model', lxmertModel(config), new URL('fixtures/lxmert-model.json', import.meta.url));
+
+describe('configuration', () => {
+  beforeEach(() => useEngine('cpu'));
+
+  it.each([
+    [{ heads: 3 }, 'expected hiddenSize to be a multiple of heads, got 14 and 3'],
+    [{ crossLayers: 0 }, 'expected crossLayers to be a whole number from 1, got 0'],
+    [{ dropout: 1 }, 'expected dropout in [0, 1), got 1'],
+    [{ videoActivation: 'relu' as 'erf' }, "expected videoActivation 'erf' or 'quick', got 'relu'"],
+  ])('refuses %o', (wrong, message) => {
+    expect(() => lxmertModel({ ...config, ...wrong })).toThrow(message);
+  });
+
+  it.each([
+    [{ frames: floats([3, 5, 11]) }, 'expected frame features of width 13, got 11'],
+    [{ frames: floats([3, 7, 13]), frameMask: ints([3, 7]) }, 'expected at most 5 frames, got 7'],
+  ])('refuses a batch that does not fit', (wrong, message) => {
+    const model = lxmertModel(config);
+    expect(() => model.encode(model.init(randomKey(1)), { ...PARITY_BATCH, ...wrong }, {})).toThrow(message);
+  });
+});
