@@ -1,1 +1,6 @@
-export {};
+export { Tokenizer, TOKENIZER_FILES, type DecodeOptions } from './tokenizer.js';
+export { wordSplitter, type NormalizeOptions } from './normalize.js';
+export { SPECIAL_TOKENS, type SpecialIds } from './vocabulary.js';
+export { trainVocabulary, type TrainVocabularyOptions } from './train-vocabulary.js';
+export { packText, packTokens, QQ_LAYOUT, WBDC_LAYOUT } from './pack.js';
+export type { PackedText, TextEncoder, TextLayout } from './pack.js';

@@ -1,0 +1,55 @@
+/** BERT's five special tokens. Their names are fixed; their ids come from the vocabulary. */
+export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
+
+/** Ids of the special tokens. */
+export interface SpecialIds {
+  readonly pad: number;
+  readonly unk: number;
+  readonly cls: number;
+  readonly sep: number;
+  readonly mask: number;
+}
+
+/** Token -> id of a vocabulary; throws when a token is empty, holds a line break or occurs twice. */
+export function indexVocab(vocab: readonly string[], where: string): Map<string, number> {
+  const ids = new Map<string, number>();
+  const problems: string[] = [];
+  vocab.forEach((token, id) => {
+    const before = ids.get(token);
+    if (token === '' || /[\r\n]/.test(token))
+      problems.push(`line ${id + 1}: ${JSON.stringify(token)} cannot be a token`);
+    else if (before !== undefined) problems.push(`line ${id + 1}: '${token}' stands already on line ${before + 1}`);
+    else ids.set(token, id);
+  });
+  if (problems.length > 0) {
+    const shown = [...problems.slice(0, 5), ...(problems.length > 5 ? [`and ${problems.length - 5} more`] : [])];
+    throw new Error(
+      `${where}: expected one token a line, each once, because the line is the token's id; got ${shown.join('; ')}. ` +
+        'Remove the repeated or empty entries (and retrain what was trained with them), or fetch the file again.',
+    );
+  }
+  return ids;
+}
+
+export function specialIds(ids: ReadonlyMap<string, number>, where: string): SpecialIds {
+  const missing = SPECIAL_TOKENS.filter((token) => !ids.has(token));
+  if (missing.length > 0) {
+    throw new Error(
+      `${where}: expected the special tokens ${SPECIAL_TOKENS.join(' ')}, got ${ids.size} tokens without ` +
+        `${missing.join(' ')}. Add them to the vocabulary, or check that this is a BERT vocabulary.`,
+    );
+  }
+  const [pad, unk, cls, sep, mask] = SPECIAL_TOKENS.map((token) => ids.get(token)!);
+  return { pad, unk, cls, sep, mask };
+}
+
+/** The lines of a vocab.txt: a byte order mark, Windows line ends and the last line's end are not part of tokens. */
+export function parseVocabText(text: string): string[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+export function formatVocabText(vocab: readonly string[]): string {
+  return vocab.map((token) => `${token}\n`).join('');
+}
