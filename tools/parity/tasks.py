@@ -67,6 +67,38 @@ def clip():
     return result(loss, {"frames": frames, "texts": texts, "logScale": scale})
 
 
+def ftm():
+    cls = leaf((B, D), 3.5, 1.0)
+    h = {"output.weight": leaf((D, 2), 0), "output.bias": leaf((2,), 1)}
+    logits = cls @ h["output.weight"] + h["output.bias"]
+    return result(F.cross_entropy(logits, torch.tensor([1, 0, 0])), {"cls": cls, **h})
+
+
+def ftc(learned):
+    cls = leaf((2 * B, D), 3.5, 1.0)
+    h = {"logScale": leaf((), 0)} if learned else {}
+    scale = h["logScale"].exp() if learned else torch.tensor(1.0)
+    logits = F.normalize(cls[:B]) @ F.normalize(cls[B:]).T * scale
+    own = torch.arange(B)
+    loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    return result(loss, {"cls": cls, **h})
+
+
+def mmm():
+    text, word, frames = leaf((B, L, D), 0.5, 1.0), leaf((V, D), 9), leaf((B, FR, D), 1.5, 1.0)
+    features = wave((9, DV), 2.5, 1.0)
+    t = head(0, {"bias": leaf((V,), 4)})
+    f = head(5, {"output.weight": leaf((D, DV), 9), "output.bias": leaf((DV,), 10)})
+    rows, labels = torch.tensor([1, 2, 3, 4]), torch.tensor([7, 22, 5, 11])
+    logits = transform(text.reshape(-1, D)[rows], t) @ word.T + t["bias"]
+    places = torch.tensor([5, 6, 10])
+    out = transform(frames.reshape(-1, D)[places], f) @ f["output.weight"] + f["output.bias"]
+    loss = F.cross_entropy(logits, labels) + 0.5 * F.cross_entropy(out @ features.T, torch.tensor([3, 4, 6]))
+    named = {f"text.{k}": v for k, v in t.items()} | {f"frames.{k}": v for k, v in f.items()}
+    return result(loss, {"text": text, "word": word, "frames": frames, **named})
+
+
 write("pretrain-tasks", "tasks.json", {
+    "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "mmm": mmm(),
     "mlm": mlm(), "mfm": mfm(False, 1.0), "mfm-normalized": mfm(True, 0.07), "tag": tag(), "clip": clip(),
 })

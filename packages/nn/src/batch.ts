@@ -1,4 +1,4 @@
-import type { Floats, Ints } from './host.js';
+import { floats, ints, type Floats, type Ints } from './host.js';
 
 /** Where one text field (title, OCR, ASR) stands in a token row: tokens `[start, end)`, separators excluded. */
 export interface FieldSpan {
@@ -28,4 +28,37 @@ export interface Batch {
   readonly spans: readonly (readonly FieldSpan[])[];
   /** Indices into the tag list, per video, where the data have tags. */
   readonly tags?: readonly (readonly number[])[];
+  /** False where a task put the frames of another video beside the text; absent where it always is the same video. */
+  readonly matched?: readonly boolean[];
+}
+
+/** The batch of some rows of another. */
+export function takeRows(batch: Batch, rows: ArrayLike<number>): Batch {
+  const order = Array.from(rows);
+  const pick = <T>(list: readonly T[]): T[] => order.map((row) => list[row]);
+  return {
+    ids: pick(batch.ids),
+    tokens: takeInts(batch.tokens, order),
+    segments: takeInts(batch.segments, order),
+    textMask: takeInts(batch.textMask, order),
+    frames: takeFloats(batch.frames, order),
+    frameMask: takeInts(batch.frameMask, order),
+    spans: pick(batch.spans),
+    ...(batch.tags && { tags: pick(batch.tags) }),
+    ...(batch.matched && { matched: pick(batch.matched) }),
+  };
+}
+
+function takeInts({ data, shape }: Ints, rows: readonly number[]): Ints {
+  const width = data.length / shape[0];
+  const taken = ints([rows.length, ...shape.slice(1)]);
+  rows.forEach((row, i) => taken.data.set(data.subarray(row * width, (row + 1) * width), i * width));
+  return taken;
+}
+
+function takeFloats({ data, shape }: Floats, rows: readonly number[]): Floats {
+  const width = data.length / shape[0];
+  const taken = floats([rows.length, ...shape.slice(1)]);
+  rows.forEach((row, i) => taken.data.set(data.subarray(row * width, (row + 1) * width), i * width));
+  return taken;
 }

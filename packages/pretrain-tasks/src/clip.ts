@@ -2,16 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
 import {
   bert,
-  countCorrect,
-  differentiable,
   foldIn,
-  l2Normalize,
   linear,
   meanPool,
   newBert,
   newLinear,
   parameter,
-  symmetricInfoNce,
   type Bert,
   type BertConfig,
   type Floats,
@@ -21,6 +17,9 @@ import {
   type LossResult,
 } from '@wbdc/nn';
 import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/video-features';
+import { INITIAL_LOG_SCALE, contrastiveLoss } from './contrastive.js';
+
+export { INITIAL_LOG_SCALE, clampLogScale, contrastiveLoss } from './contrastive.js';
 
 /** Videos with pixels instead of features: N frames of B videos, and one token row per video. */
 export interface ClipBatch {
@@ -47,34 +46,6 @@ export interface ClipParams {
   readonly projection: Linear;
   /** Logarithm of the inverse temperature. */
   readonly logScale: Scalar;
-}
-
-/** Start and bound of the learnable temperature, as in CLIP: 0.07, and at least 0.01. */
-export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);
-const MAX_LOG_SCALE = Math.log(100);
-
-/** Keeps the temperature in its bounds, yet lets a gradient through that leads back inside. */
-export function clampLogScale(logScale: Scalar): Scalar {
-  return differentiable(
-    [logScale],
-    () => ({ value: tf.minimum(logScale, MAX_LOG_SCALE), saved: [] }),
-    (dy) => [dy],
-  );
-}
-
-/**
- * The contrastive loss of CLIP (arXiv 2103.00020) for matching rows of two sets of vectors `[B, D]` of any length, with
- * the share of frames (and of texts) whose own partner is the most similar of the batch.
- */
-export function contrastiveLoss(frames: Tensor2D, texts: Tensor2D, logScale: Scalar): LossResult {
-  const count = frames.shape[0];
-  const { loss, logits } = symmetricInfoNce(l2Normalize(frames), l2Normalize(texts), clampLogScale(logScale));
-  const own = Int32Array.from({ length: count }, (_, i) => i);
-  const metrics = {
-    'frames to text': { sum: countCorrect(logits, own), count },
-    'text to frames': { sum: countCorrect(tf.transpose(logits), own), count },
-  };
-  return { loss, metrics };
 }
 
 /**

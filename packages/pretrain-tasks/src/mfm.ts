@@ -17,9 +17,11 @@ import {
   type Floats,
   type Key,
   type Linear,
+  type LossResult,
+  type Metric,
   type Norm,
 } from '@wbdc/nn';
-import { noLoss, type Corrupted, type Task } from './task.js';
+import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
 export interface MfmOptions {
   /** Share of the valid frames to predict: 0.15, or 0.25 in QQ's job 6. */
@@ -50,49 +52,78 @@ export interface MfmTarget {
  * the model must find their features among those of all frames of the batch (InfoNCE).
  */
 export function mfm(options: MfmOptions = {}): Task<MfmHead, MfmTarget> {
-  const { probability = 0.15, normalize = false, temperature = 1 } = options;
-  if (!(temperature > 0)) throw new RangeError(`mfm: expected a temperature above 0, got ${temperature}`);
+  const { probability = 0.15 } = options;
+  const similarity = assertSimilarity('mfm', options);
   return {
     name: 'mfm',
-    init: (key, { hiddenSize, frameSize }) => ({
-      transform: newLinear(foldIn(key, 'transform'), hiddenSize, hiddenSize),
-      norm: newNorm(hiddenSize),
-      output: newLinear(foldIn(key, 'output'), hiddenSize, frameSize),
-    }),
-    corrupt: (batch, key) => maskFrames(batch, key, probability),
-    loss: ({ head, encoded, target: { rows, labels, candidates } }) => {
-      if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
-      const hidden = gatherRows(encoded.frames, rows); // [M, D]
-      const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
-      const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
-      const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
-      const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
-      const logits: tf.Tensor2D = tf.div(similarity, temperature);
-      const loss = softmaxCrossEntropy(logits, labels);
-      return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
+    init: newMfmHead,
+    corrupt: (batch, key) => {
+      const frames = validFrames(batch);
+      const chosen = frames.map((row) => (uniform(key, row) < probability ? 1 : 0));
+      return maskFrames(batch, frames, chosen);
     },
-    baseline: ({ labels, candidates }) => ({
-      accuracy: { sum: labels.length / Math.max(1, candidates.shape[0]), count: labels.length },
-    }),
+    loss: (input) => frameLoss(input, similarity),
+    baseline: ({ labels, candidates }) => ({ accuracy: chance(labels.length, candidates.shape[0]) }),
   };
 }
 
-function maskFrames(batch: Batch, key: Key, probability: number): Corrupted<MfmTarget> {
+/** How predicted and true features are compared. */
+export interface Similarity {
+  readonly normalize: boolean;
+  readonly temperature: number;
+}
+
+/** The similarity of a task's options. */
+export function assertSimilarity(task: string, options: Partial<Similarity>): Similarity {
+  const { normalize = false, temperature = 1 } = options;
+  if (!(temperature > 0)) throw new RangeError(`${task}: expected a temperature above 0, got ${temperature}`);
+  return { normalize, temperature };
+}
+
+export function newMfmHead(key: Key, { hiddenSize, frameSize }: Sizes): MfmHead {
+  return {
+    transform: newLinear(foldIn(key, 'transform'), hiddenSize, hiddenSize),
+    norm: newNorm(hiddenSize),
+    output: newLinear(foldIn(key, 'output'), hiddenSize, frameSize),
+  };
+}
+
+/** Cross entropy of finding each masked frame among the candidates, and the share that is found. */
+export function frameLoss(
+  { head, encoded, target: { rows, labels, candidates } }: LossInput<MfmHead, MfmTarget>,
+  { normalize, temperature }: Similarity,
+): LossResult {
+  if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
+  const hidden = gatherRows(encoded.frames, rows); // [M, D]
+  const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
+  const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
+  const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
+  const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
+  const logits: tf.Tensor2D = tf.div(similarity, temperature);
+  const loss = softmaxCrossEntropy(logits, labels);
+  return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
+}
+
+/** The accuracy of guessing one of so many candidates, over so many questions. */
+export function chance(questions: number, candidates: number): Metric {
+  return { sum: questions / Math.max(1, candidates), count: questions };
+}
+
+/** Flat indices of the frames that are not padding. */
+export function validFrames({ frameMask }: Batch): Int32Array {
+  return Int32Array.from(frameMask.data.keys()).filter((row) => frameMask.data[row] === 1);
+}
+
+/** Zeroes the chosen (1) of the valid frames; all valid frames, as they were, are the candidates. */
+export function maskFrames(batch: Batch, valid: Int32Array, chosen: Int32Array): Corrupted<MfmTarget> {
   const width = batch.frames.shape[2];
-  const valid = Int32Array.from(batch.frameMask.data.keys()).filter((row) => batch.frameMask.data[row] === 1);
   const candidates = floats([valid.length, width]);
   const data = batch.frames.data.slice();
-  const labels: number[] = [];
   valid.forEach((row, place) => {
     candidates.data.set(batch.frames.data.subarray(row * width, (row + 1) * width), place * width);
-    if (uniform(key, row) >= probability) return;
-    data.fill(0, row * width, (row + 1) * width);
-    labels.push(place);
+    if (chosen[place]) data.fill(0, row * width, (row + 1) * width);
   });
-  const target = {
-    rows: Int32Array.from(labels, (place) => valid[place]),
-    labels: Int32Array.from(labels),
-    candidates,
-  };
+  const labels = Int32Array.from(valid.keys()).filter((place) => chosen[place] === 1);
+  const target = { rows: labels.map((place) => valid[place]), labels, candidates };
   return { batch: { ...batch, frames: floats(batch.frames.shape, data) }, target };
 }

@@ -18,9 +18,11 @@ import {
   type Batch,
   type Key,
   type Linear,
+  type LossResult,
+  type Metric,
   type Norm,
 } from '@wbdc/nn';
-import { noLoss, type Corrupted, type Task } from './task.js';
+import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
 export interface MlmOptions {
   /** The `[MASK]` token. */
@@ -32,6 +34,8 @@ export interface MlmOptions {
   readonly probability?: number;
   /** Only these text fields are masked; all where absent. WBDC masked the title. */
   readonly fields?: readonly string[];
+  /** Masks whole words: gives each token of a text the number of its word, see {@link chineseWords}. */
+  readonly words?: (tokens: ArrayLike<number>) => Int32Array;
 }
 
 export interface MlmHead {
@@ -54,39 +58,50 @@ export interface MlmTarget {
 export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
   return {
     name: 'mlm',
-    init: (key, { hiddenSize, vocabSize }) => ({
-      transform: newLinear(foldIn(key, 'transform'), hiddenSize, hiddenSize),
-      norm: newNorm(hiddenSize),
-      bias: newVector(vocabSize),
-    }),
+    init: newMlmHead,
     corrupt: (batch, key) => maskTokens(batch, key, options),
-    loss: ({ head, encoded, target, wordEmbeddings }) => {
-      const { rows, labels } = target;
-      if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
-      const hidden = gatherRows(encoded.text, rows); // [M, D]
-      const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
-      const logits: tf.Tensor2D = tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
-      const loss = softmaxCrossEntropy(logits, labels);
-      return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
-    },
-    baseline: ({ labels }, { tokenCounts }) => {
-      const special = new Set(options.special);
-      let best = -1;
-      for (let id = 0; id < tokenCounts.length; id++) {
-        if (!special.has(id) && (best < 0 || tokenCounts[id] > tokenCounts[best])) best = id;
-      }
-      return { accuracy: { sum: labels.filter((label) => label === best).length, count: labels.length } };
-    },
+    loss: tokenLoss,
+    baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, options.special) }),
   };
 }
 
+export function newMlmHead(key: Key, { hiddenSize, vocabSize }: Sizes): MlmHead {
+  return {
+    transform: newLinear(foldIn(key, 'transform'), hiddenSize, hiddenSize),
+    norm: newNorm(hiddenSize),
+    bias: newVector(vocabSize),
+  };
+}
+
+/** Cross entropy and accuracy at the masked positions. */
+export function tokenLoss({ head, encoded, target, wordEmbeddings }: LossInput<MlmHead, MlmTarget>): LossResult {
+  const { rows, labels } = target;
+  if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
+  const hidden = gatherRows(encoded.text, rows); // [M, D]
+  const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
+  const logits: tf.Tensor2D = tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
+  const loss = softmaxCrossEntropy(logits, labels);
+  return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
+}
+
+/** The accuracy of always answering the most frequent ordinary token. */
+export function mostFrequentToken(labels: Int32Array, counts: ArrayLike<number>, special: readonly number[]): Metric {
+  let best = -1;
+  for (let id = 0; id < counts.length; id++) {
+    if (!special.includes(id) && (best < 0 || counts[id] > counts[best])) best = id;
+  }
+  return { sum: labels.filter((label) => label === best).length, count: labels.length };
+}
+
 function maskTokens(batch: Batch, key: Key, options: MlmOptions): Corrupted<MlmTarget> {
-  const { probability = 0.15, mask, vocabSize } = options;
-  const special = new Set(options.special);
-  const ordinary = Int32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => !special.has(id));
+  const { probability = 0.15, mask, special, vocabSize } = options;
+  const ordinary = Int32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => !special.includes(id));
   const tokens = batch.tokens.data.slice();
   const [choose, treat, draw] = ['choose', 'treat', 'draw'].map((use) => foldIn(key, use));
-  const rows = maskable(batch, special, options.fields).filter((row) => uniform(choose, row) < probability);
+  const draws = options.words ? firstOfWords(batch, options.words) : undefined;
+  const rows = maskable(batch, special, options.fields).filter(
+    (row) => uniform(choose, draws ? draws[row] : row) < probability,
+  );
   const labels = rows.map((row) => batch.tokens.data[row]);
   for (const row of rows) {
     const treatment = uniform(treat, row);
@@ -96,15 +111,34 @@ function maskTokens(batch: Batch, key: Key, options: MlmOptions): Corrupted<MlmT
   return { batch: { ...batch, tokens: ints(batch.tokens.shape, tokens) }, target: { rows, labels } };
 }
 
-/** Flat indices of the tokens that may be masked. */
-function maskable(batch: Batch, special: ReadonlySet<number>, fields?: readonly string[]): Int32Array {
+/**
+ * Flat indices of the ordinary tokens of a batch, in some fields or everywhere. Rows whose frames are another video's are
+ * left out: there is nothing to learn from them about the text. (WBDC's original counted them.)
+ */
+export function maskable(batch: Batch, special: readonly number[], fields?: readonly string[]): Int32Array {
   const length = batch.tokens.shape[1];
-  const inFields = (row: number): boolean =>
-    batch.spans[Math.floor(row / length)].some(
-      ({ field, start, end }) => fields!.includes(field) && row % length >= start && row % length < end,
-    );
-  return Int32Array.from(batch.tokens.data.keys()).filter(
-    (row) =>
-      batch.textMask.data[row] === 1 && !special.has(batch.tokens.data[row]) && (fields === undefined || inFields(row)),
-  );
+  const excluded = new Set(special);
+  const inFields = (video: number, column: number): boolean =>
+    batch.spans[video].some(({ field, start, end }) => fields!.includes(field) && column >= start && column < end);
+  return Int32Array.from(batch.tokens.data.keys()).filter((row) => {
+    if (batch.textMask.data[row] !== 1 || excluded.has(batch.tokens.data[row])) return false;
+    const video = Math.floor(row / length);
+    return (batch.matched?.[video] ?? true) && (fields === undefined || inFields(video, row % length));
+  });
+}
+
+/** For every position the flat index of the first token of its word, so that a word shares one draw. */
+function firstOfWords(batch: Batch, words: (tokens: ArrayLike<number>) => Int32Array): Int32Array {
+  const length = batch.tokens.shape[1];
+  const first = Int32Array.from(batch.tokens.data.keys());
+  batch.spans.forEach((spans, video) => {
+    for (const { start, end } of spans) {
+      const from = video * length + start;
+      const numbers = words(batch.tokens.data.subarray(from, video * length + end));
+      numbers.forEach((word, i) => {
+        if (i > 0 && numbers[i - 1] === word) first[from + i] = first[from + i - 1];
+      });
+    }
+  });
+  return first;
 }

@@ -2,7 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { Scalar } from '@tensorflow/tfjs';
 import {
   foldIn,
+  permutation,
   subKey,
+  takeRows,
   type Batch,
   type Encoder,
   type Key,
@@ -19,7 +21,11 @@ export interface WeightedTask {
 }
 
 /** Tasks that share one corrupted view of the batch, and so one encoder pass. They corrupt it in this order. */
-export type View = readonly WeightedTask[];
+export interface View {
+  readonly tasks: readonly WeightedTask[];
+  /** The share of the batch's videos that it takes, drawn anew for every batch; all of them where absent. */
+  readonly share?: number;
+}
 
 /** All views of a step: the loss is the weighted sum over all tasks. */
 export type Plan = readonly View[];
@@ -49,14 +55,14 @@ export interface Pretraining<P extends ParamTree> {
 
 /** Binds a plan to an encoder. Task names must differ, because they name the heads and the metrics. */
 export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan): Pretraining<P> {
-  const tasks = plan.flat().map(({ task }) => task);
+  const tasks = plan.flatMap(({ tasks }) => tasks.map(({ task }) => task));
   assertNames(tasks.map(({ name }) => name));
   return {
     init: (key) => ({
       encoder: encoder.init(foldIn(key, 'encoder')),
       heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),
     }),
-    prepare: (batch, key) => plan.map((view) => prepareView(view, batch, key)),
+    prepare: (batch, key) => plan.map((view, i) => prepareView(view, batch, foldIn(key, i))),
     loss: (params, views, dropout) =>
       tf.tidy(() => {
         const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i)));
@@ -69,7 +75,7 @@ export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan
       Object.assign(
         {},
         ...plan.flatMap((view, i) =>
-          view.map(({ task }, j) => prefixed(task.name, task.baseline(views[i].targets[j], corpus))),
+          view.tasks.map(({ task }, j) => prefixed(task.name, task.baseline(views[i].targets[j], corpus))),
         ),
       ),
   };
@@ -77,12 +83,19 @@ export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan
 
 function prepareView(view: View, batch: Batch, key: Key): PreparedView {
   const targets: unknown[] = [];
-  for (const { task } of view) {
+  if (view.share !== undefined) batch = takeRows(batch, drawVideos(batch, view.share, foldIn(key, 'share')));
+  for (const { task } of view.tasks) {
     const corrupted = task.corrupt(batch, foldIn(key, task.name));
     batch = corrupted.batch;
     targets.push(corrupted.target);
   }
   return { batch, targets };
+}
+
+/** At least one video. */
+function drawVideos({ ids }: Batch, share: number, key: Key): Int32Array {
+  const count = Math.max(1, Math.round(share * ids.length));
+  return permutation(key, ids.length).subarray(0, count).sort();
 }
 
 function viewLoss<P extends ParamTree>(
@@ -96,7 +109,7 @@ function viewLoss<P extends ParamTree>(
   const wordEmbeddings = encoder.wordEmbeddings(params.encoder);
   const evaluating = dropout === undefined;
   const metrics: Record<string, Metric> = {};
-  const losses = view.map(({ task, weight }, i): Scalar => {
+  const losses = view.tasks.map(({ task, weight }, i): Scalar => {
     const head = params.heads[task.name];
     const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating });
     Object.assign(metrics, prefixed(task.name, { loss: { sum: result.loss, count: 1 }, ...result.metrics }));

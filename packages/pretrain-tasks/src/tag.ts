@@ -31,7 +31,8 @@ export interface TagTarget {
 
 /**
  * Tag classification on the state of `[CLS]`: binary cross entropy, averaged over all tags. It corrupts nothing, so it
- * shares the pass of `mlm` and `mfm`. A video without tags says nothing about them and is left out. The metric is the
+ * shares the pass of `mlm` and `mfm`. A video without tags says nothing about them and is left out, and so
+ * is one whose frames were exchanged. The metric is the
  * mean over videos of the average precision of the ranked tags.
  */
 export function tag({ tagCount }: TagOptions): Task<TagHead, TagTarget> {
@@ -67,7 +68,7 @@ function tagTarget(batch: Batch, tagCount: number): Corrupted<TagTarget> {
   if (!batch.tags)
     throw new Error('tag: expected a batch with tags, got one without: leave the task out for these data');
   const tags = batch.tags;
-  const rows = Int32Array.from(tags.keys()).filter((row) => tags[row].length > 0);
+  const rows = Int32Array.from(tags.keys()).filter((row) => tags[row].length > 0 && (batch.matched?.[row] ?? true));
   const truth = floats([rows.length, tagCount]);
   rows.forEach((row, i) => {
     for (const index of tags[row]) {

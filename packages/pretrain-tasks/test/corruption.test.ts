@@ -1,7 +1,7 @@
-import { floats, ints, permutation, randomKey, foldIn, type Batch } from '@wbdc/nn';
+import { floats, ints, permutation, randomKey, foldIn, takeRows, type Batch } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import { wave } from '../../../tools/testing.js';
-import { mfm, mlm, tag } from '../src/index.js';
+import { chineseWords, ftc, ftm, mfm, mlm, mmm, tag } from '../src/index.js';
 
 const [B, L, F, DV, V] = [101, 53, 31, 2, 997];
 const special = [0, 1, 2, 3, 4];
@@ -136,5 +136,144 @@ describe('tag', () => {
     const { tags, ...bare } = batch;
     expect(tags).toHaveLength(B);
     expect(() => tag({ tagCount: 11 }).corrupt(bare, keys[0])).toThrow('expected a batch with tags');
+  });
+});
+
+describe('ftm', () => {
+  const frameOf = (of: Batch, row: number): number[] => [...of.frames.data.subarray(row * F * DV, (row + 1) * F * DV)];
+
+  it.each(['random', 'hard'] as const)('exchanges half of the videos, %s, and says which', (negatives) => {
+    const task = ftm({ negatives });
+    let mismatched = 0;
+    for (const key of keys.slice(0, 50)) {
+      const { batch: corrupted, target } = task.corrupt(batch, key);
+      target.labels.forEach((label, row) => {
+        const same =
+          batch.frameMask.data[row * F] === 1 && String(frameOf(corrupted, row)) === String(frameOf(batch, row));
+        expect(label === 1).toBe(same);
+        expect(corrupted.matched![row]).toBe(label === 1);
+        mismatched += 1 - label;
+      });
+    }
+    expect(mismatched / (50 * B)).toBeCloseTo(0.5, 1);
+  });
+
+  it('takes alike videos for hard negatives', () => {
+    const means = (of: Batch, row: number): number[] => {
+      const valid = of.frameMask.data.subarray(row * F, (row + 1) * F).reduce((sum, m) => sum + m, 0);
+      const mean = [0, 1].map((d) => {
+        let sum = 0;
+        for (let f = 0; f < valid; f++) sum += of.frames.data[(row * F + f) * DV + d];
+        return sum / valid;
+      });
+      return mean.map((x) => x / Math.hypot(...mean));
+    };
+    const likeness = (negatives: 'random' | 'hard'): number => {
+      const { batch: corrupted, target } = ftm({ negatives }).corrupt(batch, keys[0]);
+      const rows = [...target.labels.keys()].filter((row) => target.labels[row] === 0);
+      return (
+        rows.reduce(
+          (sum, row) =>
+            sum + means(batch, row)[0] * means(corrupted, row)[0] + means(batch, row)[1] * means(corrupted, row)[1],
+          0,
+        ) / rows.length
+      );
+    };
+    expect(likeness('hard')).toBeGreaterThan(likeness('random'));
+  });
+
+  it('leaves nothing to mlm and tag in mismatched rows, and lets mfm follow the frames', () => {
+    const { batch: exchanged, target } = ftm({ probability: 0.6 }).corrupt(batch, keys[1]);
+    const { target: text } = mlm({ mask: 4, special, vocabSize: V, probability: 1 }).corrupt(exchanged, keys[2]);
+    for (const row of text.rows) expect(target.labels[Math.floor(row / L)]).toBe(1);
+    const { target: tags } = tag({ tagCount: 12 }).corrupt(exchanged, keys[2]);
+    for (const row of tags.rows) expect(target.labels[row]).toBe(1);
+    const { target: masked } = mfm({ probability: 0.5 }).corrupt(exchanged, keys[2]);
+    masked.rows.forEach((row, i) => {
+      const own = masked.candidates.data.subarray(masked.labels[i] * DV, (masked.labels[i] + 1) * DV);
+      expect([...own]).toEqual([...exchanged.frames.data.subarray(row * DV, (row + 1) * DV)]);
+    });
+  });
+
+  it('keeps a single video as it is', () => {
+    const one = takeRows(batch, [5]);
+    expect([...ftm({ probability: 1 }).corrupt(one, keys[0]).target.labels]).toEqual([1]);
+  });
+});
+
+describe('ftc', () => {
+  const { batch: corrupted } = ftc({ separator: 3 }).corrupt(batch, keys[0]);
+  const row = (r: number): number[] => {
+    const [, length] = corrupted.tokens.shape;
+    return [...corrupted.tokens.data.subarray(r * length, (r + 1) * length)].filter(
+      (_, i) => corrupted.textMask.data[r * length + i],
+    );
+  };
+
+  it('puts the title alone, and the rest with the frames', () => {
+    expect(corrupted.ids).toEqual([...batch.ids, ...batch.ids]);
+    [0, 7, B - 1].forEach((video) => {
+      const [title, ocr] = batch.spans[video].map(({ start, end }) => [
+        ...batch.tokens.data.subarray(video * L + start, video * L + end),
+      ]);
+      expect(row(video)).toEqual([2, ...title, 3]);
+      expect(row(B + video)).toEqual([2, ...ocr, 3]);
+      const [{ start, end }] = corrupted.spans[B + video];
+      expect(row(B + video).slice(start, end)).toEqual(ocr);
+    });
+    expect(corrupted.frameMask.data.subarray(0, B * F).every((m) => m === 0)).toBe(true);
+    expect(corrupted.frameMask.data.subarray(B * F)).toEqual(batch.frameMask.data);
+  });
+
+  it('refuses a temperature of 0', () => {
+    expect(() => ftc({ separator: 3, temperature: 0 })).toThrow("expected 'learned' or a temperature above 0, got 0");
+  });
+});
+
+describe('mmm', () => {
+  it('takes all frames from half of the videos and all text from the others', () => {
+    const { batch: corrupted, target } = mmm({ mask: 4, special }).corrupt(batch, keys[0]);
+    const frameless = new Set(Array.from(target.frames.rows, (row) => Math.floor(row / F)));
+    const textless = new Set(Array.from(target.text.rows, (row) => Math.floor(row / L)));
+    expect(frameless.size).toBe(Math.ceil(B / 2));
+    expect(textless.size).toBe(Math.floor(B / 2));
+    for (let video = 0; video < B; video++) {
+      const tokens = corrupted.tokens.data.subarray(video * L, (video + 1) * L);
+      expect(frameless.has(video)).toBe(!textless.has(video));
+      expect(tokens.every((id) => id <= 4)).toBe(textless.has(video));
+      const frames = corrupted.frames.data.subarray(video * F * DV, (video * F + 1) * DV);
+      expect(frames.every((x) => x === 0)).toBe(frameless.has(video));
+    }
+    target.text.rows.forEach((row, i) => expect(target.text.labels[i]).toBe(batch.tokens.data[row]));
+  });
+});
+
+describe('whole words', () => {
+  const vocab = ['[PAD]', '中', '国', '人', '民', 'em', '##oji', '银', '行', '[UNK]'];
+
+  it('groups characters into words and pieces with their heads', () => {
+    const words = chineseWords(vocab)([1, 2, 5, 6, 7, 8, 9]);
+    expect(words[0]).toBe(words[1]);
+    expect(words[2]).toBe(words[3]);
+    expect(words[4]).toBe(words[5]);
+    expect(new Set(words).size).toBe(4);
+  });
+
+  it('masks all of a word or nothing', () => {
+    const pairs = (tokens: ArrayLike<number>): Int32Array =>
+      Int32Array.from({ length: tokens.length }, (_, i) => i >> 1);
+    const { target } = mlm({
+      mask: 4,
+      special: [0, 1, 2, 3],
+      vocabSize: V,
+      probability: 0.3,
+      words: pairs,
+      fields: ['ocr'],
+    }).corrupt(batch, keys[0]);
+    const chosen = new Set(target.rows);
+    batch.spans.forEach(([, { start, end }], video) => {
+      for (let i = start; i + 1 < end; i += 2) expect(chosen.has(video * L + i)).toBe(chosen.has(video * L + i + 1));
+    });
+    expect(chosen.size).toBeGreaterThan(0);
   });
 });

@@ -4,7 +4,7 @@ import { floats, flatten, randomKey, type Encoded, type ParamTree } from '@wbdc/
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
 import { INITIAL_LOG_SCALE, contrastiveLoss } from '../src/clip.js';
-import { mfm, mlm, tag, type LossInput, type Task } from '../src/index.js';
+import { ftc, ftm, mfm, mlm, mmm, tag, type LossInput, type Task } from '../src/index.js';
 
 interface Reference {
   readonly loss: number;
@@ -70,6 +70,24 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     const truth = floats([2, T]);
     for (const position of [1, 4, T + 10]) truth.data[position] = 1;
     check(tag({ tagCount: T }), { rows: Int32Array.of(0, 2), truth }, { cls: input([B, D], 3.5) }, fixtures.tag);
+  });
+
+  it('ftm', () => {
+    check(ftm(), { labels: Int32Array.of(1, 0, 0) }, { cls: input([B, D], 3.5) }, fixtures.ftm);
+  });
+
+  it('ftc with a learned and with a fixed temperature', () => {
+    const reads = { cls: input([2 * B, D], 3.5) };
+    check(ftc({ separator: 3 }), { videos: B }, reads, fixtures.ftc);
+    check(ftc({ separator: 3, temperature: 1 }), { videos: B }, reads, fixtures['ftc-fixed']);
+  });
+
+  it('mmm', () => {
+    const text = { rows: Int32Array.of(1, 2, 3, 4), labels: Int32Array.of(7, 22, 5, 11) };
+    const candidates = floats([9, DV], wave(9 * DV, 2.5, 1));
+    const frames = { rows: Int32Array.of(5, 6, 10), labels: Int32Array.of(3, 4, 6), candidates };
+    const reads = { text: input([B, L, D], 0.5), word: input([V, D], 9, 0.3), frames: input([B, F, D], 1.5) };
+    check(mmm({ mask: 4, special: [0, 1, 2, 3, 4] }), { text, frames }, reads, fixtures.mmm);
   });
 
   it('clip', () => {

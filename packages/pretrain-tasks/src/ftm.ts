@@ -1,0 +1,99 @@
+import {
+  countCorrect,
+  foldIn,
+  linear,
+  newLinear,
+  permutation,
+  softmaxCrossEntropy,
+  takeRows,
+  uniform,
+  type Batch,
+  type Key,
+  type Linear,
+} from '@wbdc/nn';
+import type { Corrupted, Task } from './task.js';
+
+export interface FtmOptions {
+  /** Share of the videos whose frames are exchanged: 0.5 in WBDC. */
+  readonly probability?: number;
+  /** `hard` exchanges between videos whose mean frame features are alike; `random` is the original. */
+  readonly negatives?: 'random' | 'hard';
+}
+
+export interface FtmHead {
+  readonly output: Linear;
+}
+
+export interface FtmTarget {
+  /** Per video 1 where frames and text belong together. */
+  readonly labels: Int32Array;
+}
+
+/**
+ * Frame-text match (after ViLBERT, arXiv 1908.02265): the frames of some videos of the batch change places, and the state
+ * of `[CLS]` tells which pairs belong together. It marks the exchanged rows in the batch, and stands first in a view:
+ * what is masked afterwards follows the frames, and text tasks leave the mismatched rows out.
+ */
+export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}): Task<FtmHead, FtmTarget> {
+  return {
+    name: 'ftm',
+    init: (key, { hiddenSize }) => ({ output: newLinear(foldIn(key, 'output'), hiddenSize, 2) }),
+    corrupt: (batch, key) => exchange(batch, partners(batch, key, probability, negatives)),
+    loss: ({ head, encoded, target: { labels } }) => {
+      const logits = linear(encoded.cls, head.output); // [B, 2]
+      const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
+      return { loss: softmaxCrossEntropy(logits, labels), metrics: { accuracy } };
+    },
+    baseline: ({ labels }) => {
+      const matched = labels.reduce((sum, label) => sum + label, 0);
+      return { accuracy: { sum: Math.max(matched, labels.length - matched), count: labels.length } };
+    },
+  };
+}
+
+/** For every video the one whose frames it gets. Of the chosen each gets another's; one alone keeps its own. */
+function partners(batch: Batch, key: Key, probability: number, negatives: 'random' | 'hard'): Int32Array {
+  const videos = batch.ids.length;
+  const order = permutation(foldIn(key, 'order'), videos);
+  const chosen = order.filter((video) => uniform(foldIn(key, 'choose'), video) < probability);
+  const from = Int32Array.from({ length: videos }, (_, i) => i);
+  const cycle = negatives === 'hard' ? chainOfLikes(chosen, meanFrames(batch)) : chosen;
+  cycle.forEach((video, i) => (from[video] = cycle[(i + 1) % cycle.length]));
+  return from;
+}
+
+/** Orders videos so that each is followed by the one most like it among those left. */
+function chainOfLikes(videos: Int32Array, means: readonly Float32Array[]): Int32Array {
+  const left = [...videos];
+  const chain = left.splice(0, 1);
+  const like = (a: number, b: number): number => means[a].reduce((sum, x, i) => sum + x * means[b][i], 0);
+  while (left.length > 0) {
+    const last = chain[chain.length - 1];
+    const best = left.reduce((most, video) => (like(last, video) > like(last, most) ? video : most));
+    chain.push(...left.splice(left.indexOf(best), 1));
+  }
+  return Int32Array.from(chain);
+}
+
+/** The mean frame of every video, as a unit vector. */
+function meanFrames({ frames, frameMask }: Batch): Float32Array[] {
+  const [videos, count, width] = frames.shape;
+  return Array.from({ length: videos }, (_, video) => {
+    const mean = new Float32Array(width);
+    for (let frame = video * count; frame < (video + 1) * count; frame++) {
+      if (frameMask.data[frame] === 1) mean.forEach((x, i) => (mean[i] = x + frames.data[frame * width + i]));
+    }
+    const length = Math.hypot(...mean) || 1;
+    return mean.map((x) => x / length);
+  });
+}
+
+function exchange(batch: Batch, from: Int32Array): Corrupted<FtmTarget> {
+  const { frames, frameMask } = takeRows(batch, from);
+  const labels = from.map((source, video) => (source === video ? 1 : 0));
+  const matched = Array.from(labels, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
+  return {
+    batch: { ...batch, frames, frameMask, matched },
+    target: { labels },
+  };
+}

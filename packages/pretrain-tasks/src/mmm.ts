@@ -1,0 +1,88 @@
+import * as tf from '@tensorflow/tfjs';
+import { foldIn, ints, permutation, type Batch, type Key, type Metric } from '@wbdc/nn';
+import {
+  assertSimilarity,
+  chance,
+  frameLoss,
+  maskFrames,
+  newMfmHead,
+  validFrames,
+  type MfmHead,
+  type MfmTarget,
+  type Similarity,
+} from './mfm.js';
+import {
+  maskable,
+  mostFrequentToken,
+  newMlmHead,
+  tokenLoss,
+  type MlmHead,
+  type MlmOptions,
+  type MlmTarget,
+} from './mlm.js';
+import type { Corrupted, Task } from './task.js';
+
+export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special'> {
+  /** Weight of the frames' loss beside the tokens': 0.5 in WBDC. */
+  readonly frameWeight?: number;
+}
+
+export interface MmmHead {
+  readonly text: MlmHead;
+  readonly frames: MfmHead;
+}
+
+export interface MmmTarget {
+  readonly text: MlmTarget;
+  readonly frames: MfmTarget;
+}
+
+/**
+ * Mask modality (VLM, arXiv 2105.09996): half of the videos lose all their frames, the others all their text, and each
+ * must be told from the other modality: InfoNCE over frames, cross entropy over every text token. WBDC gave it a quarter
+ * of the batch.
+ */
+export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
+  const { frameWeight = 0.5, special } = options;
+  const similarity = assertSimilarity('mmm', options);
+  return {
+    name: 'mmm',
+    init: (key, sizes) => ({
+      text: newMlmHead(foldIn(key, 'text'), sizes),
+      frames: newMfmHead(foldIn(key, 'frames'), sizes),
+    }),
+    corrupt: (batch, key) => maskModality(batch, key, options),
+    loss: ({ head, target, ...rest }) => {
+      const text = tokenLoss({ ...rest, head: head.text, target: target.text });
+      const frames = frameLoss({ ...rest, head: head.frames, target: target.frames }, similarity);
+      const parts = { text, frames };
+      const metrics: Record<string, Metric> = {};
+      for (const [name, part] of Object.entries(parts)) {
+        metrics[`${name} loss`] = { sum: part.loss, count: 1 };
+        metrics[`${name} accuracy`] = part.metrics.accuracy;
+      }
+      return { loss: tf.add(text.loss, tf.mul(frames.loss, frameWeight)), metrics };
+    },
+    baseline: ({ text, frames }, { tokenCounts }) => ({
+      'text accuracy': mostFrequentToken(text.labels, tokenCounts, special),
+      'frames accuracy': chance(frames.labels.length, frames.candidates.shape[0]),
+    }),
+  };
+}
+
+function maskModality(batch: Batch, key: Key, { mask, special }: MmmOptions): Corrupted<MmmTarget> {
+  const videos = batch.ids.length;
+  const order = permutation(key, videos);
+  const frameless = new Set(order.subarray(0, Math.ceil(videos / 2)));
+  const [length, frames] = [batch.tokens.shape[1], batch.frameMask.shape[1]];
+  const tokens = batch.tokens.data.slice();
+  const rows = maskable(batch, special).filter((row) => !frameless.has(Math.floor(row / length)));
+  for (const row of rows) tokens[row] = mask;
+  const valid = validFrames(batch);
+  const chosen = valid.map((row) => (frameless.has(Math.floor(row / frames)) ? 1 : 0));
+  const masked = maskFrames({ ...batch, tokens: ints(batch.tokens.shape, tokens) }, valid, chosen);
+  return {
+    batch: masked.batch,
+    target: { text: { rows, labels: rows.map((row) => batch.tokens.data[row]) }, frames: masked.target },
+  };
+}
