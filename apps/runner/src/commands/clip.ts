@@ -1,0 +1,24 @@
+import type { Stage } from '../stage.js';
+import { trainingSettings } from './training-settings.js';
+
+export const clipStage: Stage = {
+  name: 'clip',
+  title: 'train a vision tower against the titles',
+  description:
+    'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over the title\n' +
+    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 beside\n' +
+    'chance. Writes checkpoints, metrics.jsonl and report.html to runs/<name>/clip.',
+  examples: [
+    ['wbdc clip --config apps/runner/configs/demo.yaml', 'train on the demo data'],
+    ['wbdc clip --config my.yaml --set clip.epochs=5', 'with one setting changed'],
+    ['wbdc clip --config my.yaml --resume', 'go on after an interruption'],
+  ],
+  needs: ['data', 'vocab'],
+  needsEngine: true,
+  settings: ({ seed, clip, data }) => ({
+    seed,
+    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    clip: trainingSettings(clip),
+  }),
+  run: async (context) => (await import('../stages/clip.js')).runClipStage(context),
+};

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { loadConfig } from '../config/load.js';
+import { Output, type Terminal } from '../output.js';
+import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
+
+/** `wbdc config`: checks a configuration and prints all of it, defaults included. */
+export function addConfigCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('config')
+    .summary('check a configuration and print all its settings')
+    .description('Checks a configuration and prints it as YAML with every default filled in.');
+  addOutputOptions(addRunOptions(command))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  wbdc config --config my.yaml --set train.epochs=5\n  wbdc config > all-defaults.yaml\n',
+    )
+    .action(async (options: StageOptions) => {
+      const request = { path: options.config, folder: terminal.folder, set: options.set, flags: flagsOf(options) };
+      const config = await loadConfig(request);
+      const output = new Output(terminal, options);
+      if (options.json) output.result(config);
+      else output.say(stringify(config).trimEnd());
+    });
+}

@@ -1,0 +1,22 @@
+import type { Stage } from '../stage.js';
+
+export const dataStage: Stage = {
+  name: 'data',
+  title: 'build the embedded emoji data set, or check a folder of your own',
+  description:
+    'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under\n' +
+    'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is read\n' +
+    'instead: every record is checked, nothing is copied.',
+  examples: [
+    ['wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
+    ['wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],
+    ['wbdc data --name own --set data.folder=/data/wbdc', 'check a folder in the official layout'],
+  ],
+  needs: [],
+  needsEngine: false,
+  settings: ({ seed, data }) =>
+    data.folder === null
+      ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants } }
+      : { data: { folder: data.folder, trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits } },
+  run: async (context) => (await import('../stages/data.js')).runDataStage(context),
+};

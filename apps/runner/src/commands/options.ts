@@ -1,0 +1,72 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Flag } from '../config/load.js';
+
+/** Options every stage command has, as commander parses them. */
+export interface StageOptions {
+  readonly config?: string;
+  readonly name?: string;
+  readonly set: readonly string[];
+  readonly engine?: string;
+  readonly threads?: number;
+  readonly seed?: number;
+  readonly resume: boolean;
+  readonly overwrite: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly debug: boolean;
+}
+
+const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow'];
+
+/** Options that say which run and how. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration (YAML); without it every setting has its default')
+    .option('-n, --name <name>', 'name of the run: outputs go to runs/<name>/ (run.name)')
+    .option('-s, --set <key=value>', 'change one setting, e.g. model.layers=4; may be repeated', collect, [])
+    .option('--seed <number>', 'seed of every random choice (seed)', wholeNumber(0));
+}
+
+/** Options that say how to speak. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object on stdout, everything else on stderr', false)
+    .option('-q, --quiet', 'print warnings and errors only', false)
+    .addOption(new Option('--debug', 'print stacks of errors').default(false).env('WBDC_DEBUG'));
+}
+
+/** All options of a stage command. */
+export function addStageOptions(command: Command): Command {
+  addRunOptions(command)
+    .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
+    .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
+    .option('--resume', 'go on with an interrupted stage; starts it where there is nothing yet', false)
+    .option('--overwrite', 'make it again; what is there is renamed to <stage>.old-<n>', false);
+  return addOutputOptions(command);
+}
+
+/** The settings given by options of their own, for the configuration. */
+export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'seed'>): Flag[] {
+  const flag = (option: string, path: string[], value: string | number | undefined): Flag[] =>
+    value === undefined ? [] : [{ option: `--${option} ${value}`, path, value }];
+  return [
+    ...flag('name', ['run', 'name'], options.name),
+    ...flag('engine', ['engine'], options.engine),
+    ...flag('threads', ['threads'], options.threads),
+    ...flag('seed', ['seed'], options.seed),
+  ];
+}
+
+function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value];
+}
+
+function wholeNumber(smallest: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (value.trim() === '' || !Number.isSafeInteger(number) || number < smallest) {
+      throw new InvalidArgumentError(`expected a whole number from ${smallest}, got '${value}'.`);
+    }
+    return number;
+  };
+}

@@ -1,0 +1,28 @@
+import type { Stage } from '../stage.js';
+import { trainingSettings } from './training-settings.js';
+
+export const pretrainStage: Stage = {
+  name: 'pretrain',
+  title: 'pretrain the video-text model',
+  description:
+    'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, tag).\n' +
+    'Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and\n' +
+    'report.html to runs/<name>/pretrain.',
+  examples: [
+    ['wbdc pretrain --config apps/runner/configs/demo.yaml', 'train on the demo data'],
+    ['wbdc pretrain --config my.yaml --name no-mfm --set tasks.mfm=null', 'without one task'],
+    ['wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
+  ],
+  needs: ['data', 'vocab', 'features'],
+  needsEngine: true,
+  settings: ({ seed, data, text, frames, model, tasks, train }) => ({
+    seed,
+    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    text,
+    frames,
+    model,
+    tasks,
+    train: trainingSettings(train),
+  }),
+  run: async (context) => (await import('../stages/pretrain.js')).runPretrainStage(context),
+};

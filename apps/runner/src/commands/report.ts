@@ -1,0 +1,41 @@
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+import { UserError } from '../errors.js';
+import { exists } from '../files.js';
+import { Output, type Terminal } from '../output.js';
+import { RunFolder } from '../run-folder.js';
+import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
+
+const TRAINING_STAGES = ['clip', 'pretrain'] as const;
+
+/** `wbdc report`: writes report.html of a run's training stages again from their metrics.jsonl. */
+export function addReportCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('report')
+    .summary('write report.html again from metrics.jsonl')
+    .description('Writes report.html of the clip and pretrain stages again, also while they are running.');
+  addOutputOptions(addRunOptions(command))
+    .addHelpText('after', '\nExamples:\n  wbdc report --name demo\n  wbdc report --config my.yaml --json\n')
+    .action(async (options: StageOptions) => writeReports(options, new Output(terminal, options)));
+}
+
+async function writeReports(options: StageOptions, output: Output): Promise<void> {
+  const { folder } = output.terminal;
+  const config = await loadConfig({ path: options.config, folder, set: options.set, flags: flagsOf(options) });
+  const run = new RunFolder(resolve(folder, config.run.folder, config.run.name), config.run.name);
+  const made: string[] = [];
+  for (const stage of TRAINING_STAGES) {
+    const record = await run.record(stage);
+    if (record === undefined || !(await exists(join(run.folderOf(stage), 'metrics.jsonl')))) continue;
+    const { writeReport } = await import('../report/write.js');
+    made.push(await writeReport({ folder: run.folderOf(stage), run: run.name, record }));
+  }
+  if (made.length === 0) {
+    throw new UserError(
+      `${run.path}: expected metrics.jsonl of a clip or pretrain stage, got none: run 'wbdc clip' first`,
+    );
+  }
+  for (const path of made) output.say(`made     ${path}`);
+  output.result({ made });
+}

@@ -1,0 +1,173 @@
+import { availableParallelism } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { UserError } from '../errors.js';
+import { sizeOnDisk } from '../files.js';
+import { formatBytes, formatSeconds } from '../format.js';
+import { EXIT_INTERRUPTED } from '../interrupt.js';
+import type { Output } from '../output.js';
+import { RunFolder, type Opened, type StageRecord } from '../run-folder.js';
+import { STAGES, type Artifact, type JsonObject, type Stage, type StageContext, type StageResult } from '../stage.js';
+import { flagsOf, type StageOptions } from './options.js';
+
+/** Runs one stage from options to printed result; gives the exit code. */
+export async function runStage(
+  stage: Stage,
+  options: StageOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const config = await configOf(options, output);
+  if (options.resume && options.overwrite) {
+    throw new UserError('--resume goes on with what is there, --overwrite starts again: give one of them', 2);
+  }
+  const run = new RunFolder(resolve(output.terminal.folder, config.run.folder, config.run.name), config.run.name);
+  const plan = { stage: stage.name, settings: stage.settings(config), needs: stage.needs };
+  const opened = await run.open(plan, options);
+  if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, options, output);
+  announce(stage, opened, output);
+  const context = await contextOf(stage, config, run, opened, output, signal);
+  const start = output.terminal.now();
+  const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
+  const seconds = (output.terminal.now() - start) / 1000;
+  const status = result.status === 'complete' ? 'complete' : 'unfinished';
+  const record = await run.close(opened.record, status, seconds, result.summary);
+  return report(stage, record, result, { seconds, folder: opened.folder, options, output });
+}
+
+/** A stage may also end by throwing the signal's reason, as `signal.throwIfAborted()` does. */
+function interruptedBy(error: unknown, signal: AbortSignal): StageResult {
+  const aborted =
+    signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'));
+  if (!aborted) throw error;
+  return { status: 'interrupted', read: [], made: [], summary: {} };
+}
+
+/** The configuration that options ask for. */
+export function configOf(options: StageOptions, output: Output): Promise<Config> {
+  const { folder } = output.terminal;
+  return loadConfig({ path: options.config, folder, set: options.set, flags: flagsOf(options) });
+}
+
+async function contextOf(
+  stage: Stage,
+  config: Config,
+  run: RunFolder,
+  opened: Exclude<Opened, { kind: 'done' }>,
+  output: Output,
+  signal: AbortSignal,
+): Promise<StageContext> {
+  const needed = await run.needed({ stage: stage.name, needs: stage.needs });
+  const engine = stage.needsEngine ? await loadEngine(config, output) : undefined;
+  return {
+    config,
+    run,
+    output,
+    signal,
+    folder: opened.folder,
+    resume: opened.kind === 'resume',
+    upstream: (name) => run.folderOf(name),
+    upstreamSummary: (name) => needed.get(name)?.summary ?? {},
+    ...(engine === undefined ? {} : { engine }),
+  };
+}
+
+async function loadEngine(config: Config, output: Output): Promise<string> {
+  const { selectEngine } = await import('../engine.js');
+  const engine = await selectEngine(config.engine, config.threads ?? availableParallelism());
+  if (engine.warning !== undefined) output.warn(engine.warning);
+  output.say(`engine   ${engine.about}`);
+  return engine.about;
+}
+
+function announce(stage: Stage, opened: Exclude<Opened, { kind: 'done' }>, output: Output): void {
+  const folder = shown(opened.folder, output);
+  if (opened.movedTo !== undefined) output.say(`the earlier ${stage.name} is now ${shown(opened.movedTo, output)}`);
+  output.say(`${stage.name}: ${opened.kind === 'resume' ? `going on in ${folder}` : stage.title}`);
+}
+
+function reportDone(stage: Stage, record: StageRecord, folder: string, options: StageOptions, output: Output): number {
+  output.say(
+    `${stage.name}: already done in ${shown(folder, output)} (${record.created}); --overwrite to make it again`,
+  );
+  for (const line of summaryLines(record.summary)) output.say(line);
+  const next = nextCommand(stage, options);
+  if (next !== undefined) output.say(`next     ${next}`);
+  output.result({ ...resultObject(stage, record, folder, next), status: 'complete', alreadyDone: true });
+  return 0;
+}
+
+interface Reporting {
+  readonly seconds: number;
+  readonly folder: string;
+  readonly options: StageOptions;
+  readonly output: Output;
+}
+
+async function report(stage: Stage, record: StageRecord, result: StageResult, reporting: Reporting): Promise<number> {
+  const { seconds, folder, options, output } = reporting;
+  const interrupted = result.status === 'interrupted';
+  for (const artifact of result.read) output.say(`read     ${await line(artifact, output, false)}`);
+  for (const artifact of result.made) output.say(`made     ${await line(artifact, output, true)}`);
+  for (const text of summaryLines(result.summary)) output.say(text);
+  const next = interrupted ? commandOf(stage.name, options, ['--resume']) : nextCommand(stage, options);
+  output.say(`${interrupted ? 'stopped' : 'done'}  ${interrupted ? '' : '   '}after ${formatSeconds(seconds)}`);
+  if (next !== undefined) output.say(`${interrupted ? 'go on   ' : 'next    '} ${next}`);
+  output.result({
+    ...resultObject(stage, record, folder, next),
+    status: result.status,
+    read: result.read.map(asJson),
+    made: result.made.map(asJson),
+  });
+  return interrupted ? EXIT_INTERRUPTED : 0;
+}
+
+function resultObject(stage: Stage, record: StageRecord, folder: string, next: string | undefined): JsonObject {
+  return { stage: stage.name, folder, seconds: record.seconds, summary: record.summary, next };
+}
+
+function asJson({ path, about }: Artifact): JsonObject {
+  return { path, about };
+}
+
+async function line({ path, about }: Artifact, output: Output, withSize: boolean): Promise<string> {
+  const size = withSize ? ` (${formatBytes(await sizeOnDisk(path))})` : '';
+  return `${shown(path, output)}${size}: ${about}`;
+}
+
+function summaryLines(summary: JsonObject): string[] {
+  const simple = Object.entries(summary).filter(([, value]) => typeof value !== 'object' || value === null);
+  return simple.map(([key, value]) => `         ${key}: ${value}`);
+}
+
+/** The path as the user would type it. */
+function shown(path: string, output: Output): string {
+  const short = relative(output.terminal.folder, path);
+  return short === '' || short.startsWith('..') ? path : join(short);
+}
+
+function nextCommand(stage: Stage, options: StageOptions): string | undefined {
+  const next = STAGES[STAGES.indexOf(stage.name) + 1];
+  return next === undefined ? undefined : commandOf(next, options, []);
+}
+
+/** The command for a stage of the same run, with the options that decide which run it is. */
+function commandOf(stage: string, options: StageOptions, extra: readonly string[]): string {
+  const option = (name: string, value: string | number | undefined): string[] =>
+    value === undefined ? [] : [`--${name}`, quote(String(value))];
+  return [
+    'npx wbdc',
+    stage,
+    ...option('config', options.config),
+    ...option('name', options.name),
+    ...options.set.flatMap((assignment) => option('set', assignment)),
+    ...option('seed', options.seed),
+    ...option('engine', options.engine),
+    ...extra,
+  ].join(' ');
+}
+
+function quote(text: string): string {
+  return /^[\w./=:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,18 @@
+import type { Stage } from '../stage.js';
+
+export const vocabStage: Stage = {
+  name: 'vocab',
+  title: 'train a WordPiece vocabulary on the text',
+  description:
+    'Trains a BERT WordPiece vocabulary on title, OCR and ASR of the training splits. Writes vocab.txt, tokenizer.json\n' +
+    'and tokenizer_config.json to runs/<name>/vocab; transformers and @huggingface/tokenizers load them.',
+  examples: [
+    ['wbdc vocab --config apps/runner/configs/demo.yaml', 'train on the demo data'],
+    ['wbdc vocab --name small --set vocab.size=2000', 'a smaller vocabulary'],
+    ['wbdc vocab --config my.yaml --overwrite', 'train again; the old one is renamed'],
+  ],
+  needs: ['data'],
+  needsEngine: false,
+  settings: ({ vocab, data }) => ({ vocab, data: { trainSplits: data.trainSplits } }),
+  run: async (context) => (await import('../stages/vocab.js')).runVocabStage(context),
+};

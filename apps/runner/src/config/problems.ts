@@ -1,0 +1,124 @@
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { whereIs, whereIsKey, type SettingMap } from './setting.js';
+
+type Issue = z.core.$ZodIssue;
+
+/** Everything wrong with a configuration, one line each: where, which setting, expected what, got what. */
+export function describeIssues(
+  issues: readonly Issue[],
+  schema: z.core.$ZodType,
+  root: SettingMap,
+  value: unknown,
+): string[] {
+  return issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => `${whereIsKey(root, issue.path, key)}: ${unknownKey(issue.path, key, schema)}`);
+    }
+    const name = issue.path.join('.');
+    return [
+      `${whereIs(root, issue.path)}: ${name === '' ? '' : `${name}: `}${explain(issue, valueAt(value, issue.path))}`,
+    ];
+  });
+}
+
+function unknownKey(path: readonly PropertyKey[], key: string, schema: z.core.$ZodType): string {
+  const known = keysAt(schema, path);
+  const nearest = nearestOf(key, known);
+  const hint = nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`;
+  return `${[...path, key].join('.')}: unknown setting; ${hint}`;
+}
+
+/** The candidate a typing mistake was probably meant to be: at most a third of the letters differ. */
+export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0];
+  return best && best.edits <= Math.max(2, Math.ceil(word.length / 3)) ? best.candidate : undefined;
+}
+
+function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  let current = unwrap(schema);
+  for (const key of path) {
+    if (current instanceof z.ZodObject) current = unwrap(current.shape[String(key)]);
+    else if (current instanceof z.ZodArray) current = unwrap(current.element);
+  }
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}
+
+/** The schema inside defaults, `nullable` and `optional`. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  const wrapped =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodOptional;
+  return wrapped ? unwrap(schema.unwrap()) : schema;
+}
+
+function explain(issue: Issue, got: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${typeName(issue.expected, issue)}, got ${show(got)}`;
+    case 'invalid_value':
+      return `expected ${oneOf(issue.values.map(String))}, got ${show(got)}${suggestion(got, issue.values.map(String))}`;
+    case 'too_small':
+      return `expected ${bound(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}, got ${size(got)}`;
+    case 'too_big':
+      return `expected ${bound(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}, got ${size(got)}`;
+    case 'invalid_format':
+      return `expected ${issue.message}, got ${show(got)}`;
+    default:
+      return issue.message;
+  }
+}
+
+function typeName(expected: string, issue: Issue): string {
+  if (expected === 'int' || ('format' in issue && issue.format === 'safeint')) return 'a whole number';
+  const names: Readonly<Record<string, string>> = {
+    number: 'a number',
+    string: 'a text',
+    boolean: 'true or false',
+    object: 'a group of settings',
+    array: 'a list',
+  };
+  return names[expected] ?? expected;
+}
+
+function bound(origin: string, relation: string, limit: number | bigint): string {
+  if (origin === 'array') return `${relation} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
+  if (origin === 'string') return limit === 1 ? 'a text that is not empty' : `${relation} ${limit} characters`;
+  return `a number ${relation} ${limit}`;
+}
+
+/** What was got where a size was wrong. */
+function size(got: unknown): string {
+  return Array.isArray(got) ? `${got.length}` : show(got);
+}
+
+function show(got: unknown): string {
+  if (got === undefined) return 'nothing';
+  if (got === null) return 'nothing (null)';
+  if (Array.isArray(got)) return `a list of ${got.length}`;
+  if (typeof got === 'object') return `a group of settings (${Object.keys(got).slice(0, 5).join(', ')})`;
+  return typeof got === 'string' ? `the text '${got}'` : String(got);
+}
+
+function oneOf(values: readonly string[]): string {
+  return values.length === 1 ? `'${values[0]}'` : `one of ${values.map((value) => `'${value}'`).join(', ')}`;
+}
+
+function suggestion(got: unknown, values: readonly string[]): string {
+  const nearest = typeof got === 'string' ? nearestOf(got, values) : undefined;
+  return nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let current = value;
+  for (const key of path) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = (current as Record<PropertyKey, unknown>)[key];
+  }
+  return current;
+}

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { UserError } from '../errors.js';
+import { assertAcyclic, merge, type Setting, type SettingMap } from './setting.js';
+
+/**
+ * Reads a YAML file and the chain of files it `extends`, nearest last, into one tree in which every setting knows where
+ * it was written. Mappings merge key by key; lists and scalars replace.
+ */
+export async function readSettings(path: string, folder: string, chain: readonly string[] = []): Promise<SettingMap> {
+  const file = resolve(folder, path);
+  assertAcyclic(chain, file);
+  const own = parseSettings(await readText(file, folder, chain), relative(folder, file) || file);
+  const base = own.entries.get('extends');
+  if (base === undefined) return own;
+  own.entries.delete('extends');
+  if (base.kind !== 'value' || typeof base.value !== 'string') {
+    throw new UserError(`${base.where}: extends: expected the path of a YAML file`);
+  }
+  const parent = await readSettings(resolve(dirname(file), base.value), folder, [...chain, file]);
+  return merge(parent, own);
+}
+
+async function readText(file: string, folder: string, chain: readonly string[]): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOENT' && code !== 'EISDIR') throw cause;
+    const asked = chain.length === 0 ? '--config' : `'extends' in ${relative(folder, chain[chain.length - 1])}`;
+    const got = code === 'ENOENT' ? 'there is none' : 'it is a folder';
+    throw new UserError(`${asked}: expected a YAML file at ${file}, but ${got}`, 1, { cause });
+  }
+}
+
+/** Parses one YAML text; `name` stands in the messages. Syntax errors are reported all at once. */
+export function parseSettings(text: string, name: string): SettingMap {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const locate = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${name}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => `${locate(error.pos[0])}: ${error.message}`);
+    throw new UserError(
+      `the configuration is not valid YAML:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+  }
+  const root = document.contents;
+  if (root === null) return { kind: 'map', where: name, entries: new Map() };
+  const setting = nodeToSetting(root, document, locate);
+  if (setting.kind !== 'map') throw new UserError(`${setting.where}: expected settings of the form 'key: value'`);
+  return setting;
+}
+
+function nodeToSetting(node: Node, document: Document, locate: (offset: number) => string): Setting {
+  const where = locate(node.range?.[0] ?? 0);
+  if (isAlias(node)) {
+    const target = node.resolve(document);
+    return target === undefined ? { kind: 'value', where, value: null } : nodeToSetting(target, document, locate);
+  }
+  const child = (value: unknown): Setting =>
+    value === null || value === undefined
+      ? { kind: 'value', where, value: null }
+      : nodeToSetting(value as Node, document, locate);
+  if (isMap(node)) {
+    const entries = new Map<string, Setting>();
+    const keys = new Map<string, string>();
+    for (const { key, value } of node.items) {
+      const name = isScalar(key) ? String(key.value) : String(key);
+      entries.set(name, child(value));
+      keys.set(name, locate((key as Node).range?.[0] ?? 0));
+    }
+    return { kind: 'map', where, entries, keys };
+  }
+  if (isSeq(node)) return { kind: 'list', where, items: node.items.map(child) };
+  return { kind: 'value', where, value: isScalar(node) ? node.value : null };
+}

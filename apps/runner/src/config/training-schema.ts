@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { divisibleHeads } from './sizes.js';
+
+const count = (smallest = 1) => z.int().min(smallest);
+const rate = z.number().positive().max(1);
+
+/** What every training stage has in common. */
+const loop = {
+  batchSize: count().default(128),
+  epochs: count().default(40),
+  /** Batches whose gradients are added up before a step. */
+  accumulate: count().default(1),
+  /** Share of the steps over which the learning rates rise from 0. QQ 0.06, WBDC 0.10. */
+  warmup: z.number().min(0).lt(1).default(0.06),
+  /** What the learning rates do after that: fall to 0 along a cosine or a line, or stay. Both originals: cosine. */
+  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+  /** Gradients are scaled down to this global norm; null leaves them. */
+  clipNorm: z.number().positive().nullable().default(1),
+  /** AdamW's decay of weights; biases and normalisations are never decayed. Both originals: 0.01. */
+  weightDecay: z.number().min(0).max(1).default(0.01),
+  /** Steps between checkpoints; one more at the end, and one when interrupted. */
+  checkpointEvery: count().default(1000),
+  /** Steps between measurements on the held-out splits; one more at the end. */
+  evaluateEvery: count().default(1000),
+};
+
+const vision = z
+  .strictObject({
+    /** CLIP ViT-B/32: 224 pixels, patches of 32, 12 layers of 768 with 12 heads. */
+    imageSize: count(8).default(224),
+    patchSize: count().default(32),
+    width: count().default(768),
+    layers: count().default(12),
+    heads: count().default(12),
+    /** Width of the feed-forward layers; null is 4 x width. */
+    intermediate: count().nullable().default(null),
+  })
+  .superRefine(divisibleHeads)
+  .superRefine(({ imageSize, patchSize }, context) => {
+    if (imageSize % patchSize === 0) return;
+    const message = `expected a divisor of imageSize (${imageSize}), got ${patchSize}`;
+    context.addIssue({ code: 'custom', path: ['patchSize'], message });
+  });
+
+const text = z
+  .strictObject({
+    width: count().default(768),
+    layers: count().default(12),
+    heads: count().default(12),
+    intermediate: count().nullable().default(null),
+    dropout: z.number().min(0).lt(1).default(0.1),
+    /** Most tokens of a title, special tokens included. */
+    budget: count(3).default(36),
+  })
+  .superRefine(divisibleHeads);
+
+/** The CLIP stage: a vision tower and a text BERT learn to match frames with titles. */
+export const clipSchema = z.strictObject({
+  vision: vision.prefault({}),
+  text: text.prefault({}),
+  /** Random frames per video and epoch. WBDC: 4. */
+  framesPerVideo: count().default(4),
+  /** WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher. */
+  learningRates: z
+    .strictObject({
+      text: rate.default(5e-5),
+      vision: rate.default(5e-6),
+      temperature: rate.default(1e-5),
+      new: rate.default(5e-4),
+    })
+    .prefault({}),
+  ...loop,
+});
+
+/** Settings for the parameters whose path matches; the first rule that matches counts. */
+const rule = z.strictObject({
+  /** Covers the whole path: `*` one part, `**` any number, `{a,b}` either. Matching nothing is an error. */
+  pattern: z.string().min(1),
+  learningRate: rate.optional(),
+  weightDecay: z.number().min(0).max(1).optional(),
+  frozen: z.boolean().optional(),
+});
+
+/** Pretraining of the video-text model. */
+export const trainSchema = z.strictObject({
+  ...loop,
+  /** Of parameters that no rule covers: the new layers. Both originals: 5e-4. */
+  learningRate: rate.default(5e-4),
+  /** QQ 5e-5 for BERT, WBDC 1e-4. */
+  rules: z.array(rule).default([{ pattern: 'encoder.bert.**', learningRate: 1e-4 }]),
+});

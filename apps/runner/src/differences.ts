@@ -1,0 +1,24 @@
+/** One setting that differs between two configurations. */
+export interface Difference {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The settings that differ between two trees of plain data, by dotted path. */
+export function differences(before: unknown, after: unknown, path = ''): Difference[] {
+  if (isGroup(before) && isGroup(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return keys.flatMap((key) => differences(before[key], after[key], path === '' ? key : `${path}.${key}`));
+  }
+  const [left, right] = [show(before), show(after)];
+  return left === right ? [] : [{ path, before: left, after: right }];
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
+}

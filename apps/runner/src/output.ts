@@ -1,0 +1,48 @@
+import type { JsonObject } from './stage.js';
+
+/** Streams, clock and environment of a process, so that tests can pass their own. */
+export interface Terminal {
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The working folder. */
+  readonly folder: string;
+  readonly now: () => number;
+}
+
+export interface TextStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/**
+ * Where text goes. People read stdout and progress on stderr; with `json`, stdout carries one JSON object and nothing
+ * else, and text goes to stderr; `quiet` leaves warnings and errors.
+ */
+export class Output {
+  constructor(
+    readonly terminal: Terminal,
+    readonly options: OutputOptions,
+  ) {}
+
+  /** A line for people. */
+  say(line = ''): void {
+    if (this.options.quiet) return;
+    (this.options.json ? this.terminal.stderr : this.terminal.stdout).write(`${line}\n`);
+  }
+
+  warn(line: string): void {
+    this.terminal.stderr.write(`warning: ${line}\n`);
+  }
+
+  /** The one object of `--json`; nothing without it. */
+  result(value: JsonObject): void {
+    if (this.options.json) this.terminal.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { clipStage } from './commands/clip.js';
+import { addConfigCommand } from './commands/config.js';
+import { dataStage } from './commands/data.js';
+import { featuresStage } from './commands/features.js';
+import { addStageOptions, type StageOptions } from './commands/options.js';
+import { pretrainStage } from './commands/pretrain.js';
+import { addReportCommand } from './commands/report.js';
+import { runStage } from './commands/run-stage.js';
+import { vocabStage } from './commands/vocab.js';
+import { describeError, exitCodeOf } from './errors.js';
+import { watchInterrupt, type SignalSource } from './interrupt.js';
+import { Output, type Terminal } from './output.js';
+import type { Stage } from './stage.js';
+
+/** The process around a command. */
+export interface Host extends Terminal {
+  readonly signals: SignalSource;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+}
+
+export const USAGE_ERROR = 2;
+const ALL_STAGES = [dataStage, vocabStage, clipStage, featuresStage, pretrainStage];
+
+/** Runs one command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+export async function runCommandLine(
+  args: readonly string[],
+  host: Host,
+  stages: readonly Stage[] = ALL_STAGES,
+): Promise<number> {
+  const outcome = { code: 0 };
+  const program = buildProgram(host, stages, outcome);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return outcome.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    const debug = args.includes('--debug') || Boolean(host.env['WBDC_DEBUG']);
+    host.stderr.write(`error: ${describeError(error, debug)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: number }): Command {
+  const program = new Command('wbdc')
+    .description('Video-text pretraining on frames and Chinese text: from data to a trained encoder.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(add --help for what it takes)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+      getErrHelpWidth: () => host.stderr.columns ?? 100,
+    })
+    .addHelpText('after', programHelp(stages));
+  for (const stage of stages) addStageCommand(program, stage, host, outcome);
+  addReportCommand(program, host);
+  addConfigCommand(program, host);
+  return program;
+}
+
+function addStageCommand(program: Command, stage: Stage, host: Host, outcome: { code: number }): void {
+  const command = program.command(stage.name).summary(stage.title).description(stage.description);
+  addStageOptions(command)
+    .addHelpText('after', examplesHelp(stage.examples))
+    .action(async (options: StageOptions) => {
+      const output = new Output(host, options);
+      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
+      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
+      try {
+        outcome.code = await runStage(stage, options, output, interruption.signal);
+      } finally {
+        interruption.dispose();
+      }
+    });
+}
+
+function examplesHelp(examples: Stage['examples']): string {
+  const width = Math.max(...examples.map(([command]) => command.length));
+  return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`).join('\n')}\n`;
+}
+
+function programHelp(stages: readonly Stage[]): string {
+  return `
+Stages of a run, in order: ${stages.map(({ name }) => name).join(' -> ')}. Each reads what the ones before it made in
+runs/<name>/ and says what to run next.
+
+Examples:
+  wbdc data --config apps/runner/configs/demo.yaml       build the embedded data set in runs/demo/data
+  wbdc pretrain --config my.yaml --set train.epochs=5    train, with one setting changed
+  wbdc pretrain --config my.yaml --resume                go on after an interruption
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
+`;
+}
+
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}

@@ -1,0 +1,112 @@
+import { Presets, SingleBar } from 'cli-progress';
+import { formatCount, formatNumber, formatSeconds } from './format.js';
+import type { Output, Terminal } from './output.js';
+
+/** Shows how far a stage is: a bar on a terminal, a line every few seconds elsewhere. */
+export interface Progress {
+  /** `note` stands behind the bar: losses, rates. */
+  update(done: number, total: number, note?: string): void;
+  stop(): void;
+}
+
+/** Seconds between plain lines. */
+const LINE_EVERY = 10;
+
+/** Progress on stderr, so that stdout stays clean for results; silent with `--quiet`. */
+export function createProgress(output: Output, unit: string): Progress {
+  if (output.options.quiet) return { update: () => undefined, stop: () => undefined };
+  const { terminal } = output;
+  const interactive = terminal.stderr.isTTY === true && terminal.env['CI'] === undefined;
+  return interactive ? barProgress(terminal, unit) : lineProgress(terminal, unit);
+}
+
+/** A line at the start, every few seconds, and at the end. */
+export function lineProgress(terminal: Terminal, unit: string, every = LINE_EVERY): Progress {
+  const pace = new Pace(terminal.now);
+  let shown = -Infinity;
+  let pending: string | undefined;
+  const write = (line: string): void => void terminal.stderr.write(`${line}\n`);
+  return {
+    update: (done, total, note) => {
+      const line = progressLine(pace.at(done, total), unit, note);
+      pending = line;
+      if (terminal.now() - shown < every * 1000) return;
+      shown = terminal.now();
+      pending = undefined;
+      write(line);
+    },
+    stop: () => {
+      if (pending !== undefined) write(pending);
+      pending = undefined;
+    },
+  };
+}
+
+function barProgress(terminal: Terminal, unit: string): Progress {
+  const pace = new Pace(terminal.now);
+  let bar: SingleBar | undefined;
+  return {
+    update: (done, total, note = '') => {
+      const state = pace.at(done, total);
+      const payload = { note, left: formatSeconds(state.secondsLeft), unit };
+      bar ??= startBar(terminal, total, payload);
+      bar.setTotal(total);
+      bar.update(done, payload);
+    },
+    stop: () => {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+function startBar({ stderr }: Terminal, total: number, payload: object): SingleBar {
+  const options = {
+    format: '{bar} {percentage}% {value}/{total} {unit}  {note}  {left} left',
+    stream: stderr as NodeJS.WritableStream,
+    barsize: 20,
+    hideCursor: true,
+    linewrap: false,
+    gracefulExit: false, // Ctrl-C is ours
+    stopOnComplete: false,
+  };
+  const bar = new SingleBar(options, Presets.shades_classic);
+  bar.start(total, 0, payload);
+  return bar;
+}
+
+/** How far, and how long still. */
+export interface ProgressState {
+  readonly done: number;
+  readonly total: number;
+  readonly secondsLeft: number;
+}
+
+/** Estimates the time left from the pace since the first call, so that a resumed stage does not look fast. */
+class Pace {
+  #first: { done: number; time: number } | undefined;
+
+  constructor(private readonly now: () => number) {}
+
+  at(done: number, total: number): ProgressState {
+    this.#first ??= { done, time: this.now() };
+    const progressed = done - this.#first.done;
+    const seconds = (this.now() - this.#first.time) / 1000;
+    const secondsLeft = done >= total ? 0 : progressed > 0 ? (seconds / progressed) * (total - done) : NaN;
+    return { done, total, secondsLeft };
+  }
+}
+
+/** `120/400 videos (30 %), 12 s left, loss 3.21` */
+export function progressLine({ done, total, secondsLeft }: ProgressState, unit: string, note = ''): string {
+  const share = total > 0 ? Math.floor((done / total) * 100) : 100;
+  const left = Number.isFinite(secondsLeft) && done < total ? `, ${formatSeconds(secondsLeft)} left` : '';
+  return `${formatCount(done)}/${formatCount(total)} ${unit} (${share} %)${left}${note === '' ? '' : `, ${note}`}`;
+}
+
+/** `mlm 3.21  mfm 2.05`: losses by task. */
+export function lossNote(losses: Readonly<Record<string, number>>): string {
+  return Object.entries(losses)
+    .map(([name, value]) => `${name} ${formatNumber(value)}`)
+    .join('  ');
+}

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from './errors.js';
+import { exists, readIfThere, writeAtomically } from './files.js';
+import { differences } from './differences.js';
+import type { JsonObject, StageName } from './stage.js';
+
+/** What stands in a stage's folder about how it was made: `stage.json`. */
+export interface StageRecord {
+  readonly stage: StageName;
+  readonly status: 'complete' | 'unfinished';
+  /** Of the settings and of all stages it was made from: equal fingerprints, equal results. */
+  readonly fingerprint: string;
+  readonly settings: JsonObject;
+  /** Fingerprints of the stages it was made from. */
+  readonly upstream: Readonly<Record<string, string>>;
+  readonly created: string;
+  readonly seconds: number;
+  readonly summary: JsonObject;
+}
+
+/** What is to be made and from what. */
+export interface StagePlan {
+  readonly stage: StageName;
+  readonly settings: JsonObject;
+  readonly needs: readonly StageName[];
+}
+
+export interface StageMode {
+  readonly resume: boolean;
+  readonly overwrite: boolean;
+}
+
+/** Whether a stage is there already, starts, or goes on; what was in the way stands in `movedTo`. */
+export type Opened =
+  | { readonly kind: 'done'; readonly folder: string; readonly record: StageRecord }
+  | {
+      readonly kind: 'start' | 'resume';
+      readonly folder: string;
+      readonly record: StageRecord;
+      readonly movedTo?: string;
+    };
+
+/**
+ * The folder of one run, `<runs>/<name>/`, with one folder per stage. Nothing in it is ever deleted or overwritten:
+ * - complete with the same settings: there is nothing to do;
+ * - unfinished with the same settings: needs `resume`, which also starts where there is nothing yet;
+ * - made with other settings: an error that names the differing ones;
+ * - `overwrite` renames the old folder to `<stage>.old-<n>` and starts afresh.
+ */
+export class RunFolder {
+  constructor(
+    readonly path: string,
+    readonly name: string,
+    private readonly now: () => Date = () => new Date(),
+  ) {}
+
+  folderOf(stage: string): string {
+    return join(this.path, stage);
+  }
+
+  /** The record of a stage, where there is one. */
+  async record(stage: StageName): Promise<StageRecord | undefined> {
+    const path = join(this.folderOf(stage), 'stage.json');
+    const text = await readIfThere(path);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as StageRecord;
+    } catch (cause) {
+      throw new UserError(`${path}: expected JSON, got a damaged file: make the stage again with --overwrite`, 1, {
+        cause,
+      });
+    }
+  }
+
+  /** The records of all stages that one needs; an error with the command to run where one is missing. */
+  async needed({ stage, needs }: Pick<StagePlan, 'stage' | 'needs'>): Promise<Map<StageName, StageRecord>> {
+    const records = new Map<StageName, StageRecord>();
+    for (const need of needs) {
+      const record = await this.record(need);
+      if (record?.status !== 'complete') throw new UserError(missingMessage(stage, need, this, record));
+      records.set(need, record);
+    }
+    return records;
+  }
+
+  /** Decides by the rules above, and makes the folder where there is work to do. */
+  async open(plan: StagePlan, mode: StageMode): Promise<Opened> {
+    const folder = this.folderOf(plan.stage);
+    const needed = await this.needed(plan);
+    const upstream = Object.fromEntries([...needed].map(([name, { fingerprint }]) => [name, fingerprint]));
+    const fresh = this.freshRecord(plan, upstream);
+    if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(plan.stage));
+    const old = await this.record(plan.stage);
+    if (old === undefined) {
+      await this.assertEmpty(plan.stage);
+      return this.start(fresh, folder);
+    }
+    if (old.fingerprint !== fresh.fingerprint) throw new UserError(conflictMessage(old, fresh, folder));
+    if (old.status === 'complete') return { kind: 'done', folder, record: old };
+    if (!mode.resume) throw new UserError(unfinishedMessage(plan.stage, folder));
+    return { kind: 'resume', folder, record: old };
+  }
+
+  /** Writes `stage.json` after the work, or after a part of it. */
+  async close(
+    record: StageRecord,
+    status: StageRecord['status'],
+    seconds: number,
+    summary: JsonObject,
+  ): Promise<StageRecord> {
+    const closed = { ...record, status, seconds: record.seconds + seconds, summary };
+    await this.write(closed);
+    return closed;
+  }
+
+  private async start(record: StageRecord, folder: string, movedTo?: string): Promise<Opened> {
+    await mkdir(folder, { recursive: true });
+    await this.write(record);
+    return { kind: 'start', folder, record, ...(movedTo === undefined ? {} : { movedTo }) };
+  }
+
+  private write(record: StageRecord): Promise<void> {
+    return writeAtomically(join(this.folderOf(record.stage), 'stage.json'), `${JSON.stringify(record, null, 2)}\n`);
+  }
+
+  private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {
+    const fingerprint = fingerprintOf({ stage, settings, upstream });
+    const created = this.now().toISOString();
+    return { stage, status: 'unfinished', fingerprint, settings, upstream, created, seconds: 0, summary: {} };
+  }
+
+  private async moveAside(stage: StageName): Promise<string | undefined> {
+    const folder = this.folderOf(stage);
+    if (!(await exists(folder))) return undefined;
+    let n = 1;
+    while (await exists(`${folder}.old-${n}`)) n++;
+    await rename(folder, `${folder}.old-${n}`);
+    return `${folder}.old-${n}`;
+  }
+
+  private async assertEmpty(stage: StageName): Promise<void> {
+    const folder = this.folderOf(stage);
+    const files = (await exists(folder)) ? await readdir(folder) : [];
+    if (files.length === 0) return;
+    throw new UserError(
+      `${folder}: expected no folder or one that wbdc made (with stage.json), got ${files.length} files without it: ` +
+        `move them away, choose another --name, or let --overwrite rename the folder`,
+    );
+  }
+}
+
+/** Hash of plain data that does not depend on the order of keys. */
+export function fingerprintOf(value: JsonObject): string {
+  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`)
+    .join(',')}}`;
+}
+
+function missingMessage(stage: StageName, need: StageName, run: RunFolder, record: StageRecord | undefined): string {
+  const state = record === undefined ? 'there is none' : 'it is unfinished';
+  const command = `wbdc ${need}${record === undefined ? '' : ' --resume'}`;
+  return (
+    `${stage} reads what ${need} made: expected it complete in ${run.folderOf(need)}, but ${state}: ` +
+    `run '${command}' first with the same --config and --name`
+  );
+}
+
+function unfinishedMessage(stage: StageName, folder: string): string {
+  return (
+    `${folder} holds an unfinished ${stage} with these settings: add --resume to go on with it, ` +
+    `or --overwrite to start again (the old folder is renamed, not deleted)`
+  );
+}
+
+function conflictMessage(old: StageRecord, fresh: StageRecord, folder: string): string {
+  const settings = differences(old.settings, fresh.settings).map(
+    ({ path, before, after }) => `  ${path}: there ${before}, now ${after}`,
+  );
+  const upstream = [...new Set([...Object.keys(old.upstream), ...Object.keys(fresh.upstream)])]
+    .filter((name) => old.upstream[name] !== fresh.upstream[name])
+    .map((name) => `  ${name} was made anew with other settings since`);
+  return [
+    `${folder} was made with other settings:`,
+    ...settings,
+    ...upstream,
+    `choose another --name to keep both, or --overwrite to make it again (the old folder is renamed, not deleted)`,
+  ].join('\n');
+}

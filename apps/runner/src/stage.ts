@@ -1,0 +1,62 @@
+import type { Config } from './config/schema.js';
+import type { Output } from './output.js';
+import type { RunFolder } from './run-folder.js';
+
+/** The stages of a run, in their order. */
+export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain'] as const;
+export type StageName = (typeof STAGES)[number];
+
+/** Plain data: what fits into JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type JsonObject = { readonly [key: string]: Json | undefined };
+
+/** What a stage works with. */
+export interface StageContext {
+  readonly config: Config;
+  /** Where this stage writes; it exists. */
+  readonly folder: string;
+  /** The folder of an earlier stage, which is complete. */
+  readonly upstream: (stage: StageName) => string;
+  /** What an earlier stage reported. */
+  readonly upstreamSummary: (stage: StageName) => JsonObject;
+  /** Something of an earlier attempt with the same settings may be in the folder: go on from there. */
+  readonly resume: boolean;
+  /** Aborted on the first Ctrl-C: end after the current step, leave what is needed to resume, and return `interrupted`. */
+  readonly signal: AbortSignal;
+  readonly output: Output;
+  /** The engine in use, as {@link selectEngine} describes it; absent for stages that need none. */
+  readonly engine?: string;
+  readonly run: RunFolder;
+}
+
+/** What a stage leaves behind. */
+export interface StageResult {
+  readonly status: 'complete' | 'interrupted';
+  /** Paths read, with what was found there: 'runs/demo/data/annotations/unlabeled.json: 1,200 videos'. */
+  readonly read: readonly Artifact[];
+  readonly made: readonly Artifact[];
+  /** Numbers worth keeping: kept in stage.json, printed, and given to later stages. */
+  readonly summary: JsonObject;
+}
+
+/** A file or folder and what is in it. */
+export interface Artifact {
+  readonly path: string;
+  readonly about: string;
+}
+
+/** A stage as the command line knows it. Loading the module that does the work is left to `run`, so that `--help` is quick. */
+export interface Stage {
+  readonly name: StageName;
+  /** One line for the list of commands. */
+  readonly title: string;
+  /** A paragraph for the command's own help. */
+  readonly description: string;
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  /** Earlier stages whose results it reads. */
+  readonly needs: readonly StageName[];
+  readonly needsEngine: boolean;
+  /** The part of the configuration its result depends on. */
+  readonly settings: (config: Config) => JsonObject;
+  readonly run: (context: StageContext) => Promise<StageResult>;
+}

@@ -1,0 +1,103 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
+import { buildDemoData, type DemoSummary } from '../demo/index.js';
+import { UserError } from '../errors.js';
+import { exists } from '../files.js';
+import { counted } from '../format.js';
+import { createProgress } from '../progress.js';
+import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
+import { allSplits, annotationsPath, dataRoot } from './data-root.js';
+
+/** Builds the embedded data set, or checks the user's own. */
+export async function runDataStage(context: StageContext): Promise<StageResult> {
+  return context.config.data.folder === null ? buildEmbedded(context) : checkFolder(context);
+}
+
+/** The builder wants a folder of its own that is not there yet; its contents then move up beside stage.json. */
+async function buildEmbedded({ config, folder, signal, output }: StageContext): Promise<StageResult> {
+  const building = join(folder, 'building');
+  await rm(building, { recursive: true, force: true });
+  const progress = createProgress(output, 'videos');
+  const summary = await buildDemoData({
+    folder: building,
+    seed: config.seed,
+    imageSize: config.data.imageSize,
+    variants: config.data.variants,
+    onProgress: ({ done, total }) => progress.update(done, total),
+    signal,
+  }).finally(() => progress.stop());
+  const made = await moveUp(building, folder);
+  await rm(building, { recursive: true });
+  return {
+    status: 'complete',
+    read: Object.entries(summary.sources).map(([name, version]) => ({ path: name, about: `version ${version}` })),
+    made: made.map((name) => ({ path: join(folder, name), about: describe(name, summary) })),
+    summary: { videos: summary.videos, frames: summary.frames, tags: summary.tags, splits: splitCounts(summary) },
+  };
+}
+
+async function moveUp(from: string, to: string): Promise<string[]> {
+  const names = (await readdir(from)).sort();
+  for (const name of names) {
+    await rm(join(to, name), { recursive: true, force: true }); // left by an attempt that ended in between
+    await rename(join(from, name), join(to, name));
+  }
+  return names;
+}
+
+function describe(name: string, summary: DemoSummary): string {
+  const splits = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${videos}`);
+  const known: Readonly<Record<string, string>> = {
+    annotations: `${counted(summary.videos, 'video')} (${splits.join(', ')})`,
+    zip_frames: `${counted(summary.frames, 'frame')} of ${summary.imageSize} x ${summary.imageSize} pixels`,
+    'tag_list.txt': counted(summary.tags, 'tag'),
+    'categories.json': `names of ${counted(summary.categories, 'category', 'categories')}`,
+    'index.html': 'a look at the data, for a browser',
+    'LICENSES.md': 'licences of texts and drawings',
+  };
+  return known[name] ?? 'the same in numbers';
+}
+
+function splitCounts({ splits }: DemoSummary): JsonObject {
+  return Object.fromEntries(Object.entries(splits).map(([name, { videos, frames }]) => [name, { videos, frames }]));
+}
+
+async function checkFolder(context: StageContext): Promise<StageResult> {
+  const root = dataRoot(context);
+  const { data } = context.config;
+  await mkdir(context.folder, { recursive: true });
+  const read: Artifact[] = [];
+  const splits: Record<string, { videos: number; bad: number; withoutFrames: number }> = {};
+  for (const split of allSplits(data)) {
+    const path = annotationsPath(root, split);
+    if (!(await exists(path))) throw new UserError(missingSplit(path, split));
+    splits[split] = await checkSplit(root, split, data.maxBadShare, context.signal);
+    read.push({
+      path,
+      about: `${counted(splits[split].videos, 'video')}, ${splits[split].bad} bad, ${splits[split].withoutFrames} without frames`,
+    });
+  }
+  const videos = Object.values(splits).reduce((sum, split) => sum + split.videos, 0);
+  return { status: 'complete', read, made: [], summary: { videos, splits } };
+}
+
+function missingSplit(path: string, split: string): string {
+  return (
+    `expected the annotations of the split '${split}' at ${path}, but there is no such file: check data.folder, or name ` +
+    `the splits you have with data.trainSplits and data.heldOutSplits`
+  );
+}
+
+async function checkSplit(root: string, split: string, maxBadShare: number, signal: AbortSignal) {
+  const bad = new SkipCounter('records', maxBadShare);
+  let videos = 0;
+  let withoutFrames = 0;
+  for await (const { id } of readAnnotations(annotationsPath(root, split), { onBad: bad.add })) {
+    signal.throwIfAborted();
+    videos++;
+    if (!(await exists(frameZipPath(root, split, id)))) withoutFrames++;
+  }
+  bad.check(videos + bad.count);
+  return { videos, bad: bad.count, withoutFrames };
+}

@@ -1,0 +1,100 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run-folder.js';
+
+let root: string;
+let run: RunFolder;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'wbdc-run-'));
+  run = new RunFolder(join(root, 'a'), 'a', () => new Date('2026-01-02T03:04:05Z'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const FRESH = { resume: false, overwrite: false };
+const RESUME = { resume: true, overwrite: false };
+const OVERWRITE = { resume: false, overwrite: true };
+const plan = (size: number): StagePlan => ({ stage: 'data', settings: { data: { size, kind: 'x' } }, needs: [] });
+
+async function finish(opened: Opened): Promise<void> {
+  await run.close(opened.record, 'complete', 2, { videos: 7 });
+}
+
+describe('RunFolder', () => {
+  it('starts where there is nothing, also with resume', async () => {
+    expect(await run.open(plan(1), RESUME)).toMatchObject({ kind: 'start', folder: join(root, 'a', 'data') });
+    expect(await run.record('data')).toMatchObject({ status: 'unfinished', created: '2026-01-02T03:04:05.000Z' });
+  });
+
+  it('has nothing to do where the stage is complete with the same settings', async () => {
+    await finish(await run.open(plan(1), FRESH));
+    expect(await run.open(plan(1), FRESH)).toMatchObject({
+      kind: 'done',
+      record: { summary: { videos: 7 }, seconds: 2 },
+    });
+    expect(await run.open(plan(1), RESUME)).toMatchObject({ kind: 'done' });
+  });
+
+  it('goes on with an unfinished stage only when told to', async () => {
+    await run.open(plan(1), FRESH);
+    await expect(run.open(plan(1), FRESH)).rejects.toThrow(
+      /holds an unfinished data .* add --resume .* or --overwrite/,
+    );
+    expect(await run.open(plan(1), RESUME)).toMatchObject({ kind: 'resume' });
+  });
+
+  it('names the settings that differ', async () => {
+    await finish(await run.open(plan(1), FRESH));
+    await expect(run.open(plan(2), RESUME)).rejects.toThrow(
+      `${join(root, 'a', 'data')} was made with other settings:\n  data.size: there 1, now 2\nchoose another --name`,
+    );
+  });
+
+  it('renames on overwrite and deletes nothing', async () => {
+    const { folder } = await run.open(plan(1), FRESH);
+    await writeFile(join(folder, 'precious'), 'gold');
+    expect(await run.open(plan(2), OVERWRITE)).toMatchObject({ kind: 'start', movedTo: `${folder}.old-1` });
+    expect(await run.open(plan(2), OVERWRITE)).toMatchObject({ movedTo: `${folder}.old-2` });
+    expect(await readFile(join(`${folder}.old-1`, 'precious'), 'utf8')).toBe('gold');
+  });
+
+  it('does not touch a folder of somebody else', async () => {
+    await mkdir(join(root, 'a', 'data'), { recursive: true });
+    await writeFile(join(root, 'a', 'data', 'thesis.tex'), '');
+    await expect(run.open(plan(1), RESUME)).rejects.toThrow(
+      /expected no folder or one that wbdc made .* got 1 files without it/,
+    );
+  });
+
+  it('says which command makes what is missing or unfinished', async () => {
+    const vocab: StagePlan = { stage: 'vocab', settings: {}, needs: ['data'] };
+    await expect(run.open(vocab, FRESH)).rejects.toThrow(
+      /vocab reads what data made: .* but there is none: run 'wbdc data' first/,
+    );
+    await run.open(plan(1), FRESH);
+    await expect(run.open(vocab, FRESH)).rejects.toThrow(/but it is unfinished: run 'wbdc data --resume' first/);
+  });
+
+  it('sees that an earlier stage was made anew with other settings', async () => {
+    const vocab: StagePlan = { stage: 'vocab', settings: {}, needs: ['data'] };
+    await finish(await run.open(plan(1), FRESH));
+    await finish(await run.open(vocab, FRESH));
+    await finish(await run.open(plan(2), OVERWRITE));
+    await expect(run.open(vocab, FRESH)).rejects.toThrow(/data was made anew with other settings since/);
+  });
+
+  it('reports a damaged stage.json', async () => {
+    const { folder } = await run.open(plan(1), FRESH);
+    await writeFile(join(folder, 'stage.json'), '{');
+    await expect(run.open(plan(1), RESUME)).rejects.toThrow(/stage\.json: expected JSON, got a damaged file/);
+    expect(await run.open(plan(1), OVERWRITE)).toMatchObject({ kind: 'start' });
+  });
+});
+
+describe('fingerprintOf', () => {
+  it('depends on values, not on the order of keys or on absent ones', () => {
+    expect(fingerprintOf({ a: 1, b: { c: [1, 2], d: undefined } })).toBe(fingerprintOf({ b: { c: [1, 2] }, a: 1 }));
+    expect(fingerprintOf({ a: [1, 2] })).not.toBe(fingerprintOf({ a: [2, 1] }));
+  });
+});
