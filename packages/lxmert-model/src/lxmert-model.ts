@@ -7,6 +7,7 @@ import {
   dropout,
   foldIn,
   ints,
+  joinColumns,
   layerNorm,
   linear,
   newBert,
@@ -21,7 +22,6 @@ import {
   type Context,
   type Encoded,
   type Encoder,
-  type Ints,
   type Key,
   type Layer,
   type LayerConfig,
@@ -96,8 +96,9 @@ function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, co
     throw new RangeError(`lxmert-model: expected at most ${config.maxFrames} frames, got ${frames}`);
   }
   return tf.tidy(() => {
+    const classMask = ints([size, 1], new Int32Array(size).fill(1));
     const textBias = attentionBias(batch.textMask); // [B, 1, 1, L]
-    const videoBias = attentionBias(withClassToken(batch.frameMask)); // [B, 1, 1, 1 + F]
+    const videoBias = attentionBias(joinColumns(classMask, batch.frameMask)); // [B, 1, 1, 1 + F]
     let text: Stream = { state: bert(params.bert, batch, config, subKey(key, 'text')), bias: textBias };
     let video: Stream = {
       state: videoStream(params.video, batch, config, videoBias, subKey(key, 'video')),
@@ -142,13 +143,4 @@ function videoStream(
     };
     return layerNorm(transformer(params.layers, x, bias, layer, subKey(key, 'layers')), params.norm, VIDEO_EPSILON);
   });
-}
-
-/** The frames' mask `[B, F]` with a class token that is always there: `[B, 1 + F]`. */
-function withClassToken({ data, shape: [size, frames] }: Ints): Ints {
-  const mask = ints([size, 1 + frames], new Int32Array(size * (1 + frames)).fill(1));
-  for (let row = 0; row < size; row++) {
-    mask.data.set(data.subarray(row * frames, (row + 1) * frames), row * (1 + frames) + 1);
-  }
-  return mask;
 }

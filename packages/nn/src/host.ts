@@ -27,6 +27,19 @@ export function floats(shape: readonly number[], data = new Float32Array(sizeOf(
   return { data, shape };
 }
 
+/** The columns of two tables of the same number of rows side by side: `[B, M]` and `[B, N]` to `[B, M + N]`. */
+export function joinColumns(left: Ints, right: Ints): Ints {
+  const [rows, leftWidth] = left.shape;
+  const rightWidth = right.shape[1];
+  const width = leftWidth + rightWidth;
+  const joined = ints([rows, width]);
+  for (let row = 0; row < rows; row++) {
+    joined.data.set(left.data.subarray(row * leftWidth, (row + 1) * leftWidth), row * width);
+    joined.data.set(right.data.subarray(row * rightWidth, (row + 1) * rightWidth), row * width + leftWidth);
+  }
+  return joined;
+}
+
 function assertSize(length: number, shape: readonly number[]): void {
   if (length !== sizeOf(shape)) {
     throw new RangeError(`expected ${sizeOf(shape)} values for the shape [${shape.join(', ')}], got ${length}`);

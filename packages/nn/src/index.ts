@@ -3,7 +3,7 @@ export type { Batch, FieldSpan } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, InputEmbedding } from './bert.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
-export { floats, ints, sizeOf } from './host.js';
+export { floats, ints, joinColumns, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';
 export { INITIAL_DEVIATION, newLinear, newNorm, newTable, newVector, parameter } from './init.js';
 export type { LossResult, Metric } from './metric.js';

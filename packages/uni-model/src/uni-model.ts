@@ -7,6 +7,7 @@ import {
   embedWords,
   foldIn,
   ints,
+  joinColumns,
   linear,
   newBert,
   newInputEmbedding,
@@ -72,7 +73,7 @@ function encode(params: UniModel, batch: Batch, { dropout }: Context, config: Un
     const words = embedWords(embeddings.word, batch.tokens); // [B, L, D]
     const text = embedInputs(embeddings, words, batch.segments, config.dropout, subKey(dropout, 'text'));
     const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, config, dropout)], 1); // [B, L + F, D]
-    const bias = attentionBias(joinMasks(batch)); // [B, 1, 1, L + F]
+    const bias = attentionBias(joinColumns(batch.textMask, batch.frameMask)); // [B, 1, 1, L + F]
     const state = transformer(layers, input, bias, bertLayerConfig(config), subKey(dropout, 'layers'));
     const width = config.hiddenSize;
     return {
@@ -90,18 +91,6 @@ function embedFrames(params: UniModel, batch: Batch, config: UniModelConfig, dro
   const segments = ints([size, frames]);
   segments.data.fill(config.frameSegment);
   return embedInputs(embeddings, linear(features, projection), segments, config.dropout, subKey(dropout, 'frames'));
-}
-
-/** The masks of text and frames side by side: `[B, L + F]`. */
-function joinMasks({ textMask, frameMask }: Batch): ReturnType<typeof ints> {
-  const [size, length] = textMask.shape;
-  const frames = frameMask.shape[1];
-  const joined = ints([size, length + frames]);
-  for (let row = 0; row < size; row++) {
-    joined.data.set(textMask.data.subarray(row * length, (row + 1) * length), row * (length + frames));
-    joined.data.set(frameMask.data.subarray(row * frames, (row + 1) * frames), row * (length + frames) + length);
-  }
-  return joined;
 }
 
 function assertBatch({ frames, tokens }: Batch, { frameSize, maxFrames, vocabSize }: UniModelConfig): void {

@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import {
+  attentionBias,
+  dropout,
+  foldIn,
+  joinColumns,
+  l2Normalize,
+  linear,
+  maskedSoftmax,
+  meanPool,
+  newLinear,
+  subKey,
+  type Batch,
+  type Encoded,
+  type Ints,
+  type Key,
+  type Linear,
+} from '@wbdc/nn';
+
+/** `mean` over tokens and frames, `attention` with learned weights, `cls` alone, or `both` sides' means side by side. */
+export type Pooling = 'mean' | 'attention' | 'cls' | 'both';
+
+export interface HeadConfig {
+  readonly hiddenSize: number;
+  readonly pooling: Pooling;
+  /** Width of the output: 256 for embeddings, the number of categories, 200, for classes. */
+  readonly outputs: number;
+  /** Dropout before the last layer. */
+  readonly dropout: number;
+  /** Multi-sample dropout (Inoue, arXiv 1905.09788): the mean of so many draws. */
+  readonly samples?: number;
+}
+
+/** Pooling and a dense layer on top of an encoder. */
+export interface Head {
+  readonly output: Linear;
+  /** Scores positions, for attention pooling. */
+  readonly attention?: Linear;
+}
+
+export function newHead(key: Key, { hiddenSize, pooling, outputs }: HeadConfig): Head {
+  const output = newLinear(foldIn(key, 'output'), pooling === 'both' ? 2 * hiddenSize : hiddenSize, outputs);
+  if (pooling !== 'attention') return { output };
+  return { output, attention: newLinear(foldIn(key, 'attention'), hiddenSize, 1) };
+}
+
+/** The head's output `[B, outputs]`: logits, or an embedding before its normalisation. */
+export function applyHead(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D {
+  const pooled = pool(head, encoded, batch, config.pooling); // [B, D] or [B, 2 D]
+  const samples = key ? (config.samples ?? 1) : 1;
+  const outputs = Array.from({ length: samples }, (_, i) => {
+    return linear(dropout(pooled, config.dropout, subKey(key, i)), head.output); // [B, outputs]
+  });
+  return samples === 1 ? outputs[0] : tf.div(tf.addN(outputs), samples);
+}
+
+/** An embedding as a unit vector: its inner products are cosines. */
+export function embed(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D {
+  return l2Normalize(applyHead(head, encoded, batch, config, key));
+}
+
+function pool(head: Head, encoded: Encoded, batch: Batch, pooling: Pooling): Tensor2D {
+  if (pooling === 'cls') return encoded.cls;
+  if (pooling === 'both') {
+    return tf.concat([meanPool(encoded.text, batch.textMask), meanPool(encoded.frames, batch.frameMask)], 1);
+  }
+  const states: Tensor3D = tf.concat([encoded.text, encoded.frames], 1); // [B, L + F, D]
+  const mask = joinColumns(batch.textMask, batch.frameMask);
+  return pooling === 'mean' ? meanPool(states, mask) : attentionPool(head.attention!, states, mask);
+}
+
+/** `sum_i softmax(w x_i)_i x_i` over the positions that the mask keeps. */
+function attentionPool(params: Linear, states: Tensor3D, mask: Ints): Tensor2D {
+  const [size, length, width] = states.shape;
+  const scores: tf.Tensor4D = tf.reshape(linear(states, params), [size, 1, 1, length]);
+  const weights = maskedSoftmax(scores, attentionBias(mask), 1); // [B, 1, 1, N]
+  return tf.reshape(tf.matMul(tf.reshape(weights, [size, 1, length]), states), [size, width]);
+}

@@ -1,0 +1,57 @@
+import { strToU8, zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { readCategories, readEmbeddings, writeCategories, writeEmbeddings } from '../src/index.js';
+
+describe('result.csv', () => {
+  const predictions = new Map([
+    ['12345678901234567890', '0007'],
+    ['12345678901234567891', '2201'],
+  ]);
+
+  it('comes back as it was written', () => {
+    expect(writeCategories(predictions)).toBe('12345678901234567890,0007\n12345678901234567891,2201\n');
+    expect(readCategories(writeCategories(predictions), new Set(predictions.keys()))).toEqual(predictions);
+  });
+
+  it('has all its problems told at once', () => {
+    const text = 'a,0001\na,0002\nb,12\nc\nd,0009\n';
+    expect(() => readCategories(text, new Set(['a', 'b', 'e']), new Set(['0001', '0002']))).toThrow(
+      [
+        'result.csv:',
+        '  line 2: expected every id once, got a again',
+        "  line 3: expected a category of 4 digits, got '12'",
+        "  line 4: expected 'id,category_id', got 'c'",
+        "  line 5: expected a known category, got '0009'",
+        '  expected 3 ids, 1 are missing (e, ...)',
+        '  expected no other ids, got 1 unknown ones (d, ...)',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('result.json', () => {
+  const ids = new Set(['1', '2']);
+  const zip = (json: string): Uint8Array => zipSync({ 'result.json': strToU8(json) });
+
+  it('comes back as it was written', () => {
+    const embeddings = new Map([
+      ['1', [0.25, -1]],
+      ['2', [0.5, 3]],
+    ]);
+    expect(readEmbeddings(writeEmbeddings(embeddings), ids)).toEqual(embeddings);
+    expect(writeEmbeddings(embeddings)).toEqual(writeEmbeddings(embeddings));
+  });
+
+  it.each([
+    [{ 1: Array(257).fill(0), 2: [0] }, '1: expected 1 to 256 finite numbers, got 257 numbers'],
+    [{ 1: [0, null], 2: [0, 1] }, '1: expected 1 to 256 finite numbers, got null at place 1'],
+    [{ 1: [0], 3: [0] }, 'expected 2 ids, 1 are missing (2, ...)'],
+    [{ 1: [0], 2: [0, 1] }, 'expected vectors of one width, got 1, 2'],
+  ])('is refused with the reason', (record, message) => {
+    expect(() => readEmbeddings(zip(JSON.stringify(record)), ids)).toThrow(message);
+  });
+
+  it('must be in the zip', () => {
+    expect(() => readEmbeddings(zipSync({ other: strToU8('{}') }), ids)).toThrow('expected result.json in the zip');
+  });
+});
