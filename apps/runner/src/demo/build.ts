@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAnnotations, writeTagList } from '@wbdc/data';
+import type { Video } from '@wbdc/data';
+import { UserError } from '../errors.js';
+import { writeFrames } from './frames.js';
+import type { DemoProgress } from './frames.js';
+import { makeItems, nameCategories } from './items.js';
+import type { CategoryName, DemoVideo } from './items.js';
+import { licencesMarkdown } from './licences.js';
+import { demoPage } from './page.js';
+import { planDemo, rankTags } from './plan.js';
+import type { DemoPlan } from './plan.js';
+import { drawSamples } from './samples.js';
+import { readSources } from './sources.js';
+import { DEMO_SPLITS, sliceItems } from './splits.js';
+import type { DemoSplit } from './splits.js';
+import { summarize } from './summary.js';
+import type { DemoSummary } from './summary.js';
+
+export interface DemoOptions {
+  /** Where the data set is to stand. It must not exist yet; it appears only when everything is written. */
+  readonly folder: string;
+  /** Decides the splits, nothing else. */
+  readonly seed: number;
+  /** Side of the square frames in pixels, default 96. */
+  readonly imageSize?: number;
+  /** Most skin variants per unlabelled item: 5 (default) gives about 2,900 videos, 0 about 1,900. */
+  readonly variants?: number;
+  /** Items a tag needs to stand in `tag_list.txt`, default 3; records keep all their tags. */
+  readonly minTagItems?: number;
+  /** Only so many items, spread over the categories: for tests and a quick look. */
+  readonly items?: number;
+  /** Called after each video. */
+  readonly onProgress?: (progress: DemoProgress) => void;
+  /** Ends the build early: nothing is left behind, and the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Builds the embedded demo data set, emoji as short videos, from the installed npm packages in the official WBDC layout:
+ *
+ * - `annotations/{unlabeled,labeled,test_a}.json`: title (zh), ocr (zh-Hant), asr (yue-Hans), tags; `category_id` in
+ *   `labeled` only; the held-out truth is `annotations/test_a_truth.csv`, lines `id,category_id` as in a submission;
+ * - `zip_frames/<split>/<last 3 of id>/<id>.zip`: one JPEG per vendor's drawing;
+ * - `tag_list.txt`, `categories.json` (names), `summary.json`, `LICENSES.md`, `index.html` (a look at the data).
+ *
+ * The same options give the same bytes. Written to `<folder>.partial` and renamed at the end.
+ *
+ * @throws UserError when the folder exists or an option is out of range; Error when a source package is missing
+ */
+export async function buildDemoData(options: DemoOptions): Promise<DemoSummary> {
+  checkOptions(options);
+  const { folder, signal } = options;
+  signal?.throwIfAborted();
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  try {
+    const summary = await writeDemo(partial, options);
+    signal?.throwIfAborted();
+    await rename(partial, folder);
+    return summary;
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function checkOptions({ folder, seed, imageSize, variants, items, minTagItems }: DemoOptions): void {
+  if (existsSync(folder)) {
+    throw new UserError(
+      `expected no folder ${folder}, but it exists: remove it to build the data again, or choose another`,
+    );
+  }
+  checkInteger('seed', seed, Number.MIN_SAFE_INTEGER);
+  checkInteger('imageSize', imageSize, 16, 1024);
+  checkInteger('variants', variants, 0, 25);
+  checkInteger('items', items, 1);
+  checkInteger('minTagItems', minTagItems, 1);
+}
+
+function checkInteger(name: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
+  throw new UserError(`expected ${name} to be an integer from ${least} to ${most}, got ${value}`);
+}
+
+async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummary> {
+  const { seed, imageSize = 96, variants = 5, minTagItems = 3, onProgress, signal } = options;
+  const sources = readSources();
+  const items = makeItems(sources);
+  const plan = planDemo(options.items === undefined ? items : sliceItems(items, options.items), { seed, variants });
+  const tags = rankTags(plan, minTagItems);
+  const categories = usedCategories(nameCategories(sources), plan);
+  await writeTexts(root, plan);
+  await writeTagList(join(root, 'tag_list.txt'), tags.map(({ tag }) => tag)); // prettier-ignore
+  await writeJson(join(root, 'categories.json'), categories);
+  await writeFile(join(root, 'LICENSES.md'), licencesMarkdown(sources, imageSize));
+  const imageBytes = await writeFrames(root, plan, { imageSize, onProgress, signal });
+  const settings = { seed, imageSize, imageBytes, tags: tags.length, sources: sources.versions };
+  const summary = summarize(plan, settings);
+  await writeJson(join(root, 'summary.json'), summary);
+  const samples = await drawSamples(plan, imageSize);
+  await writeFile(join(root, 'index.html'), demoPage({ summary, plan, tags, categories, samples }));
+  return summary;
+}
+
+async function writeTexts(root: string, plan: DemoPlan): Promise<void> {
+  const folder = join(root, 'annotations');
+  await mkdir(folder, { recursive: true });
+  for (const split of DEMO_SPLITS) {
+    const records = plan[split].map((video) => toRecord(video, split));
+    await writeAnnotations(join(folder, `${split}.json`), records);
+  }
+  const truth = plan.test_a.map(({ id, categoryId }) => `${id},${categoryId}\n`);
+  await writeFile(join(folder, 'test_a_truth.csv'), truth.join(''));
+}
+
+/** Only labelled records show their category, as in the official files. */
+function toRecord({ id, title, asr, ocr, tags, categoryId }: DemoVideo, split: DemoSplit): Video {
+  return { id, title, asr, ocr, tags, ...(split === 'labeled' && { categoryId }) };
+}
+
+function usedCategories(names: Record<string, CategoryName>, plan: DemoPlan): Record<string, CategoryName> {
+  const used = new Set(DEMO_SPLITS.flatMap((split) => plan[split].map(({ categoryId }) => categoryId)));
+  return Object.fromEntries(Object.entries(names).filter(([id]) => used.has(id)));
+}
+
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,6 @@
+export { buildDemoData } from './build.js';
+export type { DemoOptions } from './build.js';
+export type { DemoProgress } from './frames.js';
+export type { DemoSummary, SplitSummary } from './summary.js';
+export { DEMO_SPLITS } from './splits.js';
+export type { DemoSplit } from './splits.js';
