@@ -15,13 +15,14 @@ export const pretrainStage: Stage = {
   ],
   needs: ['data', 'vocab', 'features'],
   needsEngine: true,
-  settings: ({ seed, data, text, frames, model, tasks, train }) => ({
+  settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
     text,
     frames,
     model,
     tasks,
+    views,
     train: trainingSettings(train),
   }),
   run: async (context) => (await import('../stages/pretrain.js')).runPretrainStage(context),

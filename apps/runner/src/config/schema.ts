@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { divisibleHeads } from './sizes.js';
+import { tasksSchema, viewsSchema } from './tasks-schema.js';
 import { clipSchema, trainSchema } from './training-schema.js';
 
 const count = (smallest = 1) => z.int().min(smallest);
 const share = z.number().min(0).max(1);
-const weight = z.number().min(0);
 const field = z.enum(['title', 'ocr', 'asr']);
 const split = z.string().regex(/^[\w-]+$/, 'the name of a split, such as unlabeled');
 
@@ -81,48 +81,6 @@ const model = z
   })
   .superRefine(divisibleHeads);
 
-const sharedView = { view: z.string().min(1).default('masked'), weight: weight.default(1) };
-
-/** Objectives by name. Those with the same view share one corrupted copy of the batch, hence one encoder pass; null drops one. */
-const tasks = z
-  .strictObject({
-    mlm: z
-      .strictObject({
-        ...sharedView,
-        /** QQ 0.15 (job 6: 0.25), WBDC 0.30. */
-        probability: share.default(0.15),
-        /** Only these fields are masked; null masks all. WBDC masked the title. */
-        fields: z.array(field).min(1).nullable().default(null),
-      })
-      .nullable()
-      .prefault({}),
-    mfm: z
-      .strictObject({
-        ...sharedView,
-        /** QQ 0.15 (job 6: 0.25). */
-        probability: share.default(0.15),
-        /** Compare unit vectors; the originals compared raw features. */
-        normalize: z.boolean().default(true),
-        /** Divides the similarities: about 0.07 for unit vectors, 1 in the originals. */
-        temperature: z.number().positive().default(0.07),
-      })
-      .nullable()
-      .prefault({}),
-    tag: z
-      .strictObject({
-        ...sharedView,
-        /** The most frequent tags; QQ took 10,000. */
-        count: count().default(10000),
-        /** A tag must occur this often in the training splits. */
-        minFrequency: count().default(2),
-      })
-      .nullable()
-      .prefault({}),
-  })
-  .refine((all) => Object.values(all).some((task) => task !== null && task.weight > 0), {
-    error: 'expected at least one task with a weight above 0',
-  });
-
 /** Every setting of the runner, with its default. Published values are cited where they differ between the two systems. */
 export const configSchema = z
   .strictObject({
@@ -139,18 +97,24 @@ export const configSchema = z
     clip: clipSchema.prefault({}),
     features: features.prefault({}),
     model: model.prefault({}),
-    tasks: tasks.prefault({}),
+    tasks: tasksSchema.prefault({}),
+    views: viewsSchema.prefault({}),
     train: trainSchema.prefault({}),
   })
   .superRefine((config, context) => {
-    if (config.text.budget > config.model.maxPositions) {
-      const message = `expected at most model.maxPositions (${config.model.maxPositions}), got ${config.text.budget}`;
-      context.addIssue({ code: 'custom', path: ['text', 'budget'], message });
+    const report = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    const { text, model, data, tasks, views } = config;
+    if (text.budget > model.maxPositions) {
+      report(['text', 'budget'], `expected at most model.maxPositions (${model.maxPositions}), got ${text.budget}`);
     }
-    const both = config.data.trainSplits.find((name) => config.data.heldOutSplits.includes(name));
+    const both = data.trainSplits.find((name) => data.heldOutSplits.includes(name));
     if (both !== undefined) {
-      const message = `expected none of data.trainSplits, got '${both}' in both: measuring on what was learned proves nothing`;
-      context.addIssue({ code: 'custom', path: ['data', 'heldOutSplits'], message });
+      const why = 'measuring on what was learned proves nothing';
+      report(['data', 'heldOutSplits'], `expected none of data.trainSplits, got '${both}' in both: ${why}`);
+    }
+    const used = Object.values(tasks).flatMap((task) => (task === null ? [] : [task.view]));
+    for (const name of Object.keys(views).filter((view) => !used.includes(view))) {
+      report(['views', name], `expected the view of a task (${[...new Set(used)].join(', ')}), got '${name}'`);
     }
   });
 

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+const field = z.enum(['title', 'ocr', 'asr']);
+
+/** A task's weight in the loss, and which corrupted copy of the batch it works on. */
+const common = (view: string) => ({
+  view: z.string().min(1).default(view),
+  weight: z.number().min(0).default(1),
+});
+
+/** How predicted frames are compared with real ones. The originals compared raw features without a temperature. */
+const similarity = {
+  /** Compare unit vectors. */
+  normalize: z.boolean().default(true),
+  /** Divides the similarities: about 0.07 for unit vectors, 1 in the originals. */
+  temperature: z.number().positive().default(0.07),
+};
+
+/**
+ * Objectives by name; null drops one. Those of the same view share one corrupted copy of the batch, hence one encoder
+ * pass. QQ: tag x 1250/3 + mlm / 3.75 + mfm / 9 in one view; WBDC: mlm 1, mfm 1/2, ftm 1, ftc 1, mmm 1.
+ */
+export const tasksSchema = z
+  .strictObject({
+    /** Frame-text match: the frames of some videos are exchanged. */
+    ftm: z
+      .strictObject({
+        ...common('exchanged'),
+        probability: share.default(0.5),
+        negatives: z.enum(['random', 'hard']).default('random'),
+      })
+      .nullable()
+      .default(null),
+    /** Masked language model. QQ masked 0.15 (job 6: 0.25), WBDC 0.30 of the title. */
+    mlm: z
+      .strictObject({
+        ...common('masked'),
+        probability: share.default(0.15),
+        /** Only these fields are masked; null masks all. */
+        fields: z.array(field).min(1).nullable().default(null),
+        wholeWord: z.boolean().default(false),
+      })
+      .nullable()
+      .prefault({}),
+    /** Masked frame model. QQ masked 0.15 (job 6: 0.25). */
+    mfm: z
+      .strictObject({
+        ...common('masked'),
+        probability: share.default(0.15),
+        ...similarity,
+      })
+      .nullable()
+      .prefault({}),
+    /** Frame-text contrastive: the title alone against frames and the other texts. */
+    ftc: z
+      .strictObject({
+        ...common('plain'),
+        /** The field that stands alone. */
+        field: field.default('title'),
+        /** null learns it, from 0.07; WBDC's is 1. */
+        temperature: z.number().positive().nullable().default(null),
+      })
+      .nullable()
+      .default(null),
+    /** Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided: {share: 0.25}}. */
+    mmm: z
+      .strictObject({ ...common('onesided'), frameWeight: z.number().min(0).default(0.5), ...similarity })
+      .nullable()
+      .default(null),
+    /** Tag classification over the most frequent tags; QQ took 10,000. */
+    tag: z
+      .strictObject({
+        ...common('masked'),
+        count: z.int().min(1).default(10000),
+        /** A tag must occur this often in the training splits. */
+        minFrequency: z.int().min(1).default(2),
+      })
+      .nullable()
+      .prefault({}),
+  })
+  .refine((all) => Object.values(all).some((task) => task !== null && task.weight > 0), {
+    error: 'expected at least one task with a weight above 0',
+  });
+
+/** The share of a batch that a view takes; all of it where nothing is said. */
+export const viewsSchema = z.record(z.string(), z.strictObject({ share: z.number().positive().max(1).default(1) }));
