@@ -1,0 +1,8 @@
+export { fit, fitBlocks, fitTransform, transform, transformBlocks } from './svd.js';
+export type { FitOptions, SvdEnsemble, TransformOptions } from './svd.js';
+export type { Embeddings } from './members.js';
+export type { Blocks } from './rows.js';
+export { javascriptProducts, type Products } from './products.js';
+export { load, save } from './file.js';
+export { searchWeights, type Pair, type WeightSearch } from './weights.js';
+export { combineProbabilities, type ProbabilityEnsemble } from './probabilities.js';
