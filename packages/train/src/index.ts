@@ -1,1 +1,12 @@
-export {};
+export { adamW } from './adamw.js';
+export type { AdamWOptions, Optimizer, UpdateOptions } from './adamw.js';
+export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
+export type { GradientFunction, MetricSum, ValueAndGrad } from './gradients.js';
+export { compilePattern, matchPaths, nearestPaths } from './patterns.js';
+export { NO_DECAY, layerwiseDecay, resolveRules } from './rules.js';
+export type { LayerwiseDecay, ParamSettings, Rule, Rules } from './rules.js';
+export { constant, warmupCosine, warmupLinear } from './schedules.js';
+export type { Schedule } from './schedules.js';
+export { trainLoop } from './loop.js';
+export type { CheckpointHook, EvaluationHook, TrainLoopOptions, TrainResult } from './loop.js';
+export type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';

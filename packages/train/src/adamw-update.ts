@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, Variable } from '@tensorflow/tfjs';
+import { fusedKernel } from '@wbdc/nn';
+
+/** One parameter, its moments, and the running average of its values where one is kept. */
+export interface Slot {
+  readonly param: Variable;
+  readonly first: Variable;
+  readonly second: Variable;
+  readonly average?: Variable;
+  /** Updates done: the t of the bias correction. A parameter that the loss does not reach is not updated. */
+  count: number;
+}
+
+/** The numbers of one update of one parameter. */
+export interface UpdateNumbers {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Factor on the gradient: clipping and accumulation. */
+  readonly scale: number;
+  readonly averageDecay: number;
+}
+
+/**
+ * AdamW (Loshchilov and Hutter, arXiv 1711.05101) as PyTorch computes it, with g the scaled gradient:
+ * p <- p (1 - lr wd); m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
+ * p <- p - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps); then average <- d average + (1 - d) p.
+ */
+export function updateSlot(slot: Slot, grad: Tensor, numbers: UpdateNumbers): void {
+  slot.count++;
+  if (!updateInPlace(slot, grad, numbers)) updateComposed(slot, grad, numbers);
+}
+
+/** The average of a parameter that got no gradient in a step. */
+export function updateAverage({ param, average }: Slot, decay: number): void {
+  if (average) tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(param, 1 - decay))));
+}
+
+/** True where the engine runs functions over its own memory. */
+export function updatesInPlace(): boolean {
+  return tf.getKernel('WbdcHost', tf.getBackend()) !== undefined;
+}
+
+function updateInPlace(slot: Slot, grad: Tensor, numbers: UpdateNumbers): boolean {
+  const { param, first, second, average, count } = slot;
+  const tensors: Record<number, Tensor> = { ...[param, grad, first, second, ...(average ? [average] : [])] };
+  const run = ([p, g, m, v, e]: Float32Array[]): void => updateArrays(p, g, m, v, e, count, numbers);
+  return fusedKernel('WbdcHost', tensors, { outputs: [], run }) !== undefined;
+}
+
+/** One pass over memory, nothing allocated. */
+function updateArrays(
+  p: Float32Array,
+  g: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  e: Float32Array | undefined,
+  count: number,
+  numbers: UpdateNumbers,
+): void {
+  const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
+  const { kept, rate, root } = constantsOf(numbers, count);
+  for (let i = 0; i < p.length; i++) {
+    const gradient = g[i] * scale;
+    const first = beta1 * m[i] + (1 - beta1) * gradient;
+    const second = beta2 * v[i] + (1 - beta2) * gradient * gradient;
+    m[i] = first;
+    v[i] = second;
+    p[i] = p[i] * kept - (rate * first) / (Math.sqrt(second) * root + epsilon);
+  }
+  if (e) for (let i = 0; i < p.length; i++) e[i] = averageDecay * e[i] + (1 - averageDecay) * p[i];
+}
+
+function constantsOf(
+  { learningRate, weightDecay, beta1, beta2 }: UpdateNumbers,
+  count: number,
+): { kept: number; rate: number; root: number } {
+  return {
+    kept: 1 - learningRate * weightDecay,
+    rate: learningRate / (1 - beta1 ** count),
+    root: 1 / Math.sqrt(1 - beta2 ** count),
+  };
+}
+
+function updateComposed(slot: Slot, grad: Tensor, numbers: UpdateNumbers): void {
+  const { param, first, second } = slot;
+  const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
+  const { kept, rate, root } = constantsOf(numbers, slot.count);
+  tf.tidy(() => {
+    const gradient = scale === 1 ? grad : tf.mul(grad, scale);
+    first.assign(tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1)));
+    second.assign(tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
+    const change = tf.div(tf.mul(first, rate), tf.add(tf.mul(tf.sqrt(second), root), epsilon));
+    param.assign(tf.sub(tf.mul(param, kept), change));
+  });
+  updateAverage(slot, averageDecay);
+}

@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import { flatten, fusedKernel, type LossResult, type Param, type ParamTree } from '@wbdc/nn';
+
+/** A metric in host memory: its mean is `sum / count`. */
+export interface MetricSum {
+  readonly sum: number;
+  readonly count: number;
+}
+
+export interface ValueAndGrad {
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, MetricSum>>;
+  /** By parameter path; whoever reads them disposes them. */
+  readonly grads: ReadonlyMap<string, Tensor>;
+  /** Paths of parameters that the loss does not depend on: they have no gradient. */
+  readonly unreached: readonly string[];
+}
+
+/** Computes a loss and its gradients; adversarial training wraps one in another. */
+export type GradientFunction = (
+  params: ParamTree,
+  f: () => LossResult,
+  trains?: (path: string) => boolean,
+) => ValueAndGrad;
+
+/**
+ * The loss, its metrics, and its gradient for every parameter that `trains` (default: all) and that the loss depends
+ * on. Frees everything else that the forward and backward passes made, and waits for the engine once.
+ */
+export const valueAndGrad: GradientFunction = (params, f, trains = () => true) => {
+  const leaves = flatten(params).filter(({ path }) => trains(path));
+  if (leaves.length === 0) throw new Error('valueAndGrad: expected parameters to train, got none: see the rules');
+  let result: ValueAndGrad | undefined;
+  tf.tidy(() => {
+    let metrics: LossResult['metrics'] = {};
+    const forward = (): Scalar => {
+      const value = f();
+      metrics = value.metrics;
+      // The engine frees what a forward pass made, but for its value.
+      for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') tf.keep(sum);
+      return value.loss;
+    };
+    const tensors = leaves.map(({ leaf }) => leaf);
+    const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true);
+    const numbers = readScalars(value, metrics);
+    for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') sum.dispose();
+    result = { ...numbers, ...byPath(leaves, grads) };
+  });
+  return result!;
+};
+
+/** All numbers of a step in one transfer. */
+function readScalars(loss: Tensor, metrics: LossResult['metrics']): Pick<ValueAndGrad, 'loss' | 'metrics'> {
+  const entries = Object.entries(metrics);
+  const tensors = [loss, ...entries.map(([, { sum }]) => (typeof sum === 'number' ? tf.scalar(sum) : sum))];
+  const values = tf.stack(tensors.map((tensor) => tf.reshape(tf.cast(tensor, 'float32'), []))).dataSync();
+  const sums = entries.map(([name, { count }], i): [string, MetricSum] => [name, { sum: values[i + 1], count }]);
+  return { loss: values[0], metrics: Object.fromEntries(sums) };
+}
+
+function byPath(
+  leaves: readonly Param[],
+  grads: readonly (Tensor | undefined)[],
+): Pick<ValueAndGrad, 'grads' | 'unreached'> {
+  const found = new Map<string, Tensor>();
+  leaves.forEach(({ path }, i) => {
+    const grad = grads[i];
+    // Two gradients may be one tensor; each entry of the map is to be disposed on its own.
+    if (grad) found.set(path, tf.keep(tf.clone(grad)));
+  });
+  if (found.size === 0) throw new Error('valueAndGrad: expected the loss to depend on a parameter, got none of them');
+  return { grads: found, unreached: leaves.filter(({ path }) => !found.has(path)).map(({ path }) => path) };
+}
+
+export function disposeGrads(grads: ReadonlyMap<string, Tensor>): void {
+  for (const grad of grads.values()) grad.dispose();
+}
+
+/** The sum of two sets of gradients, which it disposes; a path may be missing in either. */
+export function addGrads(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const sums = new Map(a);
+  for (const [path, grad] of b) {
+    const other = a.get(path);
+    sums.set(path, other ? tf.add(other, grad) : grad);
+    if (other) tf.dispose([other, grad]);
+  }
+  return sums;
+}
+
+/** The Euclidean norm of each gradient. */
+export function gradNorms(grads: ReadonlyMap<string, Tensor>): Map<string, number> {
+  const squares = [...grads.values()].map(hostSumOfSquares);
+  if (squares.includes(undefined)) return new Map(zip([...grads.keys()], composedNorms([...grads.values()])));
+  return new Map(
+    zip(
+      [...grads.keys()],
+      squares.map((square) => Math.sqrt(square!)),
+    ),
+  );
+}
+
+/** One read over the engine's own memory, in float64, where the engine can. */
+function hostSumOfSquares(tensor: Tensor): number | undefined {
+  let sum = 0;
+  const run = ([values]: Float32Array[]): void => {
+    for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+  };
+  return fusedKernel('WbdcHost', { 0: tensor }, { outputs: [], run }) && sum;
+}
+
+function composedNorms(tensors: readonly Tensor[]): Float32Array {
+  return tf.tidy(() => tf.sqrt(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor))))).dataSync<'float32'>());
+}
+
+function zip(paths: readonly string[], values: ArrayLike<number>): [string, number][] {
+  return paths.map((path, i) => [path, values[i]]);
+}
+
+/** The norm of all gradients together. */
+export function globalNorm(norms: ReadonlyMap<string, number>): number {
+  return Math.hypot(...norms.values());
+}
+
+/** The factor on all gradients that keeps their global norm under a limit; as `torch.nn.utils.clip_grad_norm_`. */
+export function clipScale(norm: number, limit: number): number {
+  return Math.min(1, limit / (norm + 1e-6));
+}

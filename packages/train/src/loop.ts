@@ -1,0 +1,181 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Key, LossResult, ParamTree } from '@wbdc/nn';
+import type { Optimizer } from './adamw.js';
+import { valueAndGrad, type GradientFunction } from './gradients.js';
+import { updateOnce, type NumberedBatch, type StepOptions } from './step.js';
+import type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';
+
+export interface TrainLoopOptions<B> {
+  readonly params: ParamTree;
+  readonly optimizer: Optimizer;
+  readonly totalSteps: number;
+  /** Updates already done: the step of the checkpoint to go on from. Default 0. */
+  readonly startStep?: number;
+  /** The batch of a number, a pure function of it. The next one is asked for while this one is computed. */
+  readonly batchAt: (index: number) => Promise<B>;
+  /** The loss of a batch. Its key is `foldIn(key, index)`, so that a resumed run repeats the same numbers. */
+  readonly loss: (batch: B, key: Key) => LossResult;
+  readonly key: Key;
+  /** Factor on the learning rates when `step` updates are done, e.g. `(step) => warmupCosine(step, total, warmup)`. */
+  readonly schedule?: (step: number) => number;
+  /** Largest norm of all gradients together. Default: no limit. */
+  readonly clipNorm?: number;
+  /** Batches per update; update `step` takes the batches `step * accumulate` and on, and their mean gradient. Default 1. */
+  readonly accumulate?: number;
+  /** Default `valueAndGrad`; see `fgm` and `pgd`. */
+  readonly gradients?: GradientFunction;
+  /** The ids of a batch's videos, for errors and speed. */
+  readonly ids?: (batch: B) => readonly string[];
+  readonly checkpoint?: CheckpointHook;
+  readonly evaluate?: EvaluationHook;
+  readonly sinks?: readonly Sink[];
+  /** Aborting ends the loop after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds; default `performance.now`. */
+  readonly clock?: () => number;
+}
+
+export interface CheckpointHook {
+  readonly save: (step: number) => Promise<void>;
+  /** Besides the one at the end. */
+  readonly everySteps?: number;
+  readonly everyMinutes?: number;
+}
+
+export interface EvaluationHook {
+  readonly run: (step: number) => Promise<Readonly<Record<string, number>>>;
+  readonly everySteps: number;
+}
+
+export interface TrainResult {
+  /** Updates done. */
+  readonly step: number;
+  /** True when the signal ended the loop before `totalSteps`. */
+  readonly interrupted: boolean;
+}
+
+/**
+ * Trains from `startStep` to `totalSteps`. Everything a step does is a function of the parameters, the optimizer's state,
+ * the key and the step's number: with those restored from a checkpoint, the losses are the same to the last bit.
+ */
+export async function trainLoop<B>(options: TrainLoopOptions<B>): Promise<TrainResult> {
+  const { totalSteps, startStep = 0, accumulate = 1, signal, evaluate, clock = () => performance.now() } = options;
+  assertCounts({ totalSteps, startStep }, 0);
+  assertCounts({ accumulate }, 1);
+  const batches = prefetching(options.batchAt, startStep * accumulate, totalSteps * accumulate);
+  const saver = newSaver(options, clock, startStep);
+  const emit = (record: TelemetryRecord): Promise<void> => emitTo(options.sinks ?? [], record);
+  let step = startStep;
+  while (step < totalSteps && !signal?.aborted) {
+    const record = await trainStep(options, batches, step, clock);
+    step++;
+    await emit(record);
+    if (evaluate && step % evaluate.everySteps === 0) await emit(await evaluateAt(evaluate, step, clock));
+    // After the evaluation: a run resumed from here would not repeat it.
+    if (saver.due(step)) await saver.save(step);
+    await tf.nextFrame(); // lets signals and reading in
+  }
+  await saver.save(step);
+  return { step, interrupted: step < totalSteps };
+}
+
+function assertCounts(counts: Readonly<Record<string, number>>, least: number): void {
+  for (const [name, count] of Object.entries(counts)) {
+    if (Number.isSafeInteger(count) && count >= least) continue;
+    throw new RangeError(`trainLoop: expected ${name} to be a whole number from ${least} up, got ${count}`);
+  }
+}
+
+async function trainStep<B>(
+  options: TrainLoopOptions<B>,
+  next: () => Promise<NumberedBatch<B>>,
+  step: number,
+  clock: () => number,
+): Promise<StepRecord> {
+  const start = clock();
+  const batches: NumberedBatch<B>[] = [];
+  for (let i = 0; i < (options.accumulate ?? 1); i++) batches.push(await next());
+  const factor = options.schedule?.(step) ?? 1;
+  const result = namingStep(step + 1, () => updateOnce(stepOptions(options), batches, factor));
+  const seconds = (clock() - start) / 1000;
+  const videos = options.ids && batches.reduce((sum, { batch }) => sum + options.ids!(batch).length, 0);
+  return {
+    type: 'step',
+    step: step + 1,
+    loss: result.loss,
+    learningRate: options.optimizer.learningRate * factor,
+    gradNorm: result.gradNorm,
+    metrics: result.metrics,
+    seconds,
+    ...(videos === undefined || seconds === 0 ? {} : { videosPerSecond: videos / seconds }),
+  };
+}
+
+function namingStep<T>(step: number, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new Error(`step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function stepOptions<B>(options: TrainLoopOptions<B>): StepOptions<B> {
+  const { params, optimizer, loss, key, gradients = valueAndGrad, clipNorm = Infinity, ids } = options;
+  return { params, optimizer, loss, key, gradients, clipNorm, ids };
+}
+
+/** Batches in order; while one is used, the next is being read. */
+function prefetching<B>(
+  batchAt: (index: number) => Promise<B>,
+  start: number,
+  end: number,
+): () => Promise<NumberedBatch<B>> {
+  const ask = (index: number): Promise<B> => {
+    const promise = batchAt(index);
+    promise.catch(() => undefined); // the error is thrown when it is this batch's turn
+    return promise;
+  };
+  let index = start;
+  let pending: Promise<B> | undefined;
+  return async () => {
+    const batch = await (pending ?? ask(index));
+    const current = { index, batch };
+    index++;
+    pending = index < end ? ask(index) : undefined;
+    return current;
+  };
+}
+
+interface Saver {
+  due(step: number): boolean;
+  /** Does nothing where this step is saved already. */
+  save(step: number): Promise<void>;
+}
+
+function newSaver<B>({ checkpoint, sinks = [] }: TrainLoopOptions<B>, clock: () => number, startStep: number): Saver {
+  let savedStep = startStep > 0 ? startStep : -1;
+  let savedAt = clock();
+  return {
+    due: (step) => {
+      const { everySteps = Infinity, everyMinutes = Infinity } = checkpoint ?? {};
+      return step % everySteps === 0 || clock() - savedAt >= everyMinutes * 60_000;
+    },
+    save: async (step) => {
+      if (!checkpoint || step === savedStep) return;
+      for (const sink of sinks) await sink.flush?.();
+      await checkpoint.save(step);
+      savedStep = step;
+      savedAt = clock();
+    },
+  };
+}
+
+async function evaluateAt(evaluate: EvaluationHook, step: number, clock: () => number): Promise<EvaluationRecord> {
+  const start = clock();
+  const metrics = await evaluate.run(step);
+  return { type: 'evaluation', step, metrics, seconds: (clock() - start) / 1000 };
+}
+
+async function emitTo(sinks: readonly Sink[], record: TelemetryRecord): Promise<void> {
+  for (const sink of sinks) await sink.write(record);
+}

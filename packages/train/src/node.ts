@@ -1,0 +1,11 @@
+export {
+  findCheckpoint,
+  loadCheckpoint,
+  loadParams,
+  paramSources,
+  saveCheckpoint,
+  saveStepCheckpoint,
+} from './checkpoint.js';
+export type { CheckpointContent, CheckpointTarget, RunState } from './checkpoint.js';
+export { assertSameConfig } from './config.js';
+export { jsonlSink } from './jsonl.js';

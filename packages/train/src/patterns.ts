@@ -1,0 +1,50 @@
+/**
+ * Patterns over parameter paths such as `encoder.layers.3.output.bias`. A pattern covers the whole path: `*` stands for
+ * any characters within one part, `**` for any number of parts, `{a,b}` for one of several texts. So
+ * `encoder.**` is all of the encoder, `**.bias` every bias, `layers.{0,1}.*.weight` some weights of two layers.
+ */
+export function compilePattern(pattern: string): RegExp {
+  let depth = 0;
+  const source = pattern.replace(/\*\*\.|\*\*|\*|[{},]|[^*{},]+/g, (token) => {
+    if (token === '**.') return '(?:.*\\.)?'; // so that `**.bias` also covers a path `bias`
+    if (token === '**') return '.*';
+    if (token === '*') return '[^.]*';
+    if (token === '{') return (depth++, '(?:');
+    if (token === '}') return (depth--, ')');
+    if (token === ',' && depth > 0) return '|';
+    return token.replace(/[.+?^$()|[\]\\]/g, '\\$&');
+  });
+  if (depth !== 0) throw new Error(`pattern '${pattern}': expected as many '}' as '{'`);
+  return new RegExp(`^${source}$`);
+}
+
+/** The paths a pattern covers; covering none is an error that names the nearest paths. */
+export function matchPaths(pattern: string, paths: readonly string[], where: string): string[] {
+  const expression = compilePattern(pattern);
+  const matches = paths.filter((path) => expression.test(path));
+  if (matches.length > 0) return matches;
+  throw new Error(
+    `${where}: expected the pattern '${pattern}' to match a parameter, got none of ${paths.length}; ` +
+      `the nearest are ${nearestPaths(pattern, paths).join(', ')}. Patterns cover the whole path: * one part, ** many`,
+  );
+}
+
+/** The paths that take the fewest edits to become the pattern without its stars. */
+export function nearestPaths(pattern: string, paths: readonly string[], count = 3): string[] {
+  const text = pattern.replaceAll('*', '');
+  const ranked = paths.map((path) => ({ path, distance: editDistance(text, path) }));
+  ranked.sort((a, b) => a.distance - b.distance);
+  return ranked.slice(0, count).map(({ path }) => path);
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

@@ -1,0 +1,36 @@
+/** What one update did. */
+export interface StepRecord {
+  readonly type: 'step';
+  /** Updates done, this one included: the first is 1. */
+  readonly step: number;
+  /** Mean over the batches of this update. */
+  readonly loss: number;
+  /** The largest of all parameters' learning rates, schedule included. */
+  readonly learningRate: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradNorm: number;
+  /** Means by name; metrics with nothing to count are left out. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Seconds for this update, waiting for data included. */
+  readonly seconds: number;
+  /** Where the loop was told how to name the videos of a batch. */
+  readonly videosPerSecond?: number;
+}
+
+/** What an evaluation found. */
+export interface EvaluationRecord {
+  readonly type: 'evaluation';
+  readonly step: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+export type TelemetryRecord = StepRecord | EvaluationRecord;
+
+/** Where records go: a file, a progress bar, a dashboard. */
+export interface Sink {
+  write(record: TelemetryRecord): void | Promise<void>;
+  /** Called before a checkpoint: what was written must outlast a crash. */
+  flush?(): void | Promise<void>;
+  close?(): void | Promise<void>;
+}

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
+import { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from '../src/index.js';
+
+describe.each(ENGINES)('valueAndGrad on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+  const newParams = (): Record<'a' | 'b' | 'c', tf.Variable> => ({
+    a: tf.variable(tf.tensor1d([1, 2, 3])),
+    b: tf.variable(tf.tensor1d([5, 7, 11])),
+    c: tf.variable(tf.scalar(13)),
+  });
+
+  it('gives the loss, metrics and gradients, lists what the loss does not reach, and keeps nothing else', () => {
+    const params = newParams();
+    const before = tf.memory().numTensors;
+    const result = valueAndGrad(params, () => {
+      const loss = tf.sum(tf.mul(tf.square(params.a), params.b)) as tf.Scalar;
+      const count = tf.sum(tf.cast(tf.greater(params.a, 1), 'int32')) as tf.Scalar;
+      return {
+        loss,
+        metrics: { loss: { sum: loss, count: 1 }, large: { sum: count, count: 3 }, n: { sum: 4, count: 2 } },
+      };
+    });
+    expect(tf.memory().numTensors).toBe(before + 2);
+    expect(result.loss).toBe(1 * 5 + 4 * 7 + 9 * 11);
+    expect(result.metrics).toEqual({
+      loss: { sum: 132, count: 1 },
+      large: { sum: 2, count: 3 },
+      n: { sum: 4, count: 2 },
+    });
+    expect(result.unreached).toEqual(['c']);
+    expect(distance(result.grads.get('a')!.dataSync(), [10, 28, 66])).toBe(0);
+    expect(distance(result.grads.get('b')!.dataSync(), [1, 4, 9])).toBe(0);
+    disposeGrads(result.grads);
+  });
+
+  it('computes only what trains', () => {
+    const params = newParams();
+    const f = () => ({ loss: tf.sum(tf.add(params.a, params.b)) as tf.Scalar, metrics: {} });
+    const result = valueAndGrad(params, f, (path) => path === 'b');
+    expect([...result.grads.keys()]).toEqual(['b']);
+    expect(() => valueAndGrad(params, f, (path) => path === 'c')).toThrow(/expected the loss to depend on a parameter/);
+    expect(() => valueAndGrad(params, f, () => false)).toThrow(/parameters to train, got none/);
+  });
+
+  it('adds gradients, and measures and clips their norm', () => {
+    const before = tf.memory().numTensors;
+    const sum = addGrads(
+      new Map<string, tf.Tensor>([
+        ['a', tf.tensor1d([1, 2])],
+        ['b', tf.scalar(6)],
+      ]),
+      new Map<string, tf.Tensor>([
+        ['a', tf.tensor1d([2, 2])],
+        ['c', tf.tensor1d([0, 12])],
+      ]),
+    );
+    expect(gradNorms(sum)).toEqual(
+      new Map([
+        ['a', 5],
+        ['b', 6],
+        ['c', 12],
+      ]),
+    );
+    expect(globalNorm(gradNorms(sum))).toBeCloseTo(Math.sqrt(205));
+    disposeGrads(sum);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(clipScale(4, 1)).toBeCloseTo(0.25, 6);
+    expect(clipScale(0.5, 1)).toBe(1);
+    expect(clipScale(3, Infinity)).toBe(1);
+  });
+});
