@@ -1,9 +1,18 @@
+export { decodeExample, encodeExample } from './aiac/example.js';
+export type { Feature, Features } from './aiac/example.js';
+export { readLabels, writeLabels } from './aiac/labels.js';
+export type { LabelledPair, ReadLabelsOptions } from './aiac/labels.js';
+export { readTfRecords, writeTfRecords } from './aiac/tfrecord.js';
+export type { ReadTfRecordsOptions, TfRecord } from './aiac/tfrecord.js';
+export { AIAC_WIDTH, openAiacFiles, readAiacVideos, writeAiacVideos } from './aiac/videos.js';
+export type { AiacFiles, AiacOptions, AiacVideo } from './aiac/videos.js';
 export { batchesOfEpoch, batchesPerEpoch, batchSchedule } from './dataset/batches.js';
 export type { BatchPlan, BatchSchedule } from './dataset/batches.js';
 export { collate } from './dataset/collate.js';
 export type { Example } from './dataset/collate.js';
 export { openDataset, readBatch, textsOf } from './dataset/dataset.js';
 export type { Dataset, DatasetOptions } from './dataset/dataset.js';
+export { prefetch } from './dataset/prefetch.js';
 export { aiacStride, evenStride, randomSubset } from './dataset/sampling.js';
 export { corpusStatistics } from './dataset/statistics.js';
 export type { CorpusStatistics } from './dataset/statistics.js';
@@ -18,6 +27,8 @@ export type { CreateFeatureStoreOptions, FeatureStoreWriter } from './store/feat
 export { decodeFloat16, encodeFloat16 } from './store/float16.js';
 export { decodeNpy, encodeNpy } from './store/npy.js';
 export type { NpyType } from './store/npy.js';
+export { cleanedTexts, cleanText, DEFAULT_CLEANING } from './text/clean.js';
+export type { CleanSettings } from './text/clean.js';
 export { readAnnotations, writeAnnotations } from './wbdc/annotations.js';
 export type { OcrLine, ReadAnnotationsOptions, Video } from './wbdc/annotations.js';
 export { frameZipPath, writeFrameZip } from './wbdc/frames.js';

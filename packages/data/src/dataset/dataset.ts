@@ -37,6 +37,8 @@ export interface Dataset {
   /** V and T, for statistics over the whole set. */
   readonly vocabSize: number;
   readonly tagCount: number;
+  /** Dv */
+  readonly frameSize: number;
   /** Text tokens of each example: what batches are bucketed by. */
   readonly lengths: Int32Array;
   /** What was left out or could not be read, each video once. */
@@ -77,10 +79,12 @@ export async function readBatch(dataset: Dataset, indices: readonly number[], ke
 class PackedDataset implements Dataset {
   readonly vocabSize: number;
   readonly tagCount: number;
+  readonly frameSize: number;
   readonly skipped: SkipCounter;
   private readonly ids = new IdIndex();
   private readonly texts: PackedTexts;
-  private readonly categories = new Growing((length) => new Int16Array(length));
+  private readonly categories = new Growing((length) => new Int32Array(length));
+  private readonly categoryNames = new IdIndex();
   private readonly tagStarts = new Growing((length) => new Float64Array(length));
   private readonly tags = new Growing((length) => new Int32Array(length));
   private readonly tagged = new Growing((length) => new Uint8Array(length));
@@ -91,6 +95,7 @@ class PackedDataset implements Dataset {
   constructor(private readonly options: DatasetOptions) {
     this.vocabSize = options.tokenizer.vocabSize;
     this.tagCount = options.tags?.length ?? 0;
+    this.frameSize = options.features.width;
     this.skipped = options.skipped ?? new SkipCounter('videos', 0.001);
     this.texts = new PackedTexts(this.vocabSize, options.layout.fields);
     this.indexTags = options.tags && tagIndexer(options.tags);
@@ -116,7 +121,7 @@ class PackedDataset implements Dataset {
       return;
     }
     this.texts.add(packText(tokenizer, texts(video), layout));
-    this.categories.push(video.categoryId === undefined ? -1 : Number(video.categoryId));
+    this.categories.push(video.categoryId === undefined ? -1 : this.numberCategory(video.categoryId));
     const tags = video.tags && this.indexTags?.(video.tags);
     this.tagged.push(Number(tags !== undefined));
     this.tags.append(tags ?? []);
@@ -144,7 +149,7 @@ class PackedDataset implements Dataset {
       id: this.id(i),
       ...this.texts.get(i),
       ...(this.tagged.at(i) && { tags: [...this.tags.subarray(this.tagStarts.at(i), this.tagStarts.at(i + 1))] }),
-      ...(category >= 0 && { categoryId: String(category).padStart(4, '0') }),
+      ...(category >= 0 && { categoryId: this.categoryNames.at(category) }),
     };
   }
 
@@ -156,6 +161,11 @@ class PackedDataset implements Dataset {
     if (count <= maxFrames) return { ...text, frames: features };
     const places = key ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
     return { ...text, frames: takeRows(features, places) };
+  }
+
+  private numberCategory(name: string): number {
+    const known = this.categoryNames.get(name);
+    return known >= 0 ? known : this.categoryNames.add(name);
   }
 
   private async readFeatures(i: number, id: string): Promise<Floats> {

@@ -1,4 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileError, syncFolder } from '@wbdc/nn/node';
 
 /**
  * A file that is there completely or not at all: written under `<path>.part`, flushed to the disk, then renamed.
@@ -21,7 +23,11 @@ export class AtomicFile {
   }
 
   static async create(path: string): Promise<AtomicFile> {
-    return new AtomicFile(path, await open(AtomicFile.partOf(path), 'w'), 0);
+    const part = AtomicFile.partOf(path);
+    const handle = await open(part, 'w').catch((error: unknown) => {
+      throw fileError('write', part, error);
+    });
+    return new AtomicFile(path, handle, 0);
   }
 
   /** Goes on behind the first `length` bytes of an interrupted write; what stands after them is cut off. */
@@ -53,19 +59,23 @@ export class AtomicFile {
         done += (await this.handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
       }
     } catch (error) {
-      this.failure = explain(error, this.path, start);
+      this.failure = fileError('write', this.path, error);
       throw this.failure;
     }
   }
 
-  /** Makes the file appear under its name. Refused when any write failed: the file would have a hole. */
-  async finish(): Promise<void> {
+  /**
+   * Makes the file appear under its name. Refused when any write failed: the file would have a hole.
+   * @param durable wait until it would outlast a power cut; too slow for one of a million small files
+   */
+  async finish(durable = true): Promise<void> {
     await this.flush();
     if (this.failure) throw this.failure;
-    await this.handle.sync();
+    if (durable) await this.handle.sync();
     this.finished = true;
     await this.handle.close();
     await rename(AtomicFile.partOf(this.path), this.path);
+    if (durable) await syncFolder(dirname(this.path));
   }
 
   /** Gives up: nothing appears under the name, and an earlier file of that name stays as it was. */
@@ -83,11 +93,6 @@ export class AtomicFile {
     this.finished = true;
     await this.handle.close();
   }
-}
-
-function explain(cause: unknown, path: string, written: number): unknown {
-  if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') return cause;
-  return new Error(`${path}: the disk is full after ${written} bytes: free some space and run again`, { cause });
 }
 
 /** Writes a file through `write`; it appears only when that succeeds. */

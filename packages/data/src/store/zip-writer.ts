@@ -72,11 +72,12 @@ export class ZipWriter {
     await this.file.write(Buffer.concat([localHeader(entry), bytes]));
   }
 
-  async finish(): Promise<void> {
+  /** @param durable see {@link AtomicFile.finish} */
+  async finish(durable = true): Promise<void> {
     const start = this.file.position;
     for (let i = 0; i < this.size; i++) await this.file.write(centralHeader(this.entry(i)));
     await this.file.write(endRecords(this.size, start, this.file.position));
-    await this.file.finish();
+    await this.file.finish(durable);
   }
 
   /** Removes what was written. */

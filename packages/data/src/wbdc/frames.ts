@@ -24,7 +24,7 @@ export async function writeFrameZip(path: string, images: readonly FrameFile[]):
   const writer = await ZipWriter.create(path);
   try {
     for (const { name, bytes } of images) await writer.add(name, bytes);
-    await writer.finish();
+    await writer.finish(false);
   } catch (error) {
     await writer.abandon();
     throw error;

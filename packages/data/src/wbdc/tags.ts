@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic-file.js';
 import { DataError } from '../files/data-error.js';
+import { readLines } from '../files/lines.js';
 
 export interface TagCount {
   readonly tag: string;
@@ -18,18 +18,16 @@ export function countTags(videos: Iterable<{ readonly tags?: readonly string[] }
 
 /** Reads `tag_list.txt`: one tag a line, most frequent first; the line number is the tag's index. */
 export async function readTagList(path: string, limit = Infinity): Promise<string[]> {
-  const lines = (await readFile(path, 'utf8')).replace(/^\ufeff/, '').split(/\r?\n/);
-  while (lines.at(-1) === '') lines.pop();
-  const seen = new Map<string, number>();
-  lines.forEach((tag, i) => {
-    const earlier = seen.get(tag);
-    if (tag === '') throw new DataError(`${path}: line ${i + 1}: expected a tag, got an empty line`);
+  const lines = new Map<string, number>();
+  for await (const { number, text } of readLines(path)) {
+    if (text === '') throw new DataError(`${path}: line ${number}: expected a tag, got an empty line`);
+    const earlier = lines.get(text);
     if (earlier !== undefined) {
-      throw new DataError(`${path}: line ${i + 1}: expected each tag once, got ${tag} again after line ${earlier + 1}`);
+      throw new DataError(`${path}: line ${number}: expected each tag once, got ${text} again after line ${earlier}`);
     }
-    seen.set(tag, i);
-  });
-  return lines.slice(0, limit);
+    lines.set(text, number);
+  }
+  return [...lines.keys()].slice(0, limit);
 }
 
 export async function writeTagList(path: string, tags: readonly string[]): Promise<void> {
