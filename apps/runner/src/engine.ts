@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
+import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { UserError } from './errors.js';
 
 export type EngineName = 'tensorflow' | 'ort' | 'cpu';
@@ -62,17 +63,11 @@ function firstLine(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
 }
 
-interface OrtModule {
-  readonly registerOrtBackend?: (options: { threads: number }) => unknown;
-}
-
 /** The engines of this installation. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
   ort: async (threads) => {
-    const backend: OrtModule = await import('@wbdc/tfjs-backend-ort');
-    if (!backend.registerOrtBackend) throw new Error('@wbdc/tfjs-backend-ort is not built yet');
-    await backend.registerOrtBackend({ threads });
+    registerOrtBackend({ threads });
     await use('ort');
     return `ort (ONNX Runtime ${versionOf('onnxruntime-node')}, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
   },

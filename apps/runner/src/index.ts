@@ -1,8 +1,6 @@
 export { loadConfig } from './config/load.js';
 export type { ConfigRequest } from './config/load.js';
 export { configSchema } from './config/schema.js';
-export { planViews, textLayout } from './config/plan.js';
-export type { ViewPlan } from './config/plan.js';
 export type { Config, TaskConfig, TaskName } from './config/schema.js';
 export { selectEngine } from './engine.js';
 export type { Engine, EngineName } from './engine.js';

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { clipStage } from './commands/clip.js';
 import { addConfigCommand } from './commands/config.js';
@@ -9,6 +8,7 @@ import { pretrainStage } from './commands/pretrain.js';
 import { addReportCommand } from './commands/report.js';
 import { runStage } from './commands/run-stage.js';
 import { vocabStage } from './commands/vocab.js';
+import { packageVersion } from './environment.js';
 import { describeError, exitCodeOf } from './errors.js';
 import { watchInterrupt, type SignalSource } from './interrupt.js';
 import { Output, type Terminal } from './output.js';
@@ -95,9 +95,4 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
 `;
-}
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }

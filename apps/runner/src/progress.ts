@@ -1,23 +1,34 @@
 import { Presets, SingleBar } from 'cli-progress';
+import type { EvaluationRecord, Sink, StepRecord } from '@wbdc/train';
 import { formatCount, formatNumber, formatSeconds } from './format.js';
 import type { Output, Terminal } from './output.js';
+import { gatherMeasured } from './report/history.js';
 
 /** Shows how far a stage is: a bar on a terminal, a line every few seconds elsewhere. */
 export interface Progress {
   /** `note` stands behind the bar: losses, rates. */
   update(done: number, total: number, note?: string): void;
+  /** A line of its own, above the bar. */
+  log(line: string): void;
   stop(): void;
 }
+
+/** Back to the start of the line, and empty it: the bar is drawn again below. */
+const CLEAR_LINE = '\r\u001b[K';
 
 /** Seconds between plain lines. */
 const LINE_EVERY = 10;
 
 /** Progress on stderr, so that stdout stays clean for results; silent with `--quiet`. */
 export function createProgress(output: Output, unit: string): Progress {
-  if (output.options.quiet) return { update: () => undefined, stop: () => undefined };
+  if (output.options.quiet) return { update: ignore, log: ignore, stop: ignore };
   const { terminal } = output;
   const interactive = terminal.stderr.isTTY === true && terminal.env['CI'] === undefined;
   return interactive ? barProgress(terminal, unit) : lineProgress(terminal, unit);
+}
+
+function ignore(): void {
+  // nobody wants to see it
 }
 
 /** A line at the start, every few seconds, and at the end. */
@@ -35,6 +46,7 @@ export function lineProgress(terminal: Terminal, unit: string, every = LINE_EVER
       pending = undefined;
       write(line);
     },
+    log: write,
     stop: () => {
       if (pending !== undefined) write(pending);
       pending = undefined;
@@ -53,6 +65,7 @@ function barProgress(terminal: Terminal, unit: string): Progress {
       bar.setTotal(total);
       bar.update(done, payload);
     },
+    log: (line) => void terminal.stderr.write(`${CLEAR_LINE}${line}\n`),
     stop: () => {
       bar?.stop();
       bar = undefined;
@@ -104,9 +117,47 @@ export function progressLine({ done, total, secondsLeft }: ProgressState, unit: 
   return `${formatCount(done)}/${formatCount(total)} ${unit} (${share} %)${left}${note === '' ? '' : `, ${note}`}`;
 }
 
-/** `mlm 3.21  mfm 2.05`: losses by task. */
+/** A sink for a training loop: the bar with losses and speed, and a line for every measurement. */
+export function progressSink(progress: Progress, totalSteps: number): Sink {
+  let speed: number | undefined;
+  return {
+    write: (record) => {
+      if (record.type !== 'step') return progress.log(measurementLine(record));
+      speed = follow(speed, record.videosPerSecond);
+      progress.update(record.step, totalSteps, trainingNote(record, speed));
+    },
+    close: () => progress.stop(),
+  };
+}
+
+/** Speed jumps from step to step with the length of the texts: show its course. */
+function follow(before: number | undefined, now: number | undefined): number | undefined {
+  return before === undefined || now === undefined ? (now ?? before) : 0.9 * before + 0.1 * now;
+}
+
+/** `loss 5.12  mlm 3.21  mfm 2.05  210 videos/s` */
+export function trainingNote({ loss, metrics }: StepRecord, videosPerSecond?: number): string {
+  const tasks = Object.entries(metrics)
+    .filter(([name]) => name.endsWith('/loss'))
+    .map(([name, value]) => [name.slice(0, -'/loss'.length), value] as const);
+  const speed = videosPerSecond === undefined ? '' : `  ${formatNumber(videosPerSecond)} videos/s`;
+  return lossNote({ loss, ...Object.fromEntries(tasks) }) + speed;
+}
+
+/** `loss 5.12  mlm 3.21  mfm 2.05` */
 export function lossNote(losses: Readonly<Record<string, number>>): string {
   return Object.entries(losses)
     .map(([name, value]) => `${name} ${formatNumber(value)}`)
     .join('  ');
+}
+
+/** `held out after step 100: mlm accuracy 0.312 (baseline 0.0621)  ...`; losses are left to the report. */
+export function measurementLine({ step, metrics }: EvaluationRecord): string {
+  const values = Object.entries(gatherMeasured(metrics))
+    .filter(([name]) => !name.endsWith('/loss'))
+    .map(([name, { value, baseline }]) => {
+      const against = baseline === undefined ? '' : ` (baseline ${formatNumber(baseline)})`;
+      return `${name.replace('/', ' ')} ${formatNumber(value)}${against}`;
+    });
+  return `held out after step ${formatCount(step)}: ${values.join('  ')}`;
 }

@@ -18,6 +18,8 @@ export interface StageRecord {
   readonly created: string;
   readonly seconds: number;
   readonly summary: JsonObject;
+  /** Engine, versions, machine: for reports, not for the fingerprint. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What is to be made and from what. */
@@ -26,6 +28,8 @@ export interface StagePlan {
   readonly settings: JsonObject;
   readonly needs: readonly StageName[];
 }
+
+export type StageOutcome = Pick<StageRecord, 'status' | 'seconds' | 'summary' | 'environment'>;
 
 export interface StageMode {
   readonly resume: boolean;
@@ -103,14 +107,9 @@ export class RunFolder {
     return { kind: 'resume', folder, record: old };
   }
 
-  /** Writes `stage.json` after the work, or after a part of it. */
-  async close(
-    record: StageRecord,
-    status: StageRecord['status'],
-    seconds: number,
-    summary: JsonObject,
-  ): Promise<StageRecord> {
-    const closed = { ...record, status, seconds: record.seconds + seconds, summary };
+  /** Writes `stage.json` after the work, or after a part of it: `seconds` are added up. */
+  async close(record: StageRecord, outcome: StageOutcome): Promise<StageRecord> {
+    const closed = { ...record, ...outcome, seconds: record.seconds + outcome.seconds };
     await this.write(closed);
     return closed;
   }
@@ -128,7 +127,17 @@ export class RunFolder {
   private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {
     const fingerprint = fingerprintOf({ stage, settings, upstream });
     const created = this.now().toISOString();
-    return { stage, status: 'unfinished', fingerprint, settings, upstream, created, seconds: 0, summary: {} };
+    return {
+      stage,
+      status: 'unfinished',
+      fingerprint,
+      settings,
+      upstream,
+      created,
+      seconds: 0,
+      summary: {},
+      environment: {},
+    };
   }
 
   private async moveAside(stage: StageName): Promise<string | undefined> {

@@ -1,8 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
-import { exists } from '../files.js';
 import { Output, type Terminal } from '../output.js';
 import { RunFolder } from '../run-folder.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
@@ -27,9 +26,10 @@ async function writeReports(options: StageOptions, output: Output): Promise<void
   const made: string[] = [];
   for (const stage of TRAINING_STAGES) {
     const record = await run.record(stage);
-    if (record === undefined || !(await exists(join(run.folderOf(stage), 'metrics.jsonl')))) continue;
+    if (record === undefined) continue;
     const { writeReport } = await import('../report/write.js');
-    made.push(await writeReport({ folder: run.folderOf(stage), run: run.name, record }));
+    const path = await writeReport({ folder: run.folderOf(stage), run: run.name, record });
+    if (path !== undefined) made.push(path);
   }
   if (made.length === 0) {
     throw new UserError(

@@ -3,10 +3,13 @@ import { join, relative, resolve } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
-import { sizeOnDisk } from '../files.js';
+import { describeEnvironment } from '../environment.js';
+import { exists, sizeOnDisk } from '../files.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';
+import { METRICS_FILE } from '../report/metrics-file.js';
+import type { ReportRequest } from '../report/write.js';
 import { RunFolder, type Opened, type StageRecord } from '../run-folder.js';
 import { STAGES, type Artifact, type JsonObject, type Stage, type StageContext, type StageResult } from '../stage.js';
 import { flagsOf, type StageOptions } from './options.js';
@@ -31,9 +34,22 @@ export async function runStage(
   const start = output.terminal.now();
   const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
   const seconds = (output.terminal.now() - start) / 1000;
-  const status = result.status === 'complete' ? 'complete' : 'unfinished';
-  const record = await run.close(opened.record, status, seconds, result.summary);
-  return report(stage, record, result, { seconds, folder: opened.folder, options, output });
+  const record = await run.close(opened.record, {
+    status: result.status === 'complete' ? 'complete' : 'unfinished',
+    seconds,
+    summary: result.summary,
+    environment: describeEnvironment(context.engine),
+  });
+  const reported = await withReport(result, { folder: opened.folder, run: run.name, record });
+  return report(stage, record, reported, { seconds, folder: opened.folder, options, output });
+}
+
+/** Training stages leave curves: their page is made here, where everything that stands on it is known. */
+async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
+  if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
+  const { writeReport } = await import('../report/write.js');
+  const path = await writeReport(request);
+  return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
 }
 
 /** A stage may also end by throwing the signal's reason, as `signal.throwIfAborted()` does. */
