@@ -1,0 +1,12 @@
+/**
+ * A picture, archive or video is at fault, not the disk or the program: what a run over many videos may skip and count.
+ * The message says what was expected, what came, where, and what to do.
+ */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+}
+
+/** The message of anything thrown, on one line. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s*\n\s*/g, '; ');
+}
