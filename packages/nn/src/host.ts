@@ -16,13 +16,13 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /** Integers of a shape, zeros where no data are given. */
-export function ints(shape: readonly number[], data = new Int32Array(sizeOf(shape))): Ints {
+export function ints(shape: readonly number[], data: Int32Array = new Int32Array(sizeOf(shape))): Ints {
   assertSize(data.length, shape);
   return { data, shape };
 }
 
 /** Floats of a shape, zeros where no data are given. */
-export function floats(shape: readonly number[], data = new Float32Array(sizeOf(shape))): Floats {
+export function floats(shape: readonly number[], data: Float32Array = new Float32Array(sizeOf(shape))): Floats {
   assertSize(data.length, shape);
   return { data, shape };
 }

@@ -1,7 +1,113 @@
+import { join } from 'node:path';
+import { SkipCounter } from '@wbdc/data';
+import * as tf from '@tensorflow/tfjs';
+import { foldIn, l2Normalize, randomKey } from '@wbdc/nn';
+import { recallAt } from '@wbdc/pretrain-tasks';
+import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
+import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
+import type { Rule } from '@wbdc/train';
+import type { Config } from '../config/schema.js';
+import { counted } from '../format.js';
+import type { Measured } from '../report/history.js';
 import type { StageContext, StageResult } from '../stage.js';
-import { UserError } from '../errors.js';
+import { ClipVideos } from './clip-videos.js';
+import { annotationsPath, dataRoot } from './data-root.js';
+import { train } from './training.js';
+import { readSplits } from './video-set.js';
 
-/** The CLIP stage. */
-export async function runClipStage(_context: StageContext): Promise<StageResult> {
-  throw new UserError('the clip stage is not there yet');
+type ClipModel = ReturnType<typeof clip>;
+
+/** The CLIP stage: a vision tower and a text BERT learn to match frames with titles. */
+export async function runClipStage(context: StageContext): Promise<StageResult> {
+  const { config, upstream } = context;
+  const settings = config.clip;
+  const tokenizer = await Tokenizer.load(upstream('vocab'));
+  const training = await openVideos(context, config.data.trainSplits, tokenizer);
+  const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer);
+  const sizes = clipConfigOf(settings, tokenizer.vocabSize);
+  const model = clip(sizes);
+  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const { status, made, summary } = await train<ClipBatch>(context, {
+    params,
+    settings,
+    rules: { learningRate: settings.learningRates.new, weightDecay: settings.weightDecay, rules: rulesOf(settings) },
+    lengths: training.videos.lengths,
+    read: (indices, key) => training.videos.batch(indices, settings.framesPerVideo, key),
+    loss: (batch, key) => model.loss(params, batch, key),
+    ids: ({ ids }) => ids,
+    evaluate: () => measureRecall(model, params, heldOut.videos, settings.batchSize),
+    config: { model: 'clip', ...sizes },
+    files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
+  });
+  return { status, read: [training.read, heldOut.read], made, summary };
+}
+
+/** The sizes of tower and text model; the features stage builds the same tower from them. */
+export function clipConfigOf({ vision, text }: Config['clip'], vocabSize: number): ClipConfig {
+  return {
+    vision: {
+      imageSize: vision.imageSize,
+      patchSize: vision.patchSize,
+      width: vision.width,
+      layers: vision.layers,
+      heads: vision.heads,
+      intermediateSize: vision.intermediate ?? 4 * vision.width,
+    },
+    text: {
+      vocabSize,
+      hiddenSize: text.width,
+      layers: text.layers,
+      heads: text.heads,
+      intermediateSize: text.intermediate ?? 4 * text.width,
+      maxPositions: text.budget,
+      segments: 1,
+      dropout: text.dropout,
+    },
+  };
+}
+
+function rulesOf({ learningRates: { text, vision, temperature } }: Config['clip']): Rule[] {
+  return [
+    { pattern: 'vision.**', learningRate: vision },
+    { pattern: 'text.**', learningRate: text },
+    { pattern: 'logScale', learningRate: temperature, weightDecay: 0 },
+  ];
+}
+
+async function openVideos(context: StageContext, splits: readonly string[], tokenizer: Tokenizer) {
+  const { clip: settings, data } = context.config;
+  const skipped = new SkipCounter('videos', data.maxBadShare);
+  const root = dataRoot(context);
+  const { budget } = settings.text;
+  const videos = new ClipVideos({ root, tokenizer, budget, imageSize: settings.vision.imageSize, skipped });
+  for (const split of splits) {
+    for await (const video of readSplits(context, [split], skipped)) videos.add(split, video);
+  }
+  const path = splits.map((split) => annotationsPath(root, split)).join(', ');
+  return { videos, read: { path, about: counted(videos.size, 'video') } };
+}
+
+/** Share of videos whose own title is among the k most similar to their frames, beside chance. */
+async function measureRecall(
+  model: ClipModel,
+  params: ClipParams,
+  videos: ClipVideos,
+  batchSize: number,
+): Promise<Record<string, Measured>> {
+  const [frames, titles]: [number[], number[]] = [[], []];
+  let count = 0;
+  for (let start = 0; start < videos.size; start += batchSize) {
+    const indices = Array.from({ length: Math.min(batchSize, videos.size - start) }, (_, i) => start + i);
+    const batch = await videos.batch(indices, Infinity);
+    count += batch.ids.length;
+    tf.tidy(() => {
+      frames.push(...l2Normalize(model.embedFrames(params, batch)).dataSync());
+      titles.push(...l2Normalize(model.embedText(params, batch)).dataSync());
+    });
+  }
+  const [at1, at10] = recallAt(Float32Array.from(frames), Float32Array.from(titles), count, [1, 10]);
+  return {
+    'recall@1': { value: at1, baseline: 1 / count },
+    'recall@10': { value: at10, baseline: Math.min(1, 10 / count) },
+  };
 }

@@ -1,7 +1,66 @@
+import { join } from 'node:path';
+import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
+import { foldIn, randomKey } from '@wbdc/nn';
+import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
+import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { StageContext, StageResult } from '../stage.js';
-import { UserError } from '../errors.js';
+import { encoderOf, planOf } from './model.js';
+import { train, type Trained } from './training.js';
+import { batchesInOrder, chooseTags, definedOnly, openVideoSet, type VideoSet } from './video-set.js';
 
-/** Pretraining of the video-text model. */
-export async function runPretrainStage(_context: StageContext): Promise<StageResult> {
-  throw new UserError('the pretrain stage is not there yet');
+/** A corrupted batch, and whose it is. */
+interface Prepared {
+  readonly ids: readonly string[];
+  readonly views: readonly PreparedView[];
+}
+
+/** Pretrains the video-text model. */
+export async function runPretrainStage(context: StageContext): Promise<StageResult> {
+  const { config, folder } = context;
+  const tokenizer = await Tokenizer.load(context.upstream('vocab'));
+  const tags = await chooseTags(context);
+  await writeTagList(join(folder, 'tag_list.txt'), tags);
+  const training = await openVideoSet(context, config.data.trainSplits, tokenizer, tags);
+  const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);
+  try {
+    const { status, made, summary } = await pretrain(context, tokenizer, training, heldOut);
+    const tagList = { path: join(folder, 'tag_list.txt'), about: `${tags.length} tags` };
+    return { status, read: [training.read, heldOut.read], made: [...made, tagList], summary };
+  } finally {
+    await Promise.all([training.close(), heldOut.close()]);
+  }
+}
+
+function pretrain(
+  context: StageContext,
+  tokenizer: Tokenizer,
+  training: VideoSet,
+  heldOut: VideoSet,
+): Promise<Trained> {
+  const { config, folder, upstream } = context;
+  const { dataset, recipe } = training;
+  const encoder = encoderOf(config, tokenizer.vocabSize, dataset.frameSize);
+  const model = pretraining(encoder, planOf(config, tokenizer, dataset.tagCount));
+  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const corpus = corpusStatistics(dataset);
+  // The same masks at every measurement, whatever the seed: numbers of different runs compare.
+  const measure = () =>
+    evaluate(model, params, batchesInOrder(heldOut.dataset, config.train.batchSize), corpus, randomKey(0));
+  const { learningRate, weightDecay, rules } = config.train;
+  const { model: sizes, text, frames, tasks, views } = config;
+  return train<Prepared>(context, {
+    params,
+    settings: config.train,
+    rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
+    lengths: dataset.lengths,
+    read: async (indices, key) => {
+      const batch = await readBatch(dataset, indices, foldIn(key, 'frames'));
+      return { ids: batch.ids, views: model.prepare(batch, foldIn(key, 'masks')) };
+    },
+    loss: ({ views: prepared }, key) => model.loss(params, prepared, key),
+    ids: ({ ids }) => ids,
+    evaluate: measure,
+    config: { model: 'uni-model', sizes, text, frames, tasks, views, features: recipe ?? null },
+    files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
+  });
 }

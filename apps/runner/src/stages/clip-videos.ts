@@ -1,0 +1,132 @@
+import { frameZipPath, randomSubset, type SkipCounter, type Video } from '@wbdc/data';
+import { floats, foldIn, ints, type Ints, type Key } from '@wbdc/nn';
+import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
+import { packText, type Tokenizer } from '@wbdc/tokenizer';
+import {
+  CLIP_PREPROCESSING,
+  cropForTower,
+  decodeImage,
+  normalize,
+  readFrameZip,
+  SourceError,
+  STATISTICS,
+  type Image,
+  type Preprocessing,
+} from '@wbdc/video-features';
+import { DataError } from '@wbdc/data';
+
+/** A title with the place of its frames. */
+interface Entry {
+  readonly id: string;
+  readonly tokens: readonly number[];
+  readonly archive: string;
+}
+
+export interface ClipVideosOptions {
+  /** Root of the data set. */
+  readonly root: string;
+  readonly tokenizer: Tokenizer;
+  /** Most tokens of a title. */
+  readonly budget: number;
+  readonly imageSize: number;
+  readonly skipped: SkipCounter;
+}
+
+/** Decoded frames are kept up to this many bytes: a small data set is decoded once, not every epoch. */
+const CACHE_BYTES = 512 * 2 ** 20;
+
+/** Titles in memory and frames on disk, for the CLIP stage. */
+export class ClipVideos {
+  readonly #entries: Entry[] = [];
+  readonly #cache = new Map<string, Image[]>();
+  readonly #preprocessing: Preprocessing;
+  #cached = 0;
+
+  constructor(private readonly options: ClipVideosOptions) {
+    this.#preprocessing = { ...CLIP_PREPROCESSING, imageSize: options.imageSize };
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  get lengths(): Int32Array {
+    return Int32Array.from(this.#entries, ({ tokens }) => tokens.length);
+  }
+
+  add(split: string, { id, title }: Video): void {
+    const { tokenizer, budget, root } = this.options;
+    const { tokens } = packText(tokenizer, { title }, { fields: ['title'], budget, separatorFirst: false });
+    this.#entries.push({ id, tokens, archive: frameZipPath(root, split, id) });
+  }
+
+  /**
+   * The batch of some videos with at most `limit` frames each, a random sorted subset by the key or all of them without.
+   * Videos whose frames cannot be read are counted and left out.
+   */
+  async batch(indices: readonly number[], limit: number, key?: Key): Promise<ClipBatch> {
+    const entries = indices.map((index) => this.#entries[index]);
+    const read = await Promise.all(entries.map(async (entry) => ({ entry, images: await this.#frames(entry) })));
+    const videos = read
+      .filter(({ images }) => images.length > 0)
+      .map(({ entry, images }) => ({ entry, images: key ? choose(images, limit, foldIn(key, entry.id)) : images }));
+    if (videos.length === 0) {
+      throw new DataError(`expected frames of ${entries.map(({ id }) => id).join(', ')}, got none that can be read`);
+    }
+    return {
+      ids: videos.map(({ entry }) => entry.id),
+      ...pixelsOf(videos.map(({ images }) => images)),
+      ...rowsOf(videos.map(({ entry }) => entry.tokens)),
+    };
+  }
+
+  async #frames({ id, archive }: Entry): Promise<Image[]> {
+    const known = this.#cache.get(id);
+    if (known) return known;
+    const images = await this.#decode(archive);
+    const bytes = images.reduce((sum, { data }) => sum + data.length, 0);
+    if (this.#cached + bytes <= CACHE_BYTES) {
+      this.#cache.set(id, images);
+      this.#cached += bytes;
+    }
+    return images;
+  }
+
+  async #decode(archive: string): Promise<Image[]> {
+    try {
+      const files = await readFrameZip(archive);
+      const decode = async (bytes: Uint8Array, name: string): Promise<Image> =>
+        cropForTower(await decodeImage(bytes, { name: `${archive}: ${name}` }), this.#preprocessing);
+      return await Promise.all(files.map(({ bytes, name }) => decode(bytes, name)));
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.options.skipped.add(new DataError(error.message));
+      this.options.skipped.check(this.size);
+      return [];
+    }
+  }
+}
+
+function choose(images: readonly Image[], limit: number, key: Key): Image[] {
+  if (images.length <= limit) return [...images];
+  return Array.from(randomSubset(key, images.length, limit), (place) => images[place]);
+}
+
+function pixelsOf(videos: readonly (readonly Image[])[]): Pick<ClipBatch, 'pixels' | 'owner'> {
+  const images = videos.flat();
+  const side = images[0].width;
+  const pixels = floats([images.length, 3, side, side]);
+  images.forEach((image, i) => normalize(image, STATISTICS.clip, pixels.data, i * 3 * side * side));
+  return { pixels, owner: Int32Array.from(videos.flatMap((frames, video) => frames.map(() => video))) };
+}
+
+function rowsOf(rows: readonly (readonly number[])[]): { tokens: Ints; segments: Ints; textMask: Ints } {
+  const width = Math.max(...rows.map((row) => row.length));
+  const tokens = ints([rows.length, width]);
+  const textMask = ints([rows.length, width]);
+  rows.forEach((row, i) => {
+    tokens.data.set(row, i * width);
+    textMask.data.fill(1, i * width, i * width + row.length);
+  });
+  return { tokens, segments: ints(tokens.shape), textMask };
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
+import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
+import { adamW, constant, trainLoop, warmupCosine, warmupLinear, type Optimizer, type Rules } from '@wbdc/train';
+import { findCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
+import type { Config } from '../config/schema.js';
+import { exists } from '../files.js';
+import { counted, formatCount, formatNumber } from '../format.js';
+import { createProgress, progressSink } from '../progress.js';
+import { flattenMeasured, type Measured } from '../report/history.js';
+import type { Artifact, JsonObject, StageContext } from '../stage.js';
+
+/** The settings that all training stages share. */
+type LoopSettings = Pick<
+  Config['train'],
+  'batchSize' | 'epochs' | 'accumulate' | 'warmup' | 'schedule' | 'clipNorm' | 'checkpointEvery' | 'evaluateEvery'
+>;
+
+/** What is trained on what. */
+export interface TrainingJob<B> {
+  readonly params: ParamTree;
+  readonly settings: LoopSettings;
+  readonly rules: Rules;
+  /** Lengths of the training examples. */
+  readonly lengths: ArrayLike<number>;
+  /** Reads the examples of a batch; the key draws their frames and masks. */
+  readonly read: (indices: readonly number[], key: Key) => Promise<B>;
+  readonly loss: (batch: B, key: Key) => LossResult;
+  readonly ids: (batch: B) => readonly string[];
+  /** Measures on the held-out splits. */
+  readonly evaluate: () => Promise<Readonly<Record<string, Measured>>>;
+  /** What a checkpoint must fit, written beside it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Files copied into every checkpoint: the tokenizer. */
+  readonly files: readonly string[];
+}
+
+/** How a training ended, in the words of a stage's result. */
+export interface Trained {
+  readonly status: 'complete' | 'interrupted';
+  readonly made: readonly Artifact[];
+  readonly summary: JsonObject;
+}
+
+const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
+
+/**
+ * Trains with progress, metrics.jsonl, checkpoints and measurements on the held-out splits, from the last checkpoint of
+ * the stage's folder where there is one.
+ */
+export async function train<B>(context: StageContext, job: TrainingJob<B>): Promise<Trained> {
+  const { config, folder, signal, output } = context;
+  const { settings, params } = job;
+  const plan: BatchPlan = { lengths: job.lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop' };
+  const totalSteps = Math.max(1, Math.floor((settings.epochs * batchesPerEpoch(plan)) / settings.accumulate));
+  const optimizer = adamW(params, job.rules);
+  const checkpoints = join(folder, 'checkpoints');
+  const startStep = context.resume ? await restore(checkpoints, params, optimizer, job.config) : 0;
+  const size = flatten(params).reduce((sum, { leaf }) => sum + leaf.size, 0);
+  output.say(
+    `training ${formatCount(size)} parameters on ${counted(job.lengths.length, 'video')}, ${counted(totalSteps, 'step')} of ${settings.batchSize}` +
+      (startStep > 0 ? `, going on after step ${startStep}` : ''),
+  );
+  const schedule = batchSchedule(plan);
+  const key = randomKey(config.seed);
+  const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), startStep > 0 ? startStep : undefined);
+  const progress = createProgress(output, 'steps');
+  try {
+    const { step, interrupted } = await trainLoop({
+      params,
+      optimizer,
+      totalSteps,
+      startStep,
+      batchAt: (index) => job.read(schedule.batchOfStep(index), foldIn(foldIn(key, 'batch'), index)),
+      loss: job.loss,
+      key: foldIn(key, 'loss'),
+      schedule: (step) => SCHEDULES[settings.schedule](step, totalSteps, Math.round(settings.warmup * totalSteps)),
+      ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
+      accumulate: settings.accumulate,
+      ids: job.ids,
+      checkpoint: {
+        everySteps: settings.checkpointEvery,
+        save: async (step) => {
+          const state = {
+            step,
+            seed: config.seed,
+            cursor: { epoch: schedule.epochOfStep(step * settings.accumulate) },
+          };
+          await saveStepCheckpoint(checkpoints, { params, optimizer, config: job.config, state, files: job.files });
+        },
+      },
+      evaluate: { everySteps: settings.evaluateEvery, run: async () => flattenMeasured(await job.evaluate()) },
+      sinks: [metrics, progressSink(progress, totalSteps)],
+      signal,
+    });
+    progress.stop();
+    const made = [
+      { path: checkpoints, about: `weights, optimizer and position after step ${step}` },
+      { path: join(folder, 'metrics.jsonl'), about: 'losses and measurements by step' },
+    ];
+    if (interrupted) return { status: 'interrupted', made, summary: { step } };
+    return { status: 'complete', made, summary: { step, ...summaryOf(await job.evaluate()) } };
+  } finally {
+    progress.stop();
+    await metrics.close?.();
+  }
+}
+
+async function restore(
+  checkpoints: string,
+  params: ParamTree,
+  optimizer: Optimizer,
+  config: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  if (!(await exists(checkpoints))) return 0;
+  return (await loadCheckpoint(await findCheckpoint(checkpoints), { params, optimizer, config })).step;
+}
+
+function summaryOf(measured: Readonly<Record<string, Measured>>): JsonObject {
+  const lines = Object.entries(measured).map(([name, { value, baseline }]) => [
+    `held-out ${name}`,
+    baseline === undefined
+      ? formatNumber(value)
+      : `${formatNumber(value)} (trivial baseline ${formatNumber(baseline)})`,
+  ]);
+  return { ...Object.fromEntries(lines), measured: flattenMeasured(measured) };
+}
