@@ -17,8 +17,8 @@ export interface TextStream {
 }
 
 export interface OutputOptions {
-  readonly json: boolean;
-  readonly quiet: boolean;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
 }
 
 /**

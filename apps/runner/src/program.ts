@@ -89,9 +89,9 @@ Stages of a run, in order: ${stages.map(({ name }) => name).join(' -> ')}. Each 
 runs/<name>/ and says what to run next.
 
 Examples:
-  wbdc data --config apps/runner/configs/demo.yaml       build the embedded data set in runs/demo/data
-  wbdc pretrain --config my.yaml --set train.epochs=5    train, with one setting changed
-  wbdc pretrain --config my.yaml --resume                go on after an interruption
+  npx wbdc data --config apps/runner/configs/demo.yaml       build the embedded data set in runs/demo/data
+  npx wbdc pretrain --config my.yaml --set train.epochs=5    train, with one setting changed
+  npx wbdc pretrain --config my.yaml --resume                go on after an interruption
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
 `;

@@ -32,8 +32,8 @@ export interface StagePlan {
 export type StageOutcome = Pick<StageRecord, 'status' | 'seconds' | 'summary' | 'environment'>;
 
 export interface StageMode {
-  readonly resume: boolean;
-  readonly overwrite: boolean;
+  readonly resume?: boolean | undefined;
+  readonly overwrite?: boolean | undefined;
 }
 
 /** Whether a stage is there already, starts, or goes on; what was in the way stands in `movedTo`. */
@@ -177,7 +177,7 @@ function canonical(value: unknown): string {
 
 function missingMessage(stage: StageName, need: StageName, run: RunFolder, record: StageRecord | undefined): string {
   const state = record === undefined ? 'there is none' : 'it is unfinished';
-  const command = `wbdc ${need}${record === undefined ? '' : ' --resume'}`;
+  const command = `npx wbdc ${need}${record === undefined ? '' : ' --resume'}`;
   return (
     `${stage} reads what ${need} made: expected it complete in ${run.folderOf(need)}, but ${state}: ` +
     `run '${command}' first with the same --config and --name`

@@ -70,10 +70,10 @@ describe('RunFolder', () => {
   it('says which command makes what is missing or unfinished', async () => {
     const vocab: StagePlan = { stage: 'vocab', settings: {}, needs: ['data'] };
     await expect(run.open(vocab, FRESH)).rejects.toThrow(
-      /vocab reads what data made: .* but there is none: run 'wbdc data' first/,
+      /vocab reads what data made: .* but there is none: run 'npx wbdc data' first/,
     );
     await run.open(plan(1), FRESH);
-    await expect(run.open(vocab, FRESH)).rejects.toThrow(/but it is unfinished: run 'wbdc data --resume' first/);
+    await expect(run.open(vocab, FRESH)).rejects.toThrow(/but it is unfinished: run 'npx wbdc data --resume' first/);
   });
 
   it('sees that an earlier stage was made anew with other settings', async () => {

@@ -5,13 +5,13 @@ export const clipStage: Stage = {
   name: 'clip',
   title: 'train a vision tower against the titles',
   description:
-    'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over the title\n' +
-    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 beside\n' +
+    'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over the title ' +
+    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 beside ' +
     'chance. Writes checkpoints, metrics.jsonl and report.html to runs/<name>/clip.',
   examples: [
-    ['wbdc clip --config apps/runner/configs/demo.yaml', 'train on the demo data'],
-    ['wbdc clip --config my.yaml --set clip.epochs=5', 'with one setting changed'],
-    ['wbdc clip --config my.yaml --resume', 'go on after an interruption'],
+    ['npx wbdc clip --config apps/runner/configs/demo.yaml', 'train on the demo data'],
+    ['npx wbdc clip --config my.yaml --set clip.epochs=5', 'with one setting changed'],
+    ['npx wbdc clip --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab'],
   needsEngine: true,

@@ -13,7 +13,7 @@ export function addConfigCommand(program: Command, terminal: Terminal): void {
   addOutputOptions(addRunOptions(command))
     .addHelpText(
       'after',
-      '\nExamples:\n  wbdc config --config my.yaml --set train.epochs=5\n  wbdc config > all-defaults.yaml\n',
+      '\nExamples:\n  npx wbdc config --config my.yaml --set train.epochs=5\n  npx wbdc config > all-defaults.yaml\n',
     )
     .action(async (options: StageOptions) => {
       const request = { path: options.config, folder: terminal.folder, set: options.set, flags: flagsOf(options) };

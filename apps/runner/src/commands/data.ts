@@ -4,13 +4,13 @@ export const dataStage: Stage = {
   name: 'data',
   title: 'build the embedded emoji data set, or check a folder of your own',
   description:
-    'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under\n' +
-    'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is read\n' +
+    'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under ' +
+    'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is read ' +
     'instead: every record is checked, nothing is copied.',
   examples: [
-    ['wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
-    ['wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],
-    ['wbdc data --name own --set data.folder=/data/wbdc', 'check a folder in the official layout'],
+    ['npx wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
+    ['npx wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],
+    ['npx wbdc data --name own --set data.folder=/data/wbdc', 'check a folder in the official layout'],
   ],
   needs: [],
   needsEngine: false,

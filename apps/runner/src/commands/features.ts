@@ -4,12 +4,12 @@ export const featuresStage: Stage = {
   name: 'features',
   title: 'run the vision tower over all frames',
   description:
-    'Runs the vision tower of the clip stage over the frames of every split and stores float16 features by video id in\n' +
+    'Runs the vision tower of the clip stage over the frames of every split and stores float16 features by video id in ' +
     'the official layout: runs/<name>/features/<split>.zip with <id>.npy. An interrupted run loses no video.',
   examples: [
-    ['wbdc features --config apps/runner/configs/demo.yaml', 'features of the demo data'],
-    ['wbdc features --config my.yaml --set features.batchSize=128', 'more images at once'],
-    ['wbdc features --config my.yaml --resume', 'go on after an interruption'],
+    ['npx wbdc features --config apps/runner/configs/demo.yaml', 'features of the demo data'],
+    ['npx wbdc features --config my.yaml --set features.batchSize=128', 'more images at once'],
+    ['npx wbdc features --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'clip'],
   needsEngine: true,

@@ -9,11 +9,11 @@ export interface StageOptions {
   readonly engine?: string;
   readonly threads?: number;
   readonly seed?: number;
-  readonly resume: boolean;
-  readonly overwrite: boolean;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly debug: boolean;
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly debug?: boolean;
 }
 
 const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow'];
@@ -23,16 +23,20 @@ export function addRunOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'configuration (YAML); without it every setting has its default')
     .option('-n, --name <name>', 'name of the run: outputs go to runs/<name>/ (run.name)')
-    .option('-s, --set <key=value>', 'change one setting, e.g. model.layers=4; may be repeated', collect, [])
+    .addOption(
+      new Option('-s, --set <key=value>', 'change one setting, e.g. model.layers=4; may be repeated')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--seed <number>', 'seed of every random choice (seed)', wholeNumber(0));
 }
 
 /** Options that say how to speak. */
 export function addOutputOptions(command: Command): Command {
   return command
-    .option('--json', 'print one JSON object on stdout, everything else on stderr', false)
-    .option('-q, --quiet', 'print warnings and errors only', false)
-    .addOption(new Option('--debug', 'print stacks of errors').default(false).env('WBDC_DEBUG'));
+    .option('--json', 'print one JSON object on stdout, everything else on stderr')
+    .option('-q, --quiet', 'print warnings and errors only')
+    .addOption(new Option('--debug', 'print stacks of errors').env('WBDC_DEBUG'));
 }
 
 /** All options of a stage command. */
@@ -40,8 +44,8 @@ export function addStageOptions(command: Command): Command {
   addRunOptions(command)
     .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
     .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
-    .option('--resume', 'go on with an interrupted stage; starts it where there is nothing yet', false)
-    .option('--overwrite', 'make it again; what is there is renamed to <stage>.old-<n>', false);
+    .option('--resume', 'go on with an interrupted stage; starts it where there is nothing yet')
+    .option('--overwrite', 'make it again; what is there is renamed to <stage>.old-<n>');
   return addOutputOptions(command);
 }
 

@@ -5,13 +5,13 @@ export const pretrainStage: Stage = {
   name: 'pretrain',
   title: 'pretrain the video-text model',
   description:
-    'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, tag).\n' +
-    'Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and\n' +
+    'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, tag). ' +
+    'Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and ' +
     'report.html to runs/<name>/pretrain.',
   examples: [
-    ['wbdc pretrain --config apps/runner/configs/demo.yaml', 'train on the demo data'],
-    ['wbdc pretrain --config my.yaml --name no-mfm --set tasks.mfm=null', 'without one task'],
-    ['wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
+    ['npx wbdc pretrain --config apps/runner/configs/demo.yaml', 'train on the demo data'],
+    ['npx wbdc pretrain --config my.yaml --name no-mfm --set tasks.mfm=null', 'without one task'],
+    ['npx wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab', 'features'],
   needsEngine: true,

@@ -15,7 +15,7 @@ export function addReportCommand(program: Command, terminal: Terminal): void {
     .summary('write report.html again from metrics.jsonl')
     .description('Writes report.html of the clip and pretrain stages again, also while they are running.');
   addOutputOptions(addRunOptions(command))
-    .addHelpText('after', '\nExamples:\n  wbdc report --name demo\n  wbdc report --config my.yaml --json\n')
+    .addHelpText('after', '\nExamples:\n  npx wbdc report --name demo\n  npx wbdc report --config my.yaml --json\n')
     .action(async (options: StageOptions) => writeReports(options, new Output(terminal, options)));
 }
 
@@ -33,7 +33,7 @@ async function writeReports(options: StageOptions, output: Output): Promise<void
   }
   if (made.length === 0) {
     throw new UserError(
-      `${run.path}: expected metrics.jsonl of a clip or pretrain stage, got none: run 'wbdc clip' first`,
+      `${run.path}: expected metrics.jsonl of a clip or pretrain stage, got none: run 'npx wbdc clip' first`,
     );
   }
   for (const path of made) output.say(`made     ${path}`);
