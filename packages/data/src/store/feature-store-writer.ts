@@ -1,4 +1,4 @@
-import { access, open } from 'node:fs/promises';
+import { access, open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Floats } from '@wbdc/nn';
 import { AtomicFile } from '../files/atomic-file.js';
@@ -11,6 +11,8 @@ import { ZIP, ZipWriter, type WrittenEntry } from './zip-writer.js';
 
 /** The largest finite float16. */
 const LARGEST = 65504;
+/** Of what this writer names: `<id>.npy` with at most 64 characters of id. */
+const LONGEST_NAME = 68;
 
 export interface CreateFeatureStoreOptions {
   /** Dv, the same for all videos. */
@@ -92,14 +94,10 @@ async function scanEntries(part: string): Promise<{ entries: WrittenEntry[]; end
     const entries: WrittenEntry[] = [];
     let end = 0;
     while (end + ZIP.localSize <= fileSize) {
-      const header = await readExactly(file, end, ZIP.localSize, part);
-      const nameLength = header.readUInt16LE(26);
-      const size = header.readUInt32LE(22);
-      const next = end + ZIP.localSize + nameLength + size;
-      if (header.readUInt32LE(0) !== ZIP.local || next > fileSize) break;
-      const name = (await readExactly(file, end + ZIP.localSize, nameLength, part)).toString();
-      entries.push({ name, offset: end, size, crc: header.readUInt32LE(14) });
-      end = next;
+      const entry = await scanEntry(file, end, fileSize, part);
+      if (!entry) break;
+      entries.push(entry);
+      end += ZIP.localSize + Buffer.byteLength(entry.name) + entry.size;
     }
     const last = entries.at(-1);
     if (last && crc32(await readExactly(file, end - last.size, last.size, part)) !== last.crc) {
@@ -110,4 +108,20 @@ async function scanEntries(part: string): Promise<{ entries: WrittenEntry[]; end
   } finally {
     await file.close();
   }
+}
+
+/** The entry whose header stands at a place, or undefined when it is not complete. */
+async function scanEntry(
+  file: FileHandle,
+  offset: number,
+  fileSize: number,
+  part: string,
+): Promise<WrittenEntry | undefined> {
+  const bytes = await readExactly(file, offset, Math.min(ZIP.localSize + LONGEST_NAME, fileSize - offset), part);
+  const nameLength = bytes.readUInt16LE(26);
+  const size = bytes.readUInt32LE(22);
+  if (bytes.readUInt32LE(0) !== ZIP.local || nameLength > LONGEST_NAME) return undefined;
+  if (offset + ZIP.localSize + nameLength + size > fileSize) return undefined;
+  const name = bytes.toString('utf8', ZIP.localSize, ZIP.localSize + nameLength);
+  return { name, offset, size, crc: bytes.readUInt32LE(14) };
 }

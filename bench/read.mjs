@@ -1,0 +1,154 @@
+/**
+ * What reading costs: annotations, the feature store at full size (1,000,000 videos of 32 x 768 float16, 49 GB as a sparse
+ * file of about 4.5 GB), batches of both formats. `npm run bench:read [-- videos [folder]]`; run `npx tsc -b` first.
+ */
+import {
+  closeSync,
+  createReadStream,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { crc32 } from 'node:zlib';
+import { aiacStride, batchSchedule, createFeatureStore, encodeNpy, openAiacFiles, openDataset, openFeatureStore, prefetch,
+  readAnnotations, readBatch, writeAiacVideos, writeAnnotations } from '@wbdc/data'; // prettier-ignore
+import { floats, randomKey } from '@wbdc/nn';
+import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
+import chain from 'stream-chain';
+import { parser } from 'stream-json';
+import { streamArray } from 'stream-json/streamers/stream-array.js';
+import yauzl from 'yauzl';
+
+const VIDEOS = Number(process.argv[2] ?? 1_000_000);
+const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'wbdc-bench-read-'));
+const id = (i) => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
+const text = (i, length) =>
+  Array.from({ length }, (_, k) => String.fromCodePoint(0x4e00 + ((i * 31 + k * 17) % 4000))).join('');
+const video = (i) => ({ id: id(i), title: text(i, 20), asr: text(i + 1, 80), ocr: [0, 1, 2].map((time) => ({ time, text: text(i + time, 12) })) }); // prettier-ignore
+
+async function measure(name, run, unit = '', amount = 1) {
+  globalThis.gc?.();
+  const before = process.memoryUsage().rss;
+  const start = performance.now();
+  const result = await run();
+  const seconds = (performance.now() - start) / 1000;
+  const rate = unit ? `, ${(amount / seconds).toPrecision(3)} ${unit}/s` : '';
+  const memory = Math.round((process.memoryUsage().rss - before) / 1e6);
+  console.log(`${name}: ${seconds.toPrecision(3)} s${rate}, resident ${memory >= 0 ? '+' : ''}${memory} MB`);
+  return result;
+}
+
+async function count(items) {
+  let n = 0;
+  const iterator = items[Symbol.asyncIterator]();
+  while (!(await iterator.next()).done) n++;
+  return n;
+}
+
+async function benchAnnotations() {
+  const path = join(folder, 'unlabeled.json');
+  const records = VIDEOS / 10;
+  await writeAnnotations(path, (function* () { for (let i = 0; i < records; i++) yield video(i); })()); // prettier-ignore
+  const megabytes = statSync(path).size / 1e6;
+  console.log(`\nAnnotations: ${records} records, ${megabytes.toFixed(0)} MB`);
+  await measure('readAnnotations (checked)', () => count(readAnnotations(path)), 'MB', megabytes);
+  await measure('stream-json (not checked)', () => count(chain([createReadStream(path), parser(), streamArray()])), 'MB', megabytes); // prettier-ignore
+}
+
+/** What an interrupted writer leaves: entries with their headers, the zeros of the features as holes of the file. */
+function makePart(path) {
+  const npy = Buffer.from(encodeNpy(floats([32, 768]), 'float16'));
+  const head = npy.subarray(0, npy.length - 32 * 768 * 2);
+  const local = Buffer.alloc(30 + 24);
+  local.writeUInt32LE(0x04034b50, 0);
+  local.writeUInt32LE(crc32(npy), 14);
+  local.writeUInt32LE(npy.length, 18);
+  local.writeUInt32LE(npy.length, 22);
+  local.writeUInt16LE(24, 26);
+  const file = openSync(`${path}.part`, 'w');
+  const stride = local.length + npy.length;
+  for (let i = 0; i < VIDEOS; i++) {
+    local.write(`${id(i)}.npy`, 30, 'latin1');
+    writeSync(file, Buffer.concat([local, head]), 0, local.length + head.length, i * stride);
+  }
+  ftruncateSync(file, VIDEOS * stride);
+  closeSync(file);
+}
+
+function listWithYauzl(path) {
+  return new Promise((resolve, reject) => {
+    yauzl.open(path, { lazyEntries: true }, (error, zip) => {
+      if (error) return reject(error);
+      const offsets = new Map();
+      zip.on('entry', (entry) => (offsets.set(entry.fileName, entry.relativeOffsetOfLocalHeader), zip.readEntry()));
+      zip.on('end', () => resolve(offsets));
+      zip.readEntry();
+    });
+  });
+}
+
+async function benchStore() {
+  const path = join(folder, 'features.zip');
+  makePart(path);
+  console.log(`\nFeature store: ${VIDEOS} videos, ${(statSync(`${path}.part`).size / 1e9).toFixed(1)} GB`);
+  const writer = await measure('resume of an interrupted writer', () => createFeatureStore(path, { width: 768, resume: true }), 'videos', VIDEOS); // prettier-ignore
+  await measure('finish', () => writer.finish());
+  const store = await measure('open', () => openFeatureStore(path));
+  await measure('directory with yauzl into a Map', () => listWithYauzl(path));
+  const reads = Math.min(5000, VIDEOS);
+  await measure(`${reads} videos at random`, async () => {
+    for (let i = 0; i < reads; i++) await store.read(id((i * 104_729) % VIDEOS));
+  }, 'videos', reads); // prettier-ignore
+  await measure(`${reads} videos in order`, async () => {
+    for (let i = 0; i < reads; i++) await store.read(id(i));
+  }, 'videos', reads); // prettier-ignore
+  await store.close();
+}
+
+async function benchBatches() {
+  const total = 2000;
+  const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...Array.from({ length: 4000 }, (_, i) => String.fromCodePoint(0x4e00 + i))]); // prettier-ignore
+  const features = (width) => floats([32, width], new Float32Array(32 * width).fill(0.5));
+  const zip = join(folder, 'small.zip');
+  const writer = await createFeatureStore(zip, { width: 768 });
+  for (let i = 0; i < total; i++) await writer.add(id(i), features(768));
+  await writer.finish();
+  const records = join(folder, 'small.tfrecords');
+  const frames = features(1536);
+  await writeAiacVideos(records, (function* () { for (let i = 0; i < total; i++) yield { ...video(i), frames }; })()); // prettier-ignore
+  console.log(`\nBatches of 16: ${total} videos, files in the cache of the system`);
+  const store = await openFeatureStore(zip);
+  const files = await openAiacFiles([records]);
+  const videos = Array.from({ length: total }, (_, i) => video(i));
+  const common = { tokenizer, layout: WBDC_LAYOUT };
+  const wbdc = await measure(
+    'open (tokenise), WBDC',
+    () => openDataset({ ...common, videos, features: store }),
+    'videos',
+    total,
+  );
+  const aiac = await measure('open (tokenise, check, index), AIAC', () => openDataset({ ...common, videos: files.videos(), features: files, stride: aiacStride }), 'videos', total); // prettier-ignore
+  for (const [name, dataset] of Object.entries({ wbdc, aiac })) {
+    const schedule = batchSchedule({ lengths: dataset.lengths, batchSize: 16, seed: 1 });
+    const batchAt = prefetch((step) => readBatch(dataset, schedule.batchOfStep(step), randomKey(step)));
+    const steps = 2 * schedule.batchesPerEpoch;
+    await measure(`${name}: ${steps} batches`, async () => {
+      for (let step = 0; step < steps; step++) await batchAt(step);
+    }, 'batches', steps); // prettier-ignore
+  }
+  await Promise.all([store.close(), files.close()]);
+}
+
+try {
+  await benchAnnotations();
+  await benchStore();
+  await benchBatches();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
