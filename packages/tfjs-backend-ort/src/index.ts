@@ -1,1 +1,14 @@
-export {};
+export type { HostArray } from './backend.js';
+export type { PoolStatistics } from './pool.js';
+export type { KernelCost } from './profile.js';
+export {
+  BACKEND_NAME,
+  drainBuffers,
+  hostValues,
+  ortStatistics,
+  profileKernels,
+  registerOrtBackend,
+  type OrtOptions,
+  type OrtStatistics,
+} from './register.js';
+export { ORT_VERSION, OrtUnavailableError } from './runtime.js';

@@ -1,0 +1,17 @@
+import type { NativeKernel } from './kernel.js';
+import { elementwise } from './kernels/elementwise.js';
+import { fused } from './kernels/fused.js';
+import { layout } from './kernels/layout.js';
+import { lookup } from './kernels/lookup.js';
+import { matmul } from './kernels/matmul.js';
+import { reductions } from './kernels/reduction.js';
+
+/** By tfjs kernel name, what runs on ONNX Runtime or in a loop of this package. */
+export const NATIVE_KERNELS: Readonly<Record<string, NativeKernel>> = {
+  ...elementwise,
+  ...fused,
+  ...layout,
+  ...lookup,
+  ...matmul,
+  ...reductions,
+};
