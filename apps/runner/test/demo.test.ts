@@ -159,7 +159,7 @@ describe('all items', () => {
   });
 
   it('are named in both languages by the category they are in', () => {
-    const names = nameCategories(readSources());
+    const names = nameCategories(sources);
     const clock = planAll().items.find(({ key }) => key === '1F555')!;
     expect(names[clock.categoryId]).toEqual({
       group: { key: 'travel-places', zh: '旅遊地點', en: 'travel & places' },
@@ -191,8 +191,10 @@ describe('all items', () => {
   });
 });
 
+const sources = readSources();
+const items = makeItems(sources);
+
 function planAll(seed = 5) {
-  const items = makeItems(readSources());
   return { items, plan: planDemo(items, { seed, variants: 5 }) };
 }
 

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAnnotations, writeTagList } from '@wbdc/data';
 import type { Video } from '@wbdc/data';
@@ -10,6 +9,7 @@ import { makeItems, nameCategories } from './items.js';
 import type { CategoryName, DemoVideo } from './items.js';
 import { licencesMarkdown } from './licences.js';
 import { demoPage } from './page.js';
+import { buildAside, writeJson } from './partial.js';
 import { planDemo, rankTags } from './plan.js';
 import type { DemoPlan } from './plan.js';
 import { drawSamples } from './samples.js';
@@ -52,27 +52,10 @@ export interface DemoOptions {
  */
 export async function buildDemoData(options: DemoOptions): Promise<DemoSummary> {
   checkOptions(options);
-  const { folder, signal } = options;
-  signal?.throwIfAborted();
-  const partial = `${folder}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  try {
-    const summary = await writeDemo(partial, options);
-    signal?.throwIfAborted();
-    await rename(partial, folder);
-    return summary;
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    throw error;
-  }
+  return buildAside(options.folder, options.signal, (partial) => writeDemo(partial, options));
 }
 
-function checkOptions({ folder, seed, imageSize, variants, items, minTagItems }: DemoOptions): void {
-  if (existsSync(folder)) {
-    throw new UserError(
-      `expected no folder ${folder}, but it exists: remove it to build the data again, or choose another`,
-    );
-  }
+function checkOptions({ seed, imageSize, variants, items, minTagItems }: DemoOptions): void {
   checkInteger('seed', seed, Number.MIN_SAFE_INTEGER);
   checkInteger('imageSize', imageSize, 16, 1024);
   checkInteger('variants', variants, 0, 25);
@@ -124,8 +107,4 @@ function toRecord({ id, title, asr, ocr, tags, categoryId }: DemoVideo, split: D
 function usedCategories(names: Record<string, CategoryName>, plan: DemoPlan): Record<string, CategoryName> {
   const used = new Set(DEMO_SPLITS.flatMap((split) => plan[split].map(({ categoryId }) => categoryId)));
   return Object.fromEntries(Object.entries(names).filter(([id]) => used.has(id)));
-}
-
-function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }

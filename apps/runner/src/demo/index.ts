@@ -1,3 +1,5 @@
+export { buildDemoAiac } from './aiac.js';
+export type { DemoAiacOptions, DemoAiacSummary } from './aiac.js';
 export { buildDemoData } from './build.js';
 export type { DemoOptions } from './build.js';
 export type { DemoProgress } from './frames.js';

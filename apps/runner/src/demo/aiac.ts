@@ -1,0 +1,137 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAnnotations, readTagList, writeAiacVideos, writeLabels, writeTagList } from '@wbdc/data';
+import type { AiacVideo, FeatureSource } from '@wbdc/data';
+import { UserError } from '../errors.js';
+import { makeItems } from './items.js';
+import type { DemoVideo } from './items.js';
+import { buildAside, writeJson } from './partial.js';
+import { englishWords, gradedSimilarity, labelPairs } from './similarity.js';
+import type { Description } from './similarity.js';
+import { readSources } from './sources.js';
+import type { Sources } from './sources.js';
+import { DEMO_SPLITS } from './splits.js';
+import type { DemoSplit } from './splits.js';
+
+export interface DemoAiacOptions {
+  /** The data set that {@link buildDemoData} made: its splits are kept, so nothing crosses them here either. */
+  readonly data: string;
+  /** Frame features of every split, as the features stage stores them. Their width becomes the width of the records. */
+  readonly features: Readonly<Record<DemoSplit, FeatureSource>>;
+  /** Where the AIAC layout is to stand. It must not exist yet; it appears only when everything is written. */
+  readonly folder: string;
+  /** Decides which pairs are labelled. */
+  readonly seed: number;
+  /** Labelled pairs per item: so many with its most similar others, and as many at random. Default 6. */
+  readonly neighbours?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What was built; the same stands in `summary.json`. */
+export interface DemoAiacSummary {
+  /** Dv of the frame features; the official data have 1536. */
+  readonly width: number;
+  readonly tags: number;
+  readonly videos: Readonly<Record<'pointwise' | 'pairwise' | 'test_a', number>>;
+  /** Labelled pairs; those of `test_a` are the held-out truth. */
+  readonly pairs: Readonly<Record<'pairwise' | 'test_a', number>>;
+}
+
+/** Split -> folder and file of the official layout. */
+const FILES: Readonly<Record<DemoSplit, { folder: keyof DemoAiacSummary['videos']; file: string }>> = {
+  unlabeled: { folder: 'pointwise', file: 'pretrain_0.tfrecords' },
+  labeled: { folder: 'pairwise', file: 'pairwise.tfrecords' },
+  test_a: { folder: 'test_a', file: 'test_a.tfrecords' },
+};
+
+/**
+ * Writes the demo data set in the layout of the QQ Browser AIAC 2021:
+ *
+ * - `pointwise/pretrain_0.tfrecords` (unlabelled), `pairwise/pairwise.tfrecords` (labelled), `test_a/test_a.tfrecords`
+ *   (held out, without tags and categories): plain TFRecords of `tf.train.Example`;
+ * - `pairwise/label.tsv`, and the held-out truth `test_a/label.tsv`: graded similarity of the items' English keywords;
+ * - `tag_list.txt`: tag ids, most frequent first; `tags.json`: id -> tag; `summary.json`, `LICENSES.md`.
+ *
+ * @throws UserError when the folder exists, or the data set is not one of this builder; DataError when features are missing
+ */
+export function buildDemoAiac(options: DemoAiacOptions): Promise<DemoAiacSummary> {
+  return buildAside(options.folder, options.signal, (partial) => writeAiac(partial, options));
+}
+
+type Splits = Readonly<Record<DemoSplit, readonly DemoVideo[]>>;
+
+async function writeAiac(root: string, options: DemoAiacOptions): Promise<DemoAiacSummary> {
+  const { data, features, signal } = options;
+  const sources = readSources();
+  const splits = await readSplits(data, sources);
+  const listed = await readTagList(join(data, 'tag_list.txt'));
+  const tagIds = numberTags(listed, splits);
+  for (const split of DEMO_SPLITS) {
+    const { folder, file } = FILES[split];
+    await mkdir(join(root, folder), { recursive: true });
+    await writeAiacVideos(join(root, folder, file), records(splits[split], split, features[split], tagIds, signal));
+  }
+  const pairs = await writePairs(root, splits, englishWords(sources), options);
+  await writeTagList(join(root, 'tag_list.txt'), listed.map((tag) => tagIds.get(tag)!)); // prettier-ignore
+  await writeJson(join(root, 'tags.json'), Object.fromEntries(Array.from(tagIds, ([tag, id]) => [id, tag])));
+  await copyFile(join(data, 'LICENSES.md'), join(root, 'LICENSES.md'));
+  const videos = { pointwise: splits.unlabeled.length, pairwise: splits.labeled.length, test_a: splits.test_a.length };
+  const summary = { width: features.unlabeled.width, tags: listed.length, videos, pairs };
+  await writeJson(join(root, 'summary.json'), summary);
+  return summary;
+}
+
+/** The videos of a built data set, with what the builder knows about them beyond the annotations. */
+async function readSplits(data: string, sources: Sources): Promise<Splits> {
+  const known = new Map(makeItems(sources).flatMap(({ videos }) => videos.map((video) => [video.id, video])));
+  const splits: Record<DemoSplit, DemoVideo[]> = { unlabeled: [], labeled: [], test_a: [] };
+  for (const split of DEMO_SPLITS) {
+    const path = join(data, 'annotations', `${split}.json`);
+    for await (const { id } of readAnnotations(path)) {
+      const video = known.get(id);
+      if (!video)
+        throw new UserError(`${path}: expected videos of the demo data set, got ${id}: give the folder it made`);
+      splits[split].push(video);
+    }
+  }
+  return splits;
+}
+
+/** Numbers for tags, as tag ids are integers here: the listed ones first, then those too rare for the list. */
+function numberTags(listed: readonly string[], splits: Splits): Map<string, string> {
+  const rare = [...splits.unlabeled, ...splits.labeled].flatMap(({ tags }) => tags);
+  return new Map([...new Set([...listed, ...rare])].map((tag, index) => [tag, String(100_000 + index)]));
+}
+
+async function* records(
+  videos: readonly DemoVideo[],
+  split: DemoSplit,
+  features: FeatureSource,
+  tagIds: ReadonlyMap<string, string>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<AiacVideo> {
+  for (const { id, title, asr, tags, categoryId } of videos) {
+    signal?.throwIfAborted();
+    const labels = split === 'test_a' ? {} : { categoryId, tags: tags.map((tag) => tagIds.get(tag)!) };
+    yield { id, title, asr, ocr: [], frames: await features.read(id), ...labels };
+  }
+}
+
+async function writePairs(
+  root: string,
+  splits: Splits,
+  words: ReadonlyMap<string, ReadonlySet<string>>,
+  { seed, neighbours = 6 }: DemoAiacOptions,
+): Promise<DemoAiacSummary['pairs']> {
+  const describe = ({ id, categoryId, baseKey }: DemoVideo): Description => ({
+    ...{ id, categoryId },
+    words: words.get(baseKey) ?? new Set(),
+  });
+  const similarity = gradedSimilarity(DEMO_SPLITS.flatMap((split) => splits[split].map(describe)));
+  const write = async (split: 'labeled' | 'test_a'): Promise<number> => {
+    const pairs = labelPairs(splits[split].map(describe), similarity, { seed, neighbours });
+    await writeLabels(join(root, FILES[split].folder, 'label.tsv'), pairs);
+    return pairs.length;
+  };
+  return { pairwise: await write('labeled'), test_a: await write('test_a') };
+}
