@@ -40,7 +40,7 @@ export interface OpenFeatureStoreOptions {
  * @throws DataError when it is no zip, or the width is another one
  */
 export async function openFeatureStore(path: string, options: OpenFeatureStoreOptions = {}): Promise<FeatureStore> {
-  const zip = await ZipReader.open(path, keyOf);
+  const zip = await ZipReader.open(path, storeKey);
   try {
     const recipe = await readRecipe(zip);
     const width = options.width ?? (await firstWidth(zip));
@@ -53,7 +53,7 @@ export async function openFeatureStore(path: string, options: OpenFeatureStoreOp
 }
 
 /** Keys are ids; no id has a dot, so the recipe's name is free. */
-function keyOf(name: string): string | undefined {
+export function storeKey(name: string): string | undefined {
   if (name === RECIPE_NAME) return name;
   return name.endsWith('.npy') ? name.slice(name.lastIndexOf('/') + 1, -'.npy'.length) : undefined;
 }
