@@ -9,3 +9,4 @@ export {
 export type { CheckpointContent, CheckpointTarget, RunState } from './checkpoint.js';
 export { assertSameConfig } from './config.js';
 export { jsonlSink } from './jsonl.js';
+export { tensorBoardSink } from './tensorboard.js';

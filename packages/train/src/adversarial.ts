@@ -1,0 +1,87 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, Variable } from '@tensorflow/tfjs';
+import { flatten, type ParamTree } from '@wbdc/nn';
+import { addGrads, disposeGrads, valueAndGrad, type GradientFunction, type ValueAndGrad } from './gradients.js';
+import { matchPaths } from './patterns.js';
+
+export interface FgmOptions {
+  /** The parameters to disturb, usually word embeddings, e.g. `encoder.**.word` (see `compilePattern`). */
+  readonly pattern: string;
+  /** Length of the disturbance of each parameter, default 1. */
+  readonly epsilon?: number;
+}
+
+export interface PgdOptions extends FgmOptions {
+  /** Steps uphill, default 3. */
+  readonly steps?: number;
+  /** Length of each, default 0.3; `epsilon` limits their sum. */
+  readonly alpha?: number;
+}
+
+/**
+ * Fast gradient method (Miyato et al., arXiv 1605.07725): adds the gradient at parameters moved by
+ * `epsilon g / |g|`, uphill, to the clean one. Twice the time of a step. Parameters, loss and metrics come out clean.
+ */
+export function fgm({ pattern, epsilon = 1 }: FgmOptions): GradientFunction {
+  return pgd({ pattern, epsilon, alpha: epsilon, steps: 1 });
+}
+
+/**
+ * Projected gradient descent (Madry et al., arXiv 1706.06083): several steps uphill within a ball of radius `epsilon`
+ * around each parameter; the gradient at the last point is added to the clean one. All passes see the same dropout,
+ * because the loss gets the same key. Parameters that the loss does not reach stay; reaching none is an error.
+ */
+export function pgd({ pattern, epsilon = 1, steps = 3, alpha = 0.3 }: PgdOptions): GradientFunction {
+  if (!(steps >= 1)) throw new RangeError(`pgd: expected at least 1 step, got ${steps}`);
+  return (params, f, trains) => {
+    const targets = findTargets(params, pattern);
+    const clean = valueAndGrad(params, f, trains);
+    const origins = new Map([...targets].map(([path, target]) => [path, tf.clone(target)]));
+    let last: ValueAndGrad = clean;
+    try {
+      assertReached(pattern, targets, clean);
+      for (let i = 0; i < steps; i++) {
+        for (const [path, target] of targets) climb(target, origins.get(path)!, last.grads.get(path), alpha, epsilon);
+        const next = valueAndGrad(params, f, trains);
+        if (last !== clean) disposeGrads(last.grads);
+        last = next;
+      }
+      return { ...clean, grads: addGrads(clean.grads, last.grads) };
+    } catch (error) {
+      for (const { grads } of new Set([clean, last])) disposeGrads(grads);
+      throw error;
+    } finally {
+      for (const [path, target] of targets) target.assign(origins.get(path)!);
+      tf.dispose([...origins.values()]);
+    }
+  };
+}
+
+function findTargets(params: ParamTree, pattern: string): Map<string, Variable> {
+  const leaves = new Map(flatten(params).map(({ path, leaf }) => [path, leaf as Variable]));
+  return new Map(matchPaths(pattern, [...leaves.keys()], 'adversarial').map((path) => [path, leaves.get(path)!]));
+}
+
+function assertReached(pattern: string, targets: ReadonlyMap<string, Variable>, { grads }: ValueAndGrad): void {
+  if ([...targets.keys()].some((path) => grads.has(path))) return;
+  throw new Error(
+    `adversarial: expected a gradient for a parameter of '${pattern}', got none: ` +
+      `${[...targets.keys()].slice(0, 3).join(', ')} are frozen or not used by the loss`,
+  );
+}
+
+/** One step of length alpha along the gradient, then back into the ball of radius epsilon around the origin. */
+function climb(target: Variable, origin: Tensor, grad: Tensor | undefined, alpha: number, epsilon: number): void {
+  if (!grad) return;
+  tf.tidy(() => {
+    const length = norm(grad);
+    if (length === 0 || !Number.isFinite(length)) return; // a gradient that is not finite is for the loop to report
+    const offset = tf.add(tf.sub(target, origin), tf.mul(grad, alpha / length));
+    const distance = norm(offset);
+    target.assign(tf.add(origin, distance > epsilon ? tf.mul(offset, epsilon / distance) : offset));
+  });
+}
+
+function norm(tensor: Tensor): number {
+  return Math.sqrt(tf.sum(tf.square(tensor)).dataSync()[0]);
+}

@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs';
+import { randomKey } from '@wbdc/nn';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
+import { disposeGrads, fgm, pgd, trainLoop } from '../src/index.js';
+import { batchAt, loss, newModel, newOptimizer, values } from './helpers.js';
+
+const START = [0.5, -1, 2];
+const CURVE = [1, 3, 0.25];
+const slope = (p: readonly number[]): number[] => p.map((value, i) => 2 * CURVE[i] * value);
+const length = (v: readonly number[]): number => Math.hypot(...v);
+
+/** The method in plain numbers. */
+function expectedGradient(steps: number, alpha: number, epsilon: number): number[] {
+  const clean = slope(START);
+  let last = clean;
+  let offset = [0, 0, 0];
+  for (let step = 0; step < steps; step++) {
+    offset = offset.map((value, i) => value + (alpha * last[i]) / length(last));
+    const size = length(offset);
+    if (size > epsilon) offset = offset.map((value) => (value * epsilon) / size);
+    last = slope(START.map((value, i) => value + offset[i]));
+  }
+  return clean.map((value, i) => value + last[i]);
+}
+
+describe.each(ENGINES)('adversarial training on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+  const newParams = () => ({
+    word: tf.variable(tf.tensor1d(START)),
+    other: tf.variable(tf.scalar(1)),
+    unused: tf.variable(tf.scalar(7)),
+  });
+  const curve = (params: ReturnType<typeof newParams>) => () => {
+    return tf.tidy(() => {
+      const value = tf.add(tf.sum(tf.mul(tf.square(params.word), CURVE)), params.other) as tf.Scalar;
+      return { loss: value, metrics: { loss: { sum: value, count: 1 } } };
+    });
+  };
+
+  it.each([
+    ['fgm', fgm({ pattern: 'word', epsilon: 0.5 }), expectedGradient(1, 0.5, 0.5)],
+    ['pgd', pgd({ pattern: '{word,unused}', epsilon: 1, alpha: 0.3, steps: 3 }), expectedGradient(3, 0.3, 1)],
+    ['pgd at the edge of its ball', pgd({ pattern: 'word', epsilon: 0.4, alpha: 0.3 }), expectedGradient(3, 0.3, 0.4)],
+  ])('%s adds the gradient uphill, and gives all else clean', (_, gradients, expected) => {
+    const params = newParams();
+    const before = tf.memory().numTensors;
+    const result = gradients(params, curve(params));
+    expect(distance(result.grads.get('word')!.dataSync(), expected)).toBeLessThan(1e-5);
+    expect(result.grads.get('other')!.dataSync()[0]).toBe(2);
+    expect(result.loss).toBeCloseTo(0.25 + 3 + 1 + 1, 5);
+    expect(result.metrics.loss.sum).toBe(result.loss);
+    expect(Array.from(params.word.dataSync())).toEqual(START);
+    disposeGrads(result.grads);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('differs where the ball is the limit', () => {
+    expect(expectedGradient(3, 0.3, 0.4)).not.toEqual(expectedGradient(3, 0.3, 1));
+  });
+
+  it('says when its pattern matches nothing, or only what gets no gradient, and restores the weights', () => {
+    const params = newParams();
+    const before = tf.memory().numTensors;
+    expect(() => fgm({ pattern: 'words' })(params, curve(params))).toThrow(/adversarial: .*'words'.*nearest are word/);
+    expect(() => fgm({ pattern: 'unused' })(params, curve(params))).toThrow(/'unused', got none: unused are frozen/);
+    expect(() => fgm({ pattern: 'word' })(params, curve(params), (path) => path !== 'word')).toThrow(/got none/);
+    let calls = 0;
+    const failing = () => {
+      if (++calls === 2) throw new Error('second pass');
+      return curve(params)();
+    };
+    expect(() => fgm({ pattern: 'word' })(params, failing)).toThrow('second pass');
+    expect(Array.from(params.word.dataSync())).toEqual(START);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('trains in the loop', async () => {
+    const run = async (gradients: ReturnType<typeof fgm> | undefined): Promise<number[][]> => {
+      const params = newModel();
+      const options = { params, optimizer: newOptimizer(params), totalSteps: 3, batchAt, key: randomKey(3) };
+      const own = { loss: loss.bind(undefined, params), ...(gradients ? { gradients } : {}) };
+      await trainLoop({ ...options, ...own });
+      return values(params);
+    };
+    const disturbed = await run(fgm({ pattern: 'body.weight', epsilon: 0.1 }));
+    expect(disturbed).not.toEqual(await run(undefined));
+    expect(disturbed).toEqual(await run(fgm({ pattern: 'body.weight', epsilon: 0.1 })));
+  });
+});
