@@ -63,10 +63,11 @@ function updateArrays(
 ): void {
   const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
   const { kept, rate, root } = constantsOf(numbers, count);
+  const [share1, share2] = [(1 - beta1) * scale, (1 - beta2) * scale * scale];
   for (let i = 0; i < p.length; i++) {
-    const gradient = g[i] * scale;
-    const first = beta1 * m[i] + (1 - beta1) * gradient;
-    const second = beta2 * v[i] + (1 - beta2) * gradient * gradient;
+    const gradient = g[i];
+    const first = beta1 * m[i] + share1 * gradient;
+    const second = beta2 * v[i] + share2 * gradient * gradient;
     m[i] = first;
     v[i] = second;
     p[i] = p[i] * kept - (rate * first) / (Math.sqrt(second) * root + epsilon);
