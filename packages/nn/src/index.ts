@@ -43,3 +43,17 @@ export { attention, newAttention, newLayer, residual, subKey, transformer, trans
 export type { Attention, Layer, LayerConfig } from './transformer.js';
 export { disposeTree, flatten, mapTree } from './tree.js';
 export type { Param, ParamTree } from './tree.js';
+export { bertConfigJson, bertShapes, parseBertConfig } from './weights/bert-config.js';
+export { bertKeyMap } from './weights/bert-keys.js';
+export type { BertKeyMapOptions } from './weights/bert-keys.js';
+export { exportWeights } from './weights/export.js';
+export type { ExportedTensor } from './weights/export.js';
+export { joinKeyMaps, linearKeys, normKeys, tensorShape, toParameter, toTensor } from './weights/key-map.js';
+export type { KeyEntry, KeyMap, UnusedTensors } from './weights/key-map.js';
+export { loadWeights, readWeights } from './weights/load.js';
+export type { LoadWeightsOptions } from './weights/load.js';
+export { matchesPattern } from './weights/pattern.js';
+export { formatWeightReport } from './weights/report.js';
+export type { WeightReport } from './weights/report.js';
+export { weightsOf } from './weights/source.js';
+export type { WeightInfo, WeightSource } from './weights/source.js';

@@ -1,5 +1,5 @@
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileError, readRange, writeFileAtomic } from './files.js';
 import type { Floats, Ints } from './host.js';
 import {
@@ -13,15 +13,11 @@ import {
   type TensorRecord,
   type TensorShape,
 } from './safetensors.js';
+import { findTensor, openShards, type WeightFile } from './shards.js';
 
-/** An open safetensors file, or the shards of one. Values are read when asked for. */
-export interface SafetensorsFile {
-  readonly path: string;
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+/** An open safetensors file, or the shards of one. Values are read when asked for, in memory of their own. */
+export interface SafetensorsFile extends WeightFile<TensorInfo> {
   readonly metadata: Readonly<Record<string, string>>;
-  /** One tensor's values, in memory of their own. */
-  read(name: string): Promise<Floats | Ints>;
-  close(): Promise<void>;
 }
 
 const SINGLE = 'model.safetensors';
@@ -33,7 +29,7 @@ const INDEX = 'model.safetensors.index.json';
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const target = await resolveTarget(path);
-  return target.endsWith('.index.json') ? openShards(target) : openSingle(target);
+  return target.endsWith('.index.json') ? openSharded(target) : openSingle(target);
 }
 
 async function resolveTarget(path: string): Promise<string> {
@@ -53,7 +49,7 @@ async function openSingle(path: string): Promise<SafetensorsFile> {
       tensors: header.tensors,
       metadata: header.metadata,
       read: async (name) => {
-        const info = find(header.tensors, name, path);
+        const info = findTensor(header.tensors, name, path);
         const bytes = await readRange(file, header.dataStart + info.start, info.end - info.start, path);
         return decodeTensor(info, bytes, path);
       },
@@ -71,59 +67,15 @@ async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHe
   return parseSafetensorsHeader(await readRange(file, 8, length, path), size, path);
 }
 
-function find(tensors: ReadonlyMap<string, TensorInfo>, name: string, path: string): TensorInfo {
-  const info = tensors.get(name);
-  if (info) return info;
-  const some = [...tensors.keys()].slice(0, 5).join(', ');
-  throw new Error(`${path}: expected a tensor '${name}', got ${tensors.size} others (${some}, ...)`);
-}
-
 /** A file whose tensors lie in several, by an index `{"weight_map": {name: file}}`. */
-async function openShards(path: string): Promise<SafetensorsFile> {
-  const map = await readWeightMap(path);
-  const shards = new Map<string, SafetensorsFile>();
-  const close = async (): Promise<void> => void (await Promise.all([...shards.values()].map((shard) => shard.close())));
-  try {
-    for (const name of new Set(map.values())) shards.set(name, await openSingle(join(dirname(path), name)));
-    const tensors = new Map(
-      [...map].map(([name, shard]) => [name, find(shards.get(shard)!.tensors, name, shards.get(shard)!.path)]),
-    );
-    const metadata = Object.assign({}, ...[...shards.values()].map((shard) => shard.metadata));
-    return {
-      path,
-      tensors,
-      metadata,
-      read: async (name) => shards.get(map.get(find(tensors, name, path).name)!)!.read(name),
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function readWeightMap(path: string): Promise<Map<string, string>> {
-  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
-  const map: unknown = (parse(text, path) as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null) throw new Error(`${path}: expected an object "weight_map", got none`);
-  return new Map(
-    Object.entries(map).map(([name, shard]: [string, unknown]) => {
-      // A shard lies beside its index: a path would let a downloaded index read anywhere.
-      if (typeof shard === 'string' && shard === basename(shard) && shard.endsWith('.safetensors'))
-        return [name, shard];
-      throw new Error(
-        `${path}: weight_map['${name}']: expected a *.safetensors file beside the index, got ${String(shard)}`,
-      );
-    }),
-  );
-}
-
-function parse(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${path}: expected JSON, got something else`, { cause });
-  }
+async function openSharded(path: string): Promise<SafetensorsFile> {
+  const metadata: Record<string, string> = {};
+  const file = await openShards(path, '.safetensors', async (shard) => {
+    const opened = await openSingle(shard);
+    Object.assign(metadata, opened.metadata);
+    return opened;
+  });
+  return { ...file, metadata };
 }
 
 /** A tensor whose values are fetched when it is its turn, so that one at a time has to be in memory. */

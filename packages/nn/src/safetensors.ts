@@ -6,7 +6,7 @@ import { sizeOf, type Floats, type Ints } from './host.js';
  * This file works on bytes and runs anywhere; `@wbdc/nn/node` reads and writes files.
  * Source: https://github.com/huggingface/safetensors (format section).
  */
-const BYTES_PER_VALUE = {
+export const BYTES_PER_VALUE = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -144,7 +144,7 @@ export function decodeTensor(info: TensorInfo, bytes: Uint8Array, where = 'safet
     throw new Error(`${at}: expected ${info.end - info.start} bytes, got ${bytes.length}`);
   }
   // A view where the bytes stand on a multiple of the value size, a copy elsewhere.
-  const aligned = bytes.byteOffset % BYTES_PER_VALUE[info.dtype] === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % BYTES_PER_VALUE[info.dtype] === 0 ? bytes : new Uint8Array(bytes); // not slice: a Buffer's is a view
   const data = decodeValues(info.dtype, aligned, at);
   const { shape } = info;
   return data instanceof Float32Array ? { data, shape } : { data, shape };

@@ -55,6 +55,7 @@ describe('bytes', () => {
     const shifted = new Uint8Array(bytes.length + 3);
     shifted.set(bytes, 3);
     expect(bits(parseSafetensors(shifted.subarray(3)).tensors['a.0'])).toEqual([...words]);
+    expect(bits(parseSafetensors(Buffer.from(shifted.buffer).subarray(3)).tensors['a.0'])).toEqual([...words]);
     expect(parseSafetensors(bytes).tensors['a.__proto__'].data).toEqual(Int32Array.of(-1, 2));
   });
 

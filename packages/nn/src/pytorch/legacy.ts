@@ -1,0 +1,53 @@
+import { BYTES_PER_VALUE } from '../safetensors.js';
+import { viewOf, type ByteSource } from './bytes.js';
+import { PICKLE_LIMIT, unpickle } from './pickle.js';
+import { locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
+
+/** The pickle of the long number 0x1950a86a20f9469cfc6c, with which `torch.save` began before PyTorch 1.6. */
+const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const PROTOCOL = 1001;
+
+export function isLegacy(head: Uint8Array): boolean {
+  return MAGIC.every((byte, i) => head[i] === byte);
+}
+
+/**
+ * The format before PyTorch 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles one after another - magic number,
+ * protocol, machine, object, keys of storages - then each storage as a 64-bit count and its raw values.
+ */
+export async function readLegacy(source: ByteSource): Promise<Map<string, PytorchTensor>> {
+  const { path, size } = source;
+  const head = await source.read(0, Math.min(size, PICKLE_LIMIT));
+  const protocol = unpickle(head, MAGIC.length, path);
+  if (protocol.value !== PROTOCOL)
+    throw new Error(`${path}: expected protocol ${PROTOCOL}, got ${String(protocol.value)}`);
+  const machine = unpickle(head, protocol.end, path);
+  if (!(machine.value instanceof Map) || new Map(machine.value).get('little_endian') !== true) {
+    throw new Error(`${path}: expected little-endian values`);
+  }
+  const object = unpickle(head, machine.end, path);
+  const keys = unpickle(head, object.end, path);
+  const tensors = stateDict(object.value, path);
+  const storages = storagesOf(tensors, path);
+  const order = Array.isArray(keys.value) ? [...(keys.value as unknown[])] : [];
+  if (order.length !== storages.size || new Set(order).size !== storages.size) {
+    throw new Error(`${path}: expected the keys of ${storages.size} storages, got others`);
+  }
+  const starts = new Map<unknown, number>();
+  let position = keys.end;
+  for (const key of order) {
+    const storage = storages.get(String(key));
+    if (!storage) throw new Error(`${path}: expected the key of a storage, got '${String(key).slice(0, 80)}'`);
+    const end = position + 8 + storage.count * BYTES_PER_VALUE[storage.dtype];
+    if (end > size) throw new Error(`${path}: expected ${end} bytes, got ${size}: the file is cut; download it again`);
+    const count = viewOf(await source.read(position, 8)).getBigInt64(0, true);
+    if (count !== BigInt(storage.count)) {
+      throw new Error(
+        `${path}: storage ${storage.key}: expected ${storage.count} values, got ${count}: the file is damaged`,
+      );
+    }
+    starts.set(storage.key, position + 8);
+    position = end;
+  }
+  return new Map([...tensors].map(([name, ref]) => [name, locate(name, ref, starts.get(ref.storage.key)!, path)]));
+}
