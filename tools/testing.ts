@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-//TMP
+import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { expect } from 'vitest';
 
 /** Engines on which values and gradients are checked. */
-export const ENGINES = ['cpu'] as const;
+export const ENGINES = ['cpu', 'ort'] as const;
 
 export async function useEngine(name: string): Promise<void> {
-  //TMP2
+  registerOrtBackend();
   if (!(await tf.setBackend(name))) throw new Error(`expected the engine '${name}' to load`);
 }
 
