@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { SourceError, reasonOf } from './errors.js';
 
 /** Decoded pixels: 8-bit RGB, rows from the top, `[height, width, 3]`. */
@@ -41,8 +41,13 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   if (bytes.length > limits.maxBytes) {
     throw new SourceError(`${name}: expected at most ${limits.maxBytes} bytes, got ${bytes.length}. ${HELP}`);
   }
+  return toRgb(sharp(bytes, { ...reading(limits), page }), name);
+}
+
+/** Runs a reader of sharp and gives what it decodes, on white. */
+export async function toRgb(picture: Sharp, name: string): Promise<Image> {
   try {
-    const { data, info } = await sharp(bytes, { ...reading(limits), page })
+    const { data, info } = await picture
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .raw()

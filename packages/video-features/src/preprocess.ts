@@ -88,7 +88,7 @@ async function resizeFast(image: Image, filter: Filter, width: number, height: n
 export function normalize(
   image: Image,
   statistics: Statistics,
-  out = new Float32Array(image.data.length),
+  out: Float32Array = new Float32Array(image.data.length),
   offset = 0,
 ): Float32Array {
   const size = image.width * image.height;

@@ -1,0 +1,198 @@
+import { setImmediate } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import { floats, type Floats } from '@wbdc/nn';
+import type { ClipVision, ClipVisionParams } from './clip-vision.js';
+import { decodeVideo, type DecodeVideo, type DecodedVideo, type VideoInput } from './decode-video.js';
+import { SourceError } from './errors.js';
+import { CLIP_PREPROCESSING, STATISTICS, normalize, type Preprocessing } from './preprocess.js';
+import { DEFAULT_SAMPLING, type Sampling } from './sampling.js';
+import type { OpenOptions } from './sources/open.js';
+
+/** Counts of a run so far. */
+export interface ExtractProgress {
+  /** Videos whose features are out. */
+  readonly videos: number;
+  readonly frames: number;
+  readonly skipped: number;
+}
+
+export interface ExtractOptions extends OpenOptions {
+  readonly tower: ClipVision;
+  readonly params: ClipVisionParams;
+  readonly videos: Iterable<VideoInput> | AsyncIterable<VideoInput>;
+  /** CLIP's own at the tower's image size, unless said otherwise. */
+  readonly preprocessing?: Preprocessing;
+  readonly sampling?: Sampling;
+  /** `pooled` (the default) gives D values a frame, `projected` E. */
+  readonly output?: 'pooled' | 'projected';
+  /** Frames that pass through the tower at once, across videos; 64. */
+  readonly batchSize?: number;
+  /** Videos that are decoded ahead of the tower; 4. */
+  readonly ahead?: number;
+  /** What decodes: this thread by default, or `decodeWorkers`. */
+  readonly decode?: DecodeVideo;
+  /** Told of every video that cannot be read. Without it such a video ends the run. */
+  readonly onSkip?: (video: VideoInput, error: SourceError) => void;
+  readonly onProgress?: (progress: ExtractProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The features of one video. */
+export interface VideoFeatures {
+  readonly id: string;
+  /** `[n, D]`, or `[n, E]` when projected. */
+  readonly features: Floats;
+  /** Seconds from the start of each frame, where the source has times. */
+  readonly times?: readonly number[];
+}
+
+/**
+ * Videos to frame features, in the order of the videos. Frames of several videos share a batch, and the next videos are
+ * decoded while the tower computes.
+ *
+ * @throws what is not the fault of one video: a full disk, an engine, weights that give values that are not finite
+ */
+export async function* extractFeatures(options: ExtractOptions): AsyncGenerator<VideoFeatures> {
+  const preprocessing = preprocessingOf(options);
+  const batcher = new Batcher(options, preprocessing);
+  const progress = { videos: 0, frames: 0, skipped: 0 };
+  const emit = function* (): Generator<VideoFeatures> {
+    for (const done of batcher.takeDone()) {
+      progress.videos++;
+      progress.frames += done.features.shape[0];
+      options.onProgress?.({ ...progress });
+      yield done;
+    }
+  };
+  for await (const { video, result } of decodeAhead(options, preprocessing)) {
+    options.signal?.throwIfAborted();
+    if (result instanceof SourceError) {
+      if (!options.onSkip) throw result;
+      progress.skipped++;
+      options.onSkip(video, result);
+      options.onProgress?.({ ...progress });
+      continue;
+    }
+    await batcher.add(result);
+    yield* emit();
+  }
+  await batcher.flush();
+  yield* emit();
+}
+
+function preprocessingOf({ tower, preprocessing, output }: ExtractOptions): Preprocessing {
+  const { imageSize, projection } = tower.config;
+  if (output === 'projected' && !projection) {
+    throw new RangeError('expected a tower with a projection for the output projected, got one without: use pooled');
+  }
+  const settings = preprocessing ?? { ...CLIP_PREPROCESSING, imageSize };
+  if (settings.imageSize === imageSize) return settings;
+  throw new RangeError(`expected preprocessing to the tower's ${imageSize} pixels, got ${settings.imageSize}`);
+}
+
+interface Decoded {
+  readonly video: VideoInput;
+  readonly result: DecodedVideo | SourceError;
+}
+
+/** Decodes several videos at a time and gives them in order. Memory is bounded by `ahead` decoded videos. */
+async function* decodeAhead(options: ExtractOptions, preprocessing: Preprocessing): AsyncGenerator<Decoded> {
+  const { videos, ahead = 4, decode = decodeVideo, sampling = DEFAULT_SAMPLING, limits, backend } = options;
+  const settings = { preprocessing, sampling, ...(limits && { limits }), ...(backend && { backend }) };
+  const waiting: Promise<Decoded>[] = [];
+  const start = async (video: VideoInput): Promise<Decoded> => {
+    const result = await decode(video, settings).catch((error: unknown) => {
+      if (error instanceof SourceError) return error;
+      throw error;
+    });
+    return { video, result };
+  };
+  for await (const video of videos) {
+    const started = start(video);
+    started.catch(() => undefined); // thrown when its turn comes
+    waiting.push(started);
+    if (waiting.length > ahead) yield await waiting.shift()!;
+  }
+  for (const decoded of waiting) yield await decoded;
+}
+
+interface Pending {
+  readonly video: DecodedVideo;
+  readonly features: Floats;
+  /** Frames whose features are in. */
+  done: number;
+}
+
+/** Fills batches of frames across videos, and hands their features back to the videos. */
+class Batcher {
+  readonly #options: ExtractOptions;
+  readonly #statistics;
+  readonly #size: number;
+  readonly #width: number;
+  readonly #pixels: Float32Array;
+  /** Oldest first. */
+  #videos: Pending[] = [];
+  #filled = 0;
+
+  constructor(options: ExtractOptions, { imageSize, statistics }: Preprocessing) {
+    const { width, projection } = options.tower.config;
+    this.#options = options;
+    this.#statistics = STATISTICS[statistics];
+    this.#size = imageSize;
+    this.#width = options.output === 'projected' ? (projection ?? 0) : width;
+    this.#pixels = new Float32Array((options.batchSize ?? 64) * imageSize ** 2 * 3);
+  }
+
+  async add(video: DecodedVideo): Promise<void> {
+    this.#videos.push({ video, features: floats([video.count, this.#width]), done: 0 });
+    const { pixels, count } = video;
+    const frame = this.#size ** 2 * 3;
+    for (let i = 0; i < count; i++) {
+      const image = { width: this.#size, height: this.#size, data: pixels.subarray(i * frame, (i + 1) * frame) };
+      normalize(image, this.#statistics, this.#pixels, this.#filled++ * frame);
+      if (this.#filled * frame === this.#pixels.length) await this.flush();
+    }
+  }
+
+  /** Runs the frames that wait through the tower. */
+  async flush(): Promise<void> {
+    if (this.#filled === 0) return;
+    const values = await this.#run(this.#filled); // [N, D]
+    this.#filled = 0;
+    let from = 0;
+    for (const pending of this.#videos) {
+      const rows = Math.min(pending.video.count - pending.done, values.length / this.#width - from);
+      const part = values.subarray(from * this.#width, (from + rows) * this.#width);
+      assertFinite(part, pending.video.id);
+      pending.features.data.set(part, pending.done * this.#width);
+      pending.done += rows;
+      from += rows;
+    }
+    await setImmediate(); // engines in this process block: let decoders report and start their next video
+  }
+
+  async #run(count: number): Promise<Float32Array> {
+    const { tower, params, output = 'pooled' } = this.#options;
+    const size = this.#size;
+    const result = tf.tidy(() => {
+      const pixels = this.#pixels.slice(0, count * size * size * 3); // engines may keep the array they are given
+      return tower.forward(params, tf.tensor4d(pixels, [count, 3, size, size]))[output]!;
+    });
+    try {
+      return Float32Array.from(await result.data());
+    } finally {
+      result.dispose();
+    }
+  }
+
+  takeDone(): VideoFeatures[] {
+    const waiting = this.#videos.findIndex(({ video, done }) => done < video.count);
+    const done = this.#videos.splice(0, waiting < 0 ? this.#videos.length : waiting);
+    return done.map(({ video: { id, times }, features }) => ({ id, features, ...(times && { times }) }));
+  }
+}
+
+function assertFinite(values: Float32Array, id: string): void {
+  if (values.every(Number.isFinite)) return;
+  throw new Error(`expected finite features for video ${id}, got NaN or infinity: check the tower's weights`);
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { flatten, type ParamTree } from '@wbdc/nn';
+import type { ClipVision, ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
+import type { Preprocessing } from './preprocess.js';
+import type { Sampling } from './sampling.js';
+
+/**
+ * All that decides what features look like: kept with a feature store, so that a model can refuse features of another
+ * recipe. A type alias and not an interface, so that it counts as a record of anything.
+ */
+export type FeatureRecipe = {
+  readonly version: 1;
+  readonly tower: ClipVisionConfig;
+  /** SHA-256 of the tower's parameters, hexadecimal. */
+  readonly weights: string;
+  readonly preprocessing: Preprocessing;
+  readonly sampling: Sampling;
+  readonly output: 'pooled' | 'projected';
+};
+
+export async function featureRecipe(made: {
+  readonly tower: ClipVision;
+  readonly params: ClipVisionParams;
+  readonly preprocessing: Preprocessing;
+  readonly sampling: Sampling;
+  readonly output?: 'pooled' | 'projected';
+}): Promise<FeatureRecipe> {
+  const { tower, params, preprocessing, sampling, output = 'pooled' } = made;
+  return { version: 1, tower: tower.config, weights: await hashParameters(params), preprocessing, sampling, output };
+}
+
+/** SHA-256 over paths, shapes and values: the same on every engine. */
+export async function hashParameters(params: ParamTree): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { path, leaf } of flatten(params)) {
+    hash.update(`${path} [${leaf.shape.join()}]\n`);
+    const values = await leaf.data();
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** Where two recipes differ, one line a field (`sampling.limit: expected 32, got 16`); empty when they are equal. */
+export function recipeDifferences(expected: unknown, actual: unknown, path = ''): string[] {
+  if (!isRecord(expected) || !isRecord(actual)) {
+    if (JSON.stringify(expected) === JSON.stringify(actual)) return [];
+    return [`${path || 'recipe'}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`];
+  }
+  const keys = [...new Set([...Object.keys(expected), ...Object.keys(actual)])];
+  return keys.flatMap((key) => recipeDifferences(expected[key], actual[key], path ? `${path}.${key}` : key));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,155 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { SourceError } from '../errors.js';
+import type { Image } from '../image.js';
+import { readPpm } from './ppm.js';
+import type { FrameSource, SourceLimits } from './source.js';
+
+/** Whether ffmpeg and ffprobe are on the PATH. */
+export async function hasFfmpeg(): Promise<boolean> {
+  const found = await Promise.all(['ffmpeg', 'ffprobe'].map((name) => starts(name)));
+  return found.every(Boolean);
+}
+
+function starts(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    spawn(name, ['-version'], { stdio: 'ignore' })
+      .on('error', () => resolve(false))
+      .on('close', (code) => resolve(code === 0));
+  });
+}
+
+/** A video file through the ffmpeg programs. Frames are converted to RGB by ffmpeg and turned as the file asks for. */
+export async function openWithFfmpeg(path: string, limits: SourceLimits): Promise<FrameSource> {
+  const { width, height, times, count } = await probe(path, limits);
+  if (width * height > limits.image.maxPixels) {
+    throw new SourceError(`${path}: expected at most ${limits.image.maxPixels} pixels, got ${width} x ${height}`);
+  }
+  return {
+    name: path,
+    count,
+    ...(times && { times }),
+    read: (places) => readFrames(path, places, limits),
+    close: () => Promise.resolve(),
+  };
+}
+
+interface Probe {
+  readonly width: number;
+  readonly height: number;
+  readonly count: number;
+  readonly times?: readonly number[];
+}
+
+/** Sizes, and the times of all packets: the frames are counted without decoding one. */
+async function probe(path: string, limits: SourceLimits): Promise<Probe> {
+  const entries = 'packet=pts_time,flags:stream=width,height';
+  const process = start(
+    'ffprobe',
+    ['-select_streams', 'v:0', '-show_entries', entries, '-of', 'csv', ...input(path)],
+    limits,
+  );
+  const packets: string[] = [];
+  let size: number[] | undefined;
+  for await (const line of lines(process.child.stdout)) {
+    const [kind, ...fields] = line.split(',');
+    if (kind === 'stream') size = fields.map(Number);
+    // D: a frame that the container's edit list hides.
+    if (kind === 'packet' && !fields[1]?.includes('D')) packets.push(fields[0]);
+    if (packets.length > limits.maxFrames) {
+      process.child.kill();
+      throw new SourceError(`${path}: expected at most ${limits.maxFrames} frames, got more`);
+    }
+  }
+  await process.end(path);
+  if (!size) throw new SourceError(`${path}: expected a video, found no video track. Leave it out.`);
+  const [width, height] = size;
+  const known = packets.every((time) => /^-?\d/.test(time));
+  const times = packets.map(Number).sort((a, b) => a - b); // packets come in the order of decoding
+  return { width, height, count: packets.length, ...(known && { times: times.map((time) => time - times[0]) }) };
+}
+
+async function* readFrames(path: string, places: readonly number[], limits: SourceLimits): AsyncGenerator<Image> {
+  if (places.length === 0) return;
+  const { filter, picked } = selection(places);
+  // Frames are numbered anew at the output's rate: else ffmpeg repeats and drops some to fill the gaps between them.
+  const video = ['-map', '0:v:0', '-vf', `${filter},setpts=N/25/TB`, '-r', '25', '-frames:v', `${picked.length}`];
+  const process = start(
+    'ffmpeg',
+    ['-nostdin', ...input(path), ...video, '-f', 'image2pipe', '-c:v', 'ppm', '-'],
+    limits,
+  );
+  let seen = 0;
+  try {
+    for await (const image of readPpm(process.child.stdout, path, limits.image.maxPixels)) {
+      if (picked[seen++]) yield image;
+    }
+    await process.end(path);
+  } finally {
+    process.child.kill();
+  }
+  if (seen < picked.length) {
+    throw new SourceError(`${path}: expected ${picked.length} frames, got ${seen}: is the file cut off? Replace it.`);
+  }
+}
+
+/** Runs beyond this number would make a filter that is slow to evaluate on every frame. */
+const MAX_RUNS = 500;
+
+/** A filter that selects these places, and which of the frames it lets through are wanted. */
+function selection(places: readonly number[]): { filter: string; picked: boolean[] } {
+  const runs: [number, number][] = [];
+  for (const place of places) {
+    const last = runs.at(-1);
+    if (last && last[1] + 1 === place) last[1] = place;
+    else runs.push([place, place]);
+  }
+  const select = (parts: readonly [number, number][]) =>
+    `select=${parts.map(([from, to]) => `between(n\\,${from}\\,${to})`).join('+')}`;
+  if (runs.length <= MAX_RUNS) return { filter: select(runs), picked: places.map(() => true) };
+  const [first, last] = [places[0], places[places.length - 1]];
+  const wanted = new Set(places);
+  const picked = Array.from({ length: last - first + 1 }, (_, i) => wanted.has(first + i));
+  return { filter: select([[first, last]]), picked };
+}
+
+/** A local file and nothing else: a file may be a playlist that names others, or addresses on the network. */
+function input(path: string): string[] {
+  return ['-protocol_whitelist', 'file', '-i', `file:${path}`];
+}
+
+interface Running {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  /** Waits for the end, and throws what the program complained about when it failed. */
+  end(path: string): Promise<void>;
+}
+
+function start(program: string, args: readonly string[], { maxSeconds }: SourceLimits): Running {
+  const options = { timeout: maxSeconds * 1000, killSignal: 'SIGKILL' as const };
+  const child = spawn(program, ['-v', 'error', ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(0, 2000)));
+  const ended = new Promise<number | string>((resolve, reject) => {
+    child.on('error', reject).on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  ended.catch(() => undefined); // reported by end()
+  return {
+    child,
+    end: async (path) => {
+      const result = await ended;
+      if (result === 0) return;
+      const reason = complaint.trim().split('\n')[0] || `${program} ended with ${result} (limit ${maxSeconds} s)`;
+      throw new SourceError(`${path}: expected a video that ${program} reads, got: ${reason}. Leave it out.`);
+    },
+  };
+}
+
+async function* lines(stream: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
+  }
+  if (rest) yield rest;
+}

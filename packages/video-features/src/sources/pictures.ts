@@ -1,0 +1,45 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SourceError } from '../errors.js';
+import { readBounded, readFrameZip } from '../frame-zip.js';
+import { decodeImage, type Image } from '../image.js';
+import type { FrameSource, SourceLimits } from './source.js';
+
+/** A zip of pictures in the order of their sorted names. */
+export async function openZip(path: string, limits: SourceLimits): Promise<FrameSource> {
+  const files = await readFrameZip(path, { limits: limits.zip });
+  return {
+    name: path,
+    count: files.length,
+    read: (places) =>
+      inOrder(places, (place) => {
+        const { name, bytes } = files[place];
+        return decodeImage(bytes, { name: `${path}: ${name}`, limits: limits.image });
+      }),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A folder of pictures in the order of their sorted names; subfolders and names that start with a dot do not count. */
+export async function openFolder(path: string, limits: SourceLimits): Promise<FrameSource> {
+  const entries = await readdir(path, { withFileTypes: true });
+  const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+  if (names.length > limits.maxFrames) {
+    throw new SourceError(`${path}: expected at most ${limits.maxFrames} pictures, got ${names.length}`);
+  }
+  names.sort();
+  return {
+    name: path,
+    count: names.length,
+    read: (places) =>
+      inOrder(places, async (place) => {
+        const name = join(path, names[place]);
+        return decodeImage(await readBounded(name, limits.image.maxBytes), { name, limits: limits.image });
+      }),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function* inOrder(places: readonly number[], decode: (place: number) => Promise<Image>): AsyncGenerator<Image> {
+  for (const place of places) yield await decode(place);
+}

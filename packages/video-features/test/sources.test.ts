@@ -1,0 +1,88 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { zipSync } from 'fflate';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { SOURCE_LIMITS, SourceError, openFrameSource, type FrameSource } from '../src/index.js';
+import { fixtureBytes } from './fixtures.js';
+import { temporaryFolder } from './folder.js';
+
+const COLOURS = ['#f00000', '#00f000', '#0000f0', '#f0f000', '#00f0f0'];
+
+function picture(colour: string): Promise<Buffer> {
+  return sharp({ create: { width: 7, height: 5, channels: 3, background: colour } }).png().toBuffer(); // prettier-ignore
+}
+
+/** An animation of one colour a frame, shown 110 ms, 220 ms... */
+async function animation(format: 'gif' | 'webp'): Promise<Buffer> {
+  const pages = await Promise.all(COLOURS.map((colour) => picture(colour)));
+  const roll = sharp(pages, { join: { animated: true } });
+  const delay = COLOURS.map((_, i) => 110 * (i + 1));
+  return format === 'gif' ? roll.gif({ delay }).toBuffer() : roll.webp({ delay, lossless: true }).toBuffer();
+}
+
+async function firstPixels(source: FrameSource, places: number[]): Promise<string[]> {
+  const colours: string[] = [];
+  for await (const { data, width, height } of source.read(places)) {
+    expect([width, height, data.length]).toEqual([7, 5, 105]);
+    colours.push(`#${Buffer.from(data.subarray(0, 3)).toString('hex')}`);
+  }
+  return colours;
+}
+
+describe('openFrameSource', () => {
+  it('reads a folder and a zip of pictures in the order of names', async () => {
+    const folder = temporaryFolder();
+    const files: Record<string, Uint8Array> = {};
+    for (const [i, name] of ['c.png', 'a.png', 'b.png'].entries()) files[name] = await picture(COLOURS[i]);
+    writeFileSync(join(folder, 'v.zip'), zipSync(files));
+    mkdirSync(join(folder, 'v', 'sub'), { recursive: true });
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, 'v', name), bytes);
+    writeFileSync(join(folder, 'v', '.hidden'), 'x');
+    for (const name of ['v', 'v.zip']) {
+      const source = await openFrameSource(join(folder, name));
+      expect([source.count, source.times]).toEqual([3, undefined]);
+      expect(await firstPixels(source, [0, 1, 2])).toEqual([COLOURS[1], COLOURS[2], COLOURS[0]]);
+      expect(await firstPixels(source, [2])).toEqual([COLOURS[0]]);
+    }
+  });
+
+  it.each(['gif', 'webp'] as const)(
+    'reads an animated %s with its times, all at once or page by page',
+    async (format) => {
+      const path = join(temporaryFolder(), 'animation.without-a-known-ending');
+      writeFileSync(path, await animation(format));
+      const source = await openFrameSource(path);
+      expect([source.count, source.times]).toEqual([5, [0, 0.11, 0.33, 0.66, 1.1]]);
+      expect(await firstPixels(source, [1, 3, 4])).toEqual([COLOURS[1], COLOURS[3], COLOURS[4]]);
+      const limits = { ...SOURCE_LIMITS, image: { ...SOURCE_LIMITS.image, maxPixels: 7 * 5 } };
+      expect(await firstPixels(await openFrameSource(path, { limits }), [0, 3])).toEqual([COLOURS[0], COLOURS[3]]);
+      const few = openFrameSource(path, { limits: { ...SOURCE_LIMITS, maxFrames: 4 } });
+      await expect(few).rejects.toThrow('expected at most 4 frames, got 5');
+    },
+  );
+
+  it('takes a still picture for one frame without a time', async () => {
+    const path = join(temporaryFolder(), 'still');
+    writeFileSync(path, fixtureBytes('wide.jpg'));
+    expect(await openFrameSource(path)).toMatchObject({ count: 1 });
+    expect(await openFrameSource(path)).not.toHaveProperty('times');
+  });
+
+  it('says what is missing, empty or broken', async () => {
+    const folder = temporaryFolder();
+    const write = (name: string, bytes: Uint8Array): string => {
+      writeFileSync(join(folder, name), bytes);
+      return join(folder, name);
+    };
+    const open = async (path: string) => openFrameSource(path);
+    await expect(open(join(folder, 'none'))).rejects.toThrow(
+      'none: expected a video or a folder of pictures, found none',
+    );
+    await expect(open(write('empty', new Uint8Array(0)))).rejects.toThrow('empty: expected a video, got an empty file');
+    await expect(open('/dev/null')).rejects.toThrow('expected a file or folder, got a device');
+    const cut = open(write('cut.gif', (await animation('gif')).subarray(0, 11)));
+    await expect(cut).rejects.toThrow(SourceError);
+    await expect(cut).rejects.toThrow(/cut\.gif: expected a picture, got/);
+  });
+});
