@@ -139,14 +139,24 @@ async function stepsIn(root: string): Promise<number[]> {
   return [...new Set(steps.map(Number))].sort((a, b) => a - b);
 }
 
+/** True where {@link findCheckpoint} finds one: a folder may hold only what a killed first save left. */
+export async function hasCheckpoint(path: string): Promise<boolean> {
+  return (await find(path)) !== undefined;
+}
+
 /** The checkpoint folder a path means: itself, or the newest of a series in it. */
 export async function findCheckpoint(path: string): Promise<string> {
-  for (const folder of [path, asideOf(path)]) if (await exists(join(folder, STATE))) return folder;
-  const newest = (await stepsIn(path)).at(-1);
-  if (newest !== undefined) return findCheckpoint(join(path, stepFolder(newest)));
+  const folder = await find(path);
+  if (folder) return folder;
   throw new Error(
     `${path}: expected a checkpoint (a folder with ${STATE}) or a folder of step-* checkpoints, got neither`,
   );
+}
+
+async function find(path: string): Promise<string | undefined> {
+  for (const folder of [path, asideOf(path)]) if (await exists(join(folder, STATE))) return folder;
+  const newest = (await stepsIn(path)).at(-1);
+  return newest === undefined ? undefined : find(join(path, stepFolder(newest)));
 }
 
 export interface CheckpointTarget {

@@ -1,5 +1,6 @@
 export {
   findCheckpoint,
+  hasCheckpoint,
   loadCheckpoint,
   loadParams,
   paramSources,

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '@wbdc/nn/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findCheckpoint, loadCheckpoint, loadParams, saveCheckpoint, saveStepCheckpoint } from '../src/node.js';
+import {
+  findCheckpoint,
+  hasCheckpoint,
+  loadCheckpoint,
+  loadParams,
+  saveCheckpoint,
+  saveStepCheckpoint,
+} from '../src/node.js';
 import type { CheckpointContent } from '../src/node.js';
 import { newModel, newOptimizer, values, type Model } from './helpers.js';
 
@@ -15,18 +22,26 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
   params = newModel();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const end of release) end();
+  release = [];
+  await rm(folder, { recursive: true, force: true });
+});
 
 const config = { model: { layers: 2, width: 7 }, out: 'runs/a' };
 const at = (step: number, tree: object = params): CheckpointContent => {
   return { params: tree, config, state: { step, seed: 13, cursor: { epoch: 3 } } };
 };
 
+/** Ends the killed saves of a test, so that they close their files. */
+let release: (() => void)[] = [];
+
 /** A save that is killed half way: from some parameter on, nothing happens any more. */
 async function killedSave(target: string): Promise<void> {
-  const stuck = Object.assign(tf.variable(tf.zeros([3])), { data: () => new Promise<Float32Array>(() => undefined) });
-  void saveCheckpoint(target, at(9, { ...params, stuck }));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  const data = () => new Promise<Float32Array>((_, reject) => release.push(() => reject(new Error('killed'))));
+  const stuck = Object.assign(tf.variable(tf.zeros([3])), { data });
+  void saveCheckpoint(target, at(9, { ...params, stuck })).catch(() => undefined);
+  while (release.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('a checkpoint', () => {
@@ -141,6 +156,15 @@ describe('whenever a save is killed or fails', () => {
     await saveCheckpoint(target, at(9));
     expect(await readdir(folder)).toEqual(['checkpoint']);
     expect((await loadCheckpoint(target, { params })).step).toBe(9);
+  });
+
+  it('in the first save: there is none', async () => {
+    await killedSave(join(folder, 'step-00000001'));
+    expect(await readdir(folder)).toEqual(['.step-00000001.tmp']);
+    expect(await hasCheckpoint(folder)).toBe(false);
+    await saveStepCheckpoint(folder, at(1));
+    expect(await readdir(folder)).toEqual(['step-00000001']);
+    expect(await hasCheckpoint(folder)).toBe(true);
   });
 
   it('in a series: the newest whole one is found, and leftovers go with the next save', async () => {
