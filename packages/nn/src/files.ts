@@ -1,4 +1,4 @@
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -77,4 +77,14 @@ export async function readRange(file: FileHandle, start: number, length: number,
     done += bytesRead;
   }
   return bytes;
+}
+
+/** The JSON in a file. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${path}: expected JSON, got something else`, { cause });
+  }
 }

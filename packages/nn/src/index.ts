@@ -55,5 +55,7 @@ export type { LoadWeightsOptions } from './weights/load.js';
 export { matchesPattern } from './weights/pattern.js';
 export { formatWeightReport } from './weights/report.js';
 export type { WeightReport } from './weights/report.js';
+export { layerShapes, linearShapes, normShapes } from './weights/shapes.js';
+export type { ShapeEntry } from './weights/shapes.js';
 export { weightsOf } from './weights/source.js';
 export type { WeightInfo, WeightSource } from './weights/source.js';

@@ -1,4 +1,4 @@
-export { fileError, syncFolder, writeFileAtomic } from './files.js';
+export { fileError, readJson, syncFolder, writeFileAtomic } from './files.js';
 export { openPytorch } from './pytorch/pytorch-file.js';
 export type { PytorchFile } from './pytorch/pytorch-file.js';
 export type { PytorchTensor } from './pytorch/state-dict.js';

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fileError } from './files.js';
+import { readJson } from './files.js';
 import type { WeightInfo, WeightSource } from './weights/source.js';
 
 /** A checkpoint in a file that stays open until it is closed. */
@@ -41,8 +40,7 @@ export async function openShards<I extends WeightInfo>(
 }
 
 async function readWeightMap(path: string, extension: string): Promise<Map<string, string>> {
-  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
-  const map: unknown = (parseJson(text, path) as { weight_map?: unknown } | null)?.weight_map;
+  const map: unknown = ((await readJson(path)) as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null) throw new Error(`${path}: expected an object "weight_map", got none`);
   return new Map(
     Object.entries(map).map(([name, shard]: [string, unknown]) => {
@@ -53,13 +51,4 @@ async function readWeightMap(path: string, extension: string): Promise<Map<strin
       );
     }),
   );
-}
-
-/** JSON of a file. */
-export function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${path}: expected JSON, got something else`, { cause });
-  }
 }

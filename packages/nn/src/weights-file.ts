@@ -1,10 +1,10 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BertConfig, Bert } from './bert.js';
-import { fileError, writeFileAtomic } from './files.js';
+import { fileError, readJson, writeFileAtomic } from './files.js';
 import { openPytorch } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
-import { parseJson, type WeightFile } from './shards.js';
+import type { WeightFile } from './shards.js';
 import { flatten, type ParamTree } from './tree.js';
 import { bertConfigJson, bertShapes, parseBertConfig } from './weights/bert-config.js';
 import { bertKeyMap } from './weights/bert-keys.js';
@@ -42,8 +42,7 @@ async function weightsOfFolder(folder: string): Promise<string> {
 /** The sizes in a folder's `config.json`. */
 export async function readBertConfig(folder: string): Promise<BertConfig> {
   const path = join(folder, 'config.json');
-  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
-  return parseBertConfig(parseJson(text, path), path);
+  return parseBertConfig(await readJson(path), path);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { BertConfig } from '../bert.js';
 import { BERT_EPSILON } from '../bert.js';
+import { layerShapes, normShapes } from './shapes.js';
 
 const FIELDS = {
   vocabSize: 'vocab_size',
@@ -73,27 +74,12 @@ export function bertConfigJson(config: BertConfig, architecture: 'BertModel' | '
 
 /** Paths and shapes of a BERT's parameters, those of `newBert` and in its order. */
 export function bertShapes(config: BertConfig): Map<string, readonly number[]> {
-  const { vocabSize, hiddenSize: D, intermediateSize: wide, maxPositions, segments, layers } = config;
-  const norm = (path: string): [string, number[]][] => [
-    [`${path}.gamma`, [D]],
-    [`${path}.beta`, [D]],
-  ];
-  const dense = (path: string, inputs: number, outputs: number): [string, number[]][] => [
-    [`${path}.weight`, [inputs, outputs]],
-    [`${path}.bias`, [outputs]],
-  ];
-  const layer = (path: string): [string, number[]][] => [
-    ...['query', 'key', 'value', 'output'].flatMap((part) => dense(`${path}.attention.${part}`, D, D)),
-    ...norm(`${path}.attentionNorm`),
-    ...dense(`${path}.intermediate`, D, wide),
-    ...dense(`${path}.output`, wide, D),
-    ...norm(`${path}.outputNorm`),
-  ];
-  return new Map<string, readonly number[]>([
-    ['embeddings.word', [vocabSize, D]],
-    ['embeddings.position', [maxPositions, D]],
-    ['embeddings.segment', [segments, D]],
-    ...norm('embeddings.norm'),
-    ...Array.from({ length: layers }, (_, i) => layer(`layers.${i}`)).flat(),
+  const { vocabSize, hiddenSize, intermediateSize, maxPositions, segments, layers } = config;
+  return new Map([
+    ['embeddings.word', [vocabSize, hiddenSize]],
+    ['embeddings.position', [maxPositions, hiddenSize]],
+    ['embeddings.segment', [segments, hiddenSize]],
+    ...normShapes('embeddings.norm', hiddenSize),
+    ...Array.from({ length: layers }, (_, i) => layerShapes(`layers.${i}`, hiddenSize, intermediateSize)).flat(),
   ]);
 }
