@@ -9,8 +9,7 @@ export { extractFeatures } from './extract.js';
 export type { ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';
 export { ZIP_LIMITS, readFrameZip } from './frame-zip.js';
 export type { FrameFile, ReadZipOptions, ZipLimits } from './frame-zip.js';
-export { clipVisionConfig, loadClipVision } from './hugging-face.js';
-export type { Checkpoint } from './hugging-face.js';
+export { clipVisionKeyMap, clipVisionShapes, loadClipVision, parseClipVisionConfig } from './hugging-face.js';
 export { IMAGE_LIMITS, decodeImage } from './image.js';
 export type { DecodeOptions, Image, ImageLimits } from './image.js';
 export {

@@ -1,25 +1,14 @@
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { flatten, randomKey } from '@wbdc/nn';
-import { openSafetensors } from '@wbdc/nn/node';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
-import {
-  CLIP_PREPROCESSING,
-  clipVision,
-  clipVisionConfig,
-  decodeImage,
-  loadClipVision,
-  preprocess,
-  type ClipVisionParams,
-} from '../src/index.js';
-import { FIXTURES, fixtureBytes, fixtureJson, type ImageFixture } from './fixtures.js';
+import { CLIP_PREPROCESSING, clipVision, decodeImage, preprocess, type ClipVisionParams } from '../src/index.js';
+import { fixtureBytes, fixtureJson, type ImageFixture } from './fixtures.js';
 
 type Expected = { hidden: number[]; pooled: number[]; projected: number[]; gradients: Record<string, number[]> };
 const fixture = fixtureJson<{ quick: Expected; erf: Pick<Expected, 'hidden' | 'pooled'> }>('clip-vision.json');
 const config = { imageSize: 15, patchSize: 5, width: 14, layers: 2, heads: 2, intermediateSize: 22, projection: 11 };
 const tower = clipVision(config);
-const openCheckpoint = () => openSafetensors(fileURLToPath(new URL('clip-vision.safetensors', FIXTURES)));
 
 describe.each(ENGINES)('the CLIP vision tower on %s', (engine) => {
   let params: ClipVisionParams;
@@ -70,17 +59,6 @@ describe.each(ENGINES)('the CLIP vision tower on %s', (engine) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('loads a checkpoint of transformers', async () => {
-    const checkpoint = await openCheckpoint();
-    const loaded = flatten(await loadClipVision(config, checkpoint));
-    await checkpoint.close();
-    const own = flatten(params);
-    expect(loaded.map(({ path, leaf }) => [path, leaf.shape])).toEqual(own.map(({ path, leaf }) => [path, leaf.shape]));
-    loaded.forEach(({ path, leaf }, i) => {
-      expect(distance(leaf.dataSync(), own[i].leaf.dataSync()), path).toBeLessThan(1e-6);
-    });
-  });
-
   it.each(fixtureJson<ImageFixture>('clip-image.json').features)(
     'gives the features of transformers from the file on: $file',
     async ({ file, pooled }) => {
@@ -105,34 +83,5 @@ describe('what does not fit', () => {
     expect(() => clipVision({ ...config, heads: 3 })).toThrow(
       'expected a number of heads that divides width 14, got 3',
     );
-  });
-
-  it('is told of a checkpoint', async () => {
-    const checkpoint = await openCheckpoint();
-    const wide = loadClipVision({ ...config, patchSize: 3 }, checkpoint);
-    await expect(wide).rejects.toThrow(
-      'patch_embedding.weight: expected the shape [14, 3, 3, 3], got [14, 3, 5, 5]. Give the configuration',
-    );
-    const deep = loadClipVision({ ...config, layers: 3 }, checkpoint);
-    await expect(deep).rejects.toThrow('expected a tensor vision_model.encoder.layers.2.self_attn.q_proj.weight');
-    await checkpoint.close();
-  });
-});
-
-describe('clipVisionConfig', () => {
-  it('reads the config.json of a whole model and of a tower alone', () => {
-    const vision = { image_size: 15, patch_size: 5, hidden_size: 14, num_hidden_layers: 2, num_attention_heads: 2 };
-    const full = { vision_config: { ...vision, intermediate_size: 22, hidden_act: 'gelu' }, projection_dim: 11 };
-    expect(clipVisionConfig(full)).toEqual({ ...config, activation: 'erf' });
-    const alone = clipVisionConfig({ ...vision, intermediate_size: 22, architectures: ['CLIPVisionModel'] });
-    expect(alone).not.toHaveProperty('projection');
-    expect({ ...alone, projection: 11 }).toEqual({ ...config, activation: 'quick' });
-  });
-
-  it('names the field that is wrong', () => {
-    expect(() => clipVisionConfig({ hidden_size: '14' }, 'x/config.json')).toThrow(
-      'x/config.json: hidden_size: expected a positive integer, got "14"',
-    );
-    expect(() => clipVisionConfig({ hidden_act: 'relu' })).toThrow('expected quick_gelu or gelu, got "relu"');
   });
 });
