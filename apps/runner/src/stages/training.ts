@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import { adamW, constant, trainLoop, warmupCosine, warmupLinear, type Optimizer, type Rules } from '@wbdc/train';
-import { findCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
+import { findCheckpoint, hasCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
-import { exists } from '../files.js';
 import { counted, formatCount, formatNumber } from '../format.js';
 import { createProgress, progressSink } from '../progress.js';
 import { flattenMeasured, type Measured } from '../report/history.js';
@@ -63,7 +62,7 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   );
   const schedule = batchSchedule(plan);
   const key = randomKey(config.seed);
-  const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), startStep > 0 ? startStep : undefined);
+  const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), context.resume ? startStep : undefined);
   const progress = createProgress(output, 'steps');
   try {
     const { step, interrupted } = await trainLoop({
@@ -112,7 +111,7 @@ async function restore(
   optimizer: Optimizer,
   config: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  if (!(await exists(checkpoints))) return 0;
+  if (!(await hasCheckpoint(checkpoints))) return 0;
   return (await loadCheckpoint(await findCheckpoint(checkpoints), { params, optimizer, config })).step;
 }
 
