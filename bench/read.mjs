@@ -36,11 +36,15 @@ async function measure(name, run, unit = '', amount = 1) {
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
   const start = performance.now();
+  const used = process.cpuUsage();
   const result = await run();
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(used);
   const rate = unit ? `, ${(amount / seconds).toPrecision(3)} ${unit}/s` : '';
   const memory = Math.round((process.memoryUsage().rss - before) / 1e6);
-  console.log(`${name}: ${seconds.toPrecision(3)} s${rate}, resident ${memory >= 0 ? '+' : ''}${memory} MB`);
+  console.log(
+    `${name}: ${seconds.toPrecision(3)} s${rate}, processor ${((user + system) / 1e6).toPrecision(3)} s, resident ${memory >= 0 ? '+' : ''}${memory} MB`,
+  );
   return result;
 }
 

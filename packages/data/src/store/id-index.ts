@@ -7,6 +7,7 @@ export class IdIndex {
   private starts = new Float64Array(1 << 6);
   private slots = new Int32Array(1 << 7).fill(-1);
   private count = 0;
+  private readonly scratch = Buffer.allocUnsafe(256);
 
   get size(): number {
     return this.count;
@@ -14,7 +15,7 @@ export class IdIndex {
 
   /** The number of a new id, or -1 when it is there already. */
   add(id: string): number {
-    const key = Buffer.from(id);
+    const key = this.encode(id);
     const slot = this.findSlot(key);
     if (this.slots[slot] >= 0) return -1;
     this.reserve(key.length);
@@ -28,7 +29,7 @@ export class IdIndex {
 
   /** The number of an id, or -1. */
   get(id: string): number {
-    return this.slots[this.findSlot(Buffer.from(id))];
+    return this.slots[this.findSlot(this.encode(id))];
   }
 
   at(index: number): string {
@@ -38,6 +39,12 @@ export class IdIndex {
 
   *[Symbol.iterator](): Generator<string> {
     for (let i = 0; i < this.count; i++) yield this.at(i);
+  }
+
+  /** The bytes of an id; valid until the next call, so that a million look-ups leave no garbage. */
+  private encode(id: string): Uint8Array {
+    if (id.length * 3 > this.scratch.length) return Buffer.from(id);
+    return this.scratch.subarray(0, this.scratch.write(id));
   }
 
   private key(index: number): Uint8Array {

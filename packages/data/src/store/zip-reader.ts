@@ -3,7 +3,7 @@ import { crc32, inflateRawSync } from 'node:zlib';
 import { DataError } from '../files/data-error.js';
 import { Growing } from './growing.js';
 import { IdIndex } from './id-index.js';
-import { readDirectory, readExactly, type DirectoryEntry } from './zip-directory.js';
+import { readExactly, visitDirectory, type DirectoryEntry } from './zip-directory.js';
 import { ZIP } from './zip-writer.js';
 
 /** Bytes behind the fixed local header that are read on suspicion, for name and extra fields. */
@@ -40,7 +40,7 @@ export class ZipReader {
     const file = await open(path, 'r');
     try {
       const reader = new ZipReader(path, file, (await file.stat()).size, maxEntryBytes);
-      for await (const entry of readDirectory(file, path)) reader.remember(keyOf(entry.name), entry);
+      await visitDirectory(file, path, (entry) => reader.remember(keyOf(entry.name), entry));
       return reader;
     } catch (error) {
       await file.close();

@@ -29,5 +29,5 @@ it('looks at no more than it should, quickly', () => {
   const start = performance.now();
   expect(cleanText('a b'.repeat(3e6)).length).toBeLessThanOrEqual(DEFAULT_CLEANING.maxCharacters);
   expect(cleanText(`${'www.'.repeat(1e3)}${'哈'.repeat(1e6)}`)).toBe('哈哈哈');
-  expect(performance.now() - start).toBeLessThan(500);
+  expect(performance.now() - start).toBeLessThan(3000);
 });
