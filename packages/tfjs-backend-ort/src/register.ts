@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { OrtBackend, type HostArray } from './backend.js';
@@ -12,7 +12,7 @@ import { loadRuntime } from './runtime.js';
 export const BACKEND_NAME = 'ort';
 
 export interface OrtOptions {
-  /** Threads of one operation; by default (0) one per physical core. */
+  /** Threads of one operation; by default one per physical core, 16 at most. */
   readonly threads?: number;
   /** How much free memory to keep for reuse, in bytes; by default a quarter of the machine's. */
   readonly poolBytes?: number;
@@ -26,11 +26,18 @@ export interface OrtOptions {
  */
 export function registerOrtBackend(options: OrtOptions = {}): void {
   if (tf.engine().registryFactory[BACKEND_NAME]) return;
-  const createSession = loadRuntime(options.threads ?? 0);
+  const createSession = loadRuntime(options.threads ?? defaultThreads());
   const poolBytes = options.poolBytes ?? totalmem() / 4;
   registerKernels(options.onFallback);
   tf.registerBackend(BACKEND_NAME, () => new OrtBackend(createSession, poolBytes), 3);
 }
+
+/** Each session has threads of its own: more would only be many. 0 leaves the count to ONNX Runtime. */
+function defaultThreads(): number {
+  return availableParallelism() > MOST_THREADS ? MOST_THREADS : 0;
+}
+
+const MOST_THREADS = 16;
 
 function registerKernels(onFallback: OrtOptions['onFallback']): void {
   const inherited = new Map(tf.getKernelsForBackend('cpu').map((config) => [config.kernelName, config.kernelFunc]));

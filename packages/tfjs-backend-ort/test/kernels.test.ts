@@ -18,7 +18,6 @@ interface Case {
 }
 
 const A = [5, 11, 13];
-const t2 = (x: tf.Tensor): tf.Tensor2D => x as tf.Tensor2D;
 
 function unary(kernel: string, run: (x: tf.Tensor) => tf.Tensor, gradient = true): Case {
   return { name: kernel, kernels: [kernel], shapes: [A], run: run as Make, gradient };
@@ -163,7 +162,7 @@ const reductions: Case[] = [0, 1, 2, [0, 2], [1, 2], [0, 1], undefined].flatMap(
   }),
 );
 
-const ids = tf.tidy(() => () => tf.tensor1d([3, 0, 3, 10, 7], 'int32'));
+const ids = (): tf.Tensor1D => tf.tensor1d([3, 0, 3, 10, 7], 'int32');
 
 const others: Case[] = [
   unary('ArgMax', (x) => tf.argMax(x, 1), false),

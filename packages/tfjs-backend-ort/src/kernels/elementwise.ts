@@ -112,7 +112,11 @@ const select: NativeKernel = ({ backend, inputs: { condition, t, e } }) => {
 /** Between float32, int32 and bool, except to bool. */
 const cast: NativeKernel = ({ backend, inputs: { x }, attrs: { dtype } }) => {
   const from = x.dtype as ElementType;
-  if (!['float32', 'int32', 'bool'].includes(from) || dtype === from) return undefined;
+  if (!['float32', 'int32', 'bool'].includes(from)) return undefined;
+  if (dtype === from) {
+    backend.incRef(x.dataId);
+    return backend.reshaped(x, x.shape);
+  }
   if (dtype !== 'float32' && dtype !== 'int32') return undefined;
   const y = backend.allocate({ shape: x.shape, dtype });
   backend.values(y).set(backend.values(x));
