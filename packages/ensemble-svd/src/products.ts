@@ -1,6 +1,7 @@
 /**
  * The two matrix products that take the time. Matrices lie row by row in float64. An implementation on a fast engine may
- * be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one.
+ * be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. What it returns must be its own memory: x is
+ * overwritten afterwards.
  */
 export interface Products {
   /** x^T x of x `[rows, width]`: `[width, width]`, both halves filled. */

@@ -7,7 +7,7 @@ export type Blocks = Iterable<readonly Embeddings[]> | AsyncIterable<readonly Em
 export interface Chunk {
   layout: Layout;
   ids: string[];
-  /** `[ids.length, width]`. */
+  /** `[ids.length, width]`; overwritten by the next chunk. */
   x: Float64Array;
 }
 
@@ -34,10 +34,10 @@ export async function* weightedRows(
       layout = layoutOf(members);
       scales = weightsOf(layout).map(Math.sqrt);
       width = layout.widths.reduce((sum, w) => sum + w, 0);
+      x = new Float64Array(CHUNK_ROWS * width);
     } else checkLayout(layoutOf(members), layout);
     const order = alignRows(members);
     for (const [row, id] of members[0].ids.entries()) {
-      if (ids.length === 0) x = new Float64Array(CHUNK_ROWS * width);
       writeRow(members, order, row, scales, x, ids.length * width);
       if (ids.push(id) < CHUNK_ROWS) continue;
       yield { layout, ids, x };
