@@ -42,17 +42,16 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
   return { status, read: [training.read, heldOut.read], made, summary };
 }
 
-/** The sizes of tower and text model; the features stage builds the same tower from them. */
-export function clipConfigOf({ vision, text }: Config['clip'], vocabSize: number): ClipConfig {
+/** The sizes of the vision tower; the features stage builds the same one. */
+export function visionConfigOf({ vision }: Config['clip']): ClipConfig['vision'] {
+  const { imageSize, patchSize, width, layers, heads, intermediate } = vision;
+  return { imageSize, patchSize, width, layers, heads, intermediateSize: intermediate ?? 4 * width };
+}
+
+function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
+  const { text } = settings;
   return {
-    vision: {
-      imageSize: vision.imageSize,
-      patchSize: vision.patchSize,
-      width: vision.width,
-      layers: vision.layers,
-      heads: vision.heads,
-      intermediateSize: vision.intermediate ?? 4 * vision.width,
-    },
+    vision: visionConfigOf(settings),
     text: {
       vocabSize,
       hiddenSize: text.width,

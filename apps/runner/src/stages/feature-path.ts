@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import type { StageContext } from '../stage.js';
 
-/** The store with a split's frame features, as the features stage makes it. */
-export function featureStorePath({ upstream }: Pick<StageContext, 'upstream'>, split: string): string {
-  return join(upstream('features'), `${split}.zip`);
+/** The store with a split's frame features in the folder of the features stage. */
+export function featureStorePath(folder: string, split: string): string {
+  return join(folder, `${split}.zip`);
 }

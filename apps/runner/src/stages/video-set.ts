@@ -37,7 +37,8 @@ export async function openVideoSet(
 ): Promise<VideoSet> {
   const { text, frames, data } = context.config;
   const stores: FeatureStore[] = [];
-  for (const split of splits) stores.push(await openFeatureStore(featureStorePath(context, split)));
+  for (const split of splits)
+    stores.push(await openFeatureStore(featureStorePath(context.upstream('features'), split)));
   const skipped = new SkipCounter('videos', data.maxBadShare);
   const dataset = await openDataset({
     videos: readSplits(context, splits, skipped),
