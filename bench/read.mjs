@@ -1,6 +1,7 @@
 /**
- * What reading costs: annotations, the feature store at full size (1,000,000 videos of 32 x 768 float16, 49 GB as a sparse
- * file of about 4.5 GB), batches of both formats. `npm run bench:read [-- videos [folder]]`; run `npx tsc -b` first.
+ * What reading costs: annotations, the feature store, batches of both formats. `node bench/read.mjs [videos] [folder]` after
+ * `npx tsc -b`; 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB as a sparse file of about 4.5 GB. Deleting
+ * that takes many minutes where the disk discards freed blocks at once: give a folder in memory (/dev/shm).
  */
 import {
   closeSync,
@@ -25,7 +26,7 @@ import { parser } from 'stream-json';
 import { streamArray } from 'stream-json/streamers/stream-array.js';
 import yauzl from 'yauzl';
 
-const VIDEOS = Number(process.argv[2] ?? 1_000_000);
+const VIDEOS = Number(process.argv[2] ?? 100_000);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'wbdc-bench-read-'));
 const id = (i) => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
 const text = (i, length) =>
