@@ -1,3 +1,11 @@
+export {
+  clipVisionKeyMap,
+  clipVisionShapes,
+  loadClipVision,
+  parseClipVisionConfig,
+  saveClipVision,
+} from './clip-checkpoint.js';
+export type { ClipVisionKeyMapOptions } from './clip-checkpoint.js';
 export { CLIP_VIT_B32, clipVision } from './clip-vision.js';
 export type { ClipVision, ClipVisionConfig, ClipVisionOutput, ClipVisionParams } from './clip-vision.js';
 export { decodeVideo } from './decode-video.js';
@@ -9,7 +17,6 @@ export { extractFeatures } from './extract.js';
 export type { ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';
 export { ZIP_LIMITS, readFrameZip } from './frame-zip.js';
 export type { FrameFile, ReadZipOptions, ZipLimits } from './frame-zip.js';
-export { clipVisionKeyMap, clipVisionShapes, loadClipVision, parseClipVisionConfig } from './hugging-face.js';
 export { IMAGE_LIMITS, decodeImage } from './image.js';
 export type { DecodeOptions, Image, ImageLimits } from './image.js';
 export {

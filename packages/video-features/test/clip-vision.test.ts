@@ -1,9 +1,18 @@
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { flatten, randomKey } from '@wbdc/nn';
+import { flatten, loadWeights, randomKey } from '@wbdc/nn';
+import { openWeights } from '@wbdc/nn/node';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
-import { CLIP_PREPROCESSING, clipVision, decodeImage, preprocess, type ClipVisionParams } from '../src/index.js';
-import { fixtureBytes, fixtureJson, type ImageFixture } from './fixtures.js';
+import {
+  CLIP_PREPROCESSING,
+  clipVision,
+  clipVisionKeyMap,
+  decodeImage,
+  preprocess,
+  type ClipVisionParams,
+} from '../src/index.js';
+import { FIXTURES, fixtureBytes, fixtureJson, type ImageFixture } from './fixtures.js';
 
 type Expected = { hidden: number[]; pooled: number[]; projected: number[]; gradients: Record<string, number[]> };
 const fixture = fixtureJson<{ quick: Expected; erf: Pick<Expected, 'hidden' | 'pooled'> }>('clip-vision.json');
@@ -45,7 +54,7 @@ describe.each(ENGINES)('the CLIP vision tower on %s', (engine) => {
       const weighted = [hidden, pooled, projected!].map((t, i) =>
         tf.sum(tf.mul(t, tf.tensor(wave(t.size, 0.5 + i, 1), t.shape))),
       );
-      return tf.addN(weighted);
+      return tf.addN(weighted) as tf.Scalar;
     };
     const gradients = tf.grads(loss)(leaves.map(({ leaf }) => leaf));
     leaves.forEach(({ path }, i) => {
@@ -57,6 +66,17 @@ describe.each(ENGINES)('the CLIP vision tower on %s', (engine) => {
     const before = tf.memory().numTensors;
     tf.dispose(tower.forward(params, pixels));
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('has the layout of the checkpoint that transformers saved', async () => {
+    const file = await openWeights(fileURLToPath(new URL('clip-vision.safetensors', FIXTURES)));
+    const loaded = tower.init(randomKey(2));
+    const report = await loadWeights(loaded, clipVisionKeyMap(config), file);
+    await file.close();
+    expect([report.fresh, report.ignored]).toEqual([[], []]);
+    flatten(loaded).forEach(({ path, leaf }, i) => {
+      expect(distance(leaf.dataSync(), flatten(params)[i].leaf.dataSync()), path).toBeLessThan(1e-6);
+    });
   });
 
   it.each(fixtureJson<ImageFixture>('clip-image.json').features)(

@@ -49,13 +49,19 @@ describe('preprocessing', () => {
     },
   );
 
-  it('stays near the exact result with the fast resizer', async () => {
-    const image = await decodeImage(fixtureBytes('tall.png'));
-    const exact = await cropForTower(image, { ...CLIP_PREPROCESSING, imageSize: 23 });
-    const fast = await cropForTower(image, { ...CLIP_PREPROCESSING, imageSize: 23, resizer: 'fast' });
+  it('stays near the exact result with the fast resizer, and enlarges exactly', async () => {
+    const both = async (file: string, imageSize: number) => {
+      const image = await decodeImage(fixtureBytes(file));
+      const run = (resizer: 'pillow' | 'fast') => cropForTower(image, { ...CLIP_PREPROCESSING, imageSize, resizer });
+      return { exact: await run('pillow'), fast: await run('fast') };
+    };
+    const { exact, fast } = await both('wide.jpg', 23);
     expect([fast.width, fast.height]).toEqual([23, 23]);
+    expect(distance(fast.data, exact.data)).toBeGreaterThan(0);
     const mean = fast.data.reduce((sum, value, i) => sum + Math.abs(value - exact.data[i]), 0) / fast.data.length;
-    expect(mean).toBeLessThan(8);
+    expect(mean).toBeLessThan(2);
+    const enlarged = await both('small.png', 23);
+    expect(enlarged.fast).toEqual(enlarged.exact);
   });
 
   it('rounds the longer side down', () => {
