@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { MultiBar, type SingleBar } from 'cli-progress';
 import type { EvaluationRecord, Sink, StepRecord } from '@wbdc/train';
 import { formatCount, formatNumber, formatSeconds } from './format.js';
 import type { Output, Terminal } from './output.js';
@@ -12,9 +12,6 @@ export interface Progress {
   log(line: string): void;
   stop(): void;
 }
-
-/** Back to the start of the line, and empty it: the bar is drawn again below. */
-const CLEAR_LINE = '\r\u001b[K';
 
 /** Seconds between plain lines. */
 const LINE_EVERY = 10;
@@ -54,38 +51,33 @@ export function lineProgress(terminal: Terminal, unit: string, every = LINE_EVER
   };
 }
 
-function barProgress(terminal: Terminal, unit: string): Progress {
-  const pace = new Pace(terminal.now);
-  let bar: SingleBar | undefined;
-  return {
-    update: (done, total, note = '') => {
-      const state = pace.at(done, total);
-      const payload = { note, left: formatSeconds(state.secondsLeft), unit };
-      bar ??= startBar(terminal, total, payload);
-      bar.setTotal(total);
-      bar.update(done, payload);
-    },
-    log: (line) => void terminal.stderr.write(`${CLEAR_LINE}${line}\n`),
-    stop: () => {
-      bar?.stop();
-      bar = undefined;
-    },
-  };
-}
-
-function startBar({ stderr }: Terminal, total: number, payload: object): SingleBar {
-  const options = {
+function barProgress({ stderr, now }: Terminal, unit: string): Progress {
+  const pace = new Pace(now);
+  const bars = new MultiBar({
     format: '{bar} {percentage}% {value}/{total} {unit}  {note}  {left} left',
     stream: stderr as NodeJS.WritableStream,
     barsize: 20,
     hideCursor: true,
-    linewrap: false,
     gracefulExit: false, // Ctrl-C is ours
-    stopOnComplete: false,
+    barCompleteChar: '\u2588',
+    barIncompleteChar: '\u2591',
+  });
+  let bar: SingleBar | undefined;
+  return {
+    update: (done, total, note = '') => {
+      const payload = { note, left: formatSeconds(pace.at(done, total).secondsLeft), unit };
+      bar ??= bars.create(total, done, payload);
+      bar.setTotal(total);
+      bar.update(done, payload);
+    },
+    log: (line) => bars.log(`${line}\n`),
+    stop: () => {
+      if (bar === undefined) return;
+      bar = undefined;
+      bars.update(); // the last state, which the timer may not have drawn yet
+      bars.stop();
+    },
   };
-  const bar = new SingleBar(options, Presets.shades_classic);
-  bar.start(total, 0, payload);
-  return bar;
 }
 
 /** How far, and how long still. */
