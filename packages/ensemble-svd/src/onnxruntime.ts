@@ -3,25 +3,35 @@ import type { Products } from './products.js';
 /** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
 export interface OnnxRuntime {
   InferenceSession: { create(model: Uint8Array): Promise<Session> };
-  Tensor: new (type: 'float64', data: Float64Array, dims: readonly number[]) => object;
+  Tensor: {
+    new (type: 'float64', data: Float64Array, dims: readonly number[]): object;
+    new (type: 'int64', data: BigInt64Array, dims: readonly number[]): object;
+  };
 }
 
 interface Session {
   run(feeds: Record<string, never>): Promise<Record<string, { readonly data: unknown }>>;
 }
 
+/** Columns are cut into this many panels: of the Gram matrix only the panel pairs on and above the diagonal are multiplied. */
+const PANELS = 4;
+
 /**
- * The products on ONNX Runtime, in float64 on all cores: 14 times javascriptProducts on two cores. The module is an
- * argument, because its native library is not for everybody to install.
+ * The products on ONNX Runtime, in float64 on all cores: several times faster than javascriptProducts. The module is
+ * an argument, because its native library is not for everybody to install.
  */
 export async function onnxProducts(ort: OnnxRuntime): Promise<Products> {
-  const create = (transA: number, transB: number) => ort.InferenceSession.create(gemmModel(transA, transB));
-  const [gram, project] = await Promise.all([create(1, 0), create(0, 1)]);
+  const [gram, project] = await Promise.all([gramModel(), projectModel()].map((m) => ort.InferenceSession.create(m)));
   const tensor = (data: Float64Array, dims: number[]) => new ort.Tensor('float64', data, dims) as never;
   return {
     gram: async (x, rows, width) => {
-      const a = tensor(x, [rows, width]);
-      return (await gram.run({ a, b: a }))['y'].data as Float64Array;
+      const starts = Array.from({ length: PANELS + 1 }, (_, i) => Math.floor((i * width) / PANELS));
+      const sizes = BigInt64Array.from({ length: PANELS }, (_, i) => BigInt(starts[i + 1] - starts[i]));
+      const feeds = { x: tensor(x, [rows, width]), sizes: new ort.Tensor('int64', sizes, [PANELS]) as never };
+      const parts = await gram.run(feeds);
+      const result = new Float64Array(width * width);
+      for (const [i, j] of PAIRS) place(parts[`g${i}${j}`].data as Float64Array, result, width, starts, i, j);
+      return result;
     },
     project: async (x, rows, width, c, rank) => {
       const feeds = { a: tensor(x, [rows, width]), b: tensor(c, [rank, width]) };
@@ -30,29 +40,63 @@ export async function onnxProducts(ort: OnnxRuntime): Promise<Products> {
   };
 }
 
-const DOUBLE = 11;
+const PAIRS = Array.from({ length: PANELS * PANELS }, (_, k) => [Math.floor(k / PANELS), k % PANELS]).filter(
+  ([i, j]) => i <= j,
+);
+
+/** Puts the product of panels i and j into the matrix, and its transpose below the diagonal. */
+function place(part: Float64Array, out: Float64Array, width: number, starts: number[], i: number, j: number): void {
+  const columns = starts[j + 1] - starts[j];
+  for (let r = starts[i]; r < starts[i + 1]; r++) {
+    const from = (r - starts[i]) * columns;
+    out.set(part.subarray(from, from + columns), r * width + starts[j]);
+    if (i !== j) for (let c = 0; c < columns; c++) out[(starts[j] + c) * width + r] = part[from + c];
+  }
+}
+
+// ONNX models as bytes; field numbers of onnx.proto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+
+const [DOUBLE, INT64] = [11, 7];
 const INT_ATTRIBUTE = 2;
 
-/** The ONNX model y = Gemm(a, b); field numbers of onnx.proto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. */
-function gemmModel(transA: number, transB: number): Uint8Array {
-  const attribute = (name: string, value: number) => [
-    ...text(1, name),
-    ...number(3, value),
-    ...number(20, INT_ATTRIBUTE),
+/** g_ij = p_i^T p_j of the panels p of x. */
+function gramModel(): Uint8Array {
+  const panels = Array.from({ length: PANELS }, (_, i) => `p${i}`);
+  const products = PAIRS.map(([i, j]) => node('Gemm', [`p${i}`, `p${j}`], [`g${i}${j}`], { transA: 1 }));
+  const nodes = [node('Split', ['x', 'sizes'], panels, { axis: 1 }), ...products];
+  return model(
+    nodes,
+    { x: DOUBLE, sizes: INT64 },
+    PAIRS.map(([i, j]) => `g${i}${j}`),
+  );
+}
+
+function projectModel(): Uint8Array {
+  return model([node('Gemm', ['a', 'b'], ['y'], { transB: 1 })], { a: DOUBLE, b: DOUBLE }, ['y']);
+}
+
+function model(nodes: readonly number[][], inputs: Readonly<Record<string, number>>, outputs: readonly string[]) {
+  const value = (name: string, type: number) => [...text(1, name), ...message(2, message(1, number(1, type)))];
+  const graph = [
+    ...nodes.flatMap((bytes) => message(1, bytes)),
+    ...text(2, 'products'),
+    ...Object.entries(inputs).flatMap(([name, type]) => message(11, value(name, type))),
+    ...outputs.flatMap((name) => message(12, value(name, DOUBLE))),
   ];
-  const value = (name: string) => [...text(1, name), ...message(2, message(1, number(1, DOUBLE)))];
-  const node = [
-    ...text(1, 'a'),
-    ...text(1, 'b'),
-    ...text(2, 'y'),
-    ...text(4, 'Gemm'),
-    ...message(5, attribute('transA', transA)),
-    ...message(5, attribute('transB', transB)),
-  ];
-  const inputs = [...message(11, value('a')), ...message(11, value('b'))];
-  const graph = [...message(1, node), ...text(2, 'gemm'), ...inputs, ...message(12, value('y'))];
   const opset = [...text(1, ''), ...number(2, 13)];
   return Uint8Array.from([...number(1, 8), ...message(7, graph), ...message(8, opset)]); // 8: ir_version
+}
+
+function node(type: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, number>) {
+  const attribute = ([name, value]: [string, number]) => {
+    return message(5, [...text(1, name), ...number(3, value), ...number(20, INT_ATTRIBUTE)]);
+  };
+  return [
+    ...inputs.flatMap((name) => text(1, name)),
+    ...outputs.flatMap((name) => text(2, name)),
+    ...text(4, type),
+    ...Object.entries(attributes).flatMap(attribute),
+  ];
 }
 
 function varint(value: number): number[] {
