@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
-import { adamW, constant, trainLoop, warmupCosine, warmupLinear, type Optimizer, type Rules } from '@wbdc/train';
+import { adamW, constant, trainLoop, warmupCosine, warmupLinear } from '@wbdc/train';
+import type { Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
 import { findCheckpoint, hasCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
 import { counted, formatCount, formatNumber } from '../format.js';
@@ -15,6 +16,8 @@ type LoopSettings = Pick<
   'batchSize' | 'epochs' | 'accumulate' | 'warmup' | 'schedule' | 'clipNorm' | 'checkpointEvery' | 'evaluateEvery'
 >;
 
+type Evaluation = Readonly<Record<string, Measured>>;
+
 /** What is trained on what. */
 export interface TrainingJob<B> {
   readonly params: ParamTree;
@@ -27,7 +30,7 @@ export interface TrainingJob<B> {
   readonly loss: (batch: B, key: Key) => LossResult;
   readonly ids: (batch: B) => readonly string[];
   /** Measures on the held-out splits. */
-  readonly evaluate: () => Promise<Readonly<Record<string, Measured>>>;
+  readonly evaluate: () => Promise<Evaluation>;
   /** What a checkpoint must fit, written beside it. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Files copied into every checkpoint: the tokenizer. */
@@ -60,49 +63,72 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
     `training ${formatCount(size)} parameters on ${counted(job.lengths.length, 'video')}, ${counted(totalSteps, 'step')} of ${settings.batchSize}` +
       (startStep > 0 ? `, going on after step ${startStep}` : ''),
   );
-  const schedule = batchSchedule(plan);
-  const key = randomKey(config.seed);
   const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), context.resume ? startStep : undefined);
   const progress = createProgress(output, 'steps');
+  const sinks = [metrics, progressSink(progress, totalSteps)];
   try {
-    const { step, interrupted } = await trainLoop({
-      params,
-      optimizer,
-      totalSteps,
-      startStep,
-      batchAt: (index) => job.read(schedule.batchOfStep(index), foldIn(foldIn(key, 'batch'), index)),
-      loss: job.loss,
-      key: foldIn(key, 'loss'),
-      schedule: (step) => SCHEDULES[settings.schedule](step, totalSteps, Math.round(settings.warmup * totalSteps)),
-      ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
-      accumulate: settings.accumulate,
-      ids: job.ids,
-      checkpoint: {
-        everySteps: settings.checkpointEvery,
-        save: async (step) => {
-          const state = {
-            step,
-            seed: config.seed,
-            cursor: { epoch: schedule.epochOfStep(step * settings.accumulate) },
-          };
-          await saveStepCheckpoint(checkpoints, { params, optimizer, config: job.config, state, files: job.files });
-        },
-      },
-      evaluate: { everySteps: settings.evaluateEvery, run: async () => flattenMeasured(await job.evaluate()) },
-      sinks: [metrics, progressSink(progress, totalSteps)],
-      signal,
-    });
+    const order = { plan, totalSteps, startStep };
+    const { step, interrupted } = await trainLoop({ ...loopOptions(context, job, optimizer, order), sinks, signal });
     progress.stop();
     const made = [
       { path: checkpoints, about: `weights, optimizer and position after step ${step}` },
       { path: join(folder, 'metrics.jsonl'), about: 'losses and measurements by step' },
     ];
     if (interrupted) return { status: 'interrupted', made, summary: { step } };
-    return { status: 'complete', made, summary: { step, ...summaryOf(await job.evaluate()) } };
+    return { status: 'complete', made, summary: { step, ...summaryOf(await measureLast(job, step, sinks)) } };
   } finally {
     progress.stop();
     await metrics.close?.();
   }
+}
+
+interface Order {
+  readonly plan: BatchPlan;
+  readonly totalSteps: number;
+  readonly startStep: number;
+}
+
+function loopOptions<B>(
+  { config, folder }: StageContext,
+  job: TrainingJob<B>,
+  optimizer: Optimizer,
+  { plan, totalSteps, startStep }: Order,
+): TrainLoopOptions<B> {
+  const { settings, params } = job;
+  const schedule = batchSchedule(plan);
+  const key = randomKey(config.seed);
+  const warmup = Math.round(settings.warmup * totalSteps);
+  const save = async (step: number): Promise<void> => {
+    const epoch = schedule.epochOfStep(step * settings.accumulate);
+    const state = { step, seed: config.seed, cursor: { epoch } };
+    const content = { params, optimizer, config: job.config, state, files: job.files };
+    await saveStepCheckpoint(join(folder, 'checkpoints'), content);
+  };
+  return {
+    params,
+    optimizer,
+    totalSteps,
+    startStep,
+    batchAt: (index) => job.read(schedule.batchOfStep(index), foldIn(foldIn(key, 'batch'), index)),
+    loss: job.loss,
+    key: foldIn(key, 'loss'),
+    schedule: (step) => SCHEDULES[settings.schedule](step, totalSteps, warmup),
+    ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
+    accumulate: settings.accumulate,
+    ids: job.ids,
+    checkpoint: { everySteps: settings.checkpointEvery, save },
+    evaluate: { everySteps: settings.evaluateEvery, run: async () => flattenMeasured(await job.evaluate()) },
+  };
+}
+
+/** The last measurement, told to the sinks unless the loop has just told the same. */
+async function measureLast<B>(job: TrainingJob<B>, step: number, sinks: readonly Sink[]): Promise<Evaluation> {
+  const start = performance.now();
+  const measured = await job.evaluate();
+  if (step % job.settings.evaluateEvery === 0) return measured;
+  const seconds = (performance.now() - start) / 1000;
+  for (const sink of sinks) await sink.write({ type: 'evaluation', step, metrics: flattenMeasured(measured), seconds });
+  return measured;
 }
 
 async function restore(
@@ -115,7 +141,7 @@ async function restore(
   return (await loadCheckpoint(await findCheckpoint(checkpoints), { params, optimizer, config })).step;
 }
 
-function summaryOf(measured: Readonly<Record<string, Measured>>): JsonObject {
+function summaryOf(measured: Evaluation): JsonObject {
   const lines = Object.entries(measured).map(([name, { value, baseline }]) => [
     `held-out ${name}`,
     baseline === undefined
