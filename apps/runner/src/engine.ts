@@ -34,6 +34,7 @@ export async function selectEngine(
   threads: number,
   loaders: EngineLoaders = engineLoaders,
 ): Promise<Engine> {
+  tf.enableProdMode(); // no banner about other packages: what is to be said about an engine is said here
   const reasons: string[] = [];
   for (const candidate of name === 'auto' ? PREFERENCE : [name]) {
     try {

@@ -1,13 +1,9 @@
 import { Command, CommanderError } from 'commander';
-import { clipStage } from './commands/clip.js';
 import { addConfigCommand } from './commands/config.js';
-import { dataStage } from './commands/data.js';
-import { featuresStage } from './commands/features.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
-import { pretrainStage } from './commands/pretrain.js';
 import { addReportCommand } from './commands/report.js';
 import { runStage } from './commands/run-stage.js';
-import { vocabStage } from './commands/vocab.js';
+import { ALL_STAGES } from './commands/stages.js';
 import { packageVersion } from './environment.js';
 import { describeError, exitCodeOf } from './errors.js';
 import { watchInterrupt, type SignalSource } from './interrupt.js';
@@ -22,7 +18,6 @@ export interface Host extends Terminal {
 }
 
 export const USAGE_ERROR = 2;
-const ALL_STAGES = [dataStage, vocabStage, clipStage, featuresStage, pretrainStage];
 
 /** Runs one command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function runCommandLine(

@@ -36,6 +36,18 @@ export interface StageMode {
   readonly overwrite?: boolean | undefined;
 }
 
+export interface RunFolderOptions {
+  /** A run whose stages are read where this one has none of its own; they are never written. */
+  readonly base?: RunFolder;
+  readonly now?: () => Date;
+}
+
+/** A complete stage that another one reads. */
+export interface NeededStage {
+  readonly folder: string;
+  readonly record: StageRecord;
+}
+
 /** Whether a stage is there already, starts, or goes on; what was in the way stands in `movedTo`. */
 export type Opened =
   | { readonly kind: 'done'; readonly folder: string; readonly record: StageRecord }
@@ -57,11 +69,18 @@ export class RunFolder {
   constructor(
     readonly path: string,
     readonly name: string,
-    private readonly now: () => Date = () => new Date(),
+    private readonly options: RunFolderOptions = {},
   ) {}
 
+  /** Where this run keeps a stage of its own. */
   folderOf(stage: string): string {
     return join(this.path, stage);
+  }
+
+  /** The run that has a stage: this one, or else its base. */
+  async holderOf(stage: StageName): Promise<RunFolder> {
+    const { base } = this.options;
+    return base === undefined || (await exists(this.folderOf(stage))) ? this : base;
   }
 
   /** The record of a stage, where there is one. */
@@ -78,22 +97,23 @@ export class RunFolder {
     }
   }
 
-  /** The records of all stages that one needs; an error with the command to run where one is missing. */
-  async needed({ stage, needs }: Pick<StagePlan, 'stage' | 'needs'>): Promise<Map<StageName, StageRecord>> {
-    const records = new Map<StageName, StageRecord>();
+  /** All stages that one needs; an error with the command to run where one is missing. */
+  async needed({ stage, needs }: Pick<StagePlan, 'stage' | 'needs'>): Promise<Map<StageName, NeededStage>> {
+    const found = new Map<StageName, NeededStage>();
     for (const need of needs) {
-      const record = await this.record(need);
-      if (record?.status !== 'complete') throw new UserError(missingMessage(stage, need, this, record));
-      records.set(need, record);
+      const holder = await this.holderOf(need);
+      const record = await holder.record(need);
+      if (record?.status !== 'complete') throw new UserError(missingMessage(stage, need, holder, record));
+      found.set(need, { folder: holder.folderOf(need), record });
     }
-    return records;
+    return found;
   }
 
   /** Decides by the rules above, and makes the folder where there is work to do. */
   async open(plan: StagePlan, mode: StageMode): Promise<Opened> {
     const folder = this.folderOf(plan.stage);
     const needed = await this.needed(plan);
-    const upstream = Object.fromEntries([...needed].map(([name, { fingerprint }]) => [name, fingerprint]));
+    const upstream = Object.fromEntries([...needed].map(([name, { record }]) => [name, record.fingerprint]));
     const fresh = this.freshRecord(plan, upstream);
     if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(plan.stage));
     const old = await this.record(plan.stage);
@@ -126,7 +146,7 @@ export class RunFolder {
 
   private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {
     const fingerprint = fingerprintOf({ stage, settings, upstream });
-    const created = this.now().toISOString();
+    const created = (this.options.now?.() ?? new Date()).toISOString();
     return {
       stage,
       status: 'unfinished',
@@ -173,6 +193,22 @@ function canonical(value: unknown): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`)
     .join(',')}}`;
+}
+
+/**
+ * Throws where a stage that is read was made with other settings than the configuration now has. The seed is no such
+ * setting: several trainings with seeds of their own may read the same data.
+ */
+export function assertSameSettings({ folder, record }: NeededStage, settings: JsonObject): void {
+  const different = differences(record.settings, settings).filter(({ path }) => path !== 'seed');
+  if (different.length === 0) return;
+  throw new UserError(
+    [
+      `${folder} was made with other settings than the configuration has now:`,
+      ...different.map(({ path, before: there, after: now }) => `  ${path}: there ${there}, now ${now}`),
+      `use those it was made with, choose another --name, or make it again with 'npx wbdc ${record.stage} --overwrite'`,
+    ].join('\n'),
+  );
 }
 
 function missingMessage(stage: StageName, need: StageName, run: RunFolder, record: StageRecord | undefined): string {

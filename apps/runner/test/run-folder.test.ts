@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run-folder.js';
+import { assertSameSettings, fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run-folder.js';
 
 let root: string;
 let run: RunFolder;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'wbdc-run-'));
-  run = new RunFolder(join(root, 'a'), 'a', () => new Date('2026-01-02T03:04:05Z'));
+  run = new RunFolder(join(root, 'a'), 'a', { now: () => new Date('2026-01-02T03:04:05Z') });
 });
 afterEach(() => rm(root, { recursive: true }));
 
@@ -17,8 +17,8 @@ const RESUME = { resume: true, overwrite: false };
 const OVERWRITE = { resume: false, overwrite: true };
 const plan = (size: number): StagePlan => ({ stage: 'data', settings: { data: { size, kind: 'x' } }, needs: [] });
 
-async function finish(opened: Opened): Promise<void> {
-  await run.close(opened.record, { status: 'complete', seconds: 2, summary: { videos: 7 }, environment: {} });
+async function finish(opened: Opened, owner = run): Promise<void> {
+  await owner.close(opened.record, { status: 'complete', seconds: 2, summary: { videos: 7 }, environment: {} });
 }
 
 describe('RunFolder', () => {
@@ -84,11 +84,41 @@ describe('RunFolder', () => {
     await expect(run.open(vocab, FRESH)).rejects.toThrow(/data was made anew with other settings since/);
   });
 
+  it('reads stages of the base run where it has none of its own', async () => {
+    const other = new RunFolder(join(root, 'b'), 'b', { base: run });
+    const vocab: StagePlan = { stage: 'vocab', settings: {}, needs: ['data'] };
+    await expect(other.open(vocab, FRESH)).rejects.toThrow(`expected it complete in ${join(root, 'a', 'data')}`);
+    await finish(await run.open(plan(1), FRESH));
+    expect((await other.needed(vocab)).get('data')?.folder).toBe(join(root, 'a', 'data'));
+    expect(await other.open(vocab, FRESH)).toMatchObject({ kind: 'start', folder: join(root, 'b', 'vocab') });
+    await finish(await other.open(plan(2), FRESH), other);
+    expect((await other.needed(vocab)).get('data')?.folder).toBe(join(root, 'b', 'data'));
+  });
+
   it('reports a damaged stage.json', async () => {
     const { folder } = await run.open(plan(1), FRESH);
     await writeFile(join(folder, 'stage.json'), '{');
     await expect(run.open(plan(1), RESUME)).rejects.toThrow(/stage\.json: expected JSON, got a damaged file/);
     expect(await run.open(plan(1), OVERWRITE)).toMatchObject({ kind: 'start' });
+  });
+});
+
+describe('assertSameSettings', () => {
+  const needed = async (settings: StagePlan['settings']) => {
+    await finish(await run.open({ stage: 'data', settings, needs: [] }, FRESH));
+    return (await run.needed({ stage: 'vocab', needs: ['data'] })).get('data')!;
+  };
+
+  it('names what a stage was made with and what the configuration has now', async () => {
+    const data = await needed({ seed: 1, data: { imageSize: 64 } });
+    expect(() => assertSameSettings(data, { seed: 1, data: { imageSize: 96 } })).toThrow(
+      /was made with other settings than the configuration has now:\n {2}data\.imageSize: there 64, now 96\nuse those .* 'npx wbdc data --overwrite'/,
+    );
+  });
+
+  it('lets trainings with seeds of their own read the same data', async () => {
+    const data = await needed({ seed: 1, data: { imageSize: 64 } });
+    expect(() => assertSameSettings(data, { seed: 2, data: { imageSize: 64 } })).not.toThrow();
   });
 });
 

@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { Output, type Terminal } from '../output.js';
-import { RunFolder } from '../run-folder.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
+import { runFolderOf } from './run-stage.js';
 
 const TRAINING_STAGES = ['clip', 'pretrain'] as const;
 
@@ -22,7 +21,7 @@ export function addReportCommand(program: Command, terminal: Terminal): void {
 async function writeReports(options: StageOptions, output: Output): Promise<void> {
   const { folder } = output.terminal;
   const config = await loadConfig({ path: options.config, folder, set: options.set, flags: flagsOf(options) });
-  const run = new RunFolder(resolve(folder, config.run.folder, config.run.name), config.run.name);
+  const run = runFolderOf(config, folder);
   const made: string[] = [];
   for (const stage of TRAINING_STAGES) {
     const record = await run.record(stage);

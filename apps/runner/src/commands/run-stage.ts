@@ -10,9 +10,10 @@ import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';
 import { METRICS_FILE } from '../report/metrics-file.js';
 import type { ReportRequest } from '../report/write.js';
-import { RunFolder, type Opened, type StageRecord } from '../run-folder.js';
+import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run-folder.js';
 import { STAGES, type Artifact, type JsonObject, type Stage, type StageContext, type StageResult } from '../stage.js';
 import { flagsOf, type StageOptions } from './options.js';
+import { ALL_STAGES } from './stages.js';
 
 /** Runs one stage from options to printed result; gives the exit code. */
 export async function runStage(
@@ -25,7 +26,8 @@ export async function runStage(
   if (options.resume && options.overwrite) {
     throw new UserError('--resume goes on with what is there, --overwrite starts again: give one of them', 2);
   }
-  const run = new RunFolder(resolve(output.terminal.folder, config.run.folder, config.run.name), config.run.name);
+  const run = runFolderOf(config, output.terminal.folder);
+  await assertConsistent(stage, run, config);
   const plan = { stage: stage.name, settings: stage.settings(config), needs: stage.needs };
   const opened = await run.open(plan, options);
   if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, options, output);
@@ -44,6 +46,14 @@ export async function runStage(
   return report(stage, record, reported, { seconds, folder: opened.folder, options, output });
 }
 
+/** What a stage reads must have been made as the configuration says, or its numbers would mislead. */
+async function assertConsistent(stage: Stage, run: RunFolder, config: Config): Promise<void> {
+  for (const [name, needed] of await run.needed({ stage: stage.name, needs: stage.needs })) {
+    const maker = ALL_STAGES.find((candidate) => candidate.name === name);
+    if (maker !== undefined) assertSameSettings(needed, maker.settings(config));
+  }
+}
+
 /** Training stages leave curves: their page is made here, where everything that stands on it is known. */
 async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
   if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
@@ -58,6 +68,12 @@ function interruptedBy(error: unknown, signal: AbortSignal): StageResult {
     signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'));
   if (!aborted) throw error;
   return { status: 'interrupted', read: [], made: [], summary: {} };
+}
+
+/** The folder of the run that a configuration names. */
+export function runFolderOf({ run: { folder, name, base } }: Config, from: string): RunFolder {
+  const open = (run: string): RunFolder => new RunFolder(resolve(from, folder, run), run);
+  return base === null ? open(name) : new RunFolder(resolve(from, folder, name), name, { base: open(base) });
 }
 
 /** The configuration that options ask for. */
@@ -83,8 +99,8 @@ async function contextOf(
     signal,
     folder: opened.folder,
     resume: opened.kind === 'resume',
-    upstream: (name) => run.folderOf(name),
-    upstreamSummary: (name) => needed.get(name)?.summary ?? {},
+    upstream: (name) => needed.get(name)?.folder ?? run.folderOf(name),
+    upstreamSummary: (name) => needed.get(name)?.record.summary ?? {},
     ...(engine === undefined ? {} : { engine }),
   };
 }

@@ -15,6 +15,12 @@ const run = z.strictObject({
     .regex(/^[\w][\w.-]*$/, 'a folder name of letters, digits, dots, dashes and underscores')
     .default('run'),
   folder: z.string().min(1).default('runs'),
+  /** Another run whose stages are read where this one has none of its own: one data set and its features for several trainings. */
+  base: z
+    .string()
+    .regex(/^[\w][\w.-]*$/, 'the name of a run')
+    .nullable()
+    .default(null),
 });
 
 const data = z.strictObject({

@@ -29,6 +29,7 @@ import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.j
 import { visionConfigOf } from './clip.js';
 import { allSplits, annotationsPath, dataRoot } from './data-root.js';
 import { featureStorePath } from './feature-path.js';
+import { decodeFrames } from './frame-decoding.js';
 
 /** Every frame is kept: which of too many a model sees is drawn when it is trained. */
 const SAMPLING: Sampling = { kind: 'all' };
@@ -139,6 +140,7 @@ async function fill(
     sampling: SAMPLING,
     batchSize: config.features.batchSize,
     ahead: 8,
+    decode: decodeFrames,
     onSkip: (_video, error) => bad.add(new DataError(error.message)),
     onProgress: (state) => progress.update(there + state.videos + state.skipped, videos.length),
     signal,

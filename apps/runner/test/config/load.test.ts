@@ -48,7 +48,7 @@ describe('loadConfig', () => {
 
   it('lists the known keys where none is near', async () => {
     expect(await problems('run: { xyzzyplugh: 4 }\n')).toContain(
-      'a.yaml:1:8: run.xyzzyplugh: unknown setting; known here: name, folder',
+      'a.yaml:1:8: run.xyzzyplugh: unknown setting; known here: name, folder, base',
     );
   });
 

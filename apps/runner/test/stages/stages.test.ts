@@ -1,0 +1,189 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { flatten, randomKey } from '@wbdc/nn';
+import { frameZipPath, openFeatureStore, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
+import { clip } from '@wbdc/pretrain-tasks/clip';
+import { Tokenizer } from '@wbdc/tokenizer';
+import { saveStepCheckpoint } from '@wbdc/train/node';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { Output } from '../../src/output.js';
+import { RunFolder } from '../../src/run-folder.js';
+import type { StageContext } from '../../src/stage.js';
+import { runDataStage } from '../../src/stages/data.js';
+import { runFeaturesStage } from '../../src/stages/features.js';
+import { runVocabStage } from '../../src/stages/vocab.js';
+
+let folder: string;
+let said: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-stage-'));
+  said = '';
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const TOWER = { imageSize: 16, patchSize: 8, width: 6, layers: 1, heads: 2 };
+const SETTINGS = [
+  'data.folder=data',
+  'data.trainSplits=[unlabeled]',
+  'vocab.minFrequency=1',
+  `clip.vision=${JSON.stringify(TOWER)}`,
+  'features.batchSize=5',
+];
+
+async function context(stage: string, options: Partial<StageContext> & { set?: string[] } = {}): Promise<StageContext> {
+  const run = new RunFolder(join(folder, 'run'), 'run');
+  const write = (text: string): void => void (said += text);
+  const terminal = { stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 };
+  await mkdir(run.folderOf(stage), { recursive: true });
+  return {
+    config: await loadConfig({ folder, set: [...SETTINGS, ...(options.set ?? [])] }),
+    folder: run.folderOf(stage),
+    upstream: (name) => run.folderOf(name),
+    upstreamSummary: () => ({}),
+    resume: false,
+    signal: new AbortController().signal,
+    output: new Output(terminal, {}),
+    run,
+    ...options,
+  };
+}
+
+const ids = ['1000000000000000001', '1000000000000000002', '1000000000000000003'];
+const video = (id: string, title: string): Video => ({ id, title, asr: '猫叫', ocr: [{ time: 0, text: 'cat' }] });
+
+/** Three videos of 1, 2 and 3 frames to learn from, one to measure on. */
+async function writeData(): Promise<void> {
+  const root = join(folder, 'data');
+  await mkdir(join(root, 'annotations'), { recursive: true });
+  await writeAnnotations(
+    join(root, 'annotations', 'unlabeled.json'),
+    ids.map((id) => video(id, '黑猫 cat')),
+  );
+  await writeAnnotations(join(root, 'annotations', 'test_a.json'), [video('2000000000000000001', '狗')]);
+  for (const [i, id] of ids.entries()) await writeFrames(frameZipPath(root, 'unlabeled', id), i + 1);
+  await writeFrames(frameZipPath(root, 'test_a', '2000000000000000001'), 2);
+}
+
+async function writeFrames(path: string, count: number): Promise<void> {
+  const frames = Array.from({ length: count }, async (_, i) => {
+    const create = { width: 20, height: 18, channels: 3 as const, background: { r: 40 * i, g: 90, b: 200 } };
+    return { name: `${i}.jpg`, bytes: await sharp({ create }).jpeg().toBuffer() };
+  });
+  await writeFrameZip(path, await Promise.all(frames));
+}
+
+/** What the clip stage would leave: fresh weights. */
+async function writeTower(): Promise<void> {
+  const text = {
+    vocabSize: 7,
+    hiddenSize: 6,
+    layers: 1,
+    heads: 2,
+    intermediateSize: 24,
+    maxPositions: 8,
+    segments: 1,
+    dropout: 0,
+  };
+  const params = clip({ vision: { ...TOWER, intermediateSize: 24 }, text }).init(randomKey(5));
+  for (const { leaf } of flatten(params)) expect(leaf.size).toBeGreaterThan(0);
+  const content = { params, config: {}, state: { step: 3, seed: 1 } };
+  await saveStepCheckpoint(join(folder, 'run', 'clip', 'checkpoints'), content);
+}
+
+describe('data, with a folder of the user', () => {
+  it('counts videos of every split and those without frames', async () => {
+    await writeData();
+    await rm(frameZipPath(join(folder, 'data'), 'unlabeled', ids[1]));
+    const { summary, read } = await runDataStage(await context('data'));
+    expect(summary).toEqual({
+      videos: 4,
+      splits: {
+        unlabeled: { videos: 3, bad: 0, withoutFrames: 1 },
+        test_a: { videos: 1, bad: 0, withoutFrames: 0 },
+      },
+    });
+    expect(read[0].about).toBe('3 videos, 0 bad, 1 without frames');
+  });
+
+  it('names the file that is missing', async () => {
+    await expect(runDataStage(await context('data'))).rejects.toThrow(
+      `expected the annotations of the split 'unlabeled' at ${join(folder, 'data/annotations/unlabeled.json')}, but there is no such file`,
+    );
+  });
+
+  it('skips bad records up to the threshold', async () => {
+    await writeData();
+    const path = join(folder, 'data/annotations/unlabeled.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"title":"黑猫 cat"', '"title":7'));
+    await expect(runDataStage(await context('data'))).rejects.toThrow(
+      /field title: expected a string, got the number 7/,
+    );
+    const { summary } = await runDataStage(await context('data', { set: ['data.maxBadShare=0.5'] }));
+    expect(summary).toMatchObject({ splits: { unlabeled: { videos: 2, bad: 1 } } });
+  });
+});
+
+describe('vocab', () => {
+  it('trains on all text of the training splits and shows samples', async () => {
+    await writeData();
+    const vocab = await context('vocab');
+    const { summary } = await runVocabStage(vocab);
+    const tokenizer = await Tokenizer.load(vocab.folder);
+    expect(summary).toMatchObject({ vocabSize: tokenizer.vocabSize, texts: 9, coverage: '100.00 % (0 unknown)' });
+    expect(tokenizer.vocab).toEqual(expect.arrayContaining(['黑', '猫', '叫', 'cat']));
+    expect(tokenizer.vocab).not.toContain('狗'); // held out
+    expect(said).toContain('黑猫 cat  ->  黑 猫 cat');
+  });
+});
+
+describe('features', () => {
+  it('stores the features of every split with their recipe', async () => {
+    await writeData();
+    await writeTower();
+    const features = await context('features');
+    const { status, summary } = await runFeaturesStage(features);
+    expect({ status, summary }).toEqual({
+      status: 'complete',
+      summary: { width: 6, splits: { unlabeled: { videos: 3, skipped: 0 }, test_a: { videos: 1, skipped: 0 } } },
+    });
+    const store = await openFeatureStore(join(features.folder, 'unlabeled.zip'));
+    const shapes = await Promise.all(ids.map(async (id) => (await store.read(id)).shape));
+    await store.close();
+    expect(shapes).toEqual([[1, 6], [2, 6], [3, 6]]); // prettier-ignore
+    expect(store.recipe).toMatchObject({ tower: TOWER, sampling: { kind: 'all' } });
+  });
+
+  it('goes on where it was interrupted, to the same bytes', async () => {
+    await writeData();
+    await writeTower();
+    const controller = new AbortController();
+    const now = (): number => (controller.abort(), 0); // the progress display asks for the time after the first video
+    const interrupted = await context('features', { signal: controller.signal, set: ['features.batchSize=1'] });
+    const terminal = { ...interrupted.output.terminal, now };
+    const first = await runFeaturesStage({ ...interrupted, output: new Output(terminal, {}) });
+    expect(first.status).toBe('interrupted');
+    const resumed = await context('features', { resume: true });
+    expect((await runFeaturesStage(resumed)).summary).toMatchObject({
+      splits: { unlabeled: { videos: 3, skipped: 0 } },
+    });
+    const whole = await context('whole');
+    await runFeaturesStage(whole);
+    for (const name of ['unlabeled.zip', 'test_a.zip']) {
+      expect(await readFile(join(resumed.folder, name))).toEqual(await readFile(join(whole.folder, name)));
+    }
+  });
+
+  it('skips broken videos up to the threshold and loses nothing above it', async () => {
+    await writeData();
+    await writeTower();
+    await writeFile(frameZipPath(join(folder, 'data'), 'unlabeled', ids[1]), 'no zip');
+    await expect(runFeaturesStage(await context('features'))).rejects.toThrow(/at most 0\.1 % bad videos, got 1 of 3/);
+    const resumed = await context('features', { resume: true, set: ['data.maxBadShare=0.4'] });
+    expect((await runFeaturesStage(resumed)).summary).toMatchObject({
+      splits: { unlabeled: { videos: 2, skipped: 1 } },
+    });
+  });
+});
