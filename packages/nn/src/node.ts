@@ -1,4 +1,4 @@
-export { fileError, readJson, syncFolder, writeFileAtomic } from './files.js';
+export { fileError, makeFolder, readJson, syncFolder, writeFileAtomic } from './files.js';
 export { openPytorch } from './pytorch/pytorch-file.js';
 export type { PytorchFile } from './pytorch/pytorch-file.js';
 export type { PytorchTensor } from './pytorch/state-dict.js';
@@ -7,3 +7,7 @@ export type { SafetensorsFile, TensorSource } from './safetensors-file.js';
 export type { WeightFile } from './shards.js';
 export { loadBert, openWeights, readBertConfig, saveBert } from './weights-file.js';
 export type { SaveBertOptions } from './weights-file.js';
+export { downloadModel, hubSettings } from './hub/download.js';
+export type { DownloadOptions, DownloadProgress, DownloadedModel, HubSettings } from './hub/download.js';
+export { HubError } from './hub/error.js';
+export type { HubReason } from './hub/error.js';

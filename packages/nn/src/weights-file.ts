@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BertConfig, Bert } from './bert.js';
-import { fileError, readJson, writeFileAtomic } from './files.js';
+import { fileError, makeFolder, readJson, writeFileAtomic } from './files.js';
 import { openPytorch } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
@@ -89,6 +89,7 @@ export async function saveBert(
   });
   const tensors = exportWeights({ bert: params, head: mlmHead ?? {} }, keys);
   const json = bertConfigJson(config, mlmHead ? 'BertForMaskedLM' : 'BertModel');
+  await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
 }

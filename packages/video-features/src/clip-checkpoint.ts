@@ -12,7 +12,7 @@ import {
   type LoadWeightsOptions,
   type WeightReport,
 } from '@wbdc/nn';
-import { openWeights, readJson, writeFileAtomic, writeSafetensors } from '@wbdc/nn/node';
+import { makeFolder, openWeights, readJson, writeFileAtomic, writeSafetensors } from '@wbdc/nn/node';
 import type { ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
 
 export interface ClipVisionKeyMapOptions {
@@ -176,6 +176,7 @@ export async function saveClipVision(
     dtype: 'float32',
   };
   const tensors = exportWeights(params, clipVisionKeyMap(config));
+  await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
 }
