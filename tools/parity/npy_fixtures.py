@@ -1,13 +1,13 @@
 """Feature-store fixtures: a zip of .npy as Python writes it, and float16 rounding cases (numpy 2.4.6)."""
 import io
 import json
-import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-out = Path(sys.argv[1])
+PACKAGES = Path(__file__).resolve().parents[2] / 'packages'
+out = PACKAGES / 'data/test/fixtures'
 rng = np.random.default_rng(7)
 
 with zipfile.ZipFile(out / 'features.zip', 'w', zipfile.ZIP_STORED) as archive:
@@ -24,4 +24,4 @@ values = np.concatenate([np.array(edges), random]).astype(np.float32)
 with np.errstate(over='ignore'):
     halves = values.astype(np.float16)
 json.dump({'float32': values.view(np.uint32).tolist(), 'float16': halves.view(np.uint16).tolist()},
-          open(out / 'float16.json', 'w'))
+          open(PACKAGES / 'nn/test/fixtures/float16.json', 'w'))

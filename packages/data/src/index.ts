@@ -24,7 +24,6 @@ export { openFeatureStore } from './store/feature-store.js';
 export type { FeatureSource, FeatureStore, OpenFeatureStoreOptions, Recipe } from './store/feature-store.js';
 export { createFeatureStore } from './store/feature-store-writer.js';
 export type { CreateFeatureStoreOptions, FeatureStoreWriter } from './store/feature-store-writer.js';
-export { decodeFloat16, encodeFloat16 } from './store/float16.js';
 export { mergeFeatureStores, verifyFeatureStore } from './store/merge.js';
 export type { StoreReport } from './store/merge.js';
 export { decodeNpy, encodeNpy } from './store/npy.js';

@@ -3,6 +3,7 @@ export type { Batch, FieldSpan } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, InputEmbedding } from './bert.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
+export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, joinColumns, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';
 export { INITIAL_DEVIATION, newLinear, newNorm, newTable, newVector, parameter } from './init.js';
@@ -26,7 +27,17 @@ export {
   symmetricInfoNce,
 } from './ops/losses.js';
 export { attentionBias, maskedSoftmax } from './ops/masked-softmax.js';
-export { foldIn, permutation, randomBits, randomInt, randomKey, truncatedNormal, uniform } from './random.js';
+export {
+  evenStride,
+  foldIn,
+  permutation,
+  randomBits,
+  randomInt,
+  randomKey,
+  randomSubset,
+  truncatedNormal,
+  uniform,
+} from './random.js';
 export type { Key } from './random.js';
 export {
   SAFETENSORS_HEADER_LIMIT,

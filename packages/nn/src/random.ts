@@ -67,3 +67,14 @@ export function truncatedNormal(key: Key, count: number, deviation: number): Flo
   }
   return values;
 }
+
+/** Places of at most `limit` of `count` frames, evenly over the whole video: `floor(i * count / limit)`. For evaluation. */
+export function evenStride(count: number, limit: number): Int32Array {
+  const kept = Math.min(count, limit);
+  return Int32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
+}
+
+/** A sorted random subset of at most `limit` of `count` frames; the same for the same key. For training. */
+export function randomSubset(key: Key, count: number, limit: number): Int32Array {
+  return count <= limit ? evenStride(count, limit) : permutation(key, count).subarray(0, limit).sort();
+}

@@ -1,4 +1,4 @@
-import { bfloat16ToFloat32, float16ToFloat32 } from './float16.js';
+import { decodeBfloat16, decodeFloat16 } from './float16.js';
 import { sizeOf, type Floats, type Ints } from './host.js';
 
 /**
@@ -159,9 +159,9 @@ function decodeValues(dtype: SafetensorsDtype, bytes: Uint8Array, at: string): F
     case 'F64':
       return Float32Array.from(new Float64Array(buffer, byteOffset, count));
     case 'F16':
-      return float16ToFloat32(new Uint16Array(buffer, byteOffset, count));
+      return decodeFloat16(new Uint16Array(buffer, byteOffset, count));
     case 'BF16':
-      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, count));
+      return decodeBfloat16(new Uint16Array(buffer, byteOffset, count));
     case 'I32':
       return new Int32Array(buffer, byteOffset, count);
     case 'I16':

@@ -1,4 +1,4 @@
-import { foldIn, permutation, randomKey } from '@wbdc/nn/random';
+import { evenStride, foldIn, randomKey, randomSubset } from '@wbdc/nn/random';
 import { SourceError } from './errors.js';
 
 /**
@@ -33,25 +33,14 @@ export interface Frames {
 export function sampleFrames(sampling: Sampling, frames: Frames, id: string): number[] {
   switch (sampling.kind) {
     case 'all':
-      return evenly(frames.count, frames.count);
+      return Array.from(evenStride(frames.count, frames.count));
     case 'even':
-      return evenly(frames.count, sampling.limit);
+      return Array.from(evenStride(frames.count, sampling.limit));
     case 'random':
-      return randomly(frames.count, sampling, id);
+      return Array.from(randomSubset(foldIn(randomKey(sampling.seed), id), frames.count, sampling.limit));
     case 'fps':
       return atRate(frames, sampling);
   }
-}
-
-function evenly(count: number, limit: number): number[] {
-  const kept = Math.min(count, limit);
-  return Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
-}
-
-function randomly(count: number, { limit, seed }: { limit: number; seed: number }, id: string): number[] {
-  if (count <= limit) return evenly(count, count);
-  const order = permutation(foldIn(randomKey(seed), id), count);
-  return Array.from(order.subarray(0, limit)).sort((a, b) => a - b);
 }
 
 function atRate({ name, times }: Frames, { fps, limit }: { fps: number; limit?: number }): number[] {
@@ -66,5 +55,5 @@ function atRate({ name, times }: Frames, { fps, limit }: { fps: number; limit?: 
     const tick = Math.ceil((time - start - ROUNDING) * fps) / fps;
     if (tick < until - start - ROUNDING) taken.push(place);
   });
-  return limit === undefined ? taken : evenly(taken.length, limit).map((i) => taken[i]);
+  return limit === undefined ? taken : Array.from(evenStride(taken.length, limit), (i) => taken[i]);
 }

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import type { Floats } from '@wbdc/nn';
 import { DataError, refuse } from '../files/data-error.js';
 import type { FeatureSource } from '../store/feature-store.js';
-import { decodeFloat16, encodeFloat16 } from '../store/float16.js';
+import { decodeFloat16, encodeFloat16 } from '@wbdc/nn';
 import { Growing } from '../store/growing.js';
 import { IdIndex } from '../store/id-index.js';
 import { readExactly } from '../store/zip-directory.js';

@@ -1,15 +1,6 @@
-import { permutation, type Key } from '@wbdc/nn';
+import { evenStride } from '@wbdc/nn';
 
-/** Places of at most `limit` of `count` frames, evenly over the whole video: `floor(i * count / limit)`. For evaluation. */
-export function evenStride(count: number, limit: number): Int32Array {
-  const kept = Math.min(count, limit);
-  return Int32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
-}
-
-/** A sorted random subset of at most `limit` of `count` frames; the same for the same key. For training. */
-export function randomSubset(key: Key, count: number, limit: number): Int32Array {
-  return count <= limit ? evenStride(count, limit) : permutation(key, count).subarray(0, limit).sort();
-}
+export { evenStride, randomSubset } from '@wbdc/nn';
 
 /**
  * The rule of the AIAC solution: frame i of `limit` is taken at `round((i + 0.5) * (n - 1) / limit)`. Python's `round`

@@ -1,6 +1,6 @@
 import { sizeOf, type Floats } from '@wbdc/nn';
 import { DataError } from '../files/data-error.js';
-import { decodeFloat16, encodeFloat16 } from './float16.js';
+import { decodeFloat16, encodeFloat16 } from '@wbdc/nn';
 
 /** Element types of the arrays we store. */
 export type NpyType = 'float16' | 'float32';

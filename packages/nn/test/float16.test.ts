@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { decodeFloat16, encodeFloat16 } from '../../src/store/float16.js';
-import { fixture } from '../folder.js';
+import { decodeFloat16, encodeFloat16 } from '../src/float16.js';
 
 it('gives all 65,536 bit patterns back', () => {
   const bits = Uint16Array.from({ length: 1 << 16 }, (_, i) => i);
@@ -18,7 +17,9 @@ it('decodes known values', () => {
 });
 
 it('rounds as NumPy does', () => {
-  const { float32, float16 } = JSON.parse(readFileSync(fixture('float16.json'), 'utf8')) as Record<string, number[]>;
+  const { float32, float16 } = JSON.parse(
+    readFileSync(new URL('fixtures/float16.json', import.meta.url), 'utf8'),
+  ) as Record<string, number[]>;
   const values = new Float32Array(Uint32Array.from(float32).buffer);
   expect([...encodeFloat16(values)]).toEqual(float16);
 });
