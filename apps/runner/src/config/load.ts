@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { applyPreset } from './presets.js';
 import { describeIssues } from './problems.js';
 import { configSchema, type Config } from './schema.js';
 import { applySet, merge, plain, toSetting, type SettingMap } from './setting.js';
@@ -30,7 +31,7 @@ export async function loadConfig({ path, folder, set = [], flags = [] }: ConfigR
   const empty: SettingMap = { kind: 'map', where: 'the defaults', entries: new Map() };
   const file = path === undefined ? empty : await readSettings(path, folder);
   const assigned = set.reduce(applySet, file);
-  return checkConfig(flags.reduce(applyFlag, assigned));
+  return checkConfig(applyPreset(flags.reduce(applyFlag, assigned)));
 }
 
 function applyFlag(base: SettingMap, { option, path, value }: Flag): SettingMap {

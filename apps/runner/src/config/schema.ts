@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { divisibleHeads } from './sizes.js';
+import { modelSchema } from './model-schema.js';
 import { tasksSchema, viewsSchema } from './tasks-schema.js';
 import { clipSchema, trainSchema } from './training-schema.js';
 
@@ -39,6 +39,8 @@ const data = z.strictObject({
 });
 
 const vocab = z.strictObject({
+  /** Takes the vocabulary of a published model (vocab.txt or tokenizer.json in this folder) instead of training one. */
+  folder: z.string().min(1).optional(),
   /** Most entries of the vocabulary. BERT-base-chinese has 21128. */
   size: count(16).default(21128),
   /** A word piece must occur this often. */
@@ -73,20 +75,6 @@ const features = z.strictObject({
   batchSize: count().default(64),
 });
 
-const model = z
-  .strictObject({
-    /** D. BERT-base 768 (WBDC), BERT-large 1024 (QQ). */
-    width: count().default(768),
-    layers: count().default(12),
-    heads: count().default(12),
-    /** Width of the feed-forward layers; null is 4 D, as in BERT. */
-    intermediate: count().nullable().default(null),
-    dropout: z.number().min(0).lt(1).default(0.1),
-    /** Most text positions. */
-    maxPositions: count().default(512),
-  })
-  .superRefine(divisibleHeads);
-
 /** Every setting of the runner, with its default. Published values are cited where they differ between the two systems. */
 export const configSchema = z
   .strictObject({
@@ -102,7 +90,7 @@ export const configSchema = z
     frames: frames.prefault({}),
     clip: clipSchema.prefault({}),
     features: features.prefault({}),
-    model: model.prefault({}),
+    model: modelSchema.prefault({}),
     tasks: tasksSchema.prefault({}),
     views: viewsSchema.prefault({}),
     train: trainSchema.prefault({}),

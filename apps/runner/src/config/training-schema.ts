@@ -24,8 +24,13 @@ const loop = {
   evaluateEvery: count().default(1000),
 };
 
+/** A folder with weights as published on the Hugging Face hub, to start from. */
+const init = z.string().min(1).optional();
+
 const vision = z
   .strictObject({
+    /** A CLIP, such as openai/clip-vit-base-patch32. */
+    init,
     /** CLIP ViT-B/32: 224 pixels, patches of 32, 12 layers of 768 with 12 heads. */
     imageSize: count(8).default(224),
     patchSize: count().default(32),
@@ -44,6 +49,8 @@ const vision = z
 
 const text = z
   .strictObject({
+    /** A BERT, such as hfl/chinese-roberta-wwm-ext; vocab.folder must be its vocabulary. */
+    init,
     width: count().default(768),
     layers: count().default(12),
     heads: count().default(12),

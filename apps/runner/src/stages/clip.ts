@@ -12,6 +12,7 @@ import type { Measured } from '../report/history.js';
 import type { StageContext, StageResult } from '../stage.js';
 import { ClipVideos } from './clip-videos.js';
 import { annotationsPath, dataRoot } from './data-root.js';
+import { startFromBert, startFromClipVision } from './published.js';
 import { train } from './training.js';
 import { readSplits } from './video-set.js';
 
@@ -27,6 +28,7 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
   const sizes = clipConfigOf(settings, tokenizer.vocabSize);
   const model = clip(sizes);
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  await startFromPublished(context, params, sizes);
   const { status, made, summary } = await train<ClipBatch>(context, {
     params,
     settings,
@@ -40,6 +42,18 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
     files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
   });
   return { status, read: [training.read, heldOut.read], made, summary };
+}
+
+async function startFromPublished({ config, output }: StageContext, params: ClipParams, sizes: ClipConfig) {
+  const { vision, text } = config.clip;
+  if (vision.init !== undefined) {
+    const start = { setting: 'clip.vision.init', folder: vision.init, path: 'vision.' };
+    await startFromClipVision(params, sizes.vision, start, output);
+  }
+  if (text.init !== undefined) {
+    const start = { setting: 'clip.text.init', folder: text.init, path: 'text.' };
+    await startFromBert(params, sizes.text, start, output);
+  }
 }
 
 /** The sizes of the vision tower; the features stage builds the same one. */
@@ -61,6 +75,7 @@ function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
       maxPositions: text.budget,
       segments: 1,
       dropout: text.dropout,
+      ...(text.init !== undefined && { maxPositions: 512, segments: 2 }), // as every published BERT
     },
   };
 }

@@ -1,5 +1,5 @@
-import { uniModel, type UniModel } from '@wbdc/uni-model';
-import type { Encoder } from '@wbdc/nn';
+import { lxmertModel, type LxmertModel } from '@wbdc/lxmert-model';
+import type { BertConfig, Encoder } from '@wbdc/nn';
 import {
   chineseWords,
   ftc,
@@ -13,11 +13,22 @@ import {
   type WeightedTask,
 } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
+import { uniModel, type UniModel } from '@wbdc/uni-model';
 import type { Config, TaskName } from '../config/schema.js';
 
+export type VideoTextParams = UniModel | LxmertModel;
+
 /** The encoder of a configuration. */
-export function encoderOf({ model, frames }: Config, vocabSize: number, frameSize: number): Encoder<UniModel> {
-  return uniModel({
+export function encoderOf({ model, frames }: Config, vocabSize: number, frameSize: number): Encoder<VideoTextParams> {
+  const sizes = { ...bertSizesOf(model, vocabSize), frameSize, maxFrames: frames.limit };
+  if (model.kind === 'uni-model') return uniModel({ ...sizes, frameSegment: 0 });
+  const { videoLayers, crossLayers } = model;
+  return lxmertModel({ ...sizes, videoLayers, crossLayers, videoActivation: 'erf' });
+}
+
+/** The sizes of the text's BERT, which both models have at `encoder.bert`. */
+export function bertSizesOf(model: Config['model'], vocabSize: number): BertConfig {
+  return {
     vocabSize,
     hiddenSize: model.width,
     layers: model.layers,
@@ -26,10 +37,7 @@ export function encoderOf({ model, frames }: Config, vocabSize: number, frameSiz
     maxPositions: model.maxPositions,
     segments: 2,
     dropout: model.dropout,
-    frameSize,
-    maxFrames: frames.limit,
-    frameSegment: 0,
-  });
+  };
 }
 
 /** Videos are exchanged before anything is masked, so that targets follow the frames. */

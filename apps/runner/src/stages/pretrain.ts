@@ -4,7 +4,8 @@ import { foldIn, randomKey } from '@wbdc/nn';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { StageContext, StageResult } from '../stage.js';
-import { encoderOf, planOf } from './model.js';
+import { bertSizesOf, encoderOf, planOf } from './model.js';
+import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
 import { batchesInOrder, chooseTags, definedOnly, openVideoSet, type VideoSet } from './video-set.js';
 
@@ -31,7 +32,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   }
 }
 
-function pretrain(
+async function pretrain(
   context: StageContext,
   tokenizer: Tokenizer,
   training: VideoSet,
@@ -42,6 +43,12 @@ function pretrain(
   const encoder = encoderOf(config, tokenizer.vocabSize, dataset.frameSize);
   const model = pretraining(encoder, planOf(config, tokenizer, dataset.tagCount));
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const { init } = config.model;
+  if (init !== undefined) {
+    const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
+    const head = config.tasks.mlm && config.tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
+    await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context.output);
+  }
   const corpus = corpusStatistics(dataset);
   // The same masks at every measurement, whatever the seed: numbers of different runs compare.
   const measure = () =>
@@ -60,7 +67,7 @@ function pretrain(
     loss: ({ views: prepared }, key) => model.loss(params, prepared, key),
     ids: ({ ids }) => ids,
     evaluate: measure,
-    config: { model: 'uni-model', sizes, text, frames, tasks, views, features: recipe ?? null },
+    config: { model: sizes.kind, sizes, text, frames, tasks, views, features: recipe ?? null },
     files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
   });
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readAnnotations, SkipCounter, textsOf } from '@wbdc/data';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { counted, formatCount } from '../format.js';
@@ -11,11 +11,15 @@ interface Texts {
   readonly read: Artifact[];
 }
 
-/** Trains the vocabulary on the training splits and measures it on all their text. */
+/** Trains the vocabulary on the training splits, or takes a published one, and measures it on all their text. */
 export async function runVocabStage(context: StageContext): Promise<StageResult> {
   const { config, folder, output } = context;
   const texts = await readTexts(context);
-  const tokenizer = Tokenizer.fromVocab(trainVocabulary(texts.all, config.vocab));
+  const published = config.vocab.folder;
+  const tokenizer =
+    published === undefined
+      ? Tokenizer.fromVocab(trainVocabulary(texts.all, config.vocab))
+      : await Tokenizer.load(resolve(output.terminal.folder, published));
   await tokenizer.save(folder);
   const { tokens, unknown } = countTokens(tokenizer, texts.all);
   output.say(`sample   ${sampleTitles(texts.titles).map((title) => segment(tokenizer, title)).join('\n         ')}`); // prettier-ignore

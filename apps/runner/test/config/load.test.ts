@@ -23,12 +23,15 @@ describe('loadConfig', () => {
   it('fills in defaults', async () => {
     const config = await loadConfig({ folder });
     expect(config.model).toEqual({
+      kind: 'uni-model',
       width: 768,
       layers: 12,
       heads: 12,
       intermediate: null,
       dropout: 0.1,
       maxPositions: 512,
+      videoLayers: 6,
+      crossLayers: 3,
     });
     expect(config.tasks.mlm).toMatchObject({ weight: 1, probability: 0.15, view: 'masked' });
     expect(config.clip.framesPerVideo).toBe(4);

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { MODEL_KINDS, MODEL_PRESETS } from './presets.js';
+import { divisibleHeads } from './sizes.js';
+
+const count = z.int().min(1);
+
+/** The video-text model. */
+export const modelSchema = z
+  .strictObject({
+    /** One stream over text and frames (VisualBERT-like), or two with cross attention (LXMERT-like). */
+    kind: z.enum(MODEL_KINDS).default('uni-model'),
+    /** Sizes by name; what is set beside it wins. */
+    preset: z.enum(MODEL_PRESETS).optional(),
+    /** A folder with a BERT as published on the Hugging Face hub (config.json and weights); vocab.folder must be its vocabulary. */
+    init: z.string().min(1).optional(),
+    /** D. BERT-base 768 (WBDC), BERT-large 1024 (QQ). */
+    width: count.default(768),
+    layers: count.default(12),
+    heads: count.default(12),
+    /** Width of the feed-forward layers; null is 4 D, as in BERT. */
+    intermediate: count.nullable().default(null),
+    dropout: z.number().min(0).lt(1).default(0.1),
+    /** Most text positions. */
+    maxPositions: count.default(512),
+    /** lxmert-model: layers of the video stream; 6 in WBDC's code, 12 for a whole ViT-base. */
+    videoLayers: count.default(6),
+    /** lxmert-model: cross-modality layers. */
+    crossLayers: count.default(3),
+  })
+  .superRefine(divisibleHeads);

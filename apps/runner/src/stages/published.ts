@@ -1,0 +1,87 @@
+import { resolve } from 'node:path';
+import { bertKeyMap, formatWeightReport, loadWeights, type BertConfig, type KeyMap, type ParamTree } from '@wbdc/nn';
+import { openWeights, readBertConfig, readJson } from '@wbdc/nn/node';
+import { clipVisionKeyMap, parseClipVisionConfig, type ClipVisionConfig } from '@wbdc/video-features';
+import { UserError } from '../errors.js';
+import type { Output } from '../output.js';
+
+/** Which part of the parameters starts from a published checkpoint. */
+export interface Start {
+  /** The setting that asks for it, for messages: `model.init`. */
+  readonly setting: string;
+  /** As set; a relative path starts from the working folder. */
+  readonly folder: string;
+  /** Path of the part in the tree, with a dot behind it. */
+  readonly path: string;
+}
+
+/** Sizes a checkpoint must agree in; dropout is the training's own. */
+const BERT_SIZES = ['vocabSize', 'hiddenSize', 'layers', 'heads', 'intermediateSize', 'maxPositions'] as const;
+const VISION_SIZES = ['imageSize', 'patchSize', 'width', 'layers', 'heads', 'intermediateSize', 'activation'] as const;
+
+/**
+ * Gives a BERT in the tree, and the head of the masked language model where its path is given, the values of a
+ * published checkpoint, and prints what became of every tensor. A checkpoint may come without the head.
+ */
+export async function startFromBert(
+  params: ParamTree,
+  sizes: Pick<BertConfig, (typeof BERT_SIZES)[number]>,
+  start: Start & { readonly mlmHead?: string },
+  output: Output,
+): Promise<void> {
+  const folder = resolve(output.terminal.folder, start.folder);
+  assertSizes(start.setting, folder, BERT_SIZES, sizes, await readBertConfig(folder));
+  const { path, mlmHead } = start;
+  const keyMap = bertKeyMap(sizes.layers, { path, ...(mlmHead !== undefined && { mlmHead }) });
+  await load(params, keyMap, folder, mlmHead === undefined ? [] : [`${mlmHead}.**`], output);
+}
+
+/** The same for a CLIP's vision tower. */
+export async function startFromClipVision(
+  params: ParamTree,
+  sizes: ClipVisionConfig,
+  start: Start,
+  output: Output,
+): Promise<void> {
+  const folder = resolve(output.terminal.folder, start.folder);
+  const where = `${folder}/config.json`;
+  const there = parseClipVisionConfig(await readJson(where), false, where);
+  assertSizes(start.setting, folder, VISION_SIZES, { activation: 'quick', ...sizes }, there);
+  await load(params, clipVisionKeyMap(sizes, { path: start.path }), folder, [], output);
+}
+
+async function load(
+  params: ParamTree,
+  keyMap: KeyMap,
+  folder: string,
+  allowMissing: readonly string[],
+  output: Output,
+): Promise<void> {
+  const file = await openWeights(folder);
+  try {
+    output.say(formatWeightReport(await loadWeights(params, keyMap, file, { allowMissing })));
+  } finally {
+    await file.close();
+  }
+}
+
+/** The number of heads leaves no trace in any shape: loading alone would not notice that it differs. */
+function assertSizes<Name extends string>(
+  setting: string,
+  folder: string,
+  names: readonly Name[],
+  here: Partial<Record<Name, unknown>>,
+  there: Partial<Record<Name, unknown>>,
+): void {
+  const different = names.filter((name) => here[name] !== there[name]);
+  if (different.length === 0) return;
+  throw new UserError(
+    [
+      `${setting}: ${folder} holds a model of other sizes:`,
+      ...different.map(
+        (name) => `  ${name}: expected ${String(here[name])} by the configuration, got ${String(there[name])}`,
+      ),
+      `set the sizes of the checkpoint${different.some((name) => name === 'vocabSize') ? `, and vocab.folder=${folder}` : ''}`,
+    ].join('\n'),
+  );
+}
