@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
@@ -32,12 +33,19 @@ export function registerOrtBackend(options: OrtOptions = {}): void {
   tf.registerBackend(BACKEND_NAME, () => new OrtBackend(createSession, poolBytes), 3);
 }
 
-/** Each session has threads of its own: more would only be many. 0 leaves the count to ONNX Runtime. */
+const MOST_THREADS = 16;
+
+/**
+ * Each session has threads of its own: more would only be many. ONNX Runtime's own default would pin them to cores,
+ * whoever else runs there.
+ */
 function defaultThreads(): number {
-  return availableParallelism() > MOST_THREADS ? MOST_THREADS : 0;
+  const twoPerCore = existsSync(SMT) && readFileSync(SMT, 'utf8').trim() === '1';
+  return Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / (twoPerCore ? 2 : 1))));
 }
 
-const MOST_THREADS = 16;
+/** Linux's word on whether two logical processors share a core. */
+const SMT = '/sys/devices/system/cpu/smt/active';
 
 function registerKernels(onFallback: OrtOptions['onFallback']): void {
   const inherited = new Map(tf.getKernelsForBackend('cpu').map((config) => [config.kernelName, config.kernelFunc]));

@@ -43,7 +43,7 @@ export type CreateSession = (model: Uint8Array) => Session;
 
 /**
  * Loads onnxruntime-node and checks it.
- * @param threads threads per operation, 0 for one per physical core
+ * @param threads threads per operation
  */
 export function loadRuntime(threads: number, require = createRequire(import.meta.url)): CreateSession {
   const native = loadBinding(require);
@@ -52,6 +52,8 @@ export function loadRuntime(threads: number, require = createRequire(import.meta
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    // Graphs are written the way they are fastest; more would fuse them back.
+    graphOptimizationLevel: 'basic',
     // Every session has its own threads: spinning while idle, they would take the cores from one another.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };

@@ -118,10 +118,7 @@ const products: Case[] = [false, true].flatMap((ta) =>
       {
         name: `BatchMatMul 2-D ${flags}`,
         kernels: ['BatchMatMul'],
-        shapes: [
-          [2, ...a],
-          [2, ...b],
-        ],
+        shapes: [ta ? [29, 11] : [11, 29], tb ? [13, 29] : [29, 13]],
         run: matMul,
       },
       {
