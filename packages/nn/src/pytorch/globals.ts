@@ -104,7 +104,7 @@ export function storageOf(id: unknown): StorageRef {
   if (view === undefined || view === null) return new StorageRef(dtype, key, count, { offset: 0, count });
   const [, offset, size] = Array.isArray(view) ? (view as unknown[]) : [];
   if (!isCount(offset) || !isCount(size) || offset + size > count) {
-    throw new Error(`storage ${key}: expected a view inside its ${count} values, got ${offset} + ${size}`);
+    throw new Error(`storage ${key}: expected a view inside its ${count} values`);
   }
   return new StorageRef(dtype, key, count, { offset, count: size });
 }

@@ -20,7 +20,9 @@ export async function readLegacy(source: ByteSource): Promise<Map<string, Pytorc
   const head = await source.read(0, Math.min(size, PICKLE_LIMIT));
   const protocol = unpickle(head, MAGIC.length, path);
   if (protocol.value !== PROTOCOL)
-    throw new Error(`${path}: expected protocol ${PROTOCOL}, got ${String(protocol.value)}`);
+    throw new Error(
+      `${path}: expected protocol ${PROTOCOL}, got ${typeof protocol.value === 'number' ? protocol.value : 'another'}`,
+    );
   const machine = unpickle(head, protocol.end, path);
   if (!(machine.value instanceof Map) || new Map(machine.value).get('little_endian') !== true) {
     throw new Error(`${path}: expected little-endian values`);
@@ -36,8 +38,8 @@ export async function readLegacy(source: ByteSource): Promise<Map<string, Pytorc
   const starts = new Map<unknown, number>();
   let position = keys.end;
   for (const key of order) {
-    const storage = storages.get(String(key));
-    if (!storage) throw new Error(`${path}: expected the key of a storage, got '${String(key).slice(0, 80)}'`);
+    const storage = typeof key === 'string' ? storages.get(key) : undefined;
+    if (!storage) throw new Error(`${path}: expected the key of a storage, got another`);
     const end = position + 8 + storage.count * BYTES_PER_VALUE[storage.dtype];
     if (end > size) throw new Error(`${path}: expected ${end} bytes, got ${size}: the file is cut; download it again`);
     const count = viewOf(await source.read(position, 8)).getBigInt64(0, true);

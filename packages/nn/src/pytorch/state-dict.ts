@@ -21,8 +21,9 @@ export function stateDict(value: unknown, where: string): Map<string, TensorRef>
     throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(value)}`);
   for (const [name, tensor] of value) {
     if (typeof name === 'string' && tensor instanceof TensorRef) continue;
+    const key = typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : kindOf(name);
     throw new Error(
-      `${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${JSON.stringify(name)?.slice(0, 80)}: ` +
+      `${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ` +
         'save model.state_dict() alone',
     );
   }

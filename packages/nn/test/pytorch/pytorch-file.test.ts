@@ -118,10 +118,12 @@ describe('a stranger’s file', () => {
   });
 
   const BINBYTES_BACK = Buffer.from([0x42, 0xfb, 0xff, 0xff, 0xff]); // five bytes back: for ever in pickleparser's reader
+  const BIGINT = Buffer.from([0x8b, 1, 0, 0, 0, 7]);
   const LONG4 = Buffer.concat([Buffer.from([0x8b, 0xff, 0xff, 0, 0]), Buffer.alloc(0xffff, 1)]);
   it.each([
     ['a length below 0', BINBYTES_BACK, /expected -5 more bytes/],
     ['a very long number', LONG4, /texts of at most 4096 bytes, got 65535/],
+    ['a key that is no text', Buffer.concat([float, BIGINT, Buffer.from('N')]), /got no tensor under a bigint/],
     ['a list instead of a dict', Buffer.from(']'), /got a list under "a"/],
     ['writing to our functions', Buffer.from('ccollections\nOrderedDict\n}(K\u0001K\u0002ub'), /not extensible/],
     ['making instances', Buffer.from('ccollections\nOrderedDict\n)\u0081', 'latin1'), /not a constructor/],
