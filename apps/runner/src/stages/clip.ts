@@ -9,7 +9,7 @@ import type { Rule } from '@wbdc/train';
 import type { Config } from '../config/schema.js';
 import { counted } from '../format.js';
 import type { Measured } from '../report/history.js';
-import type { StageContext, StageResult } from '../stage.js';
+import type { Artifact, StageContext, StageResult } from '../stage.js';
 import { ClipVideos } from './clip-videos.js';
 import { annotationsPath, dataRoot } from './data-root.js';
 import { startFromBert, startFromClipVision } from './published.js';
@@ -41,7 +41,7 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
     config: { model: 'clip', ...sizes },
     files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
   });
-  return { status, read: [training.read, heldOut.read], made, summary };
+  return { status, read: [...training.read, ...heldOut.read], made, summary };
 }
 
 async function startFromPublished({ config, output }: StageContext, params: ClipParams, sizes: ClipConfig) {
@@ -94,11 +94,13 @@ async function openVideos(context: StageContext, splits: readonly string[], toke
   const root = dataRoot(context);
   const { budget } = settings.text;
   const videos = new ClipVideos({ root, tokenizer, budget, imageSize: settings.vision.imageSize, skipped });
+  const read: Artifact[] = [];
   for (const split of splits) {
+    const before = videos.size;
     for await (const video of readSplits(context, [split], skipped)) videos.add(split, video);
+    read.push({ path: annotationsPath(root, split), about: counted(videos.size - before, 'video') });
   }
-  const path = splits.map((split) => annotationsPath(root, split)).join(', ');
-  return { videos, read: { path, about: counted(videos.size, 'video') } };
+  return { videos, read };
 }
 
 /** Share of videos whose own title is among the k most similar to their frames, beside chance. */

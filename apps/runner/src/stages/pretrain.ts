@@ -26,7 +26,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   try {
     const { status, made, summary } = await pretrain(context, tokenizer, training, heldOut);
     const tagList = { path: join(folder, 'tag_list.txt'), about: `${tags.length} tags` };
-    return { status, read: [training.read, heldOut.read], made: [...made, tagList], summary };
+    return { status, read: [...training.read, ...heldOut.read], made: [...made, tagList], summary };
   } finally {
     await Promise.all([training.close(), heldOut.close()]);
   }

@@ -24,7 +24,7 @@ export interface VideoSet {
   readonly dataset: Dataset;
   /** How the features were made. */
   readonly recipe: Recipe | undefined;
-  readonly read: Artifact;
+  readonly read: readonly Artifact[];
   close(): Promise<void>;
 }
 
@@ -49,11 +49,15 @@ export async function openVideoSet(
     maxFrames: frames.limit,
     skipped,
   });
-  const about = counted(dataset.size, 'video') + (skipped.count > 0 ? `, ${skipped.count} skipped` : '');
+  if (skipped.count > 0)
+    context.output.warn(`${counted(skipped.count, 'video')} skipped; the first: ${skipped.examples[0]}`);
   return {
     dataset,
     recipe: stores[0].recipe,
-    read: { path: splits.map((split) => annotationsPath(dataRoot(context), split)).join(', '), about },
+    read: splits.map((split, i) => ({
+      path: annotationsPath(dataRoot(context), split),
+      about: counted(stores[i].size, 'video'),
+    })),
     close: async () => void (await Promise.all(stores.map((store) => store.close()))),
   };
 }
