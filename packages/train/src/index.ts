@@ -4,7 +4,7 @@ export { fgm, pgd } from './adversarial.js';
 export type { FgmOptions, PgdOptions } from './adversarial.js';
 export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
 export type { GradientFunction, MetricSum, ValueAndGrad } from './gradients.js';
-export { compilePattern, matchPaths, nearestPaths } from './patterns.js';
+export { matchPaths, nearestPaths } from './patterns.js';
 export { NO_DECAY, layerwiseDecay, resolveRules } from './rules.js';
 export type { LayerwiseDecay, ParamSettings, Rule, Rules } from './rules.js';
 export { constant, warmupCosine, warmupLinear } from './schedules.js';

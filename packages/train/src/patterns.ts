@@ -1,27 +1,8 @@
-/**
- * Patterns over parameter paths such as `encoder.layers.3.output.bias`. A pattern covers the whole path: `*` stands for
- * any characters within one part, `**` for any number of parts, `{a,b}` for one of several texts. So
- * `encoder.**` is all of the encoder, `**.bias` every bias, `layers.{0,1}.*.weight` some weights of two layers.
- */
-export function compilePattern(pattern: string): RegExp {
-  let depth = 0;
-  const source = pattern.replace(/\*\*\.|\*\*|\*|[{},]|[^*{},]+/g, (token) => {
-    if (token === '**.') return '(?:.*\\.)?'; // so that `**.bias` also covers a path `bias`
-    if (token === '**') return '.*';
-    if (token === '*') return '[^.]*';
-    if (token === '{') return (depth++, '(?:');
-    if (token === '}') return (depth--, ')');
-    if (token === ',' && depth > 0) return '|';
-    return token.replace(/[.+?^$()|[\]\\]/g, '\\$&');
-  });
-  if (depth !== 0) throw new Error(`pattern '${pattern}': expected as many '}' as '{'`);
-  return new RegExp(`^${source}$`);
-}
+import { matchesPattern } from '@wbdc/nn';
 
-/** The paths a pattern covers; covering none is an error that names the nearest paths. */
+/** The paths a pattern covers (see `matchesPattern` of @wbdc/nn); covering none is an error that names the nearest paths. */
 export function matchPaths(pattern: string, paths: readonly string[], where: string): string[] {
-  const expression = compilePattern(pattern);
-  const matches = paths.filter((path) => expression.test(path));
+  const matches = paths.filter((path) => matchesPattern(pattern, path));
   if (matches.length > 0) return matches;
   throw new Error(
     `${where}: expected the pattern '${pattern}' to match a parameter, got none of ${paths.length}; ` +

@@ -1,4 +1,5 @@
-import { compilePattern, matchPaths } from './patterns.js';
+import { matchesPattern } from '@wbdc/nn';
+import { matchPaths } from './patterns.js';
 
 /** How one parameter trains. */
 export interface ParamSettings {
@@ -9,7 +10,7 @@ export interface ParamSettings {
   readonly frozen: boolean;
 }
 
-/** Settings for the parameters whose paths the pattern covers (see `compilePattern`); what is left out is the default's. */
+/** Settings for the parameters whose paths the pattern covers (see `matchesPattern` of @wbdc/nn); what is left out is the default's. */
 export interface Rule extends Partial<ParamSettings> {
   readonly pattern: string;
 }
@@ -50,8 +51,7 @@ export function resolveRules(paths: readonly string[], rules: Rules): Map<string
 
 function pathsWithoutDecay(paths: readonly string[], patterns?: readonly string[]): string[] {
   if (patterns) return patterns.flatMap((pattern) => matchPaths(pattern, paths, 'noDecay'));
-  const expressions = NO_DECAY.map(compilePattern); // a model may have none of these
-  return paths.filter((path) => expressions.some((expression) => expression.test(path)));
+  return paths.filter((path) => NO_DECAY.some((pattern) => matchesPattern(pattern, path))); // a model may have none
 }
 
 function assertSettings(path: string, settings: ParamSettings): void {
