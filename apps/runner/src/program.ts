@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
 import { addReportCommand } from './commands/report.js';
@@ -52,6 +53,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
     })
     .addHelpText('after', programHelp(stages));
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
+  addCheckCommand(program, host, outcome);
   addReportCommand(program, host);
   addConfigCommand(program, host);
   return program;

@@ -44,6 +44,8 @@ export interface PretrainParams<P extends ParamTree> {
 
 /** A plan on an encoder. */
 export interface Pretraining<P extends ParamTree> {
+  /** How often the encoder runs in a step: once per view, whatever the number of tasks in it. */
+  readonly encoderPasses: number;
   init(key: Key): PretrainParams<P>;
   /** Corrupts a batch for every view; host memory only. */
   prepare(batch: Batch, key: Key): PreparedView[];
@@ -58,6 +60,7 @@ export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan
   const tasks = plan.flatMap(({ tasks }) => tasks.map(({ task }) => task));
   assertNames(tasks.map(({ name }) => name));
   return {
+    encoderPasses: plan.length,
     init: (key) => ({
       encoder: encoder.init(foldIn(key, 'encoder')),
       heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),

@@ -31,6 +31,13 @@ export function addRunOptions(command: Command): Command {
     .option('--seed <number>', 'seed of every random choice (seed)', wholeNumber(0));
 }
 
+/** Options that say what computes. */
+export function addEngineOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
+    .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1));
+}
+
 /** Options that say how to speak. */
 export function addOutputOptions(command: Command): Command {
   return command
@@ -41,9 +48,7 @@ export function addOutputOptions(command: Command): Command {
 
 /** All options of a stage command. */
 export function addStageOptions(command: Command): Command {
-  addRunOptions(command)
-    .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
-    .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
+  addEngineOptions(addRunOptions(command))
     .option('--resume', 'go on with an interrupted stage; starts it where there is nothing yet')
     .option('--overwrite', 'make it again; what is there is renamed to <stage>.old-<n>');
   return addOutputOptions(command);
@@ -65,7 +70,8 @@ function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value];
 }
 
-function wholeNumber(smallest: number): (value: string) => number {
+/** Parses the value of an option. */
+export function wholeNumber(smallest: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (value.trim() === '' || !Number.isSafeInteger(number) || number < smallest) {

@@ -105,7 +105,8 @@ async function contextOf(
   };
 }
 
-async function loadEngine(config: Config, output: Output): Promise<string> {
+/** Makes the configured engine the current one and says so; gives its description. */
+export async function loadEngine(config: Config, output: Output): Promise<string> {
   const { selectEngine } = await import('../engine.js');
   const engine = await selectEngine(config.engine, config.threads ?? availableParallelism());
   if (engine.warning !== undefined) output.warn(engine.warning);

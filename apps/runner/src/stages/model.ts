@@ -43,18 +43,37 @@ export function bertSizesOf(model: Config['model'], vocabSize: number): BertConf
 /** Videos are exchanged before anything is masked, so that targets follow the frames. */
 const ORDER: readonly TaskName[] = ['ftm', 'mlm', 'mfm', 'mmm', 'ftc', 'tag'];
 
+/** Tasks that share one corrupted batch, and so one encoder pass. */
+export interface NamedView {
+  readonly name: string;
+  readonly tasks: readonly TaskName[];
+  /** The share of the batch that it takes. */
+  readonly share: number;
+}
+
+/** The views of a configuration, with the tasks that have a weight. */
+export function viewsOf({ tasks, views }: Pick<Config, 'tasks' | 'views'>): NamedView[] {
+  const used = ORDER.filter((name) => (tasks[name]?.weight ?? 0) > 0);
+  const names = [...new Set(used.map((name) => tasks[name]!.view))];
+  return names.map((name) => ({
+    name,
+    tasks: used.filter((task) => tasks[task]!.view === name),
+    share: views[name]?.share ?? 1,
+  }));
+}
+
+/** For people: `masked (mlm, mfm, tag), onesided (mmm) on 25 %`. */
+export function describeViews(views: readonly NamedView[]): string {
+  const part = ({ name, tasks, share }: NamedView): string =>
+    `${name} (${tasks.join(', ')})${share === 1 ? '' : ` on ${Math.round(100 * share)} %`}`;
+  return views.map(part).join(', ');
+}
+
 /** The plan of a configuration: tasks of the same view share one corrupted batch. */
-export function planOf({ tasks, views }: Config, tokenizer: Tokenizer, tagCount: number): Plan {
-  const made = tasksOf(tasks, tokenizer, tagCount);
-  const byView = new Map<string, WeightedTask[]>();
-  for (const name of ORDER) {
-    const settings = tasks[name];
-    const task = made[name]?.();
-    if (!settings || !task || settings.weight === 0) continue;
-    byView.set(settings.view, [...(byView.get(settings.view) ?? []), { task, weight: settings.weight }]);
-  }
-  return [...byView].map(([name, weighted]) => {
-    const share = views[name]?.share ?? 1;
+export function planOf(config: Pick<Config, 'tasks' | 'views'>, tokenizer: Tokenizer, tagCount: number): Plan {
+  const made = tasksOf(config.tasks, tokenizer, tagCount);
+  return viewsOf(config).map(({ tasks, share }) => {
+    const weighted = tasks.map((name): WeightedTask => ({ task: made[name]()!, weight: config.tasks[name]!.weight }));
     return share === 1 ? { tasks: weighted } : { tasks: weighted, share };
   });
 }

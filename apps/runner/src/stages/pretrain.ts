@@ -4,7 +4,8 @@ import { foldIn, randomKey } from '@wbdc/nn';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { StageContext, StageResult } from '../stage.js';
-import { bertSizesOf, encoderOf, planOf } from './model.js';
+import { counted } from '../format.js';
+import { bertSizesOf, describeViews, encoderOf, planOf, viewsOf } from './model.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
 import { batchesInOrder, chooseTags, definedOnly, openVideoSet, type VideoSet } from './video-set.js';
@@ -49,6 +50,9 @@ async function pretrain(
     const head = config.tasks.mlm && config.tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
     await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context.output);
   }
+  context.output.say(
+    `${counted(model.encoderPasses, 'encoder pass', 'encoder passes')} a step: ${describeViews(viewsOf(config))}`,
+  );
   const corpus = corpusStatistics(dataset);
   // The same masks at every measurement, whatever the seed: numbers of different runs compare.
   const measure = () =>

@@ -1,0 +1,94 @@
+import type { MfmTarget, PreparedView } from '@wbdc/pretrain-tasks';
+import type { Config, TaskName } from '../config/schema.js';
+import { viewsOf } from '../stages/model.js';
+
+/** What the loss of a task must be before anything is learned. */
+export interface Expectation {
+  /** Of the metric: `mlm/loss`, `mmm/text loss`. */
+  readonly metric: string;
+  /** Nothing where it depends on the data. */
+  readonly start?: number;
+  /** How far from it a loss may be, as a share. */
+  readonly tolerance: number;
+  /** The smallest value it can reach. */
+  readonly floor: number;
+  readonly about: string;
+}
+
+/** Many independent answers, and few: the frames of one video get much the same answer. */
+const [MANY, FEW] = [0.1, 0.2];
+
+interface Sizes {
+  readonly vocabSize: number;
+  readonly frameSize: number;
+}
+
+/**
+ * The losses of ignorance of all tasks on prepared views. Fresh logits are close to 0, so a choice among n costs ln n.
+ */
+export function expectedLosses(config: Config, views: readonly PreparedView[], sizes: Sizes): Expectation[] {
+  const plan = viewsOf(config);
+  return plan.flatMap(({ tasks }, i) =>
+    tasks.flatMap((name, j) => expectedOf(name, config, views[i].targets[j], views[i].batch.ids.length, sizes)),
+  );
+}
+
+function expectedOf(name: TaskName, { tasks }: Config, target: unknown, rows: number, sizes: Sizes): Expectation[] {
+  switch (name) {
+    case 'mlm':
+      return [tokens('mlm/loss', sizes)];
+    case 'tag':
+      return [{ metric: 'tag/loss', start: Math.LN2, tolerance: MANY, floor: 0, about: 'ln 2' }];
+    case 'ftm':
+      return [{ metric: 'ftm/loss', start: Math.LN2, tolerance: MANY, floor: 0, about: 'ln 2' }];
+    case 'mfm':
+      return [framesAmong('mfm/loss', target as MfmTarget, tasks.mfm!, sizes)];
+    case 'mmm': {
+      const { frames } = target as { frames: MfmTarget };
+      return [tokens('mmm/text loss', sizes), framesAmong('mmm/frames loss', frames, tasks.mmm!, sizes)];
+    }
+    case 'ftc':
+      return [titles(rows / 2, tasks.ftc!.temperature)];
+  }
+}
+
+function tokens(metric: string, { vocabSize }: Sizes): Expectation {
+  return { metric, start: Math.log(vocabSize), tolerance: MANY, floor: 0, about: `ln ${vocabSize}, the vocabulary` };
+}
+
+/**
+ * Similarities of random unit vectors have the variance 1 / Dv, so their logits 1 / (Dv t^2), half of which the mean of
+ * the cross entropy gains over ln n. Raw features have no scale that could be known here.
+ */
+function framesAmong(
+  metric: string,
+  { candidates }: MfmTarget,
+  { normalize, temperature }: { readonly normalize: boolean; readonly temperature: number },
+  { frameSize }: Sizes,
+): Expectation {
+  const count = candidates.shape[0];
+  if (!normalize) return { metric, tolerance: FEW, floor: 0, about: 'depends on the scale of the raw features' };
+  const spread = 1 / (2 * frameSize * temperature ** 2);
+  const floor = Math.log1p((count - 1) * Math.exp(-1 / temperature));
+  // Far from 0 the logits follow no such simple law.
+  if (spread > 1) return { metric, tolerance: FEW, floor, about: 'temperature too low for features so narrow' };
+  const start = Math.log(count) + spread;
+  return {
+    metric,
+    start,
+    tolerance: FEW,
+    floor,
+    about: `ln ${count}, the frames to choose from, and what the temperature adds`,
+  };
+}
+
+function titles(videos: number, temperature: number | null): Expectation {
+  const floor = temperature === null ? 0 : Math.log1p((videos - 1) * Math.exp(-2 / temperature));
+  return {
+    metric: 'ftc/loss',
+    start: Math.log(videos),
+    tolerance: FEW,
+    floor,
+    about: `ln ${videos}, the videos to choose from`,
+  };
+}

@@ -1,0 +1,119 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useEngine } from '../../../../tools/testing.js';
+import { check, type CheckItem } from '../../src/check/check.js';
+import { loadConfig } from '../../src/config/load.js';
+import { runCommandLine } from '../../src/program.js';
+import { viewsOf } from '../../src/stages/model.js';
+
+const SIZES = [
+  'vocab.size=83',
+  'clip.vision={imageSize: 16, patchSize: 8, width: 22, heads: 2}',
+  'model={width: 26, layers: 1, heads: 2, maxPositions: 29, videoLayers: 1, crossLayers: 1}',
+  'text.budget=29',
+  'frames.limit=5',
+  'train={batchSize: 14, epochs: 3, rules: []}',
+];
+const ALL = [
+  'tasks={mlm: {}, mfm: {temperature: 0.25}, ftm: {}, ftc: {}, mmm: {temperature: 0.25}, tag: {count: 19}}',
+  'views.onesided.share=0.5',
+];
+const ONE = ['tasks={mlm: {}, tag: null, mfm: null}'];
+
+const configOf = (...set: string[]) => loadConfig({ folder: '.', set: [...SIZES, ...set] });
+
+async function run(...set: string[]): Promise<Record<string, CheckItem>> {
+  const items = [...check({ config: await configOf(...set), videos: 57 })];
+  return Object.fromEntries(items.map((item) => [item.name, item]));
+}
+
+beforeAll(() => useEngine('ort'));
+
+/** All but the last, which takes longest. */
+async function runQuick(...set: string[]): Promise<Record<string, CheckItem>> {
+  const items: Record<string, CheckItem> = {};
+  for (const item of check({ config: await configOf(...set), videos: 57 })) {
+    items[item.name] = item;
+    if (item.name === 'time') break;
+  }
+  return items;
+}
+
+describe('check', () => {
+  it.each(['uni-model', 'lxmert-model'])('finds nothing wrong with all objectives on a %s', async (kind) => {
+    const items = await run(`model.kind=${kind}`, ...ALL);
+    expect(items['start'].about).toContain(`mlm/loss`);
+    const failed = Object.values(items).filter(({ status }) => status === 'failed');
+    expect(failed.map(({ name, about }) => `${name}: ${about}`)).toEqual([]);
+    expect(items['passes'].details).toEqual({ encoderPasses: 4 });
+    expect(items['time'].details).toMatchObject({ batches: 3 * Math.floor(57 / 14), steps: 12 });
+    const losses = items['start'].details['losses'] as { metric: string; expected: number }[];
+    expect(losses.find(({ metric }) => metric === 'mlm/loss')?.expected).toBeCloseTo(Math.log(83));
+    expect(losses.find(({ metric }) => metric === 'ftc/loss')?.expected).toBeCloseTo(Math.log(8));
+  });
+
+  it('names parameters that no task reads', async () => {
+    const { gradients } = await runQuick('model.kind=lxmert-model', ...ONE);
+    expect(gradients.status).toBe('failed');
+    expect(gradients.about).toContain('encoder.cross.0.video.attention.query.weight');
+  });
+
+  it('leaves frozen parameters out', async () => {
+    const rule = 'train.rules=[{pattern: "encoder.cross.0.video.**", frozen: true}]';
+    const [all, some] = [
+      await runQuick(...ONE, 'model.kind=lxmert-model'),
+      await runQuick(...ONE, 'model.kind=lxmert-model', rule),
+    ];
+    expect(some['gradients'].status).toBe('ok');
+    expect(Number(all['gradients'].details['trained']) - Number(some['gradients'].details['trained'])).toBe(16);
+  });
+
+  it('adds up parameters and memory', async () => {
+    const { parameters, memory } = await runQuick(...ONE);
+    const { total, encoder, mlm } = parameters.details;
+    expect(mlm).toBe(26 * 26 + 26 + 26 + 26 + 83);
+    expect(total).toBe(Number(encoder) + Number(mlm));
+    expect(memory.details).toMatchObject({
+      weights: 4 * Number(total),
+      gradients: 4 * Number(total),
+      optimizer: 8 * Number(total),
+    });
+  });
+
+  it('tells a loss that cannot fall', async () => {
+    // With a weight this small the task learns nothing in time.
+    const { overfit } = await run('tasks={mlm: {}, mfm: null, tag: null, ftm: {weight: 1.0e-20}}');
+    expect(overfit.status).toBe('failed');
+    expect(overfit.about).toMatch(/ftm\/loss .*: HARDLY FALLS/);
+    expect(overfit.about).not.toMatch(/mlm\/loss .*HARDLY/);
+  });
+});
+
+describe('viewsOf', () => {
+  it('is one view, and so one encoder pass, per corrupted copy', async () => {
+    expect(viewsOf(await configOf(...ALL))).toEqual([
+      { name: 'exchanged', tasks: ['ftm'], share: 1 },
+      { name: 'masked', tasks: ['mlm', 'mfm', 'tag'], share: 1 },
+      { name: 'onesided', tasks: ['mmm'], share: 0.5 },
+      { name: 'plain', tasks: ['ftc'], share: 1 },
+    ]);
+  });
+});
+
+describe('wbdc check', () => {
+  it('prints one object and fails where something is wrong', async () => {
+    let printed = '';
+    const stdout = { write: (text: string) => void (printed += text) };
+    const host = {
+      stdout,
+      stderr: { write: () => undefined },
+      env: {},
+      folder: '.',
+      now: () => 0,
+      signals: { on: () => undefined, off: () => undefined },
+      exit: () => undefined,
+    };
+    const set = [...SIZES, ...ONE, 'model.kind=lxmert-model'].flatMap((setting) => ['--set', setting]);
+    expect(await runCommandLine(['check', 'pretrain', '--json', '--engine', 'ort', ...set], host)).toBe(1);
+    expect(JSON.parse(printed)).toMatchObject({ job: 'pretrain', ok: false });
+  });
+});
