@@ -1,0 +1,121 @@
+// Gives @tensorflow/tfjs-node (or tfjs-node-gpu) its binary: see --help.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { assertCompiler, buildBinding } from './build.mjs';
+import { firstLine, run, say, Unavailable } from './common.mjs';
+import { installOfficial } from './official.mjs';
+import { findTarget, isBuilt, seesGpu } from './target.mjs';
+import { layOutWheel } from './wheel.mjs';
+
+const HELP = `Usage: npx nx run tools:install-tensorflow [options]
+
+Makes '--engine tensorflow' work: gives the npm package @tensorflow/tfjs-node its native part. Tries the package's own
+download first; where that cannot be reached, takes the C library out of TensorFlow's wheel with your pip settings
+(Linux; needs python3 with pip, a C++ compiler and make), checks its hash and compiles the binding against it. Ends with
+a training step whose values and gradients are checked. Does nothing where that already works.
+
+  --cpu, --gpu        which package; by default tfjs-node-gpu where nvidia-smi sees a GPU
+  --from <way>        'official' or 'wheel': only this way
+  --if-possible       exit with 0 where this machine lacks or cannot reach what it takes; a failed build is still a failure
+  --force             install again
+  -h, --help          this text
+`;
+
+const OPTIONS = {
+  cpu: { type: 'boolean' },
+  gpu: { type: 'boolean' },
+  from: { type: 'string' },
+  'if-possible': { type: 'boolean' },
+  force: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+};
+
+process.exitCode = await main();
+
+async function main() {
+  const options = optionsOf(process.argv.slice(2));
+  if (options === undefined) return 2;
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  try {
+    await install(options);
+    return 0;
+  } catch (error) {
+    const skip = options['if-possible'] && error instanceof Unavailable;
+    console.error(skip ? `skipped: TensorFlow is not installed here\n${error.message}` : `error: ${error.message}`);
+    return skip ? 0 : 1;
+  }
+}
+
+function optionsOf(args) {
+  try {
+    const { values } = parseArgs({ args, options: OPTIONS });
+    if (values.cpu && values.gpu) throw new Error('expected one of --cpu and --gpu, got both');
+    if (values.from !== undefined && !['official', 'wheel'].includes(values.from)) {
+      throw new Error(`--from: expected 'official' or 'wheel', got '${values.from}'`);
+    }
+    return values;
+  } catch (error) {
+    console.error(`error: ${error.message}\n\n${HELP}`);
+    return undefined;
+  }
+}
+
+async function install({ cpu, gpu, from, force }) {
+  const target = findTarget(gpu ?? (!cpu && seesGpu()));
+  if (!force && isBuilt(target)) {
+    try {
+      say(`already installed: ${await prove(target)}`);
+      return;
+    } catch (error) {
+      say(`what is installed does not work, installing again: ${firstLine(error)}`);
+    }
+  }
+  const source = await firstThatWorks(target, from);
+  say(`proving it: ${await prove(target)}`);
+  say(`${target.name} works (${source}); next: npx wbdc doctor, or any stage with --engine tensorflow`);
+}
+
+/** Where one way is unavailable the next is tried; any other failure ends it. */
+async function firstThatWorks(target, from) {
+  const ways = { official: fromOfficial, wheel: fromWheel };
+  const reasons = [];
+  for (const [name, way] of Object.entries(ways)) {
+    if (from !== undefined && from !== name) continue;
+    try {
+      return await way(target);
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      say(`${name}: ${error.message}`);
+      reasons.push(`  ${name}: ${error.message}`);
+    }
+  }
+  throw new Unavailable(`no way to get libtensorflow for ${target.name}:\n${reasons.join('\n')}`);
+}
+
+/** A ready binary that does not load here (an old C library, another processor) is no reason to stop. */
+async function fromOfficial(target) {
+  await installOfficial(target);
+  try {
+    await prove(target);
+  } catch (error) {
+    rmSync(target.moduleFolder, { recursive: true, force: true });
+    throw new Unavailable(`the downloaded binary does not work: ${firstLine(error)}`, { cause: error });
+  }
+  return 'official download';
+}
+
+async function fromWheel(target) {
+  assertCompiler();
+  const source = await layOutWheel(target);
+  await buildBinding(target);
+  return source;
+}
+
+async function prove({ name }) {
+  const output = await run(process.execPath, [join(import.meta.dirname, 'prove.mjs'), name], { timeout: 120_000 });
+  return output.trim().split('\n').at(-1);
+}
