@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
+import { addDownloadCommand } from './commands/download.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
 import { addReportCommand } from './commands/report.js';
 import { runStage } from './commands/run-stage.js';
@@ -54,6 +55,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
     .addHelpText('after', programHelp(stages));
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
   addCheckCommand(program, host, outcome);
+  addDownloadCommand(program, host);
   addReportCommand(program, host);
   addConfigCommand(program, host);
   return program;

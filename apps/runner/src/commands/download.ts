@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { sizeOnDisk } from '../files.js';
+import { counted, formatBytes } from '../format.js';
+import { Output, type OutputOptions, type Terminal } from '../output.js';
+import { createProgress } from '../progress.js';
+import { addOutputOptions } from './options.js';
+
+interface DownloadCommandOptions extends OutputOptions {
+  readonly revision?: string;
+}
+
+/** `wbdc download`: published weights for model.init and its like. */
+export function addDownloadCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('download')
+    .summary('fetch a published model from the Hugging Face hub or a mirror')
+    .description(
+      'Fetches configuration, vocabulary and weights of a model into the standard cache, going on where an earlier try ' +
+        'was cut, and checks every file against the hub’s hashes. What is in the cache is not fetched again. Reads ' +
+        'HF_ENDPOINT (a mirror), HF_HUB_CACHE or HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.',
+    )
+    .argument('<model>', 'such as hfl/chinese-macbert-base')
+    .option('--revision <name>', 'branch, tag or commit (default: main)');
+  addOutputOptions(command)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc download hfl/chinese-roberta-wwm-ext-large\n' +
+        '  HF_ENDPOINT=https://my-mirror npx wbdc download openai/clip-vit-base-patch32\n',
+    )
+    .action(async (model: string, options: DownloadCommandOptions) => {
+      await download(model, options, new Output(terminal, options));
+    });
+}
+
+async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<void> {
+  const { downloadModel, hubSettings } = await import('@wbdc/nn/node');
+  const settings = hubSettings(output.terminal.env);
+  const progress = createProgress(output, 'kB');
+  const kilobytes = (bytes: number): number => Math.round(bytes / 1000);
+  try {
+    const { folder, commit, files, source } = await downloadModel(model, {
+      ...settings,
+      ...(revision !== undefined && { revision }),
+      onProgress: ({ file, bytes, total }) => progress.update(kilobytes(bytes), kilobytes(total), file),
+    });
+    progress.stop();
+    const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
+    const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+    output.say(`read     ${source === 'hub' ? settings.hubUrl : 'the cache alone'}: ${model}, commit ${commit}`);
+    output.say(`made     ${folder} (${formatBytes(size)}): ${counted(files.length, 'file')}: ${files.join(', ')}`);
+    output.say(`next     give this folder to vocab.folder and model.init, or to clip.vision.init`);
+    output.result({ model, folder, commit, files, bytes: size, source });
+  } finally {
+    progress.stop();
+  }
+}
