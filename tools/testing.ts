@@ -1,13 +1,39 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { expect } from 'vitest';
 
+/** The package of libtensorflow that has its binary (tools/install-tensorflow), if any. */
+const TENSORFLOW = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].find(hasBinary);
+
 /** Engines on which values and gradients are checked. */
-export const ENGINES = ['cpu', 'ort'] as const;
+export const ENGINES: readonly string[] = ['cpu', 'ort', ...(TENSORFLOW ? ['tensorflow'] : [])];
 
 export async function useEngine(name: string): Promise<void> {
   registerOrtBackend();
+  if (name === 'tensorflow') await loadTensorflow();
   if (!(await tf.setBackend(name))) throw new Error(`expected the engine '${name}' to load`);
+}
+
+function hasBinary(specifier: string): boolean {
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve(`${specifier}/package.json`));
+    return readdirSync(`${folder}/lib`).some((name) => existsSync(`${folder}/lib/${name}/tfjs_binding.node`));
+  } catch {
+    return false; // an optional dependency, or one without its binary
+  }
+}
+
+/** Registers the engine, once: importing the package does it. */
+async function loadTensorflow(): Promise<void> {
+  if (TENSORFLOW === undefined)
+    throw new Error('expected a binary of tfjs-node, got none: run tools:install-tensorflow');
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined }); // gone in Node 23
+  await import(TENSORFLOW);
 }
 
 /** `scale * sin(0.7 i + phase)`: the values that tools/parity/common.py makes too. */
