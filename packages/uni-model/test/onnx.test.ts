@@ -1,0 +1,92 @@
+import { disposeTree, floats, flatten, ints, linear, newLinear, randomKey, type Batch } from '@wbdc/nn';
+import * as tf from '@tensorflow/tfjs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
+import { uniModel, type UniModel, type UniModelConfig } from '../src/index.js';
+import { uniModelOnnx } from '../src/onnx.js';
+
+const config: UniModelConfig = {
+  vocabSize: 23,
+  hiddenSize: 14,
+  layers: 2,
+  heads: 2,
+  intermediateSize: 31,
+  maxPositions: 11,
+  segments: 3,
+  dropout: 0.1,
+  frameSize: 13,
+  maxFrames: 5,
+  frameSegment: 1,
+};
+const model = uniModel(config);
+
+let params: UniModel;
+let head: ReturnType<typeof newLinear>;
+let session: InferenceSession;
+beforeAll(async () => {
+  await useEngine('cpu');
+  params = model.init(randomKey(1));
+  head = newLinear(randomKey(2), 14, 7);
+  fillWithWaves(flatten({ params, head }));
+  session = await InferenceSession.create(
+    uniModelOnnx(params, config, { name: 'tags', linear: head, activation: 'sigmoid' }),
+  );
+});
+afterAll(() => disposeTree({ params, head }));
+
+/** Rows of different lengths, both kinds of padding. */
+function batchOf(videos: number, length: number, count: number): Batch {
+  const cells = videos * length;
+  const token = (i: number): number => (7 * i + 3) % 23;
+  const valid = (rows: number, columns: number): Int32Array =>
+    Int32Array.from({ length: rows * columns }, (_, i) => Number(i % columns <= Math.floor(i / columns)));
+  return {
+    ids: Array.from({ length: videos }, String),
+    tokens: ints(
+      [videos, length],
+      Int32Array.from({ length: cells }, (_, i) => token(i)),
+    ),
+    segments: ints(
+      [videos, length],
+      Int32Array.from({ length: cells }, (_, i) => i % 3),
+    ),
+    textMask: ints([videos, length], valid(videos, length)),
+    frames: floats([videos, count, 13], wave(videos * count * 13, 1, 1)),
+    frameMask: ints([videos, count], valid(videos, count)),
+    spans: Array.from({ length: videos }, () => []),
+  };
+}
+
+async function runOnnx({ tokens, segments, textMask, frames, frameMask }: Batch) {
+  const whole = { tokens, segments, textMask, frameMask };
+  const feeds = Object.entries(whole).map(([name, { data, shape }]) => [name, new Tensor('int32', data, shape)]);
+  const features = new Tensor('float32', frames.data, frames.shape);
+  return session.run({ ...Object.fromEntries(feeds), frames: features } as Record<string, Tensor>);
+}
+
+describe('uniModelOnnx', () => {
+  it.each([
+    [3, 7, 5],
+    [1, 1, 1],
+    [5, 11, 2],
+    [2, 4, 0],
+  ])('equals tfjs for %i videos of %i tokens and %i frames', async (videos, length, count) => {
+    const batch = batchOf(videos, length, count);
+    const results = await runOnnx(batch);
+    tf.tidy(() => {
+      const { text, frames, cls } = model.encode(params, batch, {});
+      const tags = tf.sigmoid(linear(cls, head));
+      for (const [name, tensor] of Object.entries({ text, frameStates: frames, cls, tags })) {
+        expect(results[name].dims, name).toEqual(tensor.shape);
+        expect(distance(results[name].data as Float32Array, tensor.dataSync()), name).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it('has no output of a head without one', async () => {
+    const plain = await InferenceSession.create(uniModelOnnx(params, config));
+    expect(plain.outputNames).toEqual(['text', 'frameStates', 'cls']);
+    expect(plain.inputNames).toEqual(['tokens', 'segments', 'textMask', 'frames', 'frameMask']);
+  });
+});
