@@ -27,7 +27,10 @@ export default tseslint.config(
   {
     files: ['packages/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
     rules: {
-      '@nx/enforce-module-boundaries': ['error', { depConstraints, allow: [], enforceBuildableLibDependency: false }],
+      '@nx/enforce-module-boundaries': [
+        'error',
+        { depConstraints, checkDynamicDependenciesExceptions: ['.*'], enforceBuildableLibDependency: false },
+      ],
     },
   },
   { files: ['**/test/**', 'tools/*.ts'], rules: { 'max-lines-per-function': 'off' } },
