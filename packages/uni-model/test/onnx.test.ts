@@ -1,4 +1,16 @@
-import { disposeTree, floats, flatten, ints, linear, newLinear, randomKey, type Batch } from '@wbdc/nn';
+import {
+  disposeTree,
+  floats,
+  flatten,
+  ints,
+  joinColumns,
+  l2Normalize,
+  linear,
+  meanPool,
+  newLinear,
+  randomKey,
+  type Batch,
+} from '@wbdc/nn';
 import * as tf from '@tensorflow/tfjs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,11 +70,11 @@ function batchOf(videos: number, length: number, count: number): Batch {
   };
 }
 
-async function runOnnx({ tokens, segments, textMask, frames, frameMask }: Batch) {
+async function runOnnx({ tokens, segments, textMask, frames, frameMask }: Batch, model = session) {
   const whole = { tokens, segments, textMask, frameMask };
   const feeds = Object.entries(whole).map(([name, { data, shape }]) => [name, new Tensor('int32', data, shape)]);
   const features = new Tensor('float32', frames.data, frames.shape);
-  return session.run({ ...Object.fromEntries(feeds), frames: features } as Record<string, Tensor>);
+  return model.run({ ...Object.fromEntries(feeds), frames: features } as Record<string, Tensor>);
 }
 
 describe('uniModelOnnx', () => {
@@ -81,6 +93,18 @@ describe('uniModelOnnx', () => {
         expect(results[name].dims, name).toEqual(tensor.shape);
         expect(distance(results[name].data as Float32Array, tensor.dataSync()), name).toBeLessThan(1e-5);
       }
+    });
+  });
+
+  it('pools as the head wants it', async () => {
+    const embedding = { name: 'embedding', linear: head, pooling: 'mean', activation: 'unit' } as const;
+    const batch = batchOf(3, 7, 5);
+    const results = await runOnnx(batch, await InferenceSession.create(uniModelOnnx(params, config, embedding)));
+    tf.tidy(() => {
+      const { text, frames } = model.encode(params, batch, {});
+      const states = tf.concat([text, frames], 1) as tf.Tensor3D;
+      const expected = l2Normalize(linear(meanPool(states, joinColumns(batch.textMask, batch.frameMask)), head));
+      expect(distance(results['embedding'].data as Float32Array, expected.dataSync())).toBeLessThan(1e-5);
     });
   });
 
