@@ -3,7 +3,7 @@ import type { Output } from './output.js';
 import type { RunFolder } from './run-folder.js';
 
 /** The stages of a run, in their order. */
-export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain'] as const;
+export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetune'] as const;
 export type StageName = (typeof STAGES)[number];
 
 /** Plain data: what fits into JSON. */
@@ -55,6 +55,8 @@ export interface Stage {
   readonly examples: readonly (readonly [command: string, what: string])[];
   /** Earlier stages whose results it reads. */
   readonly needs: readonly StageName[];
+  /** More of them, where the configuration says so. */
+  readonly alsoNeeds?: (config: Config) => readonly StageName[];
   readonly needsEngine: boolean;
   /** The part of the configuration its result depends on. */
   readonly settings: (config: Config) => JsonObject;

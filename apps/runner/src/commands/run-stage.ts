@@ -11,7 +11,15 @@ import type { Output } from '../output.js';
 import { METRICS_FILE } from '../report/metrics-file.js';
 import type { ReportRequest } from '../report/write.js';
 import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run-folder.js';
-import { STAGES, type Artifact, type JsonObject, type Stage, type StageContext, type StageResult } from '../stage.js';
+import {
+  STAGES,
+  type Artifact,
+  type JsonObject,
+  type Stage,
+  type StageContext,
+  type StageName,
+  type StageResult,
+} from '../stage.js';
 import { flagsOf, type StageOptions } from './options.js';
 import { ALL_STAGES } from './stages.js';
 
@@ -28,7 +36,7 @@ export async function runStage(
   }
   const run = runFolderOf(config, output.terminal.folder);
   await assertConsistent(stage, run, config);
-  const plan = { stage: stage.name, settings: stage.settings(config), needs: stage.needs };
+  const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config) };
   const opened = await run.open(plan, options);
   if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, options, output);
   announce(stage, opened, output);
@@ -46,9 +54,13 @@ export async function runStage(
   return report(stage, record, reported, { seconds, folder: opened.folder, options, output });
 }
 
+function needsOf({ needs, alsoNeeds }: Stage, config: Config): StageName[] {
+  return [...needs, ...(alsoNeeds?.(config) ?? [])];
+}
+
 /** What a stage reads must have been made as the configuration says, or its numbers would mislead. */
 async function assertConsistent(stage: Stage, run: RunFolder, config: Config): Promise<void> {
-  for (const [name, needed] of await run.needed({ stage: stage.name, needs: stage.needs })) {
+  for (const [name, needed] of await run.needed({ stage: stage.name, needs: needsOf(stage, config) })) {
     const maker = ALL_STAGES.find((candidate) => candidate.name === name);
     if (maker !== undefined) assertSameSettings(needed, maker.settings(config));
   }
@@ -90,7 +102,7 @@ async function contextOf(
   output: Output,
   signal: AbortSignal,
 ): Promise<StageContext> {
-  const needed = await run.needed({ stage: stage.name, needs: stage.needs });
+  const needed = await run.needed({ stage: stage.name, needs: needsOf(stage, config) });
   const engine = stage.needsEngine ? await loadEngine(config, output) : undefined;
   return {
     config,

@@ -2,8 +2,16 @@ import type { Stage } from '../stage.js';
 import { clipStage } from './clip.js';
 import { dataStage } from './data.js';
 import { featuresStage } from './features.js';
+import { finetuneStage } from './finetune.js';
 import { pretrainStage } from './pretrain.js';
 import { vocabStage } from './vocab.js';
 
 /** All stages, in the order of a run. */
-export const ALL_STAGES: readonly Stage[] = [dataStage, vocabStage, clipStage, featuresStage, pretrainStage];
+export const ALL_STAGES: readonly Stage[] = [
+  dataStage,
+  vocabStage,
+  clipStage,
+  featuresStage,
+  pretrainStage,
+  finetuneStage,
+];

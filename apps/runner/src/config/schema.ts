@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { finetuneSchema } from './finetune-schema.js';
 import { modelSchema } from './model-schema.js';
 import { tasksSchema, viewsSchema } from './tasks-schema.js';
 import { clipSchema, trainSchema } from './training-schema.js';
@@ -94,6 +95,7 @@ export const configSchema = z
     tasks: tasksSchema.prefault({}),
     views: viewsSchema.prefault({}),
     train: trainSchema.prefault({}),
+    finetune: finetuneSchema.prefault({}),
   })
   .superRefine((config, context) => {
     const report = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
@@ -106,6 +108,8 @@ export const configSchema = z
       const why = 'measuring on what was learned proves nothing';
       report(['data', 'heldOutSplits'], `expected none of data.trainSplits, got '${both}' in both: ${why}`);
     }
+    const { folds, fold } = config.finetune;
+    if (fold >= (folds ?? 1)) report(['finetune', 'fold'], `expected a number below finetune.folds, got ${fold}`);
     const used = Object.values(tasks).flatMap((task) => (task === null ? [] : [task.view]));
     for (const name of Object.keys(views).filter((view) => !used.includes(view))) {
       report(['views', name], `expected the view of a task (${[...new Set(used)].join(', ')}), got '${name}'`);

@@ -5,7 +5,7 @@ const count = (smallest = 1) => z.int().min(smallest);
 const rate = z.number().positive().max(1);
 
 /** What every training stage has in common. */
-const loop = {
+export const loop = {
   batchSize: count().default(128),
   epochs: count().default(40),
   /** Batches whose gradients are added up before a step. */
@@ -80,7 +80,7 @@ export const clipSchema = z.strictObject({
 });
 
 /** Settings for the parameters whose path matches; the first rule that matches counts. */
-const rule = z.strictObject({
+export const rule = z.strictObject({
   /** Covers the whole path: `*` one part, `**` any number, `{a,b}` either. Matching nothing is an error. */
   pattern: z.string().min(1),
   learningRate: rate.optional(),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import { adamW, constant, trainLoop, warmupCosine, warmupLinear } from '@wbdc/train';
-import type { Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
+import type { GradientFunction, Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
 import { findCheckpoint, hasCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
 import { counted, formatCount, formatNumber } from '../format.js';
@@ -18,11 +18,20 @@ type LoopSettings = Pick<
 
 type Evaluation = Readonly<Record<string, Measured>>;
 
+/** What a training leaves besides its checkpoints. */
+export type Conclusion = Pick<Trained, 'made' | 'summary'>;
+
 /** What is trained on what. */
 export interface TrainingJob<B> {
   readonly params: ParamTree;
   readonly settings: LoopSettings;
   readonly rules: Rules;
+  /** What the examples are, where not videos. */
+  readonly noun?: string;
+  /** Default: the plain gradient. */
+  readonly gradients?: GradientFunction;
+  /** Averages the weights with this decay; measured and concluded with are then the averages. */
+  readonly averageDecay?: number | undefined;
   /** Lengths of the training examples. */
   readonly lengths: ArrayLike<number>;
   /** Reads the examples of a batch; the key draws their frames and masks. */
@@ -31,6 +40,8 @@ export interface TrainingJob<B> {
   readonly ids: (batch: B) => readonly string[];
   /** Measures on the held-out splits. */
   readonly evaluate: () => Promise<Evaluation>;
+  /** Runs at the end of a complete training: predictions, say. */
+  readonly conclude?: () => Promise<Conclusion>;
   /** What a checkpoint must fit, written beside it. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Files copied into every checkpoint: the tokenizer. */
@@ -55,12 +66,15 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   const { settings, params } = job;
   const plan: BatchPlan = { lengths: job.lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop' };
   const totalSteps = Math.max(1, Math.floor((settings.epochs * batchesPerEpoch(plan)) / settings.accumulate));
-  const optimizer = adamW(params, job.rules);
+  const optimizer = adamW(params, {
+    ...job.rules,
+    ...(job.averageDecay !== undefined && { averageDecay: job.averageDecay }),
+  });
   const checkpoints = join(folder, 'checkpoints');
   const startStep = context.resume ? await restore(checkpoints, params, optimizer, job.config) : 0;
   const size = flatten(params).reduce((sum, { leaf }) => sum + leaf.size, 0);
   output.say(
-    `training ${formatCount(size)} parameters on ${counted(job.lengths.length, 'video')}, ${counted(totalSteps, 'step')} of ${settings.batchSize}` +
+    `training ${formatCount(size)} parameters on ${counted(job.lengths.length, job.noun ?? 'video')}, ${counted(totalSteps, 'step')} of ${settings.batchSize}` +
       (startStep > 0 ? `, going on after step ${startStep}` : ''),
   );
   const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), context.resume ? startStep : undefined);
@@ -75,11 +89,21 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
       { path: join(folder, 'metrics.jsonl'), about: 'losses and measurements by step' },
     ];
     if (interrupted) return { status: 'interrupted', made, summary: { step } };
-    return { status: 'complete', made, summary: { step, ...summaryOf(await measureLast(job, step, sinks)) } };
+    return await averaged(job, optimizer, async () => {
+      const measured = summaryOf(await measureLast(job, step, sinks));
+      const end = await job.conclude?.();
+      const summary = { step, ...measured, ...end?.summary };
+      return { status: 'complete' as const, made: [...made, ...(end?.made ?? [])], summary };
+    });
   } finally {
     progress.stop();
     await metrics.close?.();
   }
+}
+
+/** Runs with the averaged weights, where there are any. */
+function averaged<B, T>(job: TrainingJob<B>, optimizer: Optimizer, run: () => Promise<T>): Promise<T> {
+  return job.averageDecay === undefined ? run() : optimizer.withAverages(run);
 }
 
 interface Order {
@@ -116,8 +140,12 @@ function loopOptions<B>(
     ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
     accumulate: settings.accumulate,
     ids: job.ids,
+    ...(job.gradients && { gradients: job.gradients }),
     checkpoint: { everySteps: settings.checkpointEvery, save },
-    evaluate: { everySteps: settings.evaluateEvery, run: async () => flattenMeasured(await job.evaluate()) },
+    evaluate: {
+      everySteps: settings.evaluateEvery,
+      run: async () => flattenMeasured(await averaged(job, optimizer, job.evaluate)),
+    },
   };
 }
 

@@ -1,0 +1,119 @@
+import { join, resolve } from 'node:path';
+import { openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
+import { officialPairSplit, rankNormalize, videoDisjointSplit, type Pair } from '@wbdc/finetune';
+import { foldIn, randomKey } from '@wbdc/nn';
+import { buildDemoAiac } from '../../demo/index.js';
+import { UserError } from '../../errors.js';
+import { exists } from '../../files.js';
+import { counted } from '../../format.js';
+import type { StageContext } from '../../stage.js';
+import { dataRoot } from '../data-root.js';
+import { featureStorePath } from '../feature-path.js';
+
+/** Labelled pairs of a data set by the places of their videos. */
+export interface PairSet {
+  readonly dataset: Dataset;
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  /** As people gave them. */
+  readonly scores: Float64Array;
+}
+
+export interface PairParts {
+  readonly train: PairSet;
+  /** Of the same splits as `train`; none where nothing is held out there. */
+  readonly validation: PairSet | undefined;
+  /** Of the held-out splits, where their truth is known. */
+  readonly heldOut: PairSet | undefined;
+}
+
+/** Reads all pairs and divides those to learn from. */
+export async function readPairs(context: StageContext, training: Dataset, heldOut: Dataset): Promise<PairParts> {
+  const { finetune } = context.config;
+  const paths = await pairPaths(context);
+  const labelled = await readPairFile(context, paths.train, training);
+  const { train, validation, dropped } =
+    finetune.split === 'official'
+      ? officialPairSplit(labelled)
+      : videoDisjointSplit(labelled, finetune.share, foldIn(randomKey(0), 'pairs')); // the same whatever the seed
+  if (train.length === 0) throw new UserError(`${paths.train}: expected pairs to learn from, got none after the split`);
+  assertVaried(train, paths.train);
+  const others = paths.heldOut === undefined ? [] : await readPairFile(context, paths.heldOut, heldOut);
+  context.output.say(
+    `${counted(train.length, 'pair')} to learn from, ${validation.length} to validate, ${dropped.length} across the two dropped, ${others.length} held out`,
+  );
+  const optional = (pairs: readonly Pair[], dataset: Dataset): PairSet | undefined =>
+    pairs.length === 0 ? undefined : pairSet(pairs, dataset);
+  return {
+    train: pairSet(train, training),
+    validation: optional(validation, training),
+    heldOut: optional(others, heldOut),
+  };
+}
+
+/** Spearman says nothing of constant labels, and there is nothing to learn from them. */
+function assertVaried(pairs: readonly Pair[], path: string): void {
+  if (pairs.some(({ score }) => score !== pairs[0].score)) return;
+  throw new UserError(`${path}: expected different scores, got ${pairs[0].score} for all ${pairs.length} pairs`);
+}
+
+async function readPairFile(context: StageContext, path: string, dataset: Dataset): Promise<Pair[]> {
+  const known = new Set(Array.from({ length: dataset.size }, (_, i) => dataset.id(i)));
+  const skipped = new SkipCounter('pairs', context.config.data.maxBadShare);
+  const pairs = await readLabels(path, { has: (id) => known.has(id), onBad: skipped.add });
+  skipped.check(pairs.length + skipped.count);
+  if (skipped.count > 0)
+    context.output.warn(`${counted(skipped.count, 'pair')} skipped; the first: ${skipped.examples[0]}`);
+  return pairs.map(({ id1, id2, score }) => ({ left: id1, right: id2, score }));
+}
+
+function pairSet(pairs: readonly Pair[], dataset: Dataset): PairSet {
+  const places = new Map(Array.from({ length: dataset.size }, (_, i) => [dataset.id(i), i]));
+  return {
+    dataset,
+    left: Int32Array.from(pairs, ({ left }) => places.get(left)!),
+    right: Int32Array.from(pairs, ({ right }) => places.get(right)!),
+    scores: Float64Array.from(pairs, ({ score }) => score),
+  };
+}
+
+async function pairPaths(context: StageContext): Promise<{ train: string; heldOut: string | undefined }> {
+  const { finetune, data } = context.config;
+  const { folder: from } = context.output.terminal;
+  if (finetune.pairs !== null) {
+    const { train, heldOut } = finetune.pairs;
+    return { train: resolve(from, train), heldOut: heldOut === undefined ? undefined : resolve(from, heldOut) };
+  }
+  if (data.folder !== null) {
+    throw new UserError('finetune.pairs: expected the label.tsv of your data, got none: set finetune.pairs.train');
+  }
+  const root = join(context.folder, 'aiac');
+  if (!(await exists(root))) await buildPairs(context, root);
+  return { train: join(root, 'pairwise', 'label.tsv'), heldOut: join(root, 'test_a', 'label.tsv') };
+}
+
+/** The embedded data set in the AIAC layout, which has the pairs. */
+async function buildPairs(context: StageContext, folder: string): Promise<void> {
+  const open = (split: string) => openFeatureStore(featureStorePath(context.upstream('features'), split));
+  const [unlabeled, labeled, testA] = await Promise.all([open('unlabeled'), open('labeled'), open('test_a')]);
+  const features = { unlabeled, labeled, test_a: testA };
+  try {
+    // One set of pairs, whatever the seed: results compare.
+    await buildDemoAiac({ data: dataRoot(context), features, folder, seed: 1, signal: context.signal });
+  } finally {
+    await Promise.all(Object.values(features).map((store) => store.close()));
+  }
+}
+
+/** From scores to what the cosine should be: ranks among the training scores, or the scores themselves. */
+export function labeller(training: Float64Array, kind: 'rank' | 'raw'): (score: number) => number {
+  if (kind === 'raw') return (score) => score;
+  const ranks = rankNormalize(training);
+  const known = [...new Map(Array.from(training, (score, i) => [score, ranks[i]]))].sort(([a], [b]) => a - b);
+  return (score) => {
+    const above = known.findIndex(([value]) => value >= score);
+    if (above < 0) return 1;
+    const [[high, top], [low, bottom]] = [known[above], known[Math.max(0, above - 1)]];
+    return high === low ? top : bottom + ((top - bottom) * (Math.max(score, low) - low)) / (high - low);
+  };
+}

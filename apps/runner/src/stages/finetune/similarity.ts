@@ -1,0 +1,152 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readBatch, type Dataset } from '@wbdc/data';
+import {
+  meanSquaredError,
+  readEmbeddings,
+  similarityModel,
+  spearman,
+  writeEmbeddings,
+  type PairBatch,
+} from '@wbdc/finetune';
+import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { writeAtomically } from '../../files.js';
+import { counted } from '../../format.js';
+import type { Measured } from '../../report/history.js';
+import { train, type Conclusion, type Trained } from '../training.js';
+import { batchesInOrder } from '../video-set.js';
+import { labeller, readPairs, type PairParts, type PairSet } from './pairs.js';
+import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
+
+/** Similarity finetuning: measured on validation pairs and on those of the held-out splits. */
+export async function finetuneSimilarity(finetuning: Finetuning): Promise<Trained> {
+  const { context, encoder, training, heldOut } = finetuning;
+  const { config } = context;
+  const { finetune } = config;
+  const parts = await readPairs(context, training.dataset, heldOut.dataset);
+  const label = labeller(parts.train.scores, finetune.labels);
+  const { pooling, dropout, samples, width } = finetune;
+  const head = { pooling, dropout, samples, outputs: width };
+  const model = similarityModel(encoder, head);
+  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  await startEncoder(finetuning, params.encoder);
+  const embed = (batch: Batch): Tensor2D => model.embed(params, batch);
+  const evaluate = () => measure(parts, label, finetune.batchSize, embed);
+  return train<PairBatch>(context, {
+    params,
+    settings: finetune,
+    noun: 'pair',
+    rules: rulesOf(config),
+    gradients: gradientsOf(finetune.adversarial),
+    averageDecay: finetune.ema ?? undefined,
+    lengths: lengthsOf(parts.train),
+    read: (indices, key) => readPairBatch(parts.train, indices, label, key),
+    loss: (batch, key) => model.loss(params, batch, key),
+    ids: ({ batch }) => batch.ids,
+    evaluate,
+    conclude: () => conclude(finetuning, embed, evaluate),
+    config: { ...architectureOf(config, training), kind: 'similarity', head, ema: finetune.ema },
+    files: tokenizerFiles(context),
+  });
+}
+
+type Embed = (batch: Batch) => Tensor2D;
+
+function lengthsOf({ dataset, left, right }: PairSet): Int32Array {
+  return left.map((video, i) => Math.max(dataset.length(video), dataset.length(right[i])));
+}
+
+/** The pairs' videos, each once, and where in the batch the two of a pair stand. */
+async function readPairBatch(
+  { dataset, left, right, scores }: PairSet,
+  indices: readonly number[],
+  label: (score: number) => number,
+  key: Key,
+): Promise<PairBatch> {
+  const videos = [...new Set(indices.flatMap((i) => [left[i], right[i]]))];
+  const rows = new Map(videos.map((video, row) => [video, row]));
+  return {
+    batch: await readBatch(dataset, videos, key),
+    left: Int32Array.from(indices, (i) => rows.get(left[i])!),
+    right: Int32Array.from(indices, (i) => rows.get(right[i])!),
+    labels: Float32Array.from(indices, (i) => label(scores[i])),
+  };
+}
+
+async function measure(
+  { train: learned, validation, heldOut }: PairParts,
+  label: (score: number) => number,
+  batchSize: number,
+  embed: Embed,
+): Promise<Record<string, Measured>> {
+  const mean = learned.scores.reduce((sum, score) => sum + label(score), 0) / learned.scores.length;
+  const measured: Record<string, Measured> = {};
+  const sets = [['', heldOut], ['validation/', validation]] as const; // prettier-ignore
+  for (const [name, pairs] of sets) {
+    if (pairs === undefined) continue;
+    const cosines = await cosinesOf(pairs, batchSize, embed);
+    const labels = Float64Array.from(pairs.scores, label);
+    const constant = labels.map(() => mean);
+    measured[`${name}spearman`] = { value: spearman(cosines, pairs.scores), baseline: 0 };
+    measured[`${name}mse`] = { value: meanSquaredError(cosines, labels), baseline: meanSquaredError(constant, labels) };
+  }
+  return measured;
+}
+
+async function cosinesOf({ dataset, left, right }: PairSet, batchSize: number, embed: Embed): Promise<Float64Array> {
+  const videos = [...new Set([...left, ...right])];
+  const vectors = await vectorsOf(dataset, videos, batchSize, embed);
+  return Float64Array.from(left, (video, i) => {
+    const [a, b] = [vectors.get(video)!, vectors.get(right[i])!];
+    return a.reduce((sum, value, k) => sum + value * b[k], 0);
+  });
+}
+
+async function vectorsOf(
+  dataset: Dataset,
+  videos: readonly number[],
+  size: number,
+  embed: Embed,
+): Promise<Map<number, Float32Array>> {
+  const vectors = new Map<number, Float32Array>();
+  for (let start = 0; start < videos.length; start += size) {
+    const part = videos.slice(start, start + size);
+    const rows = rowsOf(embed(await readBatch(dataset, part)));
+    part.forEach((video, i) => vectors.set(video, rows[i]));
+  }
+  return vectors;
+}
+
+/** The rows of a tensor, which is then disposed of. */
+function rowsOf(tensor: Tensor2D): Float32Array[] {
+  const [count, width] = tensor.shape;
+  const values = tensor.dataSync<'float32'>().slice();
+  tensor.dispose();
+  return Array.from({ length: count }, (_, i) => values.subarray(i * width, (i + 1) * width));
+}
+
+/** Embeds the held-out splits and checks the submission by reading it again. */
+async function conclude(
+  { context, heldOut }: Finetuning,
+  embed: Embed,
+  evaluate: () => Promise<Record<string, Measured>>,
+): Promise<Conclusion> {
+  const embeddings = new Map<string, Float32Array>();
+  for await (const batch of batchesInOrder(heldOut.dataset, context.config.finetune.batchSize)) {
+    const rows = rowsOf(embed(batch));
+    batch.ids.forEach((id, i) => embeddings.set(id, rows[i]));
+  }
+  const path = (name: string): string => join(context.folder, name);
+  const zip = writeEmbeddings(embeddings);
+  readEmbeddings(zip, new Set(embeddings.keys()));
+  await writeFile(path('result.zip'), zip);
+  await writeAtomically(path('scores.json'), `${JSON.stringify(await evaluate(), null, 2)}\n`);
+  return {
+    made: [
+      { path: path('result.zip'), about: `embeddings of ${counted(embeddings.size, 'video')}, as submitted` },
+      { path: path('scores.json'), about: 'what was measured' },
+    ],
+    summary: {},
+  };
+}

@@ -1,0 +1,168 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { createFeatureStore, writeAnnotations, type Video } from '@wbdc/data';
+import { readCategories, readEmbeddings } from '@wbdc/finetune';
+import { floats } from '@wbdc/nn';
+import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { Output } from '../../src/output.js';
+import { RunFolder } from '../../src/run-folder.js';
+import type { StageContext } from '../../src/stage.js';
+import { labelsOf } from '../../src/stages/finetune/category.js';
+import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
+import { labeller } from '../../src/stages/finetune/pairs.js';
+
+const WIDTH = 5;
+const CATEGORIES = ['0100', '0101', '0203'];
+/** The title tells the category: two steps of learning are no proof, but the right answer exists. */
+const WORDS = ['cat', 'dog', 'bus'];
+
+let folder: string;
+let said: string;
+const run = (): RunFolder => new RunFolder(join(folder, 'run'), 'run');
+
+const videos = (from: number, count: number): Video[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `1${String(from + i).padStart(18, '0')}`,
+    title: WORDS[i % 3],
+    asr: '',
+    ocr: [],
+    categoryId: CATEGORIES[i % 3],
+  }));
+const labeled = videos(0, 13);
+const heldOut = videos(100, 7).map(({ categoryId: _hidden, ...video }) => video);
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-finetune-'));
+  await mkdir(join(folder, 'data/annotations'), { recursive: true });
+  await writeAnnotations(join(folder, 'data/annotations/labeled.json'), labeled);
+  await writeAnnotations(join(folder, 'data/annotations/test_a.json'), heldOut);
+  const truth = heldOut.map(({ id }, i) => `${id},${CATEGORIES[i % 3]}\n`);
+  await writeFile(join(folder, 'data/annotations/test_a_truth.csv'), truth.join(''));
+  await Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })).save(run().folderOf('vocab'));
+  await writeFeatures('labeled', labeled);
+  await writeFeatures('test_a', heldOut);
+});
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach(() => void (said = ''));
+
+async function writeFeatures(split: string, list: readonly { id: string }[]): Promise<void> {
+  await mkdir(run().folderOf('features'), { recursive: true });
+  const path = join(run().folderOf('features'), `${split}.zip`);
+  const store = await createFeatureStore(path, { width: WIDTH, recipe: { made: 'up' } });
+  for (const [i, { id }] of list.entries())
+    await store.add(id, floats([1, WIDTH], new Float32Array(WIDTH).fill(i % 3)));
+  await store.finish();
+}
+
+const SETTINGS = [
+  'data.folder=data',
+  'data.trainSplits=[labeled]',
+  'model={width: 6, layers: 1, heads: 2, maxPositions: 16}',
+  'text.budget=8',
+  'finetune={init: none, batchSize: 3, epochs: 1, learningRate: 0.01, rules: [], width: 4}',
+];
+
+async function context(stage: string, set: string[] = []): Promise<StageContext> {
+  const write = (text: string): void => void (said += text);
+  const terminal = { stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 };
+  await mkdir(run().folderOf(stage), { recursive: true });
+  return {
+    config: await loadConfig({ folder, set: [...SETTINGS, ...set] }),
+    folder: run().folderOf(stage),
+    upstream: (name) => run().folderOf(name),
+    upstreamSummary: () => ({}),
+    resume: false,
+    signal: new AbortController().signal,
+    output: new Output(terminal, {}),
+    run: run(),
+  };
+}
+
+describe('category finetuning', () => {
+  it('learns, measures beside the majority class, and predicts every held-out video', async () => {
+    const stage = await context('category', ['finetune.ema=0.5', 'finetune.adversarial.kind=fgm', 'finetune.rDrop=1']);
+    const { status, summary } = await runFinetuneStage(stage);
+    expect(status).toBe('complete');
+    expect(summary['measured']).toHaveProperty(['score baseline']);
+    const result = await readFile(join(stage.folder, 'result.csv'), 'utf8');
+    const predicted = readCategories(result, new Set(heldOut.map(({ id }) => id)), new Set(CATEGORIES));
+    expect(predicted.size).toBe(7);
+    const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as Record<string, unknown>;
+    expect(scores).toMatchObject({ videos: 7, majority: '0100', confusionByLevel1: { labels: ['01', '02'] } });
+    // Of 0100, 0101, 0203 times 3, 2, 2: always 0100 has micro-F1 5/7 and 3/7, macro-F1 (10/12)/2 and (6/10)/3.
+    expect(scores['baseline']).toMatchObject({ level1Micro: 5 / 7, level2Micro: 3 / 7, level1Macro: 5 / 12, level2Macro: expect.closeTo(0.2) as number }); // prettier-ignore
+    const rows = (await readFile(join(stage.folder, 'probabilities.jsonl'), 'utf8')).trim().split('\n');
+    for (const row of rows) {
+      const { probabilities } = JSON.parse(row) as { probabilities: number[] };
+      expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
+    }
+  });
+
+  it('measures on a stratified fold and says which rule a single video follows', async () => {
+    const stage = await context('folds', ['finetune.folds=3', 'finetune.fold=1']);
+    const { summary } = await runFinetuneStage(stage);
+    expect(Number(summary['labelled videos'])).toBeGreaterThanOrEqual(8);
+    const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as { videos: number };
+    expect(scores.videos + Number(summary['labelled videos'])).toBe(13);
+  });
+
+  it('refuses a split that has no features, and a pattern that matches nothing', async () => {
+    await expect(runFinetuneStage(await context('x', ['finetune.splits=[other]']))).rejects.toThrow(
+      "finetune.splits: expected some of data.trainSplits (labeled), got 'other'",
+    );
+    const rule = 'finetune.rules=[{pattern: "encoder.brt.**", learningRate: 0.1}]';
+    await expect(runFinetuneStage(await context('x', [rule]))).rejects.toThrow("'encoder.brt.**'");
+  });
+});
+
+describe('similarity finetuning', () => {
+  const write = (name: string, lines: string[]): Promise<void> =>
+    writeFile(join(folder, name), lines.map((line) => `${line}\n`).join(''));
+  const pair = (list: readonly { id: string }[], a: number, b: number, score: number): string =>
+    `${list[a].id}\t${list[b].id}\t${score}`;
+
+  it('measures pairs of unseen videos, and embeds every held-out one', async () => {
+    const lines = labeled.flatMap((_, a) => [1, 2, 3].map((d) => pair(labeled, a, (a + d) % 13, d === 3 ? 0.9 : 0.1)));
+    await write('train.tsv', lines);
+    await write('test.tsv', [pair(heldOut, 0, 3, 0.9), pair(heldOut, 1, 2, 0.1), pair(heldOut, 4, 5, 0.3)]);
+    const pairs = 'finetune.pairs={train: train.tsv, heldOut: test.tsv}';
+    const stage = await context('similarity', ['finetune.kind=similarity', 'finetune.share=0.3', pairs]);
+    const { summary } = await runFinetuneStage(stage);
+    const names = Object.keys(summary['measured'] as object);
+    expect(names).toEqual(expect.arrayContaining(['spearman', 'mse', 'mse baseline', 'validation/spearman']));
+    const zip = await readFile(join(stage.folder, 'result.zip'));
+    const rows = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
+    expect([...rows.values()].map(({ length }) => length)).toEqual(Array.from({ length: 7 }, () => 4));
+  });
+
+  it('refuses pairs of unknown videos and constant labels', async () => {
+    const set = ['finetune.kind=similarity', 'finetune.share=0', 'finetune.pairs={train: bad.tsv}'];
+    await write('bad.tsv', [pair(labeled, 0, 1, 0.5), `${labeled[0].id}\t999999\t0.5`]);
+    await expect(runFinetuneStage(await context('bad', set))).rejects.toThrow(/at most 0\.1 % bad pairs, got 1 of 2/);
+    await write('bad.tsv', [pair(labeled, 0, 1, 0.5), pair(labeled, 2, 1, 0.5)]);
+    await expect(runFinetuneStage(await context('bad', set))).rejects.toThrow(
+      'different scores, got 0.5 for all 2 pairs',
+    );
+  });
+});
+
+describe('labels and predictions', () => {
+  it('ranks scores as in training, and those between them in between', () => {
+    const label = labeller(Float64Array.of(0, 0.5, 0.5, 1), 'rank'); // ranks 1, 2.5, 2.5, 4
+    expect([0, 0.25, 0.5, 1, 0.9].map(label)).toEqual([0, 0.25, 0.5, 1, expect.closeTo(0.9, 9)]);
+    expect(labeller(Float64Array.of(0, 1), 'raw')(0.3)).toBe(0.3);
+  });
+
+  it('favours rare classes where asked', () => {
+    const probabilities = Float32Array.of(0.6, 0.4);
+    const counts = Int32Array.of(100, 1); // 0.6 x 1.1 against 0.4 x 11
+    expect(labelsOf(probabilities, ['0100', '0101'], counts, 0)).toEqual(['0100']);
+    expect(labelsOf(probabilities, ['0100', '0101'], counts, 10)).toEqual(['0101']);
+    expect([...probabilities]).toEqual([...Float32Array.of(0.6, 0.4)]);
+  });
+});
