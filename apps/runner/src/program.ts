@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
 import { addDownloadCommand } from './commands/download.js';
+import { addExportCommand } from './commands/export.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
 import { addReportCommand } from './commands/report.js';
 import { runStage } from './commands/run-stage.js';
@@ -56,6 +57,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
   addCheckCommand(program, host, outcome);
   addDownloadCommand(program, host);
+  addExportCommand(program, host);
   addReportCommand(program, host);
   addConfigCommand(program, host);
   return program;

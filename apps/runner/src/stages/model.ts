@@ -19,7 +19,11 @@ import type { Config, TaskName } from '../config/schema.js';
 export type VideoTextParams = UniModel | LxmertModel;
 
 /** The encoder of a configuration. */
-export function encoderOf({ model, frames }: Config, vocabSize: number, frameSize: number): Encoder<VideoTextParams> {
+export function encoderOf(
+  { model, frames }: Pick<Config, 'model' | 'frames'>,
+  vocabSize: number,
+  frameSize: number,
+): Encoder<VideoTextParams> {
   const sizes = { ...bertSizesOf(model, vocabSize), frameSize, maxFrames: frames.limit };
   if (model.kind === 'uni-model') return uniModel({ ...sizes, frameSegment: 0 });
   const { videoLayers, crossLayers } = model;

@@ -1,0 +1,56 @@
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { UserError } from '../errors.js';
+import { exists, sizeOnDisk } from '../files.js';
+import { formatBytes } from '../format.js';
+import { Output, type Terminal } from '../output.js';
+import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { configOf, loadEngine, runFolderOf } from './run-stage.js';
+
+interface ExportOptions extends StageOptions {
+  readonly checkpoint?: string;
+  readonly out?: string;
+}
+
+/** `wbdc export`: a trained model for other programs. */
+export function addExportCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('export')
+    .summary('write a trained model for onnxruntime and for transformers')
+    .description(
+      'Writes the last checkpoint of pretraining for other programs: model.onnx (encoder and head, for onnxruntime in ' +
+        'Node and in browsers, batch and lengths free), text-encoder/ (a BERT that transformers loads), vocabulary and tags.',
+    )
+    .option('--checkpoint <folder>', 'another checkpoint, or a folder of checkpoints, of pretrain or finetune')
+    .option('-o, --out <folder>', 'where to write; default: runs/<name>/export');
+  addOutputOptions(addEngineOptions(addRunOptions(command)))
+    .option('--overwrite', 'replace the files of an earlier export')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc export --name demo\n  npx wbdc export --checkpoint runs/demo/pretrain/checkpoints --out served\n',
+    )
+    .action(async (options: ExportOptions) => runExport(options, new Output(terminal, options)));
+}
+
+async function runExport(options: ExportOptions, output: Output): Promise<void> {
+  const config = await configOf(options, output);
+  const { folder } = output.terminal;
+  const run = runFolderOf(config, folder);
+  const out = options.out === undefined ? run.folderOf('export') : resolve(folder, options.out);
+  if ((await exists(out)) && !options.overwrite) {
+    throw new UserError(`${out} is there already: choose another --out, or replace its files with --overwrite`);
+  }
+  const checkpoints =
+    options.checkpoint === undefined
+      ? join((await run.needed({ stage: 'pretrain', needs: ['pretrain'] })).get('pretrain')!.folder, 'checkpoints')
+      : resolve(folder, options.checkpoint);
+  const { findCheckpoint } = await import('@wbdc/train/node');
+  const { exportCheckpoint } = await import('../export/export.js');
+  const checkpoint = (await exists(join(checkpoints, 'config.json'))) ? checkpoints : await findCheckpoint(checkpoints);
+  await loadEngine(config, output);
+  const { made, missing } = await exportCheckpoint(checkpoint, out);
+  output.say(`read     ${checkpoint}`);
+  for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);
+  for (const line of missing) output.warn(line);
+  output.result({ checkpoint, made: made.map(({ path, about }) => ({ path, about })), missing });
+}

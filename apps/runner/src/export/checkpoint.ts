@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import { foldIn, parameter, randomKey, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
+import { openWeights, readJson, type WeightFile } from '@wbdc/nn/node';
+import { loadParams } from '@wbdc/train/node';
+import { z } from 'zod';
+import { modelSchema } from '../config/model-schema.js';
+import { UserError } from '../errors.js';
+import { encoderOf, type VideoTextParams } from '../stages/model.js';
+
+/** What an export reads of a checkpoint's config.json. */
+const configJson = z.object({
+  model: z.string(),
+  sizes: modelSchema,
+  frames: z.object({ limit: z.int().min(1) }),
+  /** Of a finetuning. */
+  kind: z.enum(['category', 'similarity']).optional(),
+  head: z.object({ pooling: z.enum(['mean', 'attention', 'cls', 'both']) }).optional(),
+});
+
+/** A trained model as its checkpoint's folder describes it. */
+export interface TrainedModel {
+  readonly folder: string;
+  readonly config: z.output<typeof configJson>;
+  readonly vocabSize: number;
+  readonly frameSize: number;
+  readonly encoder: VideoTextParams;
+  /** Of the masked language model, where it was trained. */
+  readonly mlmHead?: { readonly transform: Linear; readonly norm: Norm; readonly bias: Norm['beta'] };
+  readonly tagHead?: Linear;
+  /** Of a finetuning. */
+  readonly head?: Linear;
+}
+
+/** Reads encoder and heads of a checkpoint of the pretrain or the finetune stage. */
+export async function readTrainedModel(folder: string): Promise<TrainedModel> {
+  const where = join(folder, 'config.json');
+  const parsed = configJson.safeParse(await readJson(where));
+  if (!parsed.success) {
+    throw new UserError(
+      `${where}: expected a checkpoint of the pretrain or finetune stage: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+  const file = await openWeights(join(folder, 'model.safetensors'));
+  try {
+    const [vocabSize] = shapeOf(file, 'encoder.bert.embeddings.word');
+    const projection = parsed.data.model === 'lxmert-model' ? 'encoder.video.projection' : 'encoder.frames.projection';
+    const [frameSize] = shapeOf(file, `${projection}.weight`);
+    const model = {
+      ...parsed.data.sizes,
+      kind: parsed.data.model === 'lxmert-model' ? 'lxmert-model' : 'uni-model',
+    } as const;
+    const config = { ...parsed.data, sizes: model };
+    const encoder = encoderOf({ model, frames: config.frames }, vocabSize, frameSize).init(
+      foldIn(randomKey(0), 'overwritten'),
+    );
+    await loadParams(file.path, encoder, 'encoder.');
+    const heads = await readHeads(file);
+    return { folder, config, vocabSize, frameSize, encoder, ...heads };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'head'>> {
+  const has = (path: string): boolean => file.tensors.has(path);
+  return {
+    ...(has('heads.mlm.bias') && {
+      mlmHead: {
+        transform: await readLinear(file, 'heads.mlm.transform'),
+        norm: { gamma: await read(file, 'heads.mlm.norm.gamma'), beta: await read(file, 'heads.mlm.norm.beta') },
+        bias: await read(file, 'heads.mlm.bias'),
+      },
+    }),
+    ...(has('heads.tag.output.weight') && { tagHead: await readLinear(file, 'heads.tag.output') }),
+    ...(has('head.output.weight') && { head: await readLinear(file, 'head.output') }),
+  };
+}
+
+async function readLinear(file: WeightFile, path: string): Promise<Linear> {
+  return { weight: await read(file, `${path}.weight`), bias: await read(file, `${path}.bias`) };
+}
+
+async function read<T extends Linear['weight'] | Linear['bias']>(file: WeightFile, path: string): Promise<T> {
+  const { data, shape } = await file.read(path);
+  return parameter(data as Float32Array, shape) as ParamTree as T;
+}
+
+function shapeOf(file: WeightFile, name: string): readonly number[] {
+  const info = file.tensors.get(name);
+  if (info) return info.shape;
+  throw new UserError(`${file.path}: expected the weights of a video-text model, got none named ${name}`);
+}

@@ -1,0 +1,98 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { disposeTree } from '@wbdc/nn';
+import { saveBert } from '@wbdc/nn/node';
+import { TOKENIZER_FILES } from '@wbdc/tokenizer';
+import type { UniModel } from '@wbdc/uni-model';
+import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
+import { exists } from '../files.js';
+import { formatCount } from '../format.js';
+import type { Artifact } from '../stage.js';
+import { bertSizesOf } from '../stages/model.js';
+import { readTrainedModel, type TrainedModel } from './checkpoint.js';
+
+export interface Exported {
+  readonly made: readonly Artifact[];
+  /** What could not be exported, and why. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Writes a checkpoint for others: `text-encoder/` as transformers loads it, and `model.onnx` with the whole encoder and
+ * its head, with the vocabulary and the tags beside them.
+ */
+export async function exportCheckpoint(checkpoint: string, folder: string): Promise<Exported> {
+  const trained = await readTrainedModel(checkpoint);
+  try {
+    await mkdir(folder, { recursive: true });
+    const text = await exportText(trained, join(folder, 'text-encoder'));
+    const copied = await copyFiles(checkpoint, folder);
+    const whole = await exportOnnx(trained, join(folder, 'model.onnx'));
+    return typeof whole === 'string'
+      ? { made: [text, ...copied], missing: [whole] }
+      : { made: [whole, text, ...copied], missing: [] };
+  } finally {
+    const { encoder, mlmHead = [], tagHead = [], head = [] } = trained;
+    disposeTree([encoder, mlmHead, tagHead, head]);
+  }
+}
+
+async function exportText(
+  { config, vocabSize, encoder, mlmHead, folder }: TrainedModel,
+  path: string,
+): Promise<Artifact> {
+  await mkdir(path, { recursive: true });
+  await saveBert(path, encoder.bert, bertSizesOf(config.sizes, vocabSize), mlmHead ? { mlmHead } : {});
+  for (const name of TOKENIZER_FILES) await copyFile(join(folder, name), join(path, name));
+  return {
+    path,
+    about: `the text’s BERT${mlmHead ? ' with its masked language model' : ''}, for transformers and for model.init`,
+  };
+}
+
+/** Tokenizer, categories and tags: what a server needs besides the graph. */
+async function copyFiles(from: string, to: string): Promise<Artifact[]> {
+  const made: Artifact[] = [];
+  for (const name of ['vocab.txt', 'tokenizer.json', 'tag_list.txt']) {
+    if (!(await exists(join(from, name)))) continue;
+    await copyFile(join(from, name), join(to, name));
+    made.push({
+      path: join(to, name),
+      about: name === 'tag_list.txt' ? 'the tags in the order of the output' : 'the vocabulary',
+    });
+  }
+  return made;
+}
+
+async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact | string> {
+  const { config, encoder, vocabSize, frameSize } = trained;
+  if (config.sizes.kind !== 'uni-model')
+    return `model.onnx: only a uni-model becomes an ONNX file so far, this is a ${config.sizes.kind}`;
+  const head = headOf(trained);
+  if (typeof head === 'string') return head;
+  const sizes = { ...bertSizesOf(config.sizes, vocabSize), frameSize, maxFrames: config.frames.limit, frameSegment: 0 };
+  const bytes = uniModelOnnx(encoder as UniModel, sizes, head);
+  await writeFile(path, bytes);
+  const outputs = [
+    'text',
+    'frameStates',
+    'cls',
+    ...(head ? [`${head.name} (${formatCount(head.linear.bias.size)})`] : []),
+  ];
+  return { path, about: `for onnxruntime: outputs ${outputs.join(', ')}` };
+}
+
+/** The output that is served, or why it cannot be. */
+function headOf({ config, head, tagHead }: TrainedModel): OnnxHead | undefined | string {
+  if (!head) return tagHead && { name: 'tags', linear: tagHead, activation: 'sigmoid' };
+  const pooling = config.head?.pooling ?? 'cls';
+  if (pooling === 'attention' || pooling === 'both')
+    return `model.onnx: expected a head that pools by mean or cls, got ${pooling}`;
+  const similarity = config.kind === 'similarity';
+  return {
+    name: similarity ? 'embedding' : 'classes',
+    linear: head,
+    pooling,
+    activation: similarity ? 'unit' : 'softmax',
+  };
+}

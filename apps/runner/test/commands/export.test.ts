@@ -1,0 +1,145 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { collate } from '@wbdc/data';
+import { disposeTree, floats, linear, newLinear, randomKey, type Batch } from '@wbdc/nn';
+import { loadBert } from '@wbdc/nn/node';
+import { pretraining } from '@wbdc/pretrain-tasks';
+import { saveCheckpoint } from '@wbdc/train/node';
+import * as tf from '@tensorflow/tfjs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { distance } from '../../../../tools/testing.js';
+import { syntheticTokenizer } from '../../src/check/synthetic.js';
+import { loadConfig } from '../../src/config/load.js';
+import { runCommandLine } from '../../src/program.js';
+import { encoderOf, planOf } from '../../src/stages/model.js';
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-export-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+const SIZES = 'model={width: 14, layers: 1, heads: 2, maxPositions: 9, videoLayers: 1, crossLayers: 1}';
+const tokenizer = syntheticTokenizer(23);
+
+/** What a training stage would leave, and the model itself. */
+async function checkpoint(kind: string) {
+  const config = await loadConfig({
+    folder,
+    set: [SIZES, `model.kind=${kind}`, 'text.budget=9', 'frames.limit=5', 'tasks.tag.count=7'],
+  });
+  const encoder = encoderOf(config, 23, 13);
+  const params = pretraining(encoder, planOf(config, tokenizer, 7)).init(randomKey(3));
+  await tokenizer.save(folder);
+  await writeFile(join(folder, 'tag_list.txt'), 'a\n');
+  const files = (await readdir(folder)).map((name) => join(folder, name));
+  const { model: sizes, frames, text } = config;
+  const json = { model: kind, sizes, frames, text };
+  await saveCheckpoint(join(folder, 'checkpoint'), { params, config: json, state: { step: 1, seed: 1 }, files });
+  return { config: json, encoder, params };
+}
+
+async function run(...args: string[]) {
+  const printed = { out: '', err: '' };
+  const host = {
+    stdout: { write: (text: string) => void (printed.out += text) },
+    stderr: { write: (text: string) => void (printed.err += text) },
+    env: {},
+    folder,
+    now: () => 0,
+    signals: { on: () => undefined, off: () => undefined },
+    exit: () => undefined,
+  };
+  const common = ['export', '--engine', 'cpu', '--checkpoint', 'checkpoint', '--out', 'served'];
+  return { code: await runCommandLine([...common, ...args], host), ...printed };
+}
+
+const frames = floats(
+  [2, 13],
+  Float32Array.from({ length: 26 }, (_, i) => Math.sin(i)),
+);
+const batch: Batch = collate([
+  { id: 'a', tokens: [2, 7, 9, 3], segments: [0, 0, 0, 0], spans: [], frames },
+  { id: 'b', tokens: [2, 3], segments: [0, 0], spans: [], frames: floats([1, 13], frames.data.slice(13)) },
+]);
+
+async function serve(): Promise<InferenceSession.ReturnType> {
+  const session = await InferenceSession.create(join(folder, 'served', 'model.onnx'));
+  const feed = (name: 'tokens' | 'segments' | 'textMask' | 'frameMask') =>
+    new Tensor('int32', batch[name].data, batch[name].shape);
+  return session.run({
+    tokens: feed('tokens'),
+    segments: feed('segments'),
+    textMask: feed('textMask'),
+    frames: new Tensor('float32', batch.frames.data, batch.frames.shape),
+    frameMask: feed('frameMask'),
+  });
+}
+
+describe('wbdc export', () => {
+  it('serves the tags of a pretrained uni-model', async () => {
+    const { encoder, params } = await checkpoint('uni-model');
+    expect(await run()).toMatchObject({ code: 0 });
+    const { tags } = await serve();
+    const head = params.heads['tag'] as { output: ReturnType<typeof newLinear> };
+    const expected = tf.tidy(() =>
+      tf.sigmoid(linear(encoder.encode(params.encoder, batch, {}).cls, head.output)).dataSync(),
+    );
+    expect(distance(tags.data as Float32Array, expected)).toBeLessThan(1e-5);
+    expect((await readdir(join(folder, 'served'))).sort()).toEqual([
+      'model.onnx',
+      'tag_list.txt',
+      'text-encoder',
+      'tokenizer.json',
+      'vocab.txt',
+    ]);
+    disposeTree(params);
+  });
+
+  it('writes the text encoder bit by bit', async () => {
+    const { params } = await checkpoint('uni-model');
+    await run();
+    const { params: bert, config } = await loadBert(join(folder, 'served', 'text-encoder'), {
+      allowUnused: ['cls.**'],
+    });
+    expect(config).toMatchObject({ hiddenSize: 14, layers: 1, heads: 2 });
+    expect(bert.layers[0].output.weight.dataSync()).toEqual(params.encoder.bert.layers[0].output.weight.dataSync());
+    disposeTree([params, bert]);
+  });
+
+  it('serves the embedding of a finetuned model', async () => {
+    const { config, encoder, params } = await checkpoint('uni-model');
+    const trained = { encoder: params.encoder, head: { output: newLinear(randomKey(5), 14, 11) } };
+    const files = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'].map((name) => join(folder, name));
+    const json = { ...config, kind: 'similarity', head: { pooling: 'cls' } };
+    await saveCheckpoint(join(folder, 'checkpoint'), {
+      params: trained,
+      config: json,
+      state: { step: 1, seed: 1 },
+      files,
+    });
+    expect(await run()).toMatchObject({ code: 0 });
+    const { embedding } = await serve();
+    const vectors = tf.tidy(() =>
+      linear(encoder.encode(params.encoder, batch, {}).cls, trained.head.output).arraySync(),
+    );
+    const expected = vectors.flatMap((vector) => vector.map((x) => x / Math.hypot(...vector)));
+    expect(distance(embedding.data as Float32Array, expected)).toBeLessThan(1e-5);
+    disposeTree([params, trained.head]);
+  });
+
+  it('says what is not exported of an lxmert-model', async () => {
+    const { params } = await checkpoint('lxmert-model');
+    const { code, err } = await run();
+    expect(code).toBe(0);
+    expect(err).toContain('warning: model.onnx: only a uni-model becomes an ONNX file so far');
+    expect(await readFile(join(folder, 'served', 'text-encoder', 'config.json'), 'utf8')).toContain('BertForMaskedLM');
+    disposeTree(params);
+  });
+
+  it('leaves an earlier export alone unless told otherwise', async () => {
+    const { params } = await checkpoint('uni-model');
+    expect([(await run()).code, (await run()).code, (await run('--overwrite')).code]).toEqual([0, 1, 0]);
+    disposeTree(params);
+  });
+});
