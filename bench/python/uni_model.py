@@ -1,0 +1,157 @@
+"""The pretraining step (train) and the forward pass (embed) of the single-stream model in PyTorch.
+
+uni_model.py train|embed plain|equal fp32|bf16 <folder with recipe.json and batches>
+plain pads to the maximum and sends every position through the heads; equal pads to the batch's longest row and sends
+only the masked positions.
+"""
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from layers import Layer, about, count
+from serve import serve
+
+mode, variant, precision, folder = sys.argv[1:]
+plain = variant == "plain"
+r = SimpleNamespace(**json.loads((Path(folder) / "recipe.json").read_text()))
+EPSILON = 1e-12
+
+
+class Input(nn.Module):
+    """Positions and token types, normalised."""
+
+    def __init__(self, positions):
+        super().__init__()
+        self.position, self.segment = nn.Embedding(positions, r.width), nn.Embedding(2, r.width)
+        self.norm, self.drop = nn.LayerNorm(r.width, EPSILON), nn.Dropout(r.dropout)
+
+    def forward(self, x):
+        types = torch.zeros(x.shape[:2], dtype=torch.long)
+        return self.drop(self.norm(x + self.position.weight[: x.shape[1]] + self.segment(types)))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.word = nn.Embedding(r.vocabulary, r.width)
+        self.text, self.frames = Input(r.positions), Input(r.frames)
+        self.projection = nn.Linear(r.frameSize, r.width)
+        self.layers = nn.ModuleList(
+            Layer(r.width, r.heads, r.intermediate, r.dropout, EPSILON) for _ in range(r.layers)
+        )
+
+    def forward(self, tokens, text_mask, frames):
+        x = torch.cat([self.text(self.word(tokens)), self.frames(self.projection(frames))], 1)
+        mask = F.pad(text_mask, (0, frames.shape[1]), value=1)
+        bias = ((1 - mask) * -1e4)[:, None, None, :]
+        for layer in self.layers:
+            x = layer(x, bias)
+        return x.split([tokens.shape[1], frames.shape[1]], 1)
+
+
+class Head(nn.Module):
+    """Dense, GELU, normalisation."""
+
+    def __init__(self):
+        super().__init__()
+        self.transform, self.norm = nn.Linear(r.width, r.width), nn.LayerNorm(r.width, EPSILON)
+
+    def forward(self, x):
+        return self.norm(F.gelu(self.transform(x)))
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder()
+        self.mlm, self.mlm_bias = Head(), nn.Parameter(torch.zeros(r.vocabulary))
+        self.mfm, self.mfm_output = Head(), nn.Linear(r.width, r.frameSize)
+        self.tag = nn.Linear(r.width, r.tags)
+
+    def loss(self, b):
+        text, frames = self.encoder(b.tokens, b.text_mask, b.frames)
+        words = text.flatten(0, 1) if plain else text.flatten(0, 1)[b.masked]
+        pictures = frames.flatten(0, 1) if plain else frames.flatten(0, 1)[b.masked_frames]
+        logits = F.linear(self.mlm(words), self.encoder.word.weight, self.mlm_bias)
+        similarity = self.mfm_output(self.mfm(pictures)) @ b.candidates.T
+        tags = self.tag(text[:, 0])
+        return (
+            F.cross_entropy(logits.float(), b.labels)
+            + F.cross_entropy(similarity.float(), b.frame_labels)
+            + F.binary_cross_entropy_with_logits(tags.float(), b.truth)
+        )
+
+
+def read(i):
+    """A batch, padded and labelled as the variant wants it. In cross_entropy -100 means: not asked."""
+    data = json.loads((Path(folder) / f"{i}.json").read_text())
+    length = r.tokens if plain else max(map(len, data["tokens"]))
+    b = SimpleNamespace(
+        tokens=torch.tensor([row + [0] * (length - len(row)) for row in data["tokens"]]),
+        text_mask=torch.tensor([[1.0] * len(row) + [0.0] * (length - len(row)) for row in data["tokens"]]),
+        candidates=torch.frombuffer(bytearray((Path(folder) / f"{i}.f32").read_bytes()), dtype=torch.float32),
+        masked=torch.tensor([video * length + column for video, column, _ in data["maskedTokens"]]),
+        masked_frames=torch.tensor(data["maskedFrames"]),
+        truth=torch.zeros(r.batch, r.tags),
+    )
+    b.candidates = b.candidates.view(-1, r.frameSize)
+    b.frames = b.candidates.clone()
+    b.frames[b.masked_frames] = 0
+    b.frames = b.frames.view(r.batch, -1, r.frameSize)
+    labels = torch.tensor([label for _, _, label in data["maskedTokens"]])
+    b.labels = spread(labels, b.masked, b.tokens.numel()) if plain else labels
+    b.frame_labels = spread(b.masked_frames, b.masked_frames, len(b.candidates)) if plain else b.masked_frames
+    for row, tags in enumerate(data["tags"]):
+        b.truth[row, tags] = 1
+    return b
+
+
+def spread(labels, places, size):
+    return torch.full((size,), -100).index_put((places,), labels)
+
+
+def fresh(module):
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+
+
+note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}, {variant}")
+torch.manual_seed(1)
+batches = [read(i) for i in range(r.batches)]
+model = Model().apply(fresh)
+autocast = lambda: torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+decay = [p for p in model.parameters() if p.ndim > 1]
+rest = [p for p in model.parameters() if p.ndim == 1]
+groups = [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
+
+
+def train(index):
+    with autocast():
+        loss = model.loss(batches[index])
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+@torch.inference_mode()
+def embed(index):
+    b = batches[index]
+    with autocast():
+        model.encoder(b.tokens, b.text_mask, b.frames)
+
+
+if mode == "train":
+    optimizer = torch.optim.AdamW(groups, lr=5e-5, fused=True)
+    serve(note, train, count(model))
+else:
+    model.eval()
+    serve(note, embed, count(model.encoder))

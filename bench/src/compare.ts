@@ -1,0 +1,106 @@
+import { freemem } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Options } from './options.js';
+import { NotHere, Peer, type Contender } from './peer.js';
+import { median } from './statistics.js';
+
+/** What was measured of one contender. */
+export interface Measured {
+  readonly name: string;
+  readonly about: string;
+  readonly seconds: readonly number[];
+  /** Median over the rounds of its time divided by the reference's in the same round. */
+  readonly toReference: number;
+  readonly peakRss: number;
+  readonly loss: number | undefined;
+}
+
+export interface Comparison {
+  readonly measured: readonly Measured[];
+  /** Contenders that could not run, and why. */
+  readonly skipped: Readonly<Record<string, string>>;
+}
+
+export interface CompareOptions extends Pick<Options, 'rounds' | 'only' | 'together'> {
+  /** Ours, on the engine everyone has: it runs beside all others. */
+  readonly reference: Contender;
+  readonly others: readonly Contender[];
+  /** Estimated memory of one contender, in bytes. */
+  readonly bytesEach: number;
+  /** Asks more of the contenders of the first group, when its rounds are done. */
+  readonly afterwards?: (peers: readonly Peer[]) => Promise<void>;
+}
+
+/** Threads that wait for work by spinning (OpenMP's do) shall be asleep when the next contender starts. */
+const PAUSE = 250;
+
+/**
+ * Runs contenders in turn, a round each, so that all see the same noise of the machine; one round before the first is not
+ * counted. Where memory does not hold all of them there are several groups, with the reference in each.
+ */
+export async function compare(options: CompareOptions): Promise<Comparison> {
+  const { reference, only, rounds, afterwards } = options;
+  const skipped: Record<string, string> = {};
+  const others = options.others.filter(({ name }) => only.length === 0 || only.includes(name));
+  const measured: Measured[] = [];
+  const size = groupSize(options, others.length);
+  for (let at = 0; at === 0 || at < others.length; at += size) {
+    const peers = await startAll([reference, ...others.slice(at, at + size)], skipped);
+    assertSameModel(peers);
+    try {
+      measured.push(...(await measure(peers, rounds)).slice(at === 0 ? 0 : 1));
+      if (at === 0) await afterwards?.(peers);
+    } finally {
+      await Promise.all(peers.map((peer) => peer.stop()));
+    }
+  }
+  return { measured, skipped };
+}
+
+function groupSize({ together, bytesEach }: CompareOptions, others: number): number {
+  const fitting = together ?? Math.floor((0.9 * freemem()) / bytesEach);
+  return Math.max(1, Math.min(others, fitting - 1));
+}
+
+async function startAll(contenders: readonly Contender[], skipped: Record<string, string>): Promise<Peer[]> {
+  const peers: Peer[] = [];
+  for (const contender of contenders) {
+    try {
+      process.stderr.write(`starting ${contender.name}\n`);
+      peers.push(await Peer.start(contender));
+    } catch (error) {
+      if (!(error instanceof NotHere)) throw error;
+      skipped[contender.name] = error.message;
+    }
+  }
+  const reference = contenders[0].name;
+  if (peers[0]?.name === reference) return peers;
+  throw new Error(`${reference}, with which the others are compared, does not run here: ${skipped[reference]}`);
+}
+
+function assertSameModel(peers: readonly Peer[]): void {
+  const sizes = new Set(peers.flatMap(({ introduction }) => introduction.parameters ?? []));
+  if (sizes.size <= 1) return;
+  const said = peers.map(({ name, introduction }) => `${name} ${introduction.parameters}`);
+  throw new Error(`expected models of the same size, got ${said.join(', ')} parameters`);
+}
+
+async function measure(peers: readonly Peer[], rounds: number): Promise<Measured[]> {
+  const replies = peers.map((): Awaited<ReturnType<Peer['step']>>[] => []);
+  for (let round = 0; round <= rounds; round++) {
+    process.stderr.write(round === 0 ? 'warming up\n' : `round ${round} of ${rounds}\n`);
+    for (const [i, peer] of peers.entries()) {
+      replies[i].push(await peer.step(round));
+      await pause(PAUSE);
+    }
+  }
+  const times = replies.map((of) => of.slice(1).map(({ seconds }) => seconds));
+  return peers.map(({ name, introduction }, i) => ({
+    name,
+    about: introduction.about,
+    seconds: times[i],
+    toReference: median(times[i].map((seconds, round) => seconds / times[0][round])),
+    peakRss: Math.max(...replies[i].map(({ peakRss }) => peakRss)),
+    loss: replies[i].at(-1)!.loss,
+  }));
+}

@@ -1,0 +1,118 @@
+/** Our training step (`train`) and our forward pass (`embed`) on an engine: `node uni-model.js train ort <recipe>`. */
+import * as tf from '@tensorflow/tfjs';
+import { flatten, randomKey, type Key, type LossResult } from '@wbdc/nn';
+import type { PreparedView } from '@wbdc/pretrain-tasks';
+import { profileKernels } from '@wbdc/tfjs-backend-ort';
+import { adamW, constant, trainLoop, valueAndGrad, type Optimizer } from '@wbdc/train';
+import { loadEngine, type EngineName } from '../engine.js';
+import type { KernelRow, MatmulShape } from '../peer.js';
+import { makeViews, modelOf, type Recipe } from '../recipe.js';
+import { serve, type Service } from '../serve.js';
+
+const [mode, engine, text] = process.argv.slice(2);
+const recipe = JSON.parse(text) as Recipe;
+
+await serve(async (): Promise<Service> => {
+  const about = await loadEngine(engine as EngineName, recipe.threads);
+  const { encoder, model } = modelOf(recipe);
+  const views = makeViews(recipe);
+  const params = model.init(randomKey(1));
+  const parameters = flatten(params).reduce((total, { leaf }) => total + leaf.size, 0);
+  const train = (): Service => ({ about, parameters, matmul, ...training(views, params, model.loss) });
+  const embed = async (index: number): Promise<undefined> => {
+    const { cls, text, frames } = encoder.encode(params.encoder, views[index].batch, {});
+    await cls.data();
+    tf.dispose([cls, text, frames]);
+  };
+  const encoderParameters = flatten(params.encoder).reduce((total, { leaf }) => total + leaf.size, 0);
+  return mode === 'train' ? train() : { about, parameters: encoderParameters, matmul, step: embed };
+});
+
+type Model = ReturnType<typeof modelOf>['model'];
+
+/** The training loop that users run, waiting for the parent's word where it would read the next batch. */
+function training(
+  views: readonly PreparedView[],
+  params: ReturnType<Model['init']>,
+  loss: Model['loss'],
+): Pick<Service, 'step' | 'profile'> {
+  const wanted = channel<number>();
+  const losses = channel<number>();
+  const kernels = new Map<string, KernelRow>();
+  let profiling = false;
+  const watched = <T>(run: () => T): T => (profiling ? profiled(run, kernels) : run());
+  const optimizer = adamW(params, { learningRate: 5e-5, weightDecay: 0.01 });
+  const running = trainLoop<PreparedView>({
+    params,
+    optimizer: { ...optimizer, update: (...args: Parameters<Optimizer['update']>) => watched(() => optimizer.update(...args)) }, // prettier-ignore
+    gradients: (...args) => watched(() => valueAndGrad(...args)),
+    totalSteps: Number.MAX_SAFE_INTEGER,
+    batchAt: async () => views[await wanted.take()],
+    loss: (view: PreparedView, key: Key): LossResult => model(loss, params, view, key),
+    schedule: (step) => constant(step, 0, 0),
+    key: randomKey(3),
+    clipNorm: 1,
+    sinks: [
+      {
+        write: (record) => {
+          if (record.type === 'step') losses.give(record.loss);
+        },
+      },
+    ],
+  });
+  running.catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+  const step = (index: number): Promise<number> => {
+    wanted.give(index);
+    return losses.take();
+  };
+  const profile = async (index: number): Promise<KernelRow[]> => {
+    profiling = true;
+    await step(index);
+    profiling = false;
+    return [...kernels.values()];
+  };
+  return { step, profile };
+}
+
+function model(loss: Model['loss'], params: ReturnType<Model['init']>, view: PreparedView, key: Key): LossResult {
+  return loss(params, [view], key);
+}
+
+/** Adds what each kernel cost to a table; other engines than ours cannot tell. */
+function profiled<T>(run: () => T, table: Map<string, KernelRow>): T {
+  if (tf.getBackend() !== 'ort') return run();
+  const { result, kernels } = profileKernels(run);
+  for (const { kernel: name, native, calls, milliseconds } of kernels) {
+    const kernel = native ? name : `${name} (plain JavaScript)`;
+    const before = table.get(kernel) ?? { kernel, calls: 0, milliseconds: 0 };
+    table.set(kernel, { kernel, calls: before.calls + calls, milliseconds: before.milliseconds + milliseconds });
+  }
+  return result;
+}
+
+function matmul([m, k, n, products]: MatmulShape): () => void {
+  const stack = products === undefined ? [] : [products];
+  const [a, b] = [tf.randomUniform([...stack, m, k]), tf.randomUniform([...stack, k, n])];
+  return () => {
+    const product = tf.matMul(a, b);
+    if (tf.getBackend() !== 'ort') product.dataSync(); // ort has finished; a read would only copy
+    product.dispose();
+  };
+}
+
+/** Values in order; whoever takes waits until there is one. */
+function channel<T>(): { give: (value: T) => void; take: () => Promise<T> } {
+  const values: T[] = [];
+  const waiting: ((value: T) => void)[] = [];
+  return {
+    give: (value) => {
+      const first = waiting.shift();
+      if (first) first(value);
+      else values.push(value);
+    },
+    take: () => (values.length ? Promise.resolve(values.shift()!) : new Promise((resolve) => waiting.push(resolve))),
+  };
+}

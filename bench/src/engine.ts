@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs';
+import { ORT_VERSION, OrtUnavailableError, registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { NotHere } from './peer.js';
+
+export type EngineName = 'ort' | 'tensorflow' | 'wasm';
+
+/** Makes an engine tfjs's current one and says what it is; throws NotHere where it does not load. */
+export async function loadEngine(name: EngineName, threads: number): Promise<string> {
+  tf.enableProdMode();
+  const about = await LOADERS[name](threads);
+  if (!(await tf.setBackend(name))) throw new NotHere(`tfjs did not accept the engine '${name}'`);
+  await tf.ready();
+  return about;
+}
+
+const LOADERS: Readonly<Record<EngineName, (threads: number) => Promise<string>>> = {
+  ort: loadOrt,
+  tensorflow: loadTensorflow,
+  wasm: async () => {
+    await importAny(['@tensorflow/tfjs-backend-wasm']);
+    return 'tfjs-backend-wasm, SIMD, 1 thread (it has no threads in Node)';
+  },
+};
+
+async function loadOrt(threads: number): Promise<string> {
+  try {
+    registerOrtBackend({ threads });
+  } catch (error) {
+    if (error instanceof OrtUnavailableError) throw new NotHere(error.message);
+    throw error;
+  }
+  return `ONNX Runtime ${ORT_VERSION}, ${threads} threads`;
+}
+
+async function loadTensorflow(threads: number): Promise<string> {
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads); // read once, when the library loads
+  process.env['TF_NUM_INTEROP_THREADS'] = '1';
+  return `${await importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'])}, ${threads} threads`;
+}
+
+async function importAny(specifiers: readonly string[]): Promise<string> {
+  const reasons: string[] = [];
+  for (const specifier of specifiers) {
+    try {
+      await import(specifier);
+      return specifier;
+    } catch (error) {
+      reasons.push(`${specifier}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`);
+    }
+  }
+  throw new NotHere(reasons.join('; '));
+}

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** One of the programs that are compared, in a process of its own. */
+export interface Contender {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A contender's first line. */
+export interface Introduction {
+  /** Engine, versions, threads. */
+  readonly about: string;
+  /** How many trainable numbers, where there is a model: contenders must agree. */
+  readonly parameters?: number;
+}
+
+export interface StepReply {
+  readonly seconds: number;
+  /** The process's highest resident memory so far, in bytes. */
+  readonly peakRss: number;
+  /** The loss, where there is one: contenders come near one another. */
+  readonly loss?: number;
+}
+
+export interface KernelRow {
+  readonly kernel: string;
+  readonly calls: number;
+  readonly milliseconds: number;
+}
+
+/** A product `[m, k] x [k, n]`, or so many of them at once. */
+export type MatmulShape = readonly [m: number, k: number, n: number, products?: number];
+
+/** What a contender is told, one JSON line each; it answers with one JSON line. */
+export type Command =
+  { readonly do: 'step' | 'profile'; readonly index: number } | { readonly do: 'matmul'; readonly shape: MatmulShape };
+
+/** The contender cannot run here, and says why. */
+export class NotHere extends Error {}
+
+/** A running contender: asked one thing at a time, so that never two compute at once. */
+export class Peer {
+  private constructor(
+    readonly name: string,
+    readonly introduction: Introduction,
+    private readonly child: ChildProcess,
+    private readonly lines: AsyncIterator<string>,
+    private readonly problems: string[],
+  ) {}
+
+  /** @throws NotHere where the contender says that it cannot run here */
+  static async start({ name, command, env }: Contender): Promise<Peer> {
+    const [program, ...args] = command;
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const problems: string[] = [];
+    child.on('error', (error) => problems.push(error.message));
+    child.stdin.on('error', () => undefined); // the end of the process tells more
+    createInterface(child.stderr).on('line', (line) => problems.push(line));
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const first = await answer<Introduction & { skip?: string }>(name, lines, problems);
+    if (first.skip !== undefined) throw new NotHere(first.skip);
+    return new Peer(name, first, child, lines, problems);
+  }
+
+  step(index: number): Promise<StepReply> {
+    return this.ask({ do: 'step', index });
+  }
+
+  /** GFLOP/s of a product. */
+  async matmul(shape: MatmulShape): Promise<number> {
+    return (await this.ask<{ gflops: number }>({ do: 'matmul', shape })).gflops;
+  }
+
+  /** A step, with the time of each kernel. */
+  profile(index: number): Promise<{ seconds: number; kernels: KernelRow[] }> {
+    return this.ask({ do: 'profile', index });
+  }
+
+  stop(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.child.once('close', () => resolve()));
+    this.child.stdin?.end();
+    return ended;
+  }
+
+  private ask<T>(command: Command): Promise<T> {
+    this.child.stdin?.write(`${JSON.stringify(command)}\n`);
+    return answer<T>(this.name, this.lines, this.problems);
+  }
+}
+
+/** The next line that is an answer; what libraries print between is passed over. */
+async function answer<T>(name: string, lines: AsyncIterator<string>, problems: readonly string[]): Promise<T> {
+  for (;;) {
+    const { done, value } = await lines.next();
+    if (done) throw new Error(`${name}: expected an answer, but the process ended: ${problems.slice(-12).join('\n')}`);
+    if (value.startsWith('{"')) return JSON.parse(value) as T;
+  }
+}
