@@ -1,13 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import {
   floats,
   foldIn,
   gatherRows,
+  joinColumns,
   linear,
+  meanPool,
   newLinear,
   sigmoidCrossEntropy,
   type Batch,
+  type Encoded,
   type Floats,
+  type Ints,
   type Linear,
 } from '@wbdc/nn';
 import { averagePrecision } from './metrics.js';
@@ -16,9 +21,14 @@ import { noLoss, type Corrupted, type Task } from './task.js';
 export interface TagOptions {
   /** T, how many tags there are: the 10,000 most frequent in QQ's jobs. */
   readonly tagCount: number;
+  /** What the head reads: the state of `[CLS]` (default), or the mean over tokens and frames, as in QQ's job 2. */
+  readonly pooling?: 'cls' | 'mean';
+  /** Width of a dense layer between that and the output; QQ's job 2 had 256. */
+  readonly hidden?: number | null;
 }
 
 export interface TagHead {
+  readonly hidden?: Linear;
   readonly output: Linear;
 }
 
@@ -27,22 +37,28 @@ export interface TagTarget {
   readonly rows: Int32Array;
   /** 1 where a video has a tag `[rows, T]`. */
   readonly truth: Floats;
+  /** Which tokens and frames a mean is over `[B, L + F]`. */
+  readonly mask?: Ints;
 }
 
 /**
- * Tag classification on the state of `[CLS]`: binary cross entropy, averaged over all tags. It corrupts nothing, so it
+ * Tag classification, usually on the state of `[CLS]`: binary cross entropy, averaged over all tags. It corrupts nothing, so it
  * shares the pass of `mlm` and `mfm`. A video without tags says nothing about them and is left out, and so
  * is one whose frames were exchanged. The metric is the
  * mean over videos of the average precision of the ranked tags.
  */
-export function tag({ tagCount }: TagOptions): Task<TagHead, TagTarget> {
+export function tag({ tagCount, pooling = 'cls', hidden = null }: TagOptions): Task<TagHead, TagTarget> {
   return {
     name: 'tag',
-    init: (key, { hiddenSize }) => ({ output: newLinear(foldIn(key, 'output'), hiddenSize, tagCount) }),
-    corrupt: (batch) => tagTarget(batch, tagCount),
-    loss: ({ head, encoded, target: { rows, truth }, evaluating }) => {
+    init: (key, { hiddenSize }) => ({
+      ...(hidden !== null && { hidden: newLinear(foldIn(key, 'hidden'), hiddenSize, hidden) }),
+      output: newLinear(foldIn(key, 'output'), hidden ?? hiddenSize, tagCount),
+    }),
+    corrupt: (batch) => tagTarget(batch, tagCount, pooling),
+    loss: ({ head, encoded, target, evaluating }) => {
+      const { rows, truth } = target;
       if (rows.length === 0) return { loss: noLoss(encoded), metrics: {} };
-      const logits = linear(gatherRows(encoded.cls, rows), head.output); // [rows, T]
+      const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [rows, T]
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
       if (!evaluating) return { loss, metrics: {} };
       return { loss, metrics: { mAP: rankTags(truth, (row) => logits.dataSync().subarray(row, row + tagCount)) } };
@@ -64,7 +80,16 @@ function rankTags(
   return { sum, count };
 }
 
-function tagTarget(batch: Batch, tagCount: number): Corrupted<TagTarget> {
+function tagLogits(head: TagHead, state: Tensor2D): Tensor2D {
+  return linear(head.hidden ? linear(state, head.hidden) : state, head.output);
+}
+
+/** `[B, D]` */
+function pool({ cls, text, frames }: Encoded, { mask }: TagTarget): Tensor2D {
+  return mask ? meanPool(tf.concat([text, frames], 1), mask) : cls;
+}
+
+function tagTarget(batch: Batch, tagCount: number, pooling: 'cls' | 'mean'): Corrupted<TagTarget> {
   if (!batch.tags)
     throw new Error('tag: expected a batch with tags, got one without: leave the task out for these data');
   const tags = batch.tags;
@@ -78,5 +103,6 @@ function tagTarget(batch: Batch, tagCount: number): Corrupted<TagTarget> {
       truth.data[i * tagCount + index] = 1;
     }
   });
-  return { batch, target: { rows, truth } };
+  const mask = pooling === 'mean' && { mask: joinColumns(batch.textMask, batch.frameMask) };
+  return { batch, target: { rows, truth, ...mask } };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { floats, flatten, randomKey, type Encoded, type ParamTree } from '@wbdc/nn';
+import { floats, flatten, ints, randomKey, type Encoded, type ParamTree } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
 import { INITIAL_LOG_SCALE, contrastiveLoss } from '../src/clip.js';
@@ -70,6 +70,27 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     const truth = floats([2, T]);
     for (const position of [1, 4, T + 10]) truth.data[position] = 1;
     check(tag({ tagCount: T }), { rows: Int32Array.of(0, 2), truth }, { cls: input([B, D], 3.5) }, fixtures.tag);
+  });
+
+  it('tag on the mean over tokens and frames, through a layer', () => {
+    const truth = floats([2, T]);
+    for (const position of [1, 4, T + 10]) truth.data[position] = 1;
+    const mask = ints([B, L + F]);
+    for (let row = 0; row < B; row++) for (const at of [0, 2, L, L + 1]) mask.data[row * (L + F) + at] = 1;
+    const [text, frames] = [input([B, L, D], 0.5), input([B, F, D], 1.5)];
+    const kept = [0, 2].map((at) => tf.slice(text, [0, at, 0], [B, 1, D]));
+    const mean = tf.mean(tf.concat([...kept, tf.slice(frames, [0, 0, 0], [B, 2, D])], 1), 1);
+    const encoded = { text, frames, cls: tf.zeros([B, D]) } as Encoded;
+    const task = tag({ tagCount: T, pooling: 'mean', hidden: 6 });
+    const head = task.init(randomKey(1), sizes);
+    expect(head.hidden?.weight.shape).toEqual([D, 6]);
+    const rows = Int32Array.of(0, 2);
+    const common = { head, wordEmbeddings: tf.zeros([V, D]) as tf.Tensor2D, evaluating: false };
+    const { loss } = task.loss({ ...common, encoded, target: { rows, truth, mask } });
+    const same = task.loss({ ...common, encoded: { ...encoded, cls: mean as tf.Tensor2D }, target: { rows, truth } });
+    const other = task.loss({ ...common, encoded, target: { rows, truth } });
+    expect(loss.dataSync()[0]).toBeCloseTo(same.loss.dataSync()[0], 6);
+    expect(Math.abs(loss.dataSync()[0] - other.loss.dataSync()[0])).toBeGreaterThan(1e-7);
   });
 
   it('ftm', () => {

@@ -49,6 +49,8 @@ export const tasksSchema = z
         ...common('masked'),
         probability: share.default(0.15),
         ...similarity,
+        /** Earlier batches whose frames are further wrong answers, here and for mmm. */
+        queue: z.int().min(0).max(64).default(0),
       })
       .nullable()
       .prefault({}),
@@ -75,6 +77,10 @@ export const tasksSchema = z
         count: z.int().min(1).default(10000),
         /** A tag must occur this often in the training splits. */
         minFrequency: z.int().min(1).default(2),
+        /** What the head reads: the state of [CLS], or the mean over tokens and frames (QQ's job 2). */
+        pooling: z.enum(['cls', 'mean']).default('cls'),
+        /** Width of a layer before the output; null leaves it out. QQ's job 2: 256. */
+        hidden: z.int().min(1).nullable().default(null),
       })
       .nullable()
       .prefault({}),

@@ -90,6 +90,10 @@ export const rule = z.strictObject({
 
 /** Pretraining of the video-text model. */
 export const trainSchema = z.strictObject({
+  /** A checkpoint of a pretraining with the same model and tasks to go on from, with a schedule of its own (QQ's job 4). */
+  init: z.string().min(1).nullable().default(null),
+  /** Splits to learn from, among data.trainSplits; null takes all of them. */
+  splits: z.array(z.string()).min(1).nullable().default(null),
   ...loop,
   /** Of parameters that no rule covers: the new layers. Both originals: 5e-4. */
   learningRate: rate.default(5e-4),

@@ -103,6 +103,6 @@ function tasksOf(
       if (!tasks.ftc) return undefined;
       return ftc({ separator: special.sep, field: tasks.ftc.field, temperature: tasks.ftc.temperature ?? 'learned' });
     },
-    tag: () => tasks.tag && tag({ tagCount }),
+    tag: () => tasks.tag && tag({ tagCount, pooling: tasks.tag.pooling, hidden: tasks.tag.hidden }),
   } as Record<TaskName, () => Task | undefined>;
 }

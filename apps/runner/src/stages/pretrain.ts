@@ -1,11 +1,15 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
-import { foldIn, randomKey } from '@wbdc/nn';
+import { foldIn, randomKey, type ParamTree } from '@wbdc/nn';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
+import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import type { Config } from '../config/schema.js';
+import { UserError } from '../errors.js';
 import type { StageContext, StageResult } from '../stage.js';
 import { counted } from '../format.js';
 import { bertSizesOf, describeViews, encoderOf, planOf, viewsOf } from './model.js';
+import { frameQueue } from './frame-queue.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
 import { batchesInOrder, chooseTags, definedOnly, openVideoSet, type VideoSet } from './video-set.js';
@@ -22,7 +26,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
   const tags = await chooseTags(context);
   await writeTagList(join(folder, 'tag_list.txt'), tags);
-  const training = await openVideoSet(context, config.data.trainSplits, tokenizer, tags);
+  const training = await openVideoSet(context, splitsOf(config), tokenizer, tags);
   const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);
   try {
     const { status, made, summary } = await pretrain(context, tokenizer, training, heldOut);
@@ -31,6 +35,21 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   } finally {
     await Promise.all([training.close(), heldOut.close()]);
   }
+}
+
+function splitsOf({ train: { splits }, data }: Config): string[] {
+  const foreign = splits?.find((name) => !data.trainSplits.includes(name));
+  if (foreign === undefined) return splits ?? data.trainSplits;
+  throw new UserError(
+    `train.splits: expected some of data.trainSplits (${data.trainSplits.join(', ')}), got '${foreign}'`,
+  );
+}
+
+/** All weights of an earlier pretraining; shapes and names must be the same. */
+async function goOnFrom({ output }: StageContext, params: ParamTree, init: string): Promise<void> {
+  const checkpoint = await findCheckpoint(resolve(output.terminal.folder, init));
+  await loadParams(join(checkpoint, 'model.safetensors'), params);
+  output.say(`going on from the weights of ${checkpoint}`);
 }
 
 async function pretrain(
@@ -50,6 +69,7 @@ async function pretrain(
     const head = config.tasks.mlm && config.tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
     await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context.output);
   }
+  if (config.train.init !== null) await goOnFrom(context, params, config.train.init);
   context.output.say(
     `${counted(model.encoderPasses, 'encoder pass', 'encoder passes')} a step: ${describeViews(viewsOf(config))}`,
   );
@@ -59,13 +79,16 @@ async function pretrain(
     evaluate(model, params, batchesInOrder(heldOut.dataset, config.train.batchSize), corpus, randomKey(0));
   const { learningRate, weightDecay, rules } = config.train;
   const { model: sizes, text, frames, tasks, views } = config;
+  const readWithPast = frameQueue(tasks.mfm?.queue ?? 0, ({ indices, key }) =>
+    readBatch(dataset, indices, foldIn(key, 'frames')),
+  );
   return train<Prepared>(context, {
     params,
     settings: config.train,
     rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
     lengths: dataset.lengths,
-    read: async (indices, key) => {
-      const batch = await readBatch(dataset, indices, foldIn(key, 'frames'));
+    read: async (_indices, key, place) => {
+      const batch = await readWithPast(place);
       return { ids: batch.ids, views: model.prepare(batch, foldIn(key, 'masks')) };
     },
     loss: ({ views: prepared }, key) => model.loss(params, prepared, key),
