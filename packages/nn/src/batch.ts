@@ -30,6 +30,8 @@ export interface Batch {
   readonly tags?: readonly (readonly number[])[];
   /** False where a task put the frames of another video beside the text; absent where it always is the same video. */
   readonly matched?: readonly boolean[];
+  /** Frame features of earlier batches `[N, Dv]`: further wrong answers for tasks that choose among frames. */
+  readonly pastFrames?: Floats;
 }
 
 /** The batch of some rows of another. */
@@ -46,6 +48,7 @@ export function takeRows(batch: Batch, rows: ArrayLike<number>): Batch {
     spans: pick(batch.spans),
     ...(batch.tags && { tags: pick(batch.tags) }),
     ...(batch.matched && { matched: pick(batch.matched) }),
+    ...(batch.pastFrames && { pastFrames: batch.pastFrames }),
   };
 }
 

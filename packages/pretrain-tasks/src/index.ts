@@ -6,7 +6,7 @@ export type { FtcHead, FtcOptions, FtcTarget } from './ftc.js';
 export { ftm } from './ftm.js';
 export type { FtmHead, FtmOptions, FtmTarget } from './ftm.js';
 export { averagePrecision, recallAt } from './metrics.js';
-export { mfm } from './mfm.js';
+export { joinFrames, mfm, packFrames } from './mfm.js';
 export type { MfmHead, MfmOptions, MfmTarget } from './mfm.js';
 export { mlm } from './mlm.js';
 export type { MlmHead, MlmOptions, MlmTarget } from './mlm.js';

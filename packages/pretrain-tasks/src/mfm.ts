@@ -43,7 +43,7 @@ export interface MfmTarget {
   readonly rows: Int32Array;
   /** The place of each among the candidates. */
   readonly labels: Int32Array;
-  /** The unmasked features of all N valid frames of the batch `[N, Dv]`. */
+  /** The unmasked features of all valid frames of the batch, then those of earlier batches `[N, Dv]`. */
   readonly candidates: Floats;
 }
 
@@ -110,17 +110,36 @@ export function chance(questions: number, candidates: number): Metric {
 }
 
 /** Flat indices of the frames that are not padding. */
-export function validFrames({ frameMask }: Batch): Int32Array {
+export function validFrames({ frameMask }: Pick<Batch, 'frameMask'>): Int32Array {
   return Int32Array.from(frameMask.data.keys()).filter((row) => frameMask.data[row] === 1);
+}
+
+/** The features of some frames `[N, Dv]`, by default of all that are not padding: a later batch's `pastFrames`. */
+export function packFrames({ frames, frameMask }: Batch, rows: Int32Array = validFrames({ frameMask })): Floats {
+  const width = frames.shape[2];
+  const packed = floats([rows.length, width]);
+  rows.forEach((row, place) => packed.data.set(frames.data.subarray(row * width, (row + 1) * width), place * width));
+  return packed;
+}
+
+/** The rows of several tables `[N, Dv]` in one. */
+export function joinFrames(tables: readonly Floats[], width: number): Floats {
+  const joined = floats([tables.reduce((sum, { shape }) => sum + shape[0], 0), width]);
+  let start = 0;
+  for (const { data } of tables) {
+    joined.data.set(data, start);
+    start += data.length;
+  }
+  return joined;
 }
 
 /** Zeroes the chosen (1) of the valid frames; all valid frames, as they were, are the candidates. */
 export function maskFrames(batch: Batch, valid: Int32Array, chosen: Int32Array): Corrupted<MfmTarget> {
   const width = batch.frames.shape[2];
-  const candidates = floats([valid.length, width]);
+  const own = packFrames(batch, valid);
+  const candidates = batch.pastFrames ? joinFrames([own, batch.pastFrames], width) : own;
   const data = batch.frames.data.slice();
   valid.forEach((row, place) => {
-    candidates.data.set(batch.frames.data.subarray(row * width, (row + 1) * width), place * width);
     if (chosen[place]) data.fill(0, row * width, (row + 1) * width);
   });
   const labels = Int32Array.from(valid.keys()).filter((place) => chosen[place] === 1);

@@ -1,7 +1,7 @@
 import { floats, ints, permutation, randomKey, foldIn, takeRows, type Batch } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import { wave } from '../../../tools/testing.js';
-import { chineseWords, ftc, ftm, mfm, mlm, mmm, tag } from '../src/index.js';
+import { chineseWords, ftc, ftm, mfm, mlm, mmm, packFrames, tag } from '../src/index.js';
 
 const [B, L, F, DV, V] = [101, 53, 31, 2, 997];
 const special = [0, 1, 2, 3, 4];
@@ -89,6 +89,19 @@ describe('mlm', () => {
 });
 
 describe('mfm', () => {
+  it('also chooses among the frames of earlier batches, which are never the answer', () => {
+    const pastFrames = packFrames(takeRows(batch, [5, 9]));
+    const plain = mfm().corrupt(batch, keys[0]);
+    const queued = mfm().corrupt({ ...batch, pastFrames }, keys[0]);
+    const own = plain.target.candidates.shape[0];
+    expect(pastFrames.shape).toEqual([6 + 10, DV]);
+    expect(queued.target.candidates.shape).toEqual([own + 16, DV]);
+    expect(queued.target.candidates.data.slice(0, own * DV)).toEqual(plain.target.candidates.data);
+    expect(queued.target.candidates.data.slice(own * DV)).toEqual(pastFrames.data);
+    expect(queued.target.labels).toEqual(plain.target.labels);
+    expect(queued.batch.frames).toEqual(plain.batch.frames);
+  });
+
   const { batch: corrupted, target } = mfm({ probability: 0.25 }).corrupt(batch, keys[0]);
   const valid = batch.frameMask.data.filter((m) => m === 1).length;
 

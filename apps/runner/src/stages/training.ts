@@ -35,7 +35,7 @@ export interface TrainingJob<B> {
   /** Lengths of the training examples. */
   readonly lengths: ArrayLike<number>;
   /** Reads the examples of a batch; the key draws their frames and masks. */
-  readonly read: (indices: readonly number[], key: Key) => Promise<B>;
+  readonly read: (indices: readonly number[], key: Key, place: Place) => Promise<B>;
   readonly loss: (batch: B, key: Key) => LossResult;
   readonly ids: (batch: B) => readonly string[];
   /** Measures on the held-out splits. */
@@ -46,6 +46,16 @@ export interface TrainingJob<B> {
   readonly config: Readonly<Record<string, unknown>>;
   /** Files copied into every checkpoint: the tokenizer. */
   readonly files: readonly string[];
+}
+
+/** Where a batch stands in the order of the data. */
+export interface Place {
+  /** From 0, over all epochs. */
+  readonly index: number;
+  readonly indices: readonly number[];
+  readonly key: Key;
+  /** That of the batch so many before; nothing before the first. */
+  readonly earlier: (back: number) => Place | undefined;
 }
 
 /** How a training ended, in the words of a stage's result. */
@@ -121,6 +131,12 @@ function loopOptions<B>(
   const { settings, params } = job;
   const schedule = batchSchedule(plan);
   const key = randomKey(config.seed);
+  const placeOf = (index: number): Place => ({
+    index,
+    indices: schedule.batchOfStep(index),
+    key: foldIn(foldIn(key, 'batch'), index),
+    earlier: (back) => (back > index ? undefined : placeOf(index - back)),
+  });
   const warmup = Math.round(settings.warmup * totalSteps);
   const save = async (step: number): Promise<void> => {
     const epoch = schedule.epochOfStep(step * settings.accumulate);
@@ -133,7 +149,10 @@ function loopOptions<B>(
     optimizer,
     totalSteps,
     startStep,
-    batchAt: (index) => job.read(schedule.batchOfStep(index), foldIn(foldIn(key, 'batch'), index)),
+    batchAt: (index) => {
+      const place = placeOf(index);
+      return job.read(place.indices, place.key, place);
+    },
     loss: job.loss,
     key: foldIn(key, 'loss'),
     schedule: (step) => SCHEDULES[settings.schedule](step, totalSteps, warmup),
