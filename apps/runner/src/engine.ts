@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { UserError } from './errors.js';
@@ -17,10 +18,12 @@ export interface Engine {
 export type EngineLoader = (threads: number) => Promise<string>;
 export type EngineLoaders = Readonly<Record<EngineName, EngineLoader>>;
 
-const PREFERENCE: readonly EngineName[] = ['tensorflow', 'ort', 'cpu'];
+/** In the order of `auto`. */
+export const PREFERENCE: readonly EngineName[] = ['tensorflow', 'ort', 'cpu'];
 
-const REMEDY: Readonly<Record<EngineName, string>> = {
-  tensorflow: `install it with 'npm install @tensorflow/tfjs-node' (or tfjs-node-gpu) where its download is reachable, or use --engine ort`,
+/** What to do where an engine does not load. */
+export const REMEDY: Readonly<Record<EngineName, string>> = {
+  tensorflow: `give it its binary with 'npx nx run tools:install-tensorflow' (outside the repository: 'npm install @tensorflow/tfjs-node'), or use --engine ort`,
   ort: `check that onnxruntime-node 1.30.0 is installed ('npm ls onnxruntime-node') and that this platform has a build of it, or use --engine cpu`,
   cpu: 'reinstall @tensorflow/tfjs',
 };
@@ -60,7 +63,8 @@ function warningFor(name: EngineName, reasons: readonly string[]): { warning?: s
   };
 }
 
-function firstLine(cause: unknown): string {
+/** The first line of what was thrown. */
+export function firstLine(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
 }
 
@@ -80,17 +84,36 @@ export const engineLoaders: EngineLoaders = {
 
 async function loadTensorflow(threads: number): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads); // read once, when the library loads
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // warnings and errors
+  Object.assign(util, { isNullOrUndefined }); // tfjs-node 4.22 calls it; Node 23 took it away
   const reasons: string[] = [];
   for (const specifier of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await import(specifier);
       await use('tensorflow');
-      return `tensorflow (${specifier} ${versionOf(specifier)}, ${threads} threads)`;
+      const shown = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+      return `tensorflow (${specifier} ${versionOf(specifier)}, TensorFlow ${libraryVersion()}, ${shown})`;
     } catch (cause) {
-      reasons.push(isMissing(cause) ? `${specifier} is not installed` : `${specifier}: ${firstLine(cause)}`);
+      reasons.push(`${specifier} ${whyNot(cause)}`);
     }
   }
   throw new Error(reasons.join('; '));
+}
+
+function isNullOrUndefined(value: unknown): boolean {
+  return value === null || value === undefined;
+}
+
+function whyNot(cause: unknown): string {
+  if (isMissing(cause)) return 'is not installed';
+  const line = firstLine(cause);
+  return line.includes('native addon module') ? 'has no binary' : `fails: ${line}`;
+}
+
+/** The C library's own version: it need not be that of the npm package. */
+function libraryVersion(): string {
+  const { binding } = tf.backend() as { binding?: { TF_Version?: string } };
+  return binding?.TF_Version ?? '?';
 }
 
 function isMissing(cause: unknown): boolean {

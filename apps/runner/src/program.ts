@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addExportCommand } from './commands/export.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
@@ -60,6 +61,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
   addExportCommand(program, host);
   addReportCommand(program, host);
   addConfigCommand(program, host);
+  addDoctorCommand(program, host, outcome);
   return program;
 }
 

@@ -31,7 +31,7 @@ describe('selectEngine', () => {
 
   it('says why the engine asked for does not load and what to do', async () => {
     await expect(selectEngine('tensorflow', 1, loaders('cpu'))).rejects.toThrow(
-      /^the engine 'tensorflow' does not load: no tensorflow here; install it with 'npm install @tensorflow\/tfjs-node'/,
+      /^the engine 'tensorflow' does not load: no tensorflow here; .*'npx nx run tools:install-tensorflow'/,
     );
   });
 

@@ -39,4 +39,5 @@ export { openFrameSource } from './sources/open.js';
 export type { OpenOptions } from './sources/open.js';
 export { SOURCE_LIMITS } from './sources/source.js';
 export type { FrameSource, SourceLimits } from './sources/source.js';
+export { videoBackends } from './sources/video-file.js';
 export type { VideoBackend } from './sources/video-file.js';

@@ -6,6 +6,12 @@ import type { FrameSource, SourceLimits } from './source.js';
 /** Neither is a dependency: `npm install mediabunny @mediabunny/server`, or ffmpeg and ffprobe on the PATH. */
 export type VideoBackend = 'mediabunny' | 'ffmpeg';
 
+/** What of the two is here, in the order in which they are taken. */
+export async function videoBackends(): Promise<VideoBackend[]> {
+  const [library, programs] = await Promise.all([loadMediabunny(), hasFfmpeg()]);
+  return [...(library ? (['mediabunny'] as const) : []), ...(programs ? (['ffmpeg'] as const) : [])];
+}
+
 /** A video file (mp4, mov, webm, mkv...), its frames and their times known, none decoded yet. */
 export async function openVideoFile(path: string, limits: SourceLimits, backend?: VideoBackend): Promise<FrameSource> {
   const mediabunny = backend === 'ffmpeg' ? undefined : await loadMediabunny();

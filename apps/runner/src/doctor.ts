@@ -1,0 +1,90 @@
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import * as tf from '@tensorflow/tfjs';
+import { videoBackends, type VideoBackend } from '@wbdc/video-features';
+import { PREFERENCE, REMEDY, engineLoaders, firstLine, type EngineLoaders, type EngineName } from './engine.js';
+import { describeEnvironment } from './environment.js';
+
+/** One engine: what loads, or why it does not and what to do. */
+export interface EngineHealth {
+  readonly name: EngineName;
+  readonly loads: boolean;
+  /** What it is, or why it does not load. */
+  readonly about: string;
+  /** Of a product of two 512 x 512 matrices, in 1e9 operations a second. */
+  readonly gflops?: number;
+  readonly remedy?: string;
+}
+
+export interface ToolHealth {
+  readonly name: VideoBackend;
+  readonly found: boolean;
+  readonly about: string;
+  readonly remedy?: string;
+}
+
+export interface Diagnosis {
+  /** An engine that can train is here. */
+  readonly ok: boolean;
+  /** What `--engine auto` takes. */
+  readonly auto: EngineName | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly threads: number;
+  /** In bytes. */
+  readonly memory: { readonly total: number; readonly free: number };
+  readonly engines: readonly EngineHealth[];
+  readonly tools: readonly ToolHealth[];
+}
+
+/** Loads every engine, lets it compute, and looks for the optional programs. */
+export async function diagnose(
+  threads = availableParallelism(),
+  loaders: EngineLoaders = engineLoaders,
+  decoders: () => Promise<readonly VideoBackend[]> = videoBackends,
+): Promise<Diagnosis> {
+  tf.enableProdMode();
+  const engines: EngineHealth[] = [];
+  for (const name of PREFERENCE) engines.push(await examine(name, threads, loaders));
+  const auto = engines.find(({ loads }) => loads)?.name ?? null;
+  return {
+    ok: auto !== null && auto !== 'cpu',
+    auto,
+    environment: describeEnvironment(),
+    threads,
+    memory: { total: totalmem(), free: freemem() },
+    engines,
+    tools: toolsOf(await decoders()),
+  };
+}
+
+async function examine(name: EngineName, threads: number, loaders: EngineLoaders): Promise<EngineHealth> {
+  try {
+    const about = await loaders[name](threads);
+    return { name, loads: true, about, gflops: speed() };
+  } catch (cause) {
+    return { name, loads: false, about: firstLine(cause), remedy: REMEDY[name] };
+  }
+}
+
+/** The better of two products, after one that warms up. */
+function speed(size = 512): number {
+  return tf.tidy(() => {
+    const a = tf.fill([size, size], 0.5);
+    const seconds = [0, 1, 2].map(() => {
+      const start = performance.now();
+      tf.matMul(a, a).dataSync();
+      return (performance.now() - start) / 1000;
+    });
+    return (2 * size ** 3) / Math.min(...seconds.slice(1)) / 1e9;
+  });
+}
+
+function toolsOf(found: readonly VideoBackend[]): ToolHealth[] {
+  const tool = (name: VideoBackend, remedy: string): ToolHealth =>
+    found.includes(name)
+      ? { name, found: true, about: 'decodes video files' }
+      : { name, found: false, about: 'not found; only video files need it, or the other', remedy };
+  return [
+    tool('mediabunny', `'npm install mediabunny @mediabunny/server'`),
+    tool('ffmpeg', 'install ffmpeg, so that ffmpeg and ffprobe are on the PATH'),
+  ];
+}
