@@ -36,6 +36,7 @@ class Tower(nn.Module):
 
 note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}")
 tower = Tower()
+nn.init.normal_(tower.projection.weight, std=r.width**-0.5)
 pixels = torch.rand(r.batch, 3, r.imageSize, r.imageSize) - 0.5
 
 

@@ -27,6 +27,8 @@ export function pythonPeer(python: string, script: string, name: string, args: s
     OMP_NUM_THREADS: String(threads),
     MKL_NUM_THREADS: String(threads),
     RAYON_NUM_THREADS: String(threads),
+    // Ours do not spin either. While others use the cores, threads that spin at OpenMP's barriers cost PyTorch 10 x.
+    OMP_WAIT_POLICY: process.env['OMP_WAIT_POLICY'] ?? 'PASSIVE',
     PYTHONDONTWRITEBYTECODE: '1',
   };
   return { name, command: [python, '-u', join(ROOT, 'bench', 'python', script), ...args], env };

@@ -20,7 +20,12 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     return pythonPeer(python!, 'uni_model.py', name, [mode, variant, precision, folder], recipe.threads);
   };
   const variants = [['equal', 'fp32'], ['plain', 'fp32'], ['equal', 'bf16'], ['plain', 'bf16']]; // prettier-ignore
-  const others = [...(python ? variants.map(([variant, precision]) => torch(variant, precision)) : []), ours('tensorflow')]; // prettier-ignore
+  const plain = (name: string, engine: string): Contender => nodePeer('plain-tfjs.js', name, [engine, settings]);
+  const others = [
+    ...(python ? variants.map(([variant, precision]) => torch(variant, precision)) : []),
+    ours('tensorflow'),
+    ...(mode === 'train' ? [plain('tfjs-node as it comes', 'tensorflow'), plain('wasm as it comes', 'wasm')] : []),
+  ];
   return { reference: ours('ort'), others, notes: python ? [] : [withoutPython('torch')] };
 }
 
