@@ -12,8 +12,18 @@ const configJson = z.object({
   model: z.string(),
   sizes: modelSchema,
   frames: z.object({ limit: z.int().min(1) }),
+  /** Of a pretraining. */
+  tasks: z
+    .object({
+      tag: z
+        .object({ pooling: z.enum(['cls', 'mean']).default('cls') })
+        .nullable()
+        .default(null),
+    })
+    .optional(),
   /** Of a finetuning. */
   kind: z.enum(['category', 'similarity']).optional(),
+  classes: z.array(z.string()).optional(),
   head: z.object({ pooling: z.enum(['mean', 'attention', 'cls', 'both']) }).optional(),
 });
 
@@ -27,6 +37,8 @@ export interface TrainedModel {
   /** Of the masked language model, where it was trained. */
   readonly mlmHead?: { readonly transform: Linear; readonly norm: Norm; readonly bias: Norm['beta'] };
   readonly tagHead?: Linear;
+  /** Between the pooled state and the tags, where there is one. */
+  readonly tagHidden?: Linear;
   /** Of a finetuning. */
   readonly head?: Linear;
 }
@@ -61,7 +73,7 @@ export async function readTrainedModel(folder: string): Promise<TrainedModel> {
   }
 }
 
-async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'head'>> {
+async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'tagHidden' | 'head'>> {
   const has = (path: string): boolean => file.tensors.has(path);
   return {
     ...(has('heads.mlm.bias') && {
@@ -72,6 +84,7 @@ async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead'
       },
     }),
     ...(has('heads.tag.output.weight') && { tagHead: await readLinear(file, 'heads.tag.output') }),
+    ...(has('heads.tag.hidden.weight') && { tagHidden: await readLinear(file, 'heads.tag.hidden') }),
     ...(has('head.output.weight') && { head: await readLinear(file, 'head.output') }),
   };
 }

@@ -26,14 +26,14 @@ export async function exportCheckpoint(checkpoint: string, folder: string): Prom
   try {
     await mkdir(folder, { recursive: true });
     const text = await exportText(trained, join(folder, 'text-encoder'));
-    const copied = await copyFiles(checkpoint, folder);
+    const copied = [...(await copyFiles(checkpoint, folder)), ...(await writeClasses(trained, folder))];
     const whole = await exportOnnx(trained, join(folder, 'model.onnx'));
     return typeof whole === 'string'
       ? { made: [text, ...copied], missing: [whole] }
       : { made: [whole, text, ...copied], missing: [] };
   } finally {
-    const { encoder, mlmHead = [], tagHead = [], head = [] } = trained;
-    disposeTree([encoder, mlmHead, tagHead, head]);
+    const { encoder, mlmHead = [], tagHead = [], tagHidden = [], head = [] } = trained;
+    disposeTree([encoder, mlmHead, tagHead, tagHidden, head]);
   }
 }
 
@@ -64,6 +64,13 @@ async function copyFiles(from: string, to: string): Promise<Artifact[]> {
   return made;
 }
 
+async function writeClasses({ config: { classes } }: TrainedModel, folder: string): Promise<Artifact[]> {
+  if (!classes) return [];
+  const path = join(folder, 'classes.txt');
+  await writeFile(path, `${classes.join('\n')}\n`);
+  return [{ path, about: 'the categories in the order of the output' }];
+}
+
 async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact | string> {
   const { config, encoder, vocabSize, frameSize } = trained;
   if (config.sizes.kind !== 'uni-model')
@@ -83,11 +90,22 @@ async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact
 }
 
 /** The output that is served, or why it cannot be. */
-function headOf({ config, head, tagHead }: TrainedModel): OnnxHead | undefined | string {
-  if (!head) return tagHead && { name: 'tags', linear: tagHead, activation: 'sigmoid' };
+function headOf({ config, head, tagHead, tagHidden }: TrainedModel): OnnxHead | undefined | string {
+  if (!head) {
+    if (tagHidden) return 'model.onnx: expected a tag head of one layer, got one with tasks.tag.hidden';
+    return (
+      tagHead && {
+        name: 'tags',
+        linear: tagHead,
+        pooling: config.tasks?.tag?.pooling ?? 'cls',
+        activation: 'sigmoid',
+      }
+    );
+  }
   const pooling = config.head?.pooling ?? 'cls';
-  if (pooling === 'attention' || pooling === 'both')
+  if (pooling === 'attention' || pooling === 'both') {
     return `model.onnx: expected a head that pools by mean or cls, got ${pooling}`;
+  }
   const similarity = config.kind === 'similarity';
   return {
     name: similarity ? 'embedding' : 'classes',
