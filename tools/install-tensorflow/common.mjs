@@ -28,7 +28,7 @@ export function runs(command, ...args) {
  * Runs a program to its end and gives its output; where it fails, the error has the last lines and the file with all
  * of them.
  */
-export async function run(command, args, { cwd, env = process.env, timeout = 20 * 60_000 } = {}) {
+export async function run(command, args, { cwd, env = process.env, timeout } = {}) {
   const child = spawn(command, args, { cwd, env, timeout, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (log += text));

@@ -8,6 +8,9 @@ import { installOfficial } from './official.mjs';
 import { findTarget, isBuilt, seesGpu } from './target.mjs';
 import { layOutWheel } from './wheel.mjs';
 
+const MINUTES = 60;
+const MINUTES_IN_CI = 4;
+
 const HELP = `Usage: npx nx run tools:install-tensorflow [options]
 
 Makes '--engine tensorflow' work: gives the npm package @tensorflow/tfjs-node its native part. Tries the package's own
@@ -17,9 +20,10 @@ a training step whose values and gradients are checked. Does nothing where that 
 
   --cpu, --gpu        which package; by default tfjs-node-gpu where nvidia-smi sees a GPU
   --from <way>        'official' or 'wheel': only this way
-  --if-possible       exit with 0 where this machine lacks or cannot reach what it takes; a failed build is still a failure
+  --if-possible       for CI: exit with 0 where this machine lacks or cannot reach what it takes, or where a download
+                      takes over ${MINUTES_IN_CI} minutes; a failed build is still a failure
   --force             install again
-  -h, --help          this text
+  -h, --help          this text (node tools/install-tensorflow/main.mjs --help: Nx has a --help of its own)
 `;
 
 const OPTIONS = {
@@ -64,7 +68,7 @@ function optionsOf(args) {
   }
 }
 
-async function install({ cpu, gpu, from, force }) {
+async function install({ cpu, gpu, from, force, 'if-possible': ifPossible }) {
   const target = findTarget(gpu ?? (!cpu && seesGpu()));
   if (!force && isBuilt(target)) {
     try {
@@ -74,19 +78,19 @@ async function install({ cpu, gpu, from, force }) {
       say(`what is installed does not work, installing again: ${firstLine(error)}`);
     }
   }
-  const source = await firstThatWorks(target, from);
+  const source = await firstThatWorks(target, from, (ifPossible ? MINUTES_IN_CI : MINUTES) * 60_000);
   say(`proving it: ${await prove(target)}`);
   say(`${target.name} works (${source}); next: npx wbdc doctor, or any stage with --engine tensorflow`);
 }
 
 /** Where one way is unavailable the next is tried; any other failure ends it. */
-async function firstThatWorks(target, from) {
+async function firstThatWorks(target, from, timeout) {
   const ways = { official: fromOfficial, wheel: fromWheel };
   const reasons = [];
   for (const [name, way] of Object.entries(ways)) {
     if (from !== undefined && from !== name) continue;
     try {
-      return await way(target);
+      return await way(target, timeout);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       say(`${name}: ${error.message}`);
@@ -97,8 +101,8 @@ async function firstThatWorks(target, from) {
 }
 
 /** A ready binary that does not load here (an old C library, another processor) is no reason to stop. */
-async function fromOfficial(target) {
-  await installOfficial(target);
+async function fromOfficial(target, timeout) {
+  await installOfficial(target, timeout);
   try {
     await prove(target);
   } catch (error) {
@@ -108,9 +112,9 @@ async function fromOfficial(target) {
   return 'official download';
 }
 
-async function fromWheel(target) {
+async function fromWheel(target, timeout) {
   assertCompiler();
-  const source = await layOutWheel(target);
+  const source = await layOutWheel(target, timeout);
   await buildBinding(target);
   return source;
 }

@@ -7,11 +7,10 @@ import { firstLine, run, say, Unavailable } from './common.mjs';
 import { isBuilt } from './target.mjs';
 
 const CONNECT_TIMEOUT = 5_000;
-const INSTALL_TIMEOUT = 15 * 60_000;
 const BIN = resolve(import.meta.dirname, '../../node_modules/.bin');
 
 /** Runs the package's own install script: libtensorflow and the ready binding from the place its manifest names. */
-export async function installOfficial(target) {
+export async function installOfficial(target, timeout) {
   const { host } = target.manifest.binary;
   say(`asking ${new URL(host).host}, where ${target.name} ${target.manifest.version} has its binary`);
   await assertReachable(target, host);
@@ -21,7 +20,7 @@ export async function installOfficial(target) {
   const env = { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` };
   const [, ...script] = target.manifest.scripts.install.split(' '); // 'node scripts/install.js ...'
   try {
-    await run(process.execPath, script, { cwd: target.folder, env, timeout: INSTALL_TIMEOUT });
+    await run(process.execPath, script, { cwd: target.folder, env, timeout });
     if (!isBuilt(target)) throw new Error(`expected ${target.binding}, got no such file`);
   } catch (error) {
     rmSync(target.moduleFolder, { recursive: true, force: true });

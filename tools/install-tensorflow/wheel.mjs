@@ -36,12 +36,12 @@ const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 const HEADERS = ['tensorflow/', 'xla/', 'tsl/'].map((folder) => `${PREFIX}include/${folder}`);
 
 /** Lays the C library and its headers out of TensorFlow's own wheel where the binding's build looks for them. */
-export async function layOutWheel({ deps, gpu }) {
+export async function layOutWheel({ deps, gpu }, timeout) {
   const python = findPython();
   const wheel = wheelOf(gpu);
   const scratch = mkdtempSync(join(tmpdir(), 'tensorflow-wheel-'));
   try {
-    await download(python, wheel, scratch);
+    await download(python, wheel, scratch, timeout);
     const [file] = readdirSync(scratch).filter((name) => name.endsWith('.whl'));
     say(`taking the C library out of ${file}`);
     rmSync(deps, { recursive: true, force: true });
@@ -70,7 +70,7 @@ function wheelOf(gpu) {
 }
 
 /** pip takes the user's own settings (index, proxy, certificates), and refuses a file with another hash. */
-async function download(python, { project, platform, sha256 }, folder) {
+async function download(python, { project, platform, sha256 }, folder, timeout) {
   say(`downloading ${project} ${VERSION} with pip (some hundred megabytes), sha256 ${sha256.slice(0, 16)}...`);
   const requirements = join(folder, 'requirements.txt');
   writeFileSync(requirements, `${project}==${VERSION} --hash=sha256:${sha256}\n`);
@@ -78,7 +78,7 @@ async function download(python, { project, platform, sha256 }, folder) {
   const what = ['--no-deps', '--only-binary=:all:', '--require-hashes', '-r', requirements, '-d', folder];
   const how = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
   try {
-    await run(python, ['-m', 'pip', 'download', ...how, ...which, ...what]);
+    await run(python, ['-m', 'pip', 'download', ...how, ...which, ...what], { timeout });
   } catch (error) {
     if (/DO NOT MATCH THE HASHES/i.test(error.message)) {
       throw new Error(
