@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
+import { addCompetitionCommand } from './commands/competition.js';
 import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
@@ -56,6 +57,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
     })
     .addHelpText('after', programHelp(stages));
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
+  addCompetitionCommand(program, host, outcome);
   addCheckCommand(program, host, outcome);
   addDownloadCommand(program, host);
   addExportCommand(program, host);

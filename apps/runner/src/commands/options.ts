@@ -66,7 +66,7 @@ export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads
   ];
 }
 
-function collect(value: string, previous: readonly string[]): string[] {
+export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value];
 }
 

@@ -19,12 +19,20 @@ export interface Row {
   readonly baseline?: number;
 }
 
+/** A table of its own; the first column names the row. */
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 export interface Page {
   readonly title: string;
   readonly subtitle: string;
   /** Numbers at the top: `[what, value]`. */
   readonly facts: readonly (readonly [string, string])[];
   readonly results: readonly Row[];
+  readonly tables?: readonly Table[];
   readonly sections: readonly { readonly title: string; readonly cards: readonly Card[] }[];
   readonly details: readonly { readonly title: string; readonly text: string }[];
 }
@@ -48,6 +56,7 @@ export function renderPage(page: Page): string {
 </header>
 <main>
 ${page.results.length > 0 ? resultsTable(page.results) : ''}
+${(page.tables ?? []).map(renderTable).join('\n')}
 ${page.sections
   .filter(({ cards }) => cards.length > 0)
   .map(renderSection)
@@ -57,6 +66,12 @@ ${page.details.map(({ title, text }) => `<details><summary>${escape(title)}</sum
 </body>
 </html>
 `;
+}
+
+function renderTable({ title, head, rows }: Table): string {
+  const cells = (values: readonly string[]): string => values.map((value) => `<td>${escape(value)}</td>`).join('');
+  const line = ([name, ...values]: readonly string[]): string => `<tr><th>${escape(name)}</th>${cells(values)}</tr>`;
+  return `<section><h2>${escape(title)}</h2><table><thead>${line(head)}</thead><tbody>${rows.map(line).join('')}</tbody></table></section>`;
 }
 
 function renderSection({ title, cards }: Page['sections'][number]): string {

@@ -1,0 +1,42 @@
+import { Option, type Command } from 'commander';
+import type { Half } from '../competition/run.js';
+import { watchInterrupt } from '../interrupt.js';
+import { Output } from '../output.js';
+import type { Host } from '../program.js';
+import { addEngineOptions, addOutputOptions, collect, type StageOptions } from './options.js';
+
+interface Options extends StageOptions {
+  readonly half: Half | 'both';
+}
+
+/** `wbdc competition`: both competitions on the embedded data, from pictures to submissions. */
+export function addCompetitionCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('competition')
+    .summary('both competitions on the embedded data, from pictures to submissions')
+    .description(
+      'Builds the embedded data, trains the vision tower, then the six jobs of QQ Browser AIAC 2021 (pretraining and ' +
+        'finetuning) with their SVD ensembles, and the models of WBDC 2022 with their probability ensemble, all at demo ' +
+        'size. Everything stands in runs/<name>/; the same command again goes on where it stopped.',
+    )
+    .addOption(new Option('--data <set>', 'which data').choices(['demo']).default('demo'))
+    .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
+    .option('-n, --name <name>', 'name of the run', 'competition')
+    .addOption(
+      new Option('-s, --set <key=value>', 'change one setting of every model, e.g. train.epochs=1; may be repeated')
+        .argParser(collect)
+        .default([], 'none'),
+    );
+  addOutputOptions(addEngineOptions(command)).action(async (options: Options) => {
+    const output = new Output(host, options);
+    const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
+    const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
+    const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
+    try {
+      const { runCompetition } = await import('../competition/run.js');
+      outcome.code = await runCompetition({ ...options, halves }, output, interruption.signal);
+    } finally {
+      interruption.dispose();
+    }
+  });
+}

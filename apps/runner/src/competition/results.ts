@@ -1,0 +1,159 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readLabels } from '@wbdc/data';
+import { combineProbabilities, fitTransform, save, type Embeddings } from '@wbdc/ensemble-svd';
+import {
+  categoryScore,
+  readCategories,
+  readEmbeddings,
+  spearman,
+  writeCategories,
+  writeEmbeddings,
+  type CategoryScore,
+} from '@wbdc/finetune';
+import { UserError } from '../errors.js';
+import { writeAtomically } from '../files.js';
+import { AIAC, ENSEMBLES, WBDC } from './plan.js';
+
+export interface JobResult {
+  readonly name: string;
+  /** On pairs of held-out videos. */
+  readonly spearman: number;
+  readonly mse: number;
+  /** On the validation pairs of the split of the training pairs, as the published numbers are. */
+  readonly validation?: { readonly spearman: number; readonly mse: number };
+  readonly published: { readonly spearman: number; readonly mse: number };
+}
+
+export interface AiacResults {
+  readonly jobs: readonly JobResult[];
+  /** Held-out Spearman of the first n jobs' SVD ensemble, equal weights, beside the best of them alone. */
+  readonly ensembles: readonly { readonly models: number; readonly spearman: number; readonly bestSingle: number }[];
+}
+
+export interface WbdcResults {
+  readonly models: readonly {
+    readonly name: string;
+    readonly score: CategoryScore;
+    readonly baseline: CategoryScore;
+  }[];
+  /** Mean of the probabilities, equal weights. */
+  readonly ensemble: CategoryScore;
+}
+
+const TRUTH = ['finetune', 'aiac', 'test_a', 'label.tsv'] as const;
+
+/** Gathers the six jobs, ensembles them and writes the submission; the held-out pairs only measure. */
+export async function aiacResults(root: string, folder: string): Promise<AiacResults> {
+  const names = AIAC.map(({ name }) => name);
+  const pairs = await readLabels(join(root, names[0], ...TRUTH));
+  const truth = pairs.map(({ score }) => score);
+  const ids = idsOf(await readTruth(root));
+  const members = await Promise.all(
+    names.map((name) => readMember(join(root, name, 'finetune', 'result.zip'), name, ids)),
+  );
+  const rate = (rows: Embeddings): number => {
+    const place = new Map(rows.ids.map((id, i) => [id, i]));
+    return spearman(pairs.map(({ id1, id2 }) => cosine(rows, place.get(id1)!, place.get(id2)!)), truth); // prettier-ignore
+  };
+  const singles = members.map(rate);
+  const ensembles: AiacResults['ensembles'][number][] = [];
+  for (const models of ENSEMBLES) {
+    const chosen = members.slice(0, models);
+    const { ensemble, embeddings } = await fitTransform(chosen, { dimension: members[0].width });
+    ensembles.push({ models, spearman: rate(embeddings), bestSingle: Math.max(...singles.slice(0, models)) });
+    if (models < members.length) continue;
+    await save(ensemble, join(folder, 'ensemble.safetensors'));
+    await writeFile(join(folder, 'result.zip'), writeEmbeddings(rowsById(embeddings)));
+  }
+  return { jobs: await Promise.all(AIAC.map(({ name, published }) => jobResult(root, name, published!))), ensembles };
+}
+
+async function jobResult(root: string, name: string, published: JobResult['published']): Promise<JobResult> {
+  type Values = Readonly<Record<string, { readonly value: number } | undefined>>;
+  const scores = JSON.parse(await readFile(join(root, name, 'finetune', 'scores.json'), 'utf8')) as Values;
+  const value = (key: string): number => scores[key]?.value ?? NaN;
+  const validation = { spearman: value('validation/spearman'), mse: value('validation/mse') };
+  return {
+    name,
+    spearman: value('spearman'),
+    mse: value('mse'),
+    ...(scores['validation/spearman'] && { validation }),
+    published,
+  };
+}
+
+/** A submission as rows for an ensemble. */
+async function readMember(path: string, name: string, ids: ReadonlySet<string>): Promise<Embeddings> {
+  const vectors = readEmbeddings(await readFile(path), ids);
+  const rows = [...vectors.values()];
+  return { name, ids: [...vectors.keys()], width: rows[0].length, values: Float64Array.from(rows.flat()) };
+}
+
+/** `test_a_truth.csv` of the embedded data set. */
+function readTruth(root: string): Promise<string> {
+  return readFile(join(root, 'base', 'data', 'annotations', 'test_a_truth.csv'), 'utf8');
+}
+
+function idsOf(truth: string): Set<string> {
+  return new Set(truth.trim().split('\n').map((line) => line.split(',')[0])); // prettier-ignore
+}
+
+function cosine({ values, width }: Embeddings, a: number, b: number): number {
+  let [both, left, right] = [0, 0, 0];
+  for (let k = 0; k < width; k++) {
+    const [x, y] = [values[a * width + k], values[b * width + k]];
+    both += x * y;
+    left += x * x;
+    right += y * y;
+  }
+  return both / Math.sqrt(left * right);
+}
+
+function rowsById({ ids, width, values }: Embeddings): Map<string, ArrayLike<number>> {
+  return new Map(ids.map((id, i) => [id, values.subarray(i * width, (i + 1) * width)]));
+}
+
+/** Gathers WBDC's models, averages their probabilities and writes the submission. */
+export async function wbdcResults(root: string, folder: string): Promise<WbdcResults> {
+  const text = await readTruth(root);
+  const truth = readCategories(text, idsOf(text));
+  const classes = await sameCategories(root);
+  const members = await Promise.all(WBDC.map(({ name }) => readProbabilities(root, name)));
+  const combined = combineProbabilities(members);
+  const predicted = new Map(combined.ids.map((id, i) => [id, classes[combined.labels[i]]]));
+  await writeAtomically(join(folder, 'result.csv'), writeCategories(predicted));
+  const models = await Promise.all(WBDC.map(({ name }) => modelResult(root, name)));
+  const rows = [...truth.keys()];
+  const ensemble = categoryScore(rows.map((id) => truth.get(id)!), rows.map((id) => predicted.get(id)!)); // prettier-ignore
+  return { models, ensemble };
+}
+
+async function modelResult(root: string, name: string): Promise<WbdcResults['models'][number]> {
+  const path = join(root, name, 'finetune', 'scores.json');
+  const { score, baseline } = JSON.parse(await readFile(path, 'utf8')) as Omit<WbdcResults['models'][number], 'name'>;
+  return { name, score, baseline };
+}
+
+async function sameCategories(root: string): Promise<string[]> {
+  const lists = await Promise.all(
+    WBDC.map(({ name }) => readFile(join(root, name, 'finetune', 'categories.txt'), 'utf8')),
+  );
+  const other = lists.findIndex((list) => list !== lists[0]);
+  if (other < 0) return lists[0].trim().split('\n');
+  throw new UserError(
+    `${WBDC[other].name}: expected the categories of ${WBDC[0].name}, got others: their probabilities do not compare`,
+  );
+}
+
+async function readProbabilities(root: string, name: string): Promise<Embeddings> {
+  const text = await readFile(join(root, name, 'finetune', 'probabilities.jsonl'), 'utf8');
+  const rows = text.trim().split('\n').map((line) => JSON.parse(line) as { id: string; probabilities: number[] }); // prettier-ignore
+  const width = rows[0].probabilities.length;
+  return {
+    name,
+    ids: rows.map(({ id }) => id),
+    width,
+    values: Float64Array.from(rows.flatMap((row) => row.probabilities)),
+  };
+}
