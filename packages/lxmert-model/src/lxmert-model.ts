@@ -118,6 +118,11 @@ function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, co
   });
 }
 
+/** The video stream's layers: those of a ViT. */
+export function videoLayerConfig({ heads, dropout: rate, videoActivation }: LxmertModelConfig): LayerConfig {
+  return { heads, dropout: rate, norm: 'pre', epsilon: VIDEO_EPSILON, activation: videoActivation };
+}
+
 /** States of class token and frames `[B, 1 + F, D]`. */
 function videoStream(
   params: VideoStream,
@@ -134,13 +139,7 @@ function videoStream(
     const tokens = frames === 0 ? classTokens : tf.concat([classTokens, projected()], 1); // [B, 1 + F, D]
     const positions = tf.slice(params.position, [0, 0], [1 + frames, D]);
     const x = dropout(tf.add(tokens, positions) as Tensor3D, config.dropout, subKey(key, 'embeddings'));
-    const layer: LayerConfig = {
-      heads: config.heads,
-      dropout: config.dropout,
-      norm: 'pre',
-      epsilon: VIDEO_EPSILON,
-      activation: config.videoActivation,
-    };
+    const layer = videoLayerConfig(config);
     return layerNorm(transformer(params.layers, x, bias, layer, subKey(key, 'layers')), params.norm, VIDEO_EPSILON);
   });
 }

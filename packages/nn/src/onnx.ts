@@ -1,5 +1,7 @@
 export { OnnxGraph } from './onnx/graph.js';
 export type { OnnxDimension, OnnxType, Value } from './onnx/graph.js';
+export { onnxInputs, onnxOutputs, onnxSlice } from './onnx/head.js';
+export type { OnnxHead, OnnxStates } from './onnx/head.js';
 export {
   onnxAttention,
   onnxAttentionBias,
@@ -10,4 +12,5 @@ export {
   onnxLinear,
   onnxResidual,
   onnxTransformer,
+  onnxWords,
 } from './onnx/transformer.js';

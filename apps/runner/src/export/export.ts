@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { disposeTree } from '@wbdc/nn';
 import { saveBert } from '@wbdc/nn/node';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
+import type { LxmertModel } from '@wbdc/lxmert-model';
+import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';
 import type { UniModel } from '@wbdc/uni-model';
 import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
 import { exists } from '../files.js';
 import { formatCount } from '../format.js';
 import type { Artifact } from '../stage.js';
-import { bertSizesOf } from '../stages/model.js';
+import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../stages/model.js';
 import { readTrainedModel, type TrainedModel } from './checkpoint.js';
 
 export interface Exported {
@@ -72,14 +74,9 @@ async function writeClasses({ config: { classes } }: TrainedModel, folder: strin
 }
 
 async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact | string> {
-  const { config, encoder, vocabSize, frameSize } = trained;
-  if (config.sizes.kind !== 'uni-model')
-    return `model.onnx: only a uni-model becomes an ONNX file so far, this is a ${config.sizes.kind}`;
   const head = headOf(trained);
   if (typeof head === 'string') return head;
-  const sizes = { ...bertSizesOf(config.sizes, vocabSize), frameSize, maxFrames: config.frames.limit, frameSegment: 0 };
-  const bytes = uniModelOnnx(encoder as UniModel, sizes, head);
-  await writeFile(path, bytes);
+  await writeFile(path, onnxOf(trained, head));
   const outputs = [
     'text',
     'frameStates',
@@ -87,6 +84,13 @@ async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact
     ...(head ? [`${head.name} (${formatCount(head.linear.bias.size)})`] : []),
   ];
   return { path, about: `for onnxruntime: outputs ${outputs.join(', ')}` };
+}
+
+function onnxOf({ config, encoder, vocabSize, frameSize }: TrainedModel, head: OnnxHead | undefined): Uint8Array {
+  const { sizes: model, frames } = config;
+  if (model.kind === 'uni-model')
+    return uniModelOnnx(encoder as UniModel, uniSizesOf(model, frames, vocabSize, frameSize), head);
+  return lxmertModelOnnx(encoder as LxmertModel, lxmertSizesOf(model, frames, vocabSize, frameSize), head);
 }
 
 /** The output that is served, or why it cannot be. */

@@ -1,4 +1,4 @@
-import { lxmertModel, type LxmertModel } from '@wbdc/lxmert-model';
+import { lxmertModel, type LxmertModel, type LxmertModelConfig } from '@wbdc/lxmert-model';
 import type { BertConfig, Encoder } from '@wbdc/nn';
 import {
   chineseWords,
@@ -13,10 +13,12 @@ import {
   type WeightedTask,
 } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
-import { uniModel, type UniModel } from '@wbdc/uni-model';
+import { uniModel, type UniModel, type UniModelConfig } from '@wbdc/uni-model';
 import type { Config, TaskName } from '../config/schema.js';
 
 export type VideoTextParams = UniModel | LxmertModel;
+
+type ModelSettings = Config['model'];
 
 /** The encoder of a configuration. */
 export function encoderOf(
@@ -24,10 +26,30 @@ export function encoderOf(
   vocabSize: number,
   frameSize: number,
 ): Encoder<VideoTextParams> {
-  const sizes = { ...bertSizesOf(model, vocabSize), frameSize, maxFrames: frames.limit };
-  if (model.kind === 'uni-model') return uniModel({ ...sizes, frameSegment: 0 });
+  if (model.kind === 'uni-model') return uniModel(uniSizesOf(model, frames, vocabSize, frameSize));
+  return lxmertModel(lxmertSizesOf(model, frames, vocabSize, frameSize));
+}
+
+/** The sizes of a `uni-model`. */
+export function uniSizesOf(
+  model: ModelSettings,
+  frames: Config['frames'],
+  vocabSize: number,
+  frameSize: number,
+): UniModelConfig {
+  return { ...bertSizesOf(model, vocabSize), frameSize, maxFrames: frames.limit, frameSegment: 0 };
+}
+
+/** The sizes of an `lxmert-model`. */
+export function lxmertSizesOf(
+  model: ModelSettings,
+  frames: Config['frames'],
+  vocabSize: number,
+  frameSize: number,
+): LxmertModelConfig {
   const { videoLayers, crossLayers } = model;
-  return lxmertModel({ ...sizes, videoLayers, crossLayers, videoActivation: 'erf' });
+  const video = { frameSize, maxFrames: frames.limit, videoLayers, crossLayers, videoActivation: 'erf' as const };
+  return { ...bertSizesOf(model, vocabSize), ...video };
 }
 
 /** The sizes of the text's BERT, which both models have at `encoder.bert`. */

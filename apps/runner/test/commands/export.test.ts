@@ -77,8 +77,8 @@ async function serve(): Promise<InferenceSession.ReturnType> {
 }
 
 describe('wbdc export', () => {
-  it('serves the tags of a pretrained uni-model', async () => {
-    const { encoder, params } = await checkpoint('uni-model');
+  it.each(['uni-model', 'lxmert-model'])('serves the tags of a pretrained %s', async (kind) => {
+    const { encoder, params } = await checkpoint(kind);
     expect(await run()).toMatchObject({ code: 0 });
     const { tags } = await serve();
     const head = params.heads['tag'] as { output: ReturnType<typeof newLinear> };
@@ -128,13 +128,22 @@ describe('wbdc export', () => {
     disposeTree([params, trained.head]);
   });
 
-  it('says what is not exported of an lxmert-model', async () => {
-    const { params } = await checkpoint('lxmert-model');
+  it('says what cannot be served', async () => {
+    const { config, params } = await checkpoint('uni-model');
+    const trained = { encoder: params.encoder, head: { output: newLinear(randomKey(5), 28, 11) } };
+    const files = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'].map((name) => join(folder, name));
+    const json = { ...config, kind: 'category', head: { pooling: 'both' } };
+    await saveCheckpoint(join(folder, 'checkpoint'), {
+      params: trained,
+      config: json,
+      state: { step: 1, seed: 1 },
+      files,
+    });
     const { code, err } = await run();
     expect(code).toBe(0);
-    expect(err).toContain('warning: model.onnx: only a uni-model becomes an ONNX file so far');
-    expect(await readFile(join(folder, 'served', 'text-encoder', 'config.json'), 'utf8')).toContain('BertForMaskedLM');
-    disposeTree(params);
+    expect(err).toContain('warning: model.onnx: expected a head that pools by mean or cls, got both');
+    expect(await readFile(join(folder, 'served', 'text-encoder', 'config.json'), 'utf8')).toContain('BertModel');
+    disposeTree([params, trained.head]);
   });
 
   it('leaves an earlier export alone unless told otherwise', async () => {

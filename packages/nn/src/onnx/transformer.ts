@@ -1,4 +1,4 @@
-import { BERT_EPSILON, type InputEmbedding } from '../bert.js';
+import { BERT_EPSILON, type BertEmbedding, type InputEmbedding } from '../bert.js';
 import type { GeluForm } from '../ops/gelu.js';
 import type { Norm } from '../ops/layer-norm.js';
 import type { Linear } from '../ops/linear.js';
@@ -26,7 +26,7 @@ export function onnxColumns(graph: OnnxGraph, value: Value): Value {
   return graph.op('Gather', [graph.op('Shape', [value]), graph.ints([1])]);
 }
 
-/** `attentionBias` of an int32 mask `[B, K]`: `[B, 1, 1, K]`. */
+/** `attentionBias` of a mask `[B, K]` of any type: `[B, 1, 1, K]`. */
 export function onnxAttentionBias(graph: OnnxGraph, mask: Value): Value {
   const hidden = graph.op('Sub', [graph.op('Cast', [mask], { to: 1 }), graph.float(1)]); // 0 or -1
   return graph.op('Mul', [graph.op('Unsqueeze', [hidden, graph.ints([1, 2])]), graph.float(1e9)]);
@@ -38,6 +38,12 @@ export function onnxEmbedding(graph: OnnxGraph, params: InputEmbedding, x: Value
   const positions = graph.op('Slice', [graph.weight(params.position), ...limits]); // [N, D]
   const sum = graph.op('Add', [graph.op('Add', [x, positions]), types]);
   return onnxLayerNorm(graph, sum, params.norm, BERT_EPSILON);
+}
+
+/** `embedWords` and `embedInputs` of token ids and token types `[B, L]`. */
+export function onnxWords(graph: OnnxGraph, params: BertEmbedding, tokens: Value, segments: Value): Value {
+  const words = graph.op('Gather', [graph.weight(params.word), tokens]);
+  return onnxEmbedding(graph, params, words, graph.op('Gather', [graph.weight(params.segment), segments]));
 }
 
 /** `attention` of x `[B, Q, D]` to a context `[B, K, D]`. */
