@@ -39,17 +39,15 @@ const PAUSE = 250;
  * counted. Where memory does not hold all of them there are several groups, with the reference in each.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
-  const { reference, only, rounds, afterwards } = options;
+  const { reference, rounds, afterwards } = options;
   const skipped: Record<string, string> = {};
-  const others = options.others.filter(({ name }) => only.length === 0 || only.includes(name));
   const measured: Measured[] = [];
-  const size = groupSize(options, others.length);
-  for (let at = 0; at === 0 || at < others.length; at += size) {
-    const peers = await startAll([reference, ...others.slice(at, at + size)], skipped);
+  for (const [number, group] of groupsOf(options, chosen(options)).entries()) {
+    const peers = await startAll([reference, ...group], skipped);
     assertSameModel(peers);
     try {
-      measured.push(...(await measure(peers, rounds)).slice(at === 0 ? 0 : 1));
-      if (at === 0) await afterwards?.(peers);
+      measured.push(...(await measure(peers, rounds)).slice(number === 0 ? 0 : 1));
+      if (number === 0) await afterwards?.(peers);
     } finally {
       await Promise.all(peers.map((peer) => peer.stop()));
     }
@@ -57,9 +55,26 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   return { measured, skipped };
 }
 
-function groupSize({ together, bytesEach }: CompareOptions, others: number): number {
-  const fitting = together ?? Math.floor((0.9 * freemem()) / bytesEach);
-  return Math.max(1, Math.min(others, fitting - 1));
+function chosen({ only, reference, others }: CompareOptions): Contender[] {
+  const names = [reference, ...others].map(({ name }) => name);
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new RangeError(`--only: expected some of ${names.join(', ')}, got '${unknown}'`);
+  return others.filter(({ name }) => only.length === 0 || only.includes(name));
+}
+
+/** Contenders in their order, as many at a time as fit beside the reference, one at least. */
+function groupsOf({ together, bytesEach }: CompareOptions, others: readonly Contender[]): Contender[][] {
+  const places = (together ?? (0.9 * freemem()) / bytesEach) - 1;
+  const groups: Contender[][] = [[]];
+  let used = 0;
+  for (const contender of others) {
+    const { memory = 1 } = contender;
+    const full = groups.at(-1)!.length > 0 && used + memory > places;
+    if (full) groups.push([]);
+    groups.at(-1)!.push(contender);
+    used = full ? memory : used + memory;
+  }
+  return groups;
 }
 
 async function startAll(contenders: readonly Contender[], skipped: Record<string, string>): Promise<Peer[]> {

@@ -6,6 +6,8 @@ export interface Contender {
   readonly name: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Expected memory as a multiple of an ordinary contender's. */
+  readonly memory?: number;
 }
 
 /** A contender's first line. */

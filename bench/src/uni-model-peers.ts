@@ -20,7 +20,10 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     return pythonPeer(python!, 'uni_model.py', name, [mode, variant, precision, folder], recipe.threads);
   };
   const variants = [['equal', 'fp32'], ['plain', 'fp32'], ['equal', 'bf16'], ['plain', 'bf16']]; // prettier-ignore
-  const plain = (name: string, engine: string): Contender => nodePeer('plain-tfjs.js', name, [engine, settings]);
+  // tfjs keeps what every plain operation made until the backward pass is done.
+  const plain = (name: string, engine: string): Contender => {
+    return { ...nodePeer('plain-tfjs.js', name, [engine, settings]), memory: 2.5 };
+  };
   const others = [
     ...(python ? variants.map(([variant, precision]) => torch(variant, precision)) : []),
     ours('tensorflow'),
