@@ -81,6 +81,7 @@ export class Peer {
   }
 
   stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return Promise.resolve(); // it died before
     const ended = new Promise<void>((resolve) => this.child.once('close', () => resolve()));
     this.child.stdin?.end();
     return ended;

@@ -27,15 +27,26 @@ export class BufferPool {
   take(bytes: number): ArrayBuffer {
     if (bytes < SMALLEST) return new ArrayBuffer(bytes);
     const size = sizeClass(bytes);
-    const buffers = this.free.get(size);
-    const buffer = buffers?.pop() ?? this.allocate(size);
-    if (buffers) {
-      if (buffers.length === 0) this.free.delete(size);
-      this.freeBytes -= size;
-      this.reused++;
-    }
+    const buffer = this.reuse(size) ?? this.allocate(size);
     this.lent.add(buffer);
     return buffer;
+  }
+
+  /**
+   * A free buffer of the size, else one up to half as large again: batches of other lengths then share memory instead of
+   * each keeping its own.
+   */
+  private reuse(size: number): ArrayBuffer | undefined {
+    for (let fits = size; fits <= 1.5 * size; fits = sizeClass(fits + 1)) {
+      const buffers = this.free.get(fits);
+      if (!buffers) continue;
+      const buffer = buffers.pop()!;
+      if (buffers.length === 0) this.free.delete(fits);
+      this.freeBytes -= fits;
+      this.reused++;
+      return buffer;
+    }
+    return undefined;
   }
 
   /** Takes a buffer back that {@link take} gave and nobody shares; ignores others. */

@@ -13,6 +13,15 @@ it('gives a returned buffer out again, for sizes a little different too', () => 
   expect(pool.statistics()).toMatchObject({ freeBytes: 0, allocated: 1, reused: 1 });
 });
 
+it('gives out a buffer up to half as large again before it allocates', () => {
+  const pool = new BufferPool(100 * KIB);
+  const large = pool.take(24 * KIB);
+  pool.give(large);
+  expect(pool.take(15 * KIB)).not.toBe(large);
+  expect(pool.take(16 * KIB)).toBe(large);
+  expect(pool.statistics()).toMatchObject({ freeBytes: 0, reused: 1 });
+});
+
 it('takes nothing that it did not give, that is shared, or that it has already', () => {
   const pool = new BufferPool(100 * KIB);
   pool.give(new ArrayBuffer(8 * KIB));

@@ -14,6 +14,9 @@ export function fusedKernel(name: string, inputs: NamedTensorMap, attributes: ob
 /**
  * An operation with its own gradient. What `forward` makes beside its value and what it saves is freed at once, so
  * the tape holds only what `backward` reads; `backward` gives one gradient per input.
+ *
+ * The tape asks for a gradient once. tfjs would keep what led to it until the whole backward pass is over, twice the
+ * memory of the forward pass; here it is freed as soon as it is used. So there are no gradients of gradients.
  */
 export function differentiable<T extends Tensor>(
   inputs: readonly Tensor[],
@@ -24,6 +27,13 @@ export function differentiable<T extends Tensor>(
     const save = args[inputs.length] as tf.GradSaveFunc;
     const { value, saved } = forward();
     save(saved);
-    return { value, gradFunc: backward };
+    const gradFunc = (dy: T, kept: Tensor[]): Tensor[] => {
+      const gradients = tf.tidy(() => backward(dy, kept));
+      // A scalar may be the caller's own.
+      const used = dy.size > 1 ? [dy, ...kept] : kept;
+      for (const tensor of used) if (!gradients.includes(tensor)) tensor.dispose();
+      return gradients;
+    };
+    return { value, gradFunc };
   })(...inputs);
 }
