@@ -40,7 +40,7 @@ export function categoryModel<P extends ParamTree>(encoder: Encoder<P>, options:
     tf.tidy(() => {
       const targets = distributions(labels, batch.ids.length, outputs, labelSmoothing);
       const logits = logitsOf(params, batch, dropout);
-      const classes = tf.argMax(tf.tensor2d(targets, [batch.ids.length, outputs]), 1).dataSync<'int32'>();
+      const classes = labels instanceof Int32Array ? labels : mostLikely(labels, outputs);
       const metrics = { accuracy: { sum: countCorrect(logits, classes), count: classes.length } };
       if (!dropout || rDrop === 0) return { loss: softCrossEntropy(logits, targets), metrics };
       const again = logitsOf(params, batch, foldIn(dropout, 'again'));
@@ -78,6 +78,14 @@ function distributions(
     targets[row * classes + label] += 1 - smoothing;
   });
   return targets;
+}
+
+/** The class of the largest probability in each row `[B, C]`. */
+function mostLikely(probabilities: Float32Array, classes: number): Int32Array {
+  return Int32Array.from({ length: probabilities.length / classes }, (_, row) => {
+    const own = probabilities.subarray(row * classes, (row + 1) * classes);
+    return own.reduce((best, value, place) => (value > own[best] ? place : best), 0);
+  });
 }
 
 /** Mean cross entropy of logits `[B, C]` against distributions: PyTorch's `cross_entropy` with probabilities. */

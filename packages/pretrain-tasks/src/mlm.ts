@@ -56,12 +56,14 @@ export interface MlmTarget {
  * head: at 15 % that saves 85 % of the most expensive product of the step.
  */
 export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
+  const { vocabSize, special } = options;
+  const ordinary = Int32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => !special.includes(id));
   return {
     name: 'mlm',
     init: newMlmHead,
-    corrupt: (batch, key) => maskTokens(batch, key, options),
+    corrupt: (batch, key) => maskTokens(batch, key, options, ordinary),
     loss: tokenLoss,
-    baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, options.special) }),
+    baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, special) }),
   };
 }
 
@@ -93,9 +95,9 @@ export function mostFrequentToken(labels: Int32Array, counts: ArrayLike<number>,
   return { sum: labels.filter((label) => label === best).length, count: labels.length };
 }
 
-function maskTokens(batch: Batch, key: Key, options: MlmOptions): Corrupted<MlmTarget> {
-  const { probability = 0.15, mask, special, vocabSize } = options;
-  const ordinary = Int32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => !special.includes(id));
+/** Masks a batch; `ordinary` are the tokens that may be drawn. */
+function maskTokens(batch: Batch, key: Key, options: MlmOptions, ordinary: Int32Array): Corrupted<MlmTarget> {
+  const { probability = 0.15, mask, special } = options;
   const tokens = batch.tokens.data.slice();
   const [choose, treat, draw] = ['choose', 'treat', 'draw'].map((use) => foldIn(key, use));
   const draws = options.words ? firstOfWords(batch, options.words) : undefined;

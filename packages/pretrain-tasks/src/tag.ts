@@ -61,7 +61,8 @@ export function tag({ tagCount, pooling = 'cls', hidden = null }: TagOptions): T
       const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [rows, T]
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
       if (!evaluating) return { loss, metrics: {} };
-      return { loss, metrics: { mAP: rankTags(truth, (row) => logits.dataSync().subarray(row, row + tagCount)) } };
+      const scores = logits.dataSync(); // once: an engine may copy all of it
+      return { loss, metrics: { mAP: rankTags(truth, (row) => scores.subarray(row, row + tagCount)) } };
     },
     baseline: ({ truth }, { tagCounts }) => ({ mAP: rankTags(truth, () => tagCounts) }),
   };

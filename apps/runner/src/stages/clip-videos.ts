@@ -1,19 +1,16 @@
-import { frameZipPath, randomSubset, type SkipCounter, type Video } from '@wbdc/data';
+import { DataError, frameZipPath, randomSubset, type SkipCounter, type Video } from '@wbdc/data';
 import { floats, foldIn, ints, type Ints, type Key } from '@wbdc/nn';
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packText, type Tokenizer } from '@wbdc/tokenizer';
 import {
   CLIP_PREPROCESSING,
-  cropForTower,
-  decodeImage,
   normalize,
-  readFrameZip,
   SourceError,
   STATISTICS,
   type Image,
   type Preprocessing,
 } from '@wbdc/video-features';
-import { DataError } from '@wbdc/data';
+import { decodeFrames } from './frame-decoding.js';
 
 /** A title with the place of its frames. */
 interface Entry {
@@ -83,7 +80,7 @@ export class ClipVideos {
   async #frames({ id, archive }: Entry): Promise<Image[]> {
     const known = this.#cache.get(id);
     if (known) return known;
-    const images = await this.#decode(archive);
+    const images = await this.#decode(id, archive);
     const bytes = images.reduce((sum, { data }) => sum + data.length, 0);
     if (this.#cached + bytes <= CACHE_BYTES) {
       this.#cache.set(id, images);
@@ -92,12 +89,17 @@ export class ClipVideos {
     return images;
   }
 
-  async #decode(archive: string): Promise<Image[]> {
+  async #decode(id: string, path: string): Promise<Image[]> {
     try {
-      const files = await readFrameZip(archive);
-      const decode = async (bytes: Uint8Array, name: string): Promise<Image> =>
-        cropForTower(await decodeImage(bytes, { name: `${archive}: ${name}` }), this.#preprocessing);
-      return await Promise.all(files.map(({ bytes, name }) => decode(bytes, name)));
+      const settings = { preprocessing: this.#preprocessing, sampling: { kind: 'all' } } as const;
+      const { count, pixels } = await decodeFrames({ id, path }, settings);
+      const side = this.#preprocessing.imageSize;
+      const bytes = pixels.length / count;
+      return Array.from({ length: count }, (_, i) => ({
+        width: side,
+        height: side,
+        data: pixels.subarray(i * bytes, (i + 1) * bytes),
+      }));
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.options.skipped.add(new DataError(error.message));

@@ -110,18 +110,20 @@ async function measureRecall(
   videos: ClipVideos,
   batchSize: number,
 ): Promise<Record<string, Measured>> {
-  const [frames, titles]: [number[], number[]] = [[], []];
+  const [frames, titles]: [Float32Array[], Float32Array[]] = [[], []];
   let count = 0;
   for (let start = 0; start < videos.size; start += batchSize) {
     const indices = Array.from({ length: Math.min(batchSize, videos.size - start) }, (_, i) => start + i);
     const batch = await videos.batch(indices, Infinity);
     count += batch.ids.length;
     tf.tidy(() => {
-      frames.push(...l2Normalize(model.embedFrames(params, batch)).dataSync());
-      titles.push(...l2Normalize(model.embedText(params, batch)).dataSync());
+      frames.push(l2Normalize(model.embedFrames(params, batch)).dataSync<'float32'>());
+      titles.push(l2Normalize(model.embedText(params, batch)).dataSync<'float32'>());
     });
   }
-  const [at1, at10] = recallAt(Float32Array.from(frames), Float32Array.from(titles), count, [1, 10]);
+  const joined = (parts: readonly Float32Array[]): Float32Array =>
+    Float32Array.from(parts.flatMap((part) => [...part]));
+  const [at1, at10] = recallAt(joined(frames), joined(titles), count, [1, 10]);
   return {
     'recall@1': { value: at1, baseline: 1 / count },
     'recall@10': { value: at10, baseline: Math.min(1, 10 / count) },
