@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import {
+  assertBatchFits,
   attentionBias,
   bert,
   bertLayerConfig,
@@ -88,13 +89,8 @@ function newLxmertModel(key: Key, config: LxmertModelConfig): LxmertModel {
 }
 
 function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, config: LxmertModelConfig): Encoded {
-  const [size, frames, width] = batch.frames.shape;
-  if (frames > 0 && width !== config.frameSize) {
-    throw new RangeError(`lxmert-model: expected frame features of width ${config.frameSize}, got ${width}`);
-  }
-  if (frames > config.maxFrames) {
-    throw new RangeError(`lxmert-model: expected at most ${config.maxFrames} frames, got ${frames}`);
-  }
+  assertBatchFits('lxmert-model', batch, config);
+  const [size, frames] = batch.frames.shape;
   return tf.tidy(() => {
     const classMask = ints([size, 1], new Int32Array(size).fill(1));
     const textBias = attentionBias(batch.textMask); // [B, 1, 1, L]

@@ -24,6 +24,7 @@ describe('configuration', () => {
   it.each([
     [{ frames: floats([3, 5, 11]) }, 'expected frame features of width 13, got 11'],
     [{ frames: floats([3, 7, 13]), frameMask: ints([3, 7]) }, 'expected at most 5 frames, got 7'],
+    [{ tokens: ints([3, 7], new Int32Array(21).fill(23)) }, 'expected token ids below 23, got 23'],
   ])('refuses a batch that does not fit', (wrong, message) => {
     const model = lxmertModel(config);
     expect(() => model.encode(model.init(randomKey(1)), { ...PARITY_BATCH, ...wrong }, {})).toThrow(message);

@@ -65,3 +65,28 @@ function takeFloats({ data, shape }: Floats, rows: readonly number[]): Floats {
   rows.forEach((row, i) => taken.data.set(data.subarray(row * width, (row + 1) * width), i * width));
   return taken;
 }
+
+/** Throws where a batch is not of a model's sizes; `model` begins the message. */
+export function assertBatchFits(
+  model: string,
+  { frames, tokens }: Batch,
+  { frameSize, maxFrames, vocabSize }: { frameSize: number; maxFrames: number; vocabSize: number },
+): void {
+  const [, count, width] = frames.shape;
+  if (count > 0 && width !== frameSize) {
+    throw new RangeError(
+      `${model}: expected frame features of width ${frameSize}, got ${width}: use features of the tower this model was configured for, or set frameSize`,
+    );
+  }
+  if (count > maxFrames) {
+    throw new RangeError(
+      `${model}: expected at most ${maxFrames} frames, got ${count}: sample fewer or raise maxFrames`,
+    );
+  }
+  const foreign = tokens.data.find((id) => id < 0 || id >= vocabSize);
+  if (foreign !== undefined) {
+    throw new RangeError(
+      `${model}: expected token ids below ${vocabSize}, got ${foreign}: the tokenizer and the model have different vocabularies`,
+    );
+  }
+}

@@ -1,4 +1,4 @@
-export { takeRows } from './batch.js';
+export { assertBatchFits, takeRows } from './batch.js';
 export type { Batch, FieldSpan } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, InputEmbedding } from './bert.js';

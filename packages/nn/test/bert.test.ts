@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { PARITY_BATCH, PARITY_SIZES } from '../../../tools/encoder-parity.js';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
 import { bert, flatten, ints, newBert, randomKey, type Bert } from '../src/index.js';
 
@@ -8,22 +9,8 @@ const fixture = JSON.parse(readFileSync(new URL('fixtures/bert.json', import.met
   hidden: number[];
   gradients: Record<string, number[]>;
 };
-const config = {
-  vocabSize: 23,
-  hiddenSize: 14,
-  layers: 2,
-  heads: 2,
-  intermediateSize: 22,
-  maxPositions: 11,
-  segments: 2,
-  dropout: 0.1,
-};
-const tokens = ints([3, 7], Int32Array.of(2, 5, 7, 11, 13, 17, 3, 2, 22, 19, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0));
-const text = {
-  tokens,
-  segments: ints([3, 7], Int32Array.of(0, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
-  textMask: ints([3, 7], tokens.data.map(Math.sign)),
-};
+const config = PARITY_SIZES;
+const text = PARITY_BATCH;
 
 describe.each(ENGINES)('BERT on %s', (engine) => {
   let params: Bert;

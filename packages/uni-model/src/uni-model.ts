@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import {
+  assertBatchFits,
   attentionBias,
   bertLayerConfig,
   embedInputs,
@@ -65,7 +66,7 @@ function newUniModel(key: Key, config: UniModelConfig): UniModel {
 }
 
 function encode(params: UniModel, batch: Batch, { dropout }: Context, config: UniModelConfig): Encoded {
-  assertBatch(batch, config);
+  assertBatchFits('uni-model', batch, config);
   const [size, length] = batch.tokens.shape;
   const frames = batch.frameMask.shape[1];
   return tf.tidy(() => {
@@ -91,24 +92,4 @@ function embedFrames(params: UniModel, batch: Batch, config: UniModelConfig, dro
   const segments = ints([size, frames]);
   segments.data.fill(config.frameSegment);
   return embedInputs(embeddings, linear(features, projection), segments, config.dropout, subKey(dropout, 'frames'));
-}
-
-function assertBatch({ frames, tokens }: Batch, { frameSize, maxFrames, vocabSize }: UniModelConfig): void {
-  const [, count, width] = frames.shape;
-  if (count > 0 && width !== frameSize) {
-    throw new RangeError(
-      `uni-model: expected frame features of width ${frameSize}, got ${width}: use features of the tower this model was configured for, or set frameSize`,
-    );
-  }
-  if (count > maxFrames) {
-    throw new RangeError(
-      `uni-model: expected at most ${maxFrames} frames, got ${count}: sample fewer or raise maxFrames`,
-    );
-  }
-  const foreign = tokens.data.find((id) => id < 0 || id >= vocabSize);
-  if (foreign !== undefined) {
-    throw new RangeError(
-      `uni-model: expected token ids below ${vocabSize}, got ${foreign}: the tokenizer and the model have different vocabularies`,
-    );
-  }
 }
