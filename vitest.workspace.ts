@@ -6,6 +6,9 @@ const folders = ['packages', 'apps'].flatMap((group) =>
   readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
 );
 
+/** Threads that tests start run from source too. */
+const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
+
 /** One project per package; tests run from source through the `@wbdc/source` export condition, with no build. */
 export default defineConfig({
   test: {
@@ -13,7 +16,7 @@ export default defineConfig({
       root: folder,
       resolve: { conditions: ['@wbdc/source'] },
       ssr: { resolve: { conditions: ['@wbdc/source'] } },
-      test: { name, include: ['test/**/*.test.ts'], testTimeout: 60_000, pool: 'forks' as const },
+      test: { name, include: ['test/**/*.test.ts'], testTimeout: 60_000, pool: 'forks' as const, execArgv },
     })),
   },
 });

@@ -1,0 +1,56 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Thread, besideProgram, type ThreadOptions } from '../src/threads.js';
+
+interface Request {
+  readonly do: 'add' | 'fail' | 'open' | 'wait' | 'die';
+  readonly value: number;
+}
+
+const program = besideProgram('thread-program', import.meta.url);
+const threads: Thread<Request, number>[] = [];
+function start(options: Partial<ThreadOptions> = {}): Thread<Request, number> {
+  const thread = new Thread<Request, number>({ program, name: 'an adding thread', data: { base: 40 }, ...options });
+  threads.push(thread);
+  return thread;
+}
+afterEach(() => Promise.all(threads.splice(0).map((thread) => thread.close())));
+
+describe('a thread', () => {
+  it('answers several requests, each with its own reply', async () => {
+    const thread = start();
+    const replies = [1, 2, 3].map((value) => thread.ask({ do: 'add', value }));
+    expect(thread.load).toBe(3);
+    expect(await Promise.all(replies)).toEqual([41, 42, 43]);
+    expect(thread.load).toBe(0);
+  });
+
+  it('throws what its program threw, and goes on', async () => {
+    const thread = start();
+    await expect(thread.ask({ do: 'fail', value: 7 })).rejects.toThrow('cannot add 7');
+    await expect(thread.ask({ do: 'open', value: 0 })).rejects.toMatchObject({ code: 'ENOENT', path: '/nowhere' });
+    expect(await thread.ask({ do: 'add', value: 2 })).toBe(42);
+  });
+
+  it('gives errors their class back, where it is told how', async () => {
+    class AddingError extends Error {}
+    const thread = start({ revive: ({ name, message }) => new AddingError(`${name}: ${message}`) });
+    const asking = thread.ask({ do: 'fail', value: 7 });
+    await expect(asking).rejects.toThrow(AddingError);
+    await expect(asking).rejects.toThrow('RangeError: cannot add 7');
+  });
+
+  it('rejects what is in hand when it ends, and everything after', async () => {
+    const thread = start();
+    const waiting = thread.ask({ do: 'wait', value: 1 });
+    await expect(thread.ask({ do: 'die', value: 1 })).rejects.toThrow(
+      'an adding thread ended before its work was done',
+    );
+    await expect(waiting).rejects.toThrow('an adding thread ended');
+    await expect(thread.ask({ do: 'add', value: 1 })).rejects.toThrow('an adding thread ended');
+    expect(thread.load).toBe(Infinity);
+  });
+
+  it('says when its program is not there', () => {
+    expect(() => besideProgram('no-program', import.meta.url)).toThrow(/no-program\.ts to start threads, found none/);
+  });
+});

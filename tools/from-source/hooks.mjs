@@ -1,0 +1,21 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import typescript from 'typescript';
+
+/** Imports name what the compiler makes, `./x.js`: here it is still `./x.ts`. */
+export function resolve(specifier, context, next) {
+  const conditions = [...context.conditions, '@wbdc/source'];
+  const source = specifier.startsWith('.') && context.parentURL?.endsWith('.ts') && specifier.replace(/\.js$/, '.ts');
+  const found = source && existsSync(new URL(source, context.parentURL)) ? source : specifier;
+  return next(found, { ...context, conditions });
+}
+
+export function load(url, context, next) {
+  if (!url.endsWith('.ts')) return next(url, context);
+  const path = fileURLToPath(url);
+  const { outputText } = typescript.transpileModule(readFileSync(path, 'utf8'), {
+    fileName: path,
+    compilerOptions: { target: 'es2022', module: 'esnext', verbatimModuleSyntax: true, inlineSourceMap: true },
+  });
+  return { format: 'module', source: outputText, shortCircuit: true };
+}
