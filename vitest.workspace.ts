@@ -16,7 +16,14 @@ export default defineConfig({
       root: folder,
       resolve: { conditions: ['@wbdc/source'] },
       ssr: { resolve: { conditions: ['@wbdc/source'] } },
-      test: { name, include: ['test/**/*.test.ts'], testTimeout: 60_000, pool: 'forks' as const, execArgv },
+      test: {
+        name,
+        include: ['test/**/*.test.ts'],
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        pool: 'forks' as const,
+        execArgv,
+      },
     })),
   },
 });

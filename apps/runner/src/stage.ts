@@ -57,6 +57,8 @@ export interface Stage {
   readonly needs: readonly StageName[];
   /** More of them, where the configuration says so. */
   readonly alsoNeeds?: (config: Config) => readonly StageName[];
+  /** Why a run of this configuration has no such stage; nothing where it has. */
+  readonly absentFor?: (config: Config) => string | undefined;
   readonly needsEngine: boolean;
   /** The part of the configuration its result depends on. */
   readonly settings: (config: Config) => JsonObject;

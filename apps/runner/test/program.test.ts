@@ -1,24 +1,10 @@
-import { EventEmitter } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine, type Host } from '../src/program.js';
+import { runCommandLine } from '../src/program.js';
 import type { Stage, StageContext, StageResult } from '../src/stage.js';
-
-class TestHost implements Host {
-  out = '';
-  err = '';
-  exits: number[] = [];
-  time = 0;
-  readonly signals = new EventEmitter();
-  readonly env: Record<string, string> = {};
-  readonly stdout = { write: (text: string) => (this.out += text) };
-  readonly stderr = { write: (text: string) => (this.err += text) };
-  readonly exit = (code: number): void => void this.exits.push(code);
-  readonly now = (): number => this.time;
-  constructor(readonly folder: string) {}
-}
+import { TestHost } from './host.js';
 
 let folder: string;
 let host: TestHost;

@@ -1,4 +1,5 @@
 import type { Stage } from '../stage.js';
+import { inRecords } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
 export const clipStage: Stage = {
@@ -14,6 +15,7 @@ export const clipStage: Stage = {
     ['npx wbdc clip --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab'],
+  absentFor: inRecords,
   needsEngine: true,
   settings: ({ seed, clip, data }) => ({
     seed,

@@ -6,17 +6,26 @@ export const dataStage: Stage = {
   description:
     'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under ' +
     'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is read ' +
-    'instead: every record is checked, nothing is copied.',
+    'instead: every record is checked, nothing is copied. With data.layout=aiac it holds TFRecords with features inside: ' +
+    'their texts and an index are kept, packed files are unpacked.',
   examples: [
     ['npx wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
     ['npx wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],
     ['npx wbdc data --name own --set data.folder=/data/wbdc', 'check a folder in the official layout'],
+    ['npx wbdc data --config apps/runner/configs/aiac2021/job1.yaml', 'TFRecords of QQ Browser AIAC 2021'],
   ],
   needs: [],
   needsEngine: false,
   settings: ({ seed, data }) =>
     data.folder === null
       ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants } }
-      : { data: { folder: data.folder, trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits } },
+      : {
+          data: {
+            folder: data.folder,
+            ...(data.layout !== 'wbdc' && { layout: data.layout }),
+            trainSplits: data.trainSplits,
+            heldOutSplits: data.heldOutSplits,
+          },
+        },
   run: async (context) => (await import('../stages/data.js')).runDataStage(context),
 };

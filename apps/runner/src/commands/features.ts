@@ -1,4 +1,5 @@
 import type { Stage } from '../stage.js';
+import { inRecords } from './in-records.js';
 
 export const featuresStage: Stage = {
   name: 'features',
@@ -12,6 +13,7 @@ export const featuresStage: Stage = {
     ['npx wbdc features --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'clip'],
+  absentFor: inRecords,
   needsEngine: true,
   settings: ({ data, frames }) => ({
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },

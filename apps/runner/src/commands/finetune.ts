@@ -1,4 +1,5 @@
 import type { Stage } from '../stage.js';
+import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
 export const finetuneStage: Stage = {
@@ -14,8 +15,11 @@ export const finetuneStage: Stage = {
     ['npx wbdc finetune --config my.yaml --name sim --set finetune.kind=similarity', 'embeddings instead'],
     ['npx wbdc finetune --config my.yaml --name scratch --set finetune.init=none', 'without pretraining'],
   ],
-  needs: ['data', 'vocab', 'features'],
-  alsoNeeds: ({ finetune }) => (finetune.init === 'pretrain' ? ['pretrain'] : []),
+  needs: ['data', 'vocab'],
+  alsoNeeds: (config) => [
+    ...featuresOf(config),
+    ...(config.finetune.init === 'pretrain' ? (['pretrain'] as const) : []),
+  ],
   needsEngine: true,
   settings: ({ seed, data, text, frames, model, finetune }) => ({
     seed,

@@ -1,4 +1,5 @@
 import type { Stage } from '../stage.js';
+import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
 export const pretrainStage: Stage = {
@@ -13,7 +14,8 @@ export const pretrainStage: Stage = {
     ['npx wbdc pretrain --config my.yaml --name no-mfm --set tasks.mfm=null', 'without one task'],
     ['npx wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
   ],
-  needs: ['data', 'vocab', 'features'],
+  needs: ['data', 'vocab'],
+  alsoNeeds: featuresOf,
   needsEngine: true,
   settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({
     seed,

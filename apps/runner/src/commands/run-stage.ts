@@ -34,11 +34,17 @@ export async function runStage(
   if (options.resume && options.overwrite) {
     throw new UserError('--resume goes on with what is there, --overwrite starts again: give one of them', 2);
   }
+  const absent = stage.absentFor?.(config);
+  if (absent !== undefined) {
+    const next = nextCommand(stage, config, options);
+    throw new UserError(`${stage.name}: ${absent}${next === undefined ? '' : `: go on with ${next}`}`, 2);
+  }
   const run = runFolderOf(config, output.terminal.folder);
   await assertConsistent(stage, run, config);
   const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config) };
   const opened = await run.open(plan, options);
-  if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, options, output);
+  if (opened.kind === 'done')
+    return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options), output);
   announce(stage, opened, output);
   const context = await contextOf(stage, config, run, opened, output, signal);
   const start = output.terminal.now();
@@ -51,7 +57,7 @@ export async function runStage(
     environment: describeEnvironment(context.engine),
   });
   const reported = await withReport(result, { folder: opened.folder, run: run.name, record });
-  return report(stage, record, reported, { seconds, folder: opened.folder, options, output });
+  return report(stage, record, reported, { seconds, folder: opened.folder, config, options, output });
 }
 
 function needsOf({ needs, alsoNeeds }: Stage, config: Config): StageName[] {
@@ -132,12 +138,17 @@ function announce(stage: Stage, opened: Exclude<Opened, { kind: 'done' }>, outpu
   output.say(`${stage.name}: ${opened.kind === 'resume' ? `going on in ${folder}` : stage.title}`);
 }
 
-function reportDone(stage: Stage, record: StageRecord, folder: string, options: StageOptions, output: Output): number {
+function reportDone(
+  stage: Stage,
+  record: StageRecord,
+  folder: string,
+  next: string | undefined,
+  output: Output,
+): number {
   output.say(
     `${stage.name}: already done in ${shown(folder, output)} (${record.created}); --overwrite to make it again`,
   );
   for (const line of summaryLines(record.summary)) output.say(line);
-  const next = nextCommand(stage, options);
   if (next !== undefined) output.say(`next     ${next}`);
   output.result({ ...resultObject(stage, record, folder, next), status: 'complete', alreadyDone: true });
   return 0;
@@ -146,17 +157,18 @@ function reportDone(stage: Stage, record: StageRecord, folder: string, options: 
 interface Reporting {
   readonly seconds: number;
   readonly folder: string;
+  readonly config: Config;
   readonly options: StageOptions;
   readonly output: Output;
 }
 
 async function report(stage: Stage, record: StageRecord, result: StageResult, reporting: Reporting): Promise<number> {
-  const { seconds, folder, options, output } = reporting;
+  const { seconds, folder, config, options, output } = reporting;
   const interrupted = result.status === 'interrupted';
   for (const artifact of result.read) output.say(`read     ${await line(artifact, output, false)}`);
   for (const artifact of result.made) output.say(`made     ${await line(artifact, output, true)}`);
   for (const text of summaryLines(result.summary)) output.say(text);
-  const next = interrupted ? commandOf(stage.name, options, ['--resume']) : nextCommand(stage, options);
+  const next = interrupted ? commandOf(stage.name, options, ['--resume']) : nextCommand(stage, config, options);
   output.say(`${interrupted ? 'stopped' : 'done'}  ${interrupted ? '' : '   '}after ${formatSeconds(seconds)}`);
   if (next !== undefined) output.say(`${interrupted ? 'go on   ' : 'next    '} ${next}`);
   output.result({
@@ -192,8 +204,9 @@ function shown(path: string, output: Output): string {
   return short === '' || short.startsWith('..') ? path : join(short);
 }
 
-function nextCommand(stage: Stage, options: StageOptions): string | undefined {
-  const next = STAGES[STAGES.indexOf(stage.name) + 1];
+function nextCommand(stage: Stage, config: Config, options: StageOptions): string | undefined {
+  const later = STAGES.slice(STAGES.indexOf(stage.name) + 1);
+  const next = later.find((name) => !ALL_STAGES.find((other) => other.name === name)?.absentFor?.(config));
   return next === undefined ? undefined : commandOf(next, options, []);
 }
 

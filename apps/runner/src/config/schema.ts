@@ -25,8 +25,13 @@ const run = z.strictObject({
 });
 
 const data = z.strictObject({
-  /** A folder in the official WBDC layout; null builds the embedded emoji data set. */
+  /** A folder in an official layout; null builds the embedded emoji data set. */
   folder: z.string().min(1).nullable().default(null),
+  /**
+   * What the folder holds. wbdc: annotations/<split>.json and zip_frames/. aiac: <split>/*.tfrecord(s), plain or GZIP, with
+   * frame features inside; label.tsv, tag_list.txt.
+   */
+  layout: z.enum(['wbdc', 'aiac']).default('wbdc'),
   /** Width and height in pixels of the embedded data set's frames. */
   imageSize: count(16).max(1024).default(96),
   /** Most skin variants per unlabelled item of the embedded data set. */
@@ -67,8 +72,13 @@ const text = z
   });
 
 const frames = z.strictObject({
-  /** Most frames of a video; of more, training draws a sorted random subset and evaluation an even stride. Both originals: 32. */
+  /** Most frames of a video. Both originals: 32. */
   limit: count().max(1024).default(32),
+  /**
+   * Which of more are taken. random: a sorted random subset in training, an even stride in evaluation (WBDC); even: that
+   * stride always; aiac: round((i + 0.5) (n - 1) / limit) always.
+   */
+  choice: z.enum(['random', 'even', 'aiac']).default('random'),
 });
 
 const features = z.strictObject({
@@ -107,6 +117,9 @@ export const configSchema = z
     if (both !== undefined) {
       const why = 'measuring on what was learned proves nothing';
       report(['data', 'heldOutSplits'], `expected none of data.trainSplits, got '${both}' in both: ${why}`);
+    }
+    if (data.layout === 'aiac' && data.folder === null) {
+      report(['data', 'folder'], 'expected the folder of the data in the AIAC layout, got null');
     }
     const { folds, fold } = config.finetune;
     if (fold >= (folds ?? 1)) report(['finetune', 'fold'], `expected a number below finetune.folds, got ${fold}`);

@@ -1,14 +1,26 @@
 import { join, resolve } from 'node:path';
 import type { StageContext } from '../stage.js';
 
-/** The root of the data set in the official WBDC layout: the user's folder, or what the data stage built. */
-export function dataRoot({ config, upstream, output }: Pick<StageContext, 'config' | 'upstream' | 'output'>): string {
+type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
+
+/** The root of the annotations in the WBDC layout: the user's folder, or what the data stage made. */
+export function dataRoot(context: Place): string {
+  return context.config.data.layout === 'wbdc' ? (ownFolder(context) ?? context.upstream('data')) : context.upstream('data'); // prettier-ignore
+}
+
+/** The user's folder, where there is one. */
+export function ownFolder({ config, output }: Pick<StageContext, 'config' | 'output'>): string | undefined {
   const { folder } = config.data;
-  return folder === null ? upstream('data') : resolve(output.terminal.folder, folder);
+  return folder === null ? undefined : resolve(output.terminal.folder, folder);
 }
 
 export function annotationsPath(root: string, split: string): string {
   return join(root, 'annotations', `${split}.json`);
+}
+
+/** Where the records of a split lie in its TFRecords; the data stage makes it. */
+export function recordIndexPath(root: string, split: string): string {
+  return join(root, 'records', `${split}.index`);
 }
 
 /** Every split a run reads, each once. */

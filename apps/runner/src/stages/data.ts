@@ -7,11 +7,14 @@ import { exists } from '../files.js';
 import { counted } from '../format.js';
 import { createProgress } from '../progress.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
+import { readAiacFolder } from './data-aiac.js';
 import { allSplits, annotationsPath, dataRoot } from './data-root.js';
 
 /** Builds the embedded data set, or checks the user's own. */
 export async function runDataStage(context: StageContext): Promise<StageResult> {
-  return context.config.data.folder === null ? buildEmbedded(context) : checkFolder(context);
+  const { folder, layout } = context.config.data;
+  if (folder === null) return buildEmbedded(context);
+  return layout === 'aiac' ? readAiacFolder(context) : checkFolder(context);
 }
 
 /** The builder wants a folder of its own that is not there yet; its contents then move up beside stage.json. */

@@ -22,7 +22,7 @@ type ModelSettings = Config['model'];
 
 /** The encoder of a configuration. */
 export function encoderOf(
-  { model, frames }: Pick<Config, 'model' | 'frames'>,
+  { model, frames }: Pick<Config, 'model'> & { readonly frames: Pick<Config['frames'], 'limit'> },
   vocabSize: number,
   frameSize: number,
 ): Encoder<VideoTextParams> {
@@ -33,7 +33,7 @@ export function encoderOf(
 /** The sizes of a `uni-model`. */
 export function uniSizesOf(
   model: ModelSettings,
-  frames: Config['frames'],
+  frames: Pick<Config['frames'], 'limit'>,
   vocabSize: number,
   frameSize: number,
 ): UniModelConfig {
@@ -43,7 +43,7 @@ export function uniSizesOf(
 /** The sizes of an `lxmert-model`. */
 export function lxmertSizesOf(
   model: ModelSettings,
-  frames: Config['frames'],
+  frames: Pick<Config['frames'], 'limit'>,
   vocabSize: number,
   frameSize: number,
 ): LxmertModelConfig {

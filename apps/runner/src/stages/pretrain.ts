@@ -12,7 +12,7 @@ import { bertSizesOf, describeViews, encoderOf, planOf, viewsOf } from './model.
 import { frameQueue } from './frame-queue.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
-import { batchesInOrder, chooseTags, definedOnly, openVideoSet, type VideoSet } from './video-set.js';
+import { batchesInOrder, definedOnly, openVideoSet, tagChooser, type VideoSet } from './video-set.js';
 
 /** A corrupted batch, and whose it is. */
 interface Prepared {
@@ -24,9 +24,10 @@ interface Prepared {
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
   const { config, folder } = context;
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
-  const tags = await chooseTags(context);
+  const splits = splitsOf(config);
+  const training = await openVideoSet(context, splits, tokenizer, await tagChooser(context, splits));
+  const { tags } = training.dataset;
   await writeTagList(join(folder, 'tag_list.txt'), tags);
-  const training = await openVideoSet(context, splitsOf(config), tokenizer, tags);
   const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);
   try {
     const { status, made, summary } = await pretrain(context, tokenizer, training, heldOut);

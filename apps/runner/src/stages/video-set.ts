@@ -1,10 +1,16 @@
 import {
+  aiacStride,
+  byFrequency,
   countTags,
+  evenStride,
+  openAiacIndex,
   openDataset,
   openFeatureStore,
   readAnnotations,
   readBatch,
+  readTagList,
   SkipCounter,
+  type ChooseTags,
   type Dataset,
   type FeatureSource,
   type FeatureStore,
@@ -13,10 +19,12 @@ import {
 } from '@wbdc/data';
 import type { Batch } from '@wbdc/nn';
 import type { Tokenizer } from '@wbdc/tokenizer';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { counted } from '../format.js';
 import type { Artifact, StageContext } from '../stage.js';
-import { annotationsPath, dataRoot } from './data-root.js';
+import { annotationsPath, dataRoot, ownFolder, recordIndexPath } from './data-root.js';
 import { featureStorePath } from './feature-path.js';
 
 /** The videos of some splits with their features, as one data set. */
@@ -33,33 +41,57 @@ export async function openVideoSet(
   context: StageContext,
   splits: readonly string[],
   tokenizer: Tokenizer,
-  tags: readonly string[],
+  tags: readonly string[] | ChooseTags,
 ): Promise<VideoSet> {
   const { text, frames, data } = context.config;
-  const stores: FeatureStore[] = [];
-  for (const split of splits)
-    stores.push(await openFeatureStore(featureStorePath(context.upstream('features'), split)));
+  const sources = await openFeatures(context, splits);
   const skipped = new SkipCounter('videos', data.maxBadShare);
   const dataset = await openDataset({
     videos: readSplits(context, splits, skipped),
-    features: oneSource(stores, splits),
+    features: oneSource(sources, splits),
     tokenizer,
     layout: { ...text, limits: definedOnly(text.limits) },
     tags,
     maxFrames: frames.limit,
+    ...frameChoice(frames),
     skipped,
   });
   if (skipped.count > 0)
     context.output.warn(`${counted(skipped.count, 'video')} skipped; the first: ${skipped.examples[0]}`);
   return {
     dataset,
-    recipe: stores[0].recipe,
+    recipe: recipeOf(context.config, sources[0]),
     read: splits.map((split, i) => ({
       path: annotationsPath(dataRoot(context), split),
-      about: counted(stores[i].size, 'video'),
+      about: counted(sources[i].size, 'video'),
     })),
-    close: async () => void (await Promise.all(stores.map((store) => store.close()))),
+    close: async () => void (await Promise.all(sources.map((source) => source.close()))),
   };
+}
+
+/** Frame features of every split: a store that the features stage made, or the records of the AIAC layout. */
+function openFeatures(context: StageContext, splits: readonly string[]): Promise<FeatureSource[]> {
+  const { layout } = context.config.data;
+  return inTurn(splits, (split) =>
+    layout === 'aiac'
+      ? openAiacIndex(recordIndexPath(context.upstream('data'), split))
+      : openFeatureStore(featureStorePath(context.upstream('features'), split)),
+  );
+}
+
+async function inTurn<A, B>(values: readonly A[], make: (value: A) => Promise<B>): Promise<B[]> {
+  const made: B[] = [];
+  for (const value of values) made.push(await make(value));
+  return made;
+}
+
+/** Features of another recipe are refused; those of the AIAC records can be told by their width alone. */
+function recipeOf({ data }: Config, source: FeatureSource & Partial<Pick<FeatureStore, 'recipe'>>): Recipe | undefined {
+  return data.layout === 'aiac' ? { layout: 'aiac', width: source.width } : source.recipe;
+}
+
+function frameChoice({ choice }: Config['frames']) {
+  return { stride: choice === 'aiac' ? aiacStride : evenStride, randomFrames: choice === 'random' };
 }
 
 /** All videos of splits, one after another. */
@@ -87,26 +119,41 @@ export async function* batchesInOrder(dataset: Dataset, batchSize: number): Asyn
   }
 }
 
-/** The most frequent tags of the training splits; none where the tag task is off. */
-export async function chooseTags(context: StageContext): Promise<string[]> {
+/**
+ * What chooses the tags of the tag task once `splits` have been read: the most frequent ones of all training splits, or in
+ * the AIAC layout the first of tag_list.txt. Nothing is chosen where the task is off.
+ */
+export async function tagChooser(context: StageContext, splits: readonly string[]): Promise<ChooseTags> {
   const { data, tasks } = context.config;
-  if (!tasks.tag) return [];
-  const videos: Pick<Video, 'tags'>[] = [];
-  // Bad records are counted where the videos themselves are read.
-  const skipped = new SkipCounter('videos', 1);
-  for await (const { tags = [] } of readSplits(context, data.trainSplits, skipped)) videos.push({ tags });
+  if (!tasks.tag) return () => [];
   const { count, minFrequency } = tasks.tag;
-  const frequent = countTags(videos).filter((tag) => tag.count >= minFrequency);
-  if (frequent.length === 0) {
+  if (data.layout === 'aiac') {
+    const listed = await readTagList(join(ownFolder(context)!, 'tag_list.txt'), count);
+    return () => listed;
+  }
+  const others = await countOtherTags(context, splits);
+  return (counts) => {
+    const all = byFrequency([...counts, ...others].map((entry) => [entry.tag, entry.count]));
+    const frequent = all.filter((entry) => entry.count >= minFrequency);
+    if (frequent.length > 0) return frequent.slice(0, count).map(({ tag }) => tag);
     throw new UserError(
       `tasks.tag: expected tags that occur at least ${minFrequency} times in ${data.trainSplits.join(', ')}, got none: ` +
         `set tasks.tag=null, or lower tasks.tag.minFrequency`,
     );
-  }
-  return frequent.slice(0, count).map(({ tag }) => tag);
+  };
 }
 
-function oneSource(stores: readonly FeatureStore[], splits: readonly string[]): FeatureSource {
+/** Tags of the training splits that are not among `splits`. */
+async function countOtherTags(context: StageContext, splits: readonly string[]) {
+  const others = context.config.data.trainSplits.filter((split) => !splits.includes(split));
+  const videos: Pick<Video, 'tags'>[] = [];
+  // Bad records are counted where the videos themselves are read.
+  const skipped = new SkipCounter('videos', 1);
+  for await (const { tags = [] } of readSplits(context, others, skipped)) videos.push({ tags });
+  return countTags(videos);
+}
+
+function oneSource(stores: readonly FeatureSource[], splits: readonly string[]): FeatureSource {
   const { width } = stores[0];
   stores.forEach((store, i) => {
     if (store.width === width) return;
@@ -115,7 +162,7 @@ function oneSource(stores: readonly FeatureStore[], splits: readonly string[]): 
         `make them again with wbdc features --overwrite`,
     );
   });
-  const storeOf = (id: string): FeatureStore => stores.find((store) => store.has(id)) ?? stores[0];
+  const storeOf = (id: string): FeatureSource => stores.find((store) => store.has(id)) ?? stores[0];
   return {
     width,
     size: stores.reduce((sum, { size }) => sum + size, 0),

@@ -33,21 +33,54 @@ export interface ReadTfRecordsOptions {
  * found again.
  */
 export async function* readTfRecords(path: string, options: ReadTfRecordsOptions = {}): AsyncGenerator<TfRecord> {
+  for await (const { index, offset, body } of readFrames(path, options.maxRecordBytes)) {
+    try {
+      yield { index, offset, payload: checkPayload(body, `${path}: record ${index}`) };
+    } catch (error) {
+      refuse(error, options.onBad);
+    }
+  }
+}
+
+/**
+ * Copies a GZIP file as a plain one, record by record, those with a wrong CRC as they are; it appears only when all is
+ * written. Returns the number of records.
+ *
+ * @throws DataError as {@link readTfRecords} does for damage behind which nothing can be found
+ */
+export async function unpackTfRecords(from: string, to: string, signal?: AbortSignal): Promise<number> {
+  let count = 0;
+  await writeAtomically(to, async (file) => {
+    for await (const { header, body } of readFrames(from)) {
+      signal?.throwIfAborted();
+      await file.write(header);
+      await file.write(body);
+      count++;
+    }
+  });
+  return count;
+}
+
+interface Frame {
+  readonly index: number;
+  /** Of the payload. */
+  readonly offset: number;
+  readonly header: Buffer;
+  /** Payload and its CRC, not checked. */
+  readonly body: Buffer;
+}
+
+async function* readFrames(path: string, maxRecordBytes = 64 << 20): AsyncGenerator<Frame> {
   const bytes = new ByteQueue(await openBytes(path), path);
-  const limit = options.maxRecordBytes ?? 64 << 20;
   try {
     for (let index = 0; ; index++) {
       const where = `${path}: record ${index}`;
       const header = await bytes.take(RECORD_HEADER, where);
       if (!header) return;
-      const length = recordLength(header, limit, where);
+      const length = recordLength(header, maxRecordBytes, where);
       const offset = bytes.position;
       const body = (await bytes.take(length + RECORD_FOOTER, where)) ?? cutOff(where, length + RECORD_FOOTER, 0);
-      try {
-        yield { index, offset, payload: checkPayload(body, where) };
-      } catch (error) {
-        refuse(error, options.onBad);
-      }
+      yield { index, offset, header, body };
     }
   } finally {
     bytes.destroy();

@@ -1,15 +1,10 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import type { Floats } from '@wbdc/nn';
 import { DataError, refuse } from '../files/data-error.js';
-import type { FeatureSource } from '../store/feature-store.js';
 import { decodeFloat16, encodeFloat16 } from '@wbdc/nn';
-import { Growing } from '../store/growing.js';
-import { IdIndex } from '../store/id-index.js';
-import { readExactly } from '../store/zip-directory.js';
 import { ID_PATTERN, type Video } from '../wbdc/annotations.js';
 import { decodeExample, encodeExample, type Feature, type Features } from './example.js';
 import { decodeText } from './proto.js';
-import { checkPayload, isGzip, readTfRecords, RECORD_FOOTER, writeTfRecords, type ReadTfRecordsOptions } from './tfrecord.js'; // prettier-ignore
+import { readTfRecords, writeTfRecords, type ReadTfRecordsOptions } from './tfrecord.js';
 
 /** Width of the official frame features. */
 export const AIAC_WIDTH = 1536;
@@ -57,93 +52,8 @@ export function writeAiacVideos(
   return writeTfRecords(path, payloads(), options);
 }
 
-export interface AiacFiles extends FeatureSource {
-  /**
-   * The videos without their frames, file after file. The first complete pass also notes where each record lies, so that
-   * `openDataset({ videos: files.videos(), features: files })` reads everything once. An id for the second time is bad.
-   */
-  videos(): AsyncGenerator<Video>;
-}
-
-/**
- * Several TFRecord files as videos and as their features by id. For random access files must not be packed.
- * @throws DataError when a file is GZIP: unpack it first
- */
-export async function openAiacFiles(paths: readonly string[], options: AiacOptions = {}): Promise<AiacFiles> {
-  for (const path of paths) {
-    if (!(await isGzip(path))) continue;
-    throw new DataError(`${path}: expected a plain TFRecord for access by id, got GZIP: run gunzip on it first`);
-  }
-  return new IndexedFiles(await Promise.all(paths.map((path) => open(path, 'r'))), paths, options);
-}
-
-class IndexedFiles implements AiacFiles {
-  readonly width: number;
-  private readonly ids = new IdIndex();
-  private readonly fileOf = new Growing((length) => new Uint16Array(length));
-  private readonly offsets = new Growing((length) => new Float64Array(length));
-  private readonly lengths = new Growing((length) => new Uint32Array(length));
-
-  constructor(
-    private readonly files: readonly FileHandle[],
-    private readonly paths: readonly string[],
-    private readonly options: AiacOptions,
-  ) {
-    this.width = options.width ?? AIAC_WIDTH;
-  }
-
-  get size(): number {
-    return this.ids.size;
-  }
-
-  async *videos(): AsyncGenerator<Video> {
-    for (const [file, path] of this.paths.entries()) {
-      for await (const { index, offset, payload } of readTfRecords(path, this.options)) {
-        const where = `${path}: record ${index}`;
-        let video: Video;
-        try {
-          video = videoOf(decodeExample(payload, where), where);
-          this.remember(video.id, file, offset, payload.length, where);
-        } catch (error) {
-          refuse(error, this.options.onBad);
-          continue;
-        }
-        yield video;
-      }
-    }
-  }
-
-  has(id: string): boolean {
-    return this.ids.get(id) >= 0;
-  }
-
-  async read(id: string): Promise<Floats> {
-    const i = this.ids.get(id);
-    if (i < 0) throw new DataError(`${this.paths.join(', ')}: expected video ${id}, got none: was videos() read?`);
-    const path = this.paths[this.fileOf.at(i)];
-    const file = this.files[this.fileOf.at(i)];
-    const body = await readExactly(file, this.offsets.at(i), this.lengths.at(i) + RECORD_FOOTER, path);
-    const where = `${path}: video ${id}`;
-    return framesOf(decodeExample(checkPayload(body, where), where), this.width, where);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.files.map((file) => file.close()));
-  }
-
-  /** Notes a record in the first pass; a later pass meets the same places again. */
-  private remember(id: string, file: number, offset: number, length: number, where: string): void {
-    const known = this.ids.get(id);
-    if (known >= 0 && this.fileOf.at(known) === file && this.offsets.at(known) === offset) return;
-    if (known >= 0) throw new DataError(`${where}: expected every id once, got video ${id} twice: the first one stays`);
-    this.ids.add(id);
-    this.fileOf.push(file);
-    this.offsets.push(offset);
-    this.lengths.push(length);
-  }
-}
-
-function videoOf(features: Features, where: string): Video {
+/** What a record says of its video, frames aside. */
+export function videoOf(features: Features, where: string): Video {
   const id = textOf(features, 'id', where);
   if (id === undefined || !ID_PATTERN.test(id)) {
     throw new DataError(
@@ -207,17 +117,24 @@ function textOf(features: Features, name: string, where: string): string | undef
 }
 
 /** `[n, Dv]` out of one entry of Dv little-endian float16 a frame. */
-function framesOf(features: Features, width: number, where: string): Floats {
-  const rows = bytesOf(features, 'frame_feature', where) ?? [];
+export function framesOf(features: Features, width: number, where: string): Floats {
+  const rows = rowsOf(features, width, where);
   const bits = new Uint16Array(rows.length * width);
   const bytes = new Uint8Array(bits.buffer);
-  rows.forEach((row, i) => {
-    if (row.length !== width * 2) {
-      throw new DataError(
-        `${where}: frame ${i}: expected ${width} float16 (${width * 2} bytes), got ${row.length} bytes`,
-      );
-    }
-    bytes.set(row, i * width * 2);
-  });
+  rows.forEach((row, i) => bytes.set(row, i * width * 2));
   return { data: decodeFloat16(bits), shape: [rows.length, width] };
+}
+
+export function frameEntries(features: Features, where: string): readonly Uint8Array[] {
+  return bytesOf(features, 'frame_feature', where) ?? [];
+}
+
+/** The entry of every frame. @throws DataError when one has another width */
+export function rowsOf(features: Features, width: number, where: string): readonly Uint8Array[] {
+  const rows = frameEntries(features, where);
+  const i = rows.findIndex((row) => row.length !== width * 2);
+  if (i < 0) return rows;
+  throw new DataError(
+    `${where}: frame ${i}: expected ${width} float16 (${width * 2} bytes), got ${rows[i].length} bytes`,
+  );
 }

@@ -17,7 +17,7 @@ export interface Example {
 
 /**
  * Examples as one batch, padded to its own longest row (and at least one column, so that no tensor is empty). Tags are
- * there when every example has them.
+ * there when an example has them; one that came without has none.
  *
  * @throws RangeError when examples differ in the width of their frames
  */
@@ -37,8 +37,8 @@ export function collate(examples: readonly Example[]): Batch {
     spans: examples.map((example) => example.spans),
   };
   examples.forEach((example, row) => fillRow(batch, row, example));
-  const tags = examples.flatMap((example) => (example.tags ? [example.tags] : []));
-  return tags.length === rows ? { ...batch, tags } : batch;
+  if (examples.every(({ tags }) => tags === undefined)) return batch;
+  return { ...batch, tags: examples.map(({ tags = [] }) => tags) };
 }
 
 function fillRow(batch: Batch, row: number, { id, tokens, segments, frames }: Example): void {

@@ -5,10 +5,10 @@ import type { FeatureSource } from '../store/feature-store.js';
 import { Growing } from '../store/growing.js';
 import { IdIndex } from '../store/id-index.js';
 import type { Video } from '../wbdc/annotations.js';
-import { tagIndexer } from '../wbdc/tags.js';
 import { collate, type Example } from './collate.js';
 import { PackedTexts } from './packed-texts.js';
 import { evenStride, randomSubset } from './sampling.js';
+import { TagLists, type ChooseTags } from './tag-lists.js';
 
 export interface DatasetOptions {
   /** For example `readAnnotations(path, { onBad: skipped.add })`. */
@@ -19,12 +19,16 @@ export interface DatasetOptions {
   readonly layout: TextLayout;
   /** The text of each of the layout's fields; `textsOf` where nothing else is given. */
   readonly texts?: (video: Video) => Record<string, string>;
-  /** The tags that count, by index; without a list examples carry no tags. */
-  readonly tags?: readonly string[];
+  /**
+   * The tags that count, by index, or what chooses them when all videos are read; without either examples carry no tags.
+   */
+  readonly tags?: readonly string[] | ChooseTags;
   /** F, the most frames of a video; 32 where nothing else is given. */
   readonly maxFrames?: number;
   /** Which frames evaluation takes of more than `maxFrames`; an even stride where nothing else is given. */
   readonly stride?: (count: number, limit: number) => Int32Array;
+  /** false: training too takes the frames of evaluation, not a random subset. */
+  readonly randomFrames?: boolean;
   /** A video without features: left out (default), or kept with its text alone, frame mask zero. */
   readonly missing?: 'drop' | 'mask';
   /** Counts bad videos; above its threshold the data set does not open. Default: at most 0.1 % may be bad. */
@@ -37,6 +41,8 @@ export interface Dataset {
   /** V and T, for statistics over the whole set. */
   readonly vocabSize: number;
   readonly tagCount: number;
+  /** The tags that count, by index. */
+  readonly tags: readonly string[];
   /** Dv */
   readonly frameSize: number;
   /** Text tokens of each example: what batches are bucketed by. */
@@ -67,43 +73,46 @@ export function textsOf(video: Video): Record<string, string> {
 export async function openDataset(options: DatasetOptions): Promise<Dataset> {
   const dataset = new PackedDataset(options);
   for await (const video of options.videos) dataset.add(video);
-  dataset.check();
+  dataset.finish();
   return dataset;
 }
 
 /** Examples `indices` of a data set as a batch; the key of a training step draws their frames. */
 export async function readBatch(dataset: Dataset, indices: readonly number[], key?: Key): Promise<Batch> {
-  return collate(await Promise.all(indices.map((i) => dataset.example(i, key))));
+  const batch = collate(await Promise.all(indices.map((i) => dataset.example(i, key))));
+  // Where tags count, videos that came without any have none, be it the whole batch.
+  return dataset.tagCount > 0 && !batch.tags ? { ...batch, tags: indices.map(() => []) } : batch;
 }
 
 class PackedDataset implements Dataset {
   readonly vocabSize: number;
-  readonly tagCount: number;
   readonly frameSize: number;
   readonly skipped: SkipCounter;
   private readonly ids = new IdIndex();
   private readonly texts: PackedTexts;
   private readonly categories = new Growing((length) => new Int32Array(length));
   private readonly categoryNames = new IdIndex();
-  private readonly tagStarts = new Growing((length) => new Float64Array(length));
-  private readonly tags = new Growing((length) => new Int32Array(length));
-  private readonly tagged = new Growing((length) => new Uint8Array(length));
+  private readonly tagLists = new TagLists();
   private readonly unreadable = new Set<number>();
-  private readonly indexTags: ((tags: readonly string[]) => number[]) | undefined;
   private cachedLengths: Int32Array | undefined;
 
   constructor(private readonly options: DatasetOptions) {
     this.vocabSize = options.tokenizer.vocabSize;
-    this.tagCount = options.tags?.length ?? 0;
     this.frameSize = options.features.width;
     this.skipped = options.skipped ?? new SkipCounter('videos', 0.001);
     this.texts = new PackedTexts(this.vocabSize, options.layout.fields);
-    this.indexTags = options.tags && tagIndexer(options.tags);
-    this.tagStarts.push(0);
   }
 
   get size(): number {
     return this.ids.size;
+  }
+
+  get tags(): readonly string[] {
+    return this.tagLists.list;
+  }
+
+  get tagCount(): number {
+    return this.tags.length;
   }
 
   get lengths(): Int32Array {
@@ -122,17 +131,16 @@ class PackedDataset implements Dataset {
     }
     this.texts.add(packText(tokenizer, texts(video), layout));
     this.categories.push(video.categoryId === undefined ? -1 : this.numberCategory(video.categoryId));
-    const tags = video.tags && this.indexTags?.(video.tags);
-    this.tagged.push(Number(tags !== undefined));
-    this.tags.append(tags ?? []);
-    this.tagStarts.push(this.tags.length);
+    if (this.options.tags) this.tagLists.add(video.tags);
   }
 
-  /** Bad videos against all of them. */
-  check(): void {
-    this.skipped.check(this.size + this.skipped.count);
+  /** After the last video. */
+  finish(): void {
+    this.check();
     if (this.size === 0)
       throw new DataError('expected at least one video with features, got none: are split and paths right?');
+    const { tags } = this.options;
+    if (tags) this.tagLists.choose(typeof tags === 'function' ? tags : () => tags);
   }
 
   length(i: number): number {
@@ -145,10 +153,11 @@ class PackedDataset implements Dataset {
 
   text(i: number): Omit<Example, 'frames'> {
     const category = this.categories.at(i);
+    const tags = this.tagLists.get(i);
     return {
       id: this.id(i),
       ...this.texts.get(i),
-      ...(this.tagged.at(i) && { tags: [...this.tags.subarray(this.tagStarts.at(i), this.tagStarts.at(i + 1))] }),
+      ...(tags && { tags }),
       ...(category >= 0 && { categoryId: this.categoryNames.at(category) }),
     };
   }
@@ -157,10 +166,16 @@ class PackedDataset implements Dataset {
     const text = this.text(i);
     const features = await this.readFeatures(i, text.id);
     const [count] = features.shape;
-    const { maxFrames = 32, stride = evenStride } = this.options;
+    const { maxFrames = 32, stride = evenStride, randomFrames = true } = this.options;
     if (count <= maxFrames) return { ...text, frames: features };
-    const places = key ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
+    const places =
+      key && randomFrames ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
     return { ...text, frames: takeRows(features, places) };
+  }
+
+  /** Bad videos against all of them. */
+  private check(): void {
+    this.skipped.check(this.size + this.skipped.count);
   }
 
   private numberCategory(name: string): number {

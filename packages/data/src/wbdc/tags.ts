@@ -11,9 +11,16 @@ export interface TagCount {
 export function countTags(videos: Iterable<{ readonly tags?: readonly string[] }>): TagCount[] {
   const counts = new Map<string, number>();
   for (const { tags } of videos) for (const tag of new Set(tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
-  return [...counts]
-    .map(([tag, count]) => ({ tag, count }))
-    .sort((a, b) => b.count - a.count || (a.tag < b.tag ? -1 : 1));
+  return byFrequency(counts);
+}
+
+/** Counts in the order of {@link countTags}; those of one tag are added up. */
+export function byFrequency(counts: Iterable<readonly [tag: string, count: number]>): TagCount[] {
+  const sums = new Map<string, number>();
+  for (const [tag, count] of counts) sums.set(tag, (sums.get(tag) ?? 0) + count);
+  return Array.from(sums, ([tag, count]) => ({ tag, count })).sort(
+    (a, b) => b.count - a.count || (a.tag < b.tag ? -1 : 1),
+  );
 }
 
 /** Reads `tag_list.txt`: one tag a line, most frequent first; the line number is the tag's index. */
@@ -34,13 +41,4 @@ export async function writeTagList(path: string, tags: readonly string[]): Promi
   const broken = tags.find((tag) => tag === '' || /[\r\n]/.test(tag));
   if (broken !== undefined) throw new DataError(`${path}: expected tags of one line, got ${JSON.stringify(broken)}`);
   await writeAtomically(path, (file) => file.write(Buffer.from(tags.map((tag) => `${tag}\n`).join(''))));
-}
-
-/** From tags to their sorted indices in a list; tags that are not in the list are left out. */
-export function tagIndexer(list: readonly string[]): (tags: readonly string[]) => number[] {
-  const indices = new Map(list.map((tag, i) => [tag, i]));
-  return (tags) => {
-    const found = new Set(tags.map((tag) => indices.get(tag)).filter((index) => index !== undefined));
-    return [...found].sort((a, b) => a - b);
-  };
 }

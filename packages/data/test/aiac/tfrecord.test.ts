@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { maskedCrc32c } from '../../src/aiac/crc32c.js';
-import { isGzip, readTfRecords, writeTfRecords } from '../../src/aiac/tfrecord.js';
+import { isGzip, readTfRecords, unpackTfRecords, writeTfRecords } from '../../src/aiac/tfrecord.js';
 import { collect, fixture, testFolder } from '../folder.js';
 
 const path = join(testFolder(), 'a.tfrecords');
@@ -52,6 +52,18 @@ describe('TFRecord', () => {
     const messages: string[] = [];
     const rest = await collect(readTfRecords(path, { onBad: (error) => messages.push(error.message) }));
     expect([rest.map((record) => record.index), messages.length]).toEqual([[1, 2], 1]);
+  });
+
+  it('unpacks to the same bytes, damaged payloads too', async () => {
+    const plain = readFileSync(fixture('pointwise.tfrecords'));
+    plain[20] ^= 1;
+    writeFileSync(path, gzipSync(plain));
+    expect(await unpackTfRecords(path, `${path}.plain`)).toBe(3);
+    expect(readFileSync(`${path}.plain`).equals(plain)).toBe(true);
+    await expect(collect(readTfRecords(`${path}.plain`))).rejects.toThrow(/record 0: expected a payload with CRC/);
+    writeFileSync(path, gzipSync(Buffer.alloc(1 << 24))); // nothing but zeros: no record, however long
+    await expect(unpackTfRecords(path, `${path}.zeros`)).rejects.toThrow(/record 0: expected a length with CRC/);
+    expect(existsSync(`${path}.zeros`)).toBe(false);
   });
 
   it('refuses a damaged length and a file that is cut off, whatever is allowed', async () => {

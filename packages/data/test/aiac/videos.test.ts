@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { floats } from '@wbdc/nn';
 import { QQ_LAYOUT, Tokenizer } from '@wbdc/tokenizer';
 import { describe, expect, it } from 'vitest';
-import { aiacStride, openAiacFiles, openDataset, readAiacVideos, readBatch, writeAiacVideos, type AiacVideo } from '../../src/index.js'; // prettier-ignore
+import { aiacStride, findAiacWidth, openAiacFiles, openAiacIndex, openDataset, readAiacVideos, readBatch, writeAiacVideos, type AiacVideo } from '../../src/index.js'; // prettier-ignore
 import { encodeExample, type Feature } from '../../src/aiac/example.js';
 import { writeTfRecords } from '../../src/aiac/tfrecord.js';
 import { collect, fixture, testFolder } from '../folder.js';
@@ -47,6 +47,43 @@ describe('AIAC videos', () => {
     expect((await files.read('999')).shape).toEqual([3, width]);
     expect(files.has('998')).toBe(false);
     await expect(files.read('998')).rejects.toThrow(/expected video 998, got none/);
+    await files.close();
+  });
+
+  it('keeps where every record lies, for access without another pass', async () => {
+    writeFileSync(path, readFileSync(python));
+    expect(await findAiacWidth([path])).toBe(width);
+    const index = join(folder, 'pointwise.index');
+    const files = await openAiacFiles([path], { width });
+    const videos = await collect(files.videos());
+    expect(videos.map(({ frameCount }) => frameCount)).toEqual([3, 1, 40]);
+    await files.saveIndex(index);
+    await files.close();
+    const source = await openAiacIndex(index);
+    expect([source.size, source.width, source.has(id(1)), source.has('123')]).toEqual([3, width, true, false]);
+    expect((await source.read(id(1))).data).toEqual(Float32Array.from(frame(1, 0)));
+    await source.close();
+    const lines = readFileSync(index, 'utf8');
+    for (const [damaged, message] of [
+      [lines.slice(0, -9), /pointwise\.index: line 4: expected id, file, offset and length/],
+      ['[]\n', /expected an index of records, got "\[\]"/],
+      ['', /got an empty file/],
+    ] as const) {
+      writeFileSync(index, damaged);
+      await expect(openAiacIndex(index)).rejects.toThrow(message);
+    }
+    writeFileSync(index, lines);
+    writeFileSync(path, readFileSync(python).subarray(1));
+    await expect(openAiacIndex(index)).rejects.toThrow(/a\.tfrecords: expected \d+ bytes as when it was indexed, got/);
+  });
+
+  it('counts a record with frames of another width as bad', async () => {
+    const [first] = await collect(readAiacVideos(python, { width }));
+    await writeAiacVideos(path, [first, { ...first, id: '999', frames: floats([2, 4]) }]);
+    const messages: string[] = [];
+    const files = await openAiacFiles([path], { width, onBad: (error) => messages.push(error.message) });
+    expect((await collect(files.videos())).map((video) => video.id)).toEqual([first.id]);
+    expect(messages).toEqual([expect.stringMatching(/record 1: frame 0: expected 5 float16 \(10 bytes\), got 8/)]);
     await files.close();
   });
 

@@ -3,7 +3,7 @@ import { floats, randomKey } from '@wbdc/nn';
 import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { corpusStatistics, createFeatureStore, DataError, openDataset, openFeatureStore, readAnnotations, readBatch,
-  SkipCounter, textsOf, writeAnnotations, type DatasetOptions, type FeatureSource, type Video } from '../../src/index.js'; // prettier-ignore
+  SkipCounter, textsOf, writeAnnotations, type DatasetOptions, type FeatureSource, type TagCount, type Video } from '../../src/index.js'; // prettier-ignore
 import { testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -97,10 +97,30 @@ describe('openDataset', () => {
     expect(count).toBe(3);
   });
 
-  it('gives no tags where a video has none', async () => {
+  it('takes the frames of evaluation in training too, where asked', async () => {
+    const dataset = await open({ randomFrames: false, stride: () => Int32Array.of(6) });
+    expect((await dataset.example(1, randomKey(1))).frames).toEqual(floats([1, 2], Float32Array.of(112, 113)));
+  });
+
+  it('gives untagged videos no tags, and none at all without a list', async () => {
     const dataset = await open({ videos: [video('100', '甲'), videos[1]] });
-    expect((await readBatch(dataset, [0])).tags).toBeUndefined();
-    expect((await readBatch(dataset, [1])).tags).toEqual([[]]);
+    expect(corpusStatistics(dataset).taggedVideos).toBe(1);
+    expect((await readBatch(dataset, [0])).tags).toEqual([[]]);
+    const without = await openDataset({ videos, features, tokenizer, layout: WBDC_LAYOUT });
+    expect((await readBatch(without, [0, 1])).tags).toBeUndefined();
+  });
+
+  it('chooses the tags after one reading of the videos', async () => {
+    let reads = 0;
+    async function* once(): AsyncGenerator<Video> {
+      reads++;
+      yield* videos;
+    }
+    let counts: readonly TagCount[] = [];
+    const dataset = await open({ videos: once(), tags: (all) => ((counts = all), ['z', 'x', 'y']) });
+    expect([reads, counts]).toEqual([1, [{ tag: 'y', count: 2 }, { tag: 'q', count: 1 }, { tag: 'x', count: 1 }]]); // prettier-ignore
+    expect([0, 1, 2].map((i) => dataset.text(i).tags)).toEqual([[1, 2], [], [2]]);
+    expect(dataset).toMatchObject({ tags: ['z', 'x', 'y'], tagCount: 3 });
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { countTags, readTagList, tagIndexer, writeTagList } from '../../src/wbdc/tags.js';
+import { byFrequency, countTags, readTagList, writeTagList } from '../../src/wbdc/tags.js';
 import { testFolder } from '../folder.js';
 
 const path = join(testFolder(), 'tag_list.txt');
@@ -9,6 +9,10 @@ const path = join(testFolder(), 'tag_list.txt');
 it('counts videos a tag, most frequent first, equal ones in a fixed order', () => {
   const videos = [{ tags: ['b', 'c', 'c'] }, { tags: ['d', 'b'] }, {}, { tags: ['d', 'a', 'c'] }, { tags: ['c'] }];
   expect(countTags(videos).map(({ tag, count }) => [tag, count])).toEqual([['c', 3], ['b', 2], ['d', 2], ['a', 1]]); // prettier-ignore
+});
+
+it('adds up the counts of several sources', () => {
+  expect(byFrequency([['b', 1], ['a', 2], ['b', 1], ['c', 5]])).toEqual([{ tag: 'c', count: 5 }, { tag: 'a', count: 2 }, { tag: 'b', count: 2 }]); // prettier-ignore
 });
 
 it('keeps a list', async () => {
@@ -25,8 +29,4 @@ it.each([
   writeFileSync(path, content);
   await expect(readTagList(path)).rejects.toThrow(message);
   await expect(writeTagList(path, ['a\nb'])).rejects.toThrow(/one line/);
-});
-
-it('finds indices and leaves other tags out', () => {
-  expect(tagIndexer(['x', 'y', 'z'])(['z', 'q', 'x', 'z'])).toEqual([0, 2]);
 });

@@ -7,7 +7,7 @@ import { UserError } from '../../errors.js';
 import { exists } from '../../files.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
-import { dataRoot } from '../data-root.js';
+import { dataRoot, ownFolder } from '../data-root.js';
 import { featureStorePath } from '../feature-path.js';
 
 /** Labelled pairs of a data set by the places of their videos. */
@@ -25,6 +25,11 @@ export interface PairParts {
   readonly validation: PairSet | undefined;
   /** Of the held-out splits, where their truth is known. */
   readonly heldOut: PairSet | undefined;
+}
+
+interface PairPaths {
+  readonly train: string;
+  readonly heldOut: string | undefined;
 }
 
 /** Reads all pairs and divides those to learn from. */
@@ -77,19 +82,26 @@ function pairSet(pairs: readonly Pair[], dataset: Dataset): PairSet {
   };
 }
 
-async function pairPaths(context: StageContext): Promise<{ train: string; heldOut: string | undefined }> {
+async function pairPaths(context: StageContext): Promise<PairPaths> {
   const { finetune, data } = context.config;
   const { folder: from } = context.output.terminal;
   if (finetune.pairs !== null) {
     const { train, heldOut } = finetune.pairs;
     return { train: resolve(from, train), heldOut: heldOut === undefined ? undefined : resolve(from, heldOut) };
   }
+  if (data.layout === 'aiac') return aiacPairs(ownFolder(context)!, data.heldOutSplits);
   if (data.folder !== null) {
     throw new UserError('finetune.pairs: expected the label.tsv of your data, got none: set finetune.pairs.train');
   }
   const root = join(context.folder, 'aiac');
   if (!(await exists(root))) await buildPairs(context, root);
   return { train: join(root, 'pairwise', 'label.tsv'), heldOut: join(root, 'test_a', 'label.tsv') };
+}
+
+/** `pairwise/label.tsv`, and that of the held-out split where it has one: the official test sets do not. */
+async function aiacPairs(root: string, heldOutSplits: readonly string[]): Promise<PairPaths> {
+  const [heldOut] = heldOutSplits.map((split) => join(root, split, 'label.tsv'));
+  return { train: join(root, 'pairwise', 'label.tsv'), heldOut: (await exists(heldOut)) ? heldOut : undefined };
 }
 
 /** The embedded data set in the AIAC layout, which has the pairs. */

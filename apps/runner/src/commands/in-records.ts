@@ -1,0 +1,12 @@
+import type { Config } from '../config/schema.js';
+import type { StageName } from '../stage.js';
+
+/** The features stage, where a run has one. */
+export function featuresOf({ data }: Config): StageName[] {
+  return data.layout === 'aiac' ? [] : ['features'];
+}
+
+/** Why there is neither a vision tower nor a features stage: there are no pictures. */
+export function inRecords({ data }: Config): string | undefined {
+  return data.layout === 'aiac' ? 'the records of the AIAC layout hold frame features and no pictures' : undefined;
+}

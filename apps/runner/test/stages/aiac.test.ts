@@ -1,0 +1,112 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { readAnnotations, readTagList, type FeatureSource, type Video } from '@wbdc/data';
+import { readEmbeddings } from '@wbdc/finetune';
+import { floats } from '@wbdc/nn';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildDemoAiac, buildDemoData } from '../../src/demo/index.js';
+import { runCommandLine } from '../../src/program.js';
+import { TestHost } from '../host.js';
+
+const WIDTH = 7;
+
+let folder: string;
+let host: TestHost;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-aiac-run-'));
+  await buildDemoData({ folder: join(folder, 'demo'), seed: 5, items: 150, imageSize: 16, minTagItems: 2 });
+  const features = { unlabeled: features40(), labeled: features40(), test_a: features40() };
+  await buildDemoAiac({ data: join(folder, 'demo'), features, folder: join(folder, 'qq'), seed: 5 });
+  const plain = join(folder, 'qq/pointwise/pretrain_0.tfrecords');
+  await writeFile(`${plain}.gz`, gzipSync(await readFile(plain)));
+  await rm(plain);
+  await writeFile(join(folder, 'qq.yaml'), SETTINGS);
+});
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach(() => (host = new TestHost(folder)));
+
+/** Forty frames, more than a model takes; what they show tells videos apart. */
+function features40(): FeatureSource {
+  const read = (id: string) =>
+    Promise.resolve(
+      floats(
+        [40, WIDTH],
+        Float32Array.from({ length: 40 * WIDTH }, (_, k) => Number(id.slice(-2)) + k),
+      ),
+    );
+  return { width: WIDTH, size: 1, has: () => true, read, close: () => Promise.resolve() };
+}
+
+/** The published layout at toy size. */
+const SETTINGS = `
+run: { name: qq }
+engine: cpu
+data: { folder: qq, layout: aiac, trainSplits: [pointwise, pairwise], heldOutSplits: [test_a] }
+vocab: { minFrequency: 1 }
+text: { fields: [title], budget: 12, limits: { title: 9 }, separatorFirst: true }
+frames: { choice: aiac, limit: 4 }
+model: { width: 6, layers: 1, heads: 2, maxPositions: 12 }
+tasks: { tag: { weight: 400, count: 9 }, mlm: { weight: 0.27 }, mfm: { weight: 0.11, normalize: false, temperature: 1 } }
+train: { batchSize: 8, epochs: 1, learningRate: 1.0e-2, rules: [] }
+finetune: { kind: similarity, splits: [pairwise], batchSize: 8, epochs: 1, learningRate: 1.0e-2, rules: [], width: 4 }
+`;
+
+const run = (args: string) => runCommandLine(args.split(' '), host);
+const made = (path: string): string => join(folder, 'runs/qq', path);
+
+async function annotated(split: string): Promise<Video[]> {
+  const videos: Video[] = [];
+  for await (const video of readAnnotations(made(`data/annotations/${split}.json`))) videos.push(video);
+  return videos;
+}
+
+describe('a folder in the AIAC layout', () => {
+  it('is read once: texts, index, and what is packed unpacked', async () => {
+    expect(await run('data --config qq.yaml --json')).toBe(0);
+    const { summary, made: files } = JSON.parse(host.out) as { summary: unknown; made: { path: string }[] };
+    const pointwise = await annotated('pointwise');
+    expect(summary).toMatchObject({ layout: 'aiac', width: WIDTH, splits: { pointwise: { videos: pointwise.length, frames: 40 * pointwise.length, bad: 0 }, test_a: { tagged: 0 } } }); // prettier-ignore
+    expect(pointwise[0].tags?.[0]).toMatch(/^1\d{5}$/);
+    expect(files.map(({ path }) => path)).toContain(made('data/records/pairwise.index'));
+    expect((await readFile(made('data/unpacked/pointwise/pretrain_0.tfrecords'))).length).toBeGreaterThan(1000);
+    expect(host.err).toContain('unpacking');
+  });
+
+  it('has no pictures: goes from the vocabulary straight to pretraining', async () => {
+    expect(await run('vocab --config qq.yaml')).toBe(0);
+    expect(host.out).toContain('next     npx wbdc pretrain --config qq.yaml');
+    expect(await run('features --config qq.yaml')).toBe(2);
+    expect(host.err).toContain('hold frame features and no pictures: go on with npx wbdc pretrain --config qq.yaml');
+  });
+
+  it('pretrains on tags of tag_list.txt, masked text and masked frames', async () => {
+    expect(await run('pretrain --config qq.yaml')).toBe(0);
+    const list = await readTagList(join(folder, 'qq/tag_list.txt'));
+    expect(await readTagList(made('pretrain/tag_list.txt'))).toEqual(list.slice(0, 9));
+    const lines = (await readFile(made('pretrain/metrics.jsonl'), 'utf8')).trim().split('\n');
+    const [first] = lines.map((line) => JSON.parse(line) as { metrics: Record<string, number> });
+    expect(Object.keys(first.metrics)).toEqual(expect.arrayContaining(['tag/loss', 'mlm/loss', 'mfm/loss']));
+    for (const value of Object.values(first.metrics)) expect(Number.isFinite(value)).toBe(true);
+    expect(host.err + host.out).not.toContain('NaN');
+  });
+
+  it('finetunes on label.tsv and embeds the held-out videos', async () => {
+    expect(await run('finetune --config qq.yaml')).toBe(0);
+    expect(host.out).toMatch(/pairs? to learn from/);
+    const ids = (await annotated('test_a')).map(({ id }) => id);
+    const rows = readEmbeddings(await readFile(made('finetune/result.zip')), new Set(ids));
+    expect(rows.size).toBe(ids.length);
+  });
+
+  it('refuses a split that is not there, a file that is cut off, and a missing folder', async () => {
+    expect(await run('data --config qq.yaml --name a --set data.heldOutSplits=[test_b]')).toBe(1);
+    expect(host.err).toContain(`the split 'test_b' in ${join(folder, 'qq/test_b')}, but there is no such folder`);
+    await truncate(join(folder, 'qq/pairwise/pairwise.tfrecords'), 5000);
+    expect(await run('data --config qq.yaml --name b')).toBe(1);
+    expect(host.err).toMatch(/pairwise\.tfrecords: record \d+: expected \d+ bytes, got \d+: the file is cut off/);
+    expect(await run('data --config qq.yaml --set data.folder=null')).toBe(1);
+    expect(host.err).toContain('data.folder: expected the folder of the data in the AIAC layout');
+  });
+});

@@ -1,0 +1,100 @@
+import { stat } from 'node:fs/promises';
+import { writeAtomically } from '../files/atomic-file.js';
+import { DataError } from '../files/data-error.js';
+import { readLines, type Line } from '../files/lines.js';
+import { Growing } from '../store/growing.js';
+import { IdIndex } from '../store/id-index.js';
+
+/** Where a record's payload lies. */
+export interface RecordPlace {
+  /** Index of its file. */
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where the record of every id lies in some TFRecord files: about 60 bytes a record. */
+export class RecordIndex {
+  readonly ids = new IdIndex();
+  private readonly files = new Growing((length) => new Uint16Array(length));
+  private readonly offsets = new Growing((length) => new Float64Array(length));
+  private readonly lengths = new Growing((length) => new Uint32Array(length));
+
+  /** Notes a record; false where its id stands at another place already. The same place again is fine. */
+  add(id: string, { file, offset, length }: RecordPlace): boolean {
+    const known = this.ids.get(id);
+    if (known >= 0) return this.files.at(known) === file && this.offsets.at(known) === offset;
+    this.ids.add(id);
+    this.files.push(file);
+    this.offsets.push(offset);
+    this.lengths.push(length);
+    return true;
+  }
+
+  get(id: string): RecordPlace | undefined {
+    const i = this.ids.get(id);
+    if (i < 0) return undefined;
+    return { file: this.files.at(i), offset: this.offsets.at(i), length: this.lengths.at(i) };
+  }
+}
+
+/** A file as an index remembers it: after a change of its size the places are wrong. */
+interface IndexedFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/**
+ * Writes an index as text: a line of JSON with the files and the width of their frames, then `id<TAB>file<TAB>offset<TAB>length`.
+ */
+export async function saveRecordIndex(
+  path: string,
+  index: RecordIndex,
+  { paths, width }: { readonly paths: readonly string[]; readonly width: number },
+): Promise<void> {
+  const files = await Promise.all(paths.map(async (name) => ({ path: name, bytes: (await stat(name)).size })));
+  await writeAtomically(path, async (out) => {
+    await out.write(Buffer.from(`${JSON.stringify({ width, files })}\n`));
+    for (const id of index.ids) {
+      const { file, offset, length } = index.get(id)!;
+      await out.write(Buffer.from(`${id}\t${file}\t${offset}\t${length}\n`));
+    }
+  });
+}
+
+/** @throws DataError when it is no index, or a file has changed since */
+export async function loadRecordIndex(
+  path: string,
+): Promise<{ readonly index: RecordIndex; readonly paths: string[]; readonly width: number }> {
+  const index = new RecordIndex();
+  let head: { readonly width: number; readonly files: readonly IndexedFile[] } | undefined;
+  for await (const line of readLines(path)) {
+    if (head) addLine(index, line, head.files, path);
+    else head = parseHead(line.text, path);
+  }
+  if (!head) throw new DataError(`${path}: expected an index of records, got an empty file: make it again`);
+  for (const { path: name, bytes } of head.files) {
+    const { size } = await stat(name);
+    if (size !== bytes) throw new DataError(`${name}: expected ${bytes} bytes as when it was indexed, got ${size}: make the index ${path} again`); // prettier-ignore
+  }
+  return { index, paths: head.files.map((file) => file.path), width: head.width };
+}
+
+function parseHead(text: string, path: string): { width: number; files: IndexedFile[] } {
+  try {
+    const { width, files } = JSON.parse(text) as { width: unknown; files: unknown };
+    const valid = (file: IndexedFile): boolean => typeof file.path === 'string' && Number.isSafeInteger(file.bytes);
+    if (Number.isSafeInteger(width) && Array.isArray(files) && files.every(valid)) return { width: width as number, files }; // prettier-ignore
+  } catch {
+    // The same message as for JSON of another kind.
+  }
+  throw new DataError(`${path}: expected an index of records, got ${JSON.stringify(text.slice(0, 80))}: make it again`);
+}
+
+function addLine(index: RecordIndex, { number, text }: Line, files: readonly unknown[], path: string): void {
+  const [id, ...places] = text.split('\t');
+  const [file, offset, length] = places.map(Number);
+  const valid = places.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0); // prettier-ignore
+  if (valid && file < files.length && index.add(id, { file, offset, length })) return;
+  throw new DataError(`${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: make the index again`); // prettier-ignore
+}
