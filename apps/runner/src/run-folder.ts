@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { UserError } from './errors.js';
 import { exists, readIfThere, writeAtomically } from './files.js';
 import { differences } from './differences.js';
@@ -15,6 +15,8 @@ export interface StageRecord {
   readonly settings: JsonObject;
   /** Fingerprints of the stages it was made from. */
   readonly upstream: Readonly<Record<string, string>>;
+  /** Where those stages stand, from this stage's folder. */
+  readonly read?: Readonly<Record<string, string>>;
   readonly created: string;
   readonly seconds: number;
   readonly summary: JsonObject;
@@ -114,7 +116,8 @@ export class RunFolder {
     const folder = this.folderOf(plan.stage);
     const needed = await this.needed(plan);
     const upstream = Object.fromEntries([...needed].map(([name, { record }]) => [name, record.fingerprint]));
-    const fresh = this.freshRecord(plan, upstream);
+    const read = Object.fromEntries([...needed].map(([name, need]) => [name, relative(folder, need.folder)]));
+    const fresh = { ...this.freshRecord(plan, upstream), read };
     if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(plan.stage));
     const old = await this.record(plan.stage);
     if (old === undefined) {

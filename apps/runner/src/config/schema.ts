@@ -53,7 +53,8 @@ const vocab = z.strictObject({
   minFrequency: count().default(2),
 });
 
-const text = z
+/** How texts become a row of tokens. */
+export const textSchema = z
   .strictObject({
     /** In the order of the token row. WBDC: title, ocr, asr; QQ: title. */
     fields: z.array(field).min(1).default(['title', 'ocr', 'asr']),
@@ -97,7 +98,7 @@ export const configSchema = z
     threads: count().nullable().default(null),
     data: data.prefault({}),
     vocab: vocab.prefault({}),
-    text: text.prefault({}),
+    text: textSchema.prefault({}),
     frames: frames.prefault({}),
     clip: clipSchema.prefault({}),
     features: features.prefault({}),

@@ -54,9 +54,7 @@ export async function readTrainedModel(folder: string): Promise<TrainedModel> {
   }
   const file = await openWeights(join(folder, 'model.safetensors'));
   try {
-    const [vocabSize] = shapeOf(file, 'encoder.bert.embeddings.word');
-    const projection = parsed.data.model === 'lxmert-model' ? 'encoder.video.projection' : 'encoder.frames.projection';
-    const [frameSize] = shapeOf(file, `${projection}.weight`);
+    const { vocabSize, frameSize } = encoderSizes(file, parsed.data.model);
     const model = {
       ...parsed.data.sizes,
       kind: parsed.data.model === 'lxmert-model' ? 'lxmert-model' : 'uni-model',
@@ -71,6 +69,23 @@ export async function readTrainedModel(folder: string): Promise<TrainedModel> {
   } finally {
     await file.close();
   }
+}
+
+/** V and Dv of a video-text model, by its weights. */
+export async function readEncoderSizes(path: string, model: string): Promise<{ vocabSize: number; frameSize: number }> {
+  const file = await openWeights(path);
+  try {
+    return encoderSizes(file, model);
+  } finally {
+    await file.close();
+  }
+}
+
+function encoderSizes(file: WeightFile, model: string): { vocabSize: number; frameSize: number } {
+  const [vocabSize] = shapeOf(file, 'encoder.bert.embeddings.word');
+  const projection = model === 'lxmert-model' ? 'encoder.video.projection' : 'encoder.frames.projection';
+  const [frameSize] = shapeOf(file, `${projection}.weight`);
+  return { vocabSize, frameSize };
 }
 
 async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'tagHidden' | 'head'>> {

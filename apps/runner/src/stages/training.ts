@@ -3,7 +3,15 @@ import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import { adamW, constant, trainLoop, warmupCosine, warmupLinear } from '@wbdc/train';
 import type { GradientFunction, Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
-import { findCheckpoint, hasCheckpoint, jsonlSink, loadCheckpoint, saveStepCheckpoint } from '@wbdc/train/node';
+import {
+  findCheckpoint,
+  hasCheckpoint,
+  jsonlSink,
+  loadCheckpoint,
+  saveCheckpoint,
+  saveStepCheckpoint,
+  type RunState,
+} from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
 import { counted, formatCount, formatNumber } from '../format.js';
 import { createProgress, progressSink } from '../progress.js';
@@ -65,6 +73,9 @@ export interface Trained {
   readonly summary: JsonObject;
 }
 
+/** Folder of the weights that a finished finetuning ends with. */
+export const FINISHED_MODEL = 'model';
+
 const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
 
 /**
@@ -101,14 +112,23 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
     if (interrupted) return { status: 'interrupted', made, summary: { step } };
     return await averaged(job, optimizer, async () => {
       const measured = summaryOf(await measureLast(job, step, sinks));
-      const end = await job.conclude?.();
-      const summary = { step, ...measured, ...end?.summary };
-      return { status: 'complete' as const, made: [...made, ...(end?.made ?? [])], summary };
+      if (job.conclude === undefined) return { status: 'complete' as const, made, summary: { step, ...measured } };
+      const model = await saveFinished(folder, job, { step, seed: config.seed });
+      const end = await job.conclude();
+      const summary = { step, ...measured, ...end.summary };
+      return { status: 'complete' as const, made: [...made, model, ...end.made], summary };
     });
   } finally {
     progress.stop();
     await metrics.close?.();
   }
+}
+
+/** The weights that were measured, as a checkpoint of their own: for prediction, while the others are for going on. */
+async function saveFinished<B>(folder: string, job: TrainingJob<B>, state: RunState): Promise<Artifact> {
+  const path = join(folder, FINISHED_MODEL);
+  await saveCheckpoint(path, { params: job.params, config: job.config, state, files: job.files });
+  return { path, about: 'the finished model, for predict, embed and similar' };
 }
 
 /** Runs with the averaged weights, where there are any. */

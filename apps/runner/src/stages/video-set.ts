@@ -18,7 +18,7 @@ import {
   type Video,
 } from '@wbdc/data';
 import type { Batch } from '@wbdc/nn';
-import type { Tokenizer } from '@wbdc/tokenizer';
+import type { TextLayout, Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
@@ -50,7 +50,7 @@ export async function openVideoSet(
     videos: readSplits(context, splits, skipped),
     features: oneSource(sources, splits),
     tokenizer,
-    layout: { ...text, limits: definedOnly(text.limits) },
+    layout: layoutOf(text),
     tags,
     maxFrames: frames.limit,
     ...frameChoice(frames),
@@ -92,6 +92,11 @@ function recipeOf({ data }: Config, source: FeatureSource & Partial<Pick<Feature
 
 function frameChoice({ choice }: Config['frames']) {
   return { stride: choice === 'aiac' ? aiacStride : evenStride, randomFrames: choice === 'random' };
+}
+
+/** How texts are packed into a row of tokens. */
+export function layoutOf(text: StageContext['config']['text']): TextLayout {
+  return { ...text, limits: definedOnly(text.limits) };
 }
 
 /** All videos of splits, one after another. */

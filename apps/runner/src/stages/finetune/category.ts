@@ -15,7 +15,7 @@ import {
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
-import { readIfThere, writeAtomically } from '../../files.js';
+import { exists, readIfThere, writeAtomically } from '../../files.js';
 import { counted } from '../../format.js';
 import type { Measured } from '../../report/history.js';
 import type { Json, StageContext } from '../../stage.js';
@@ -69,11 +69,19 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
     evaluate: async () => (await judge(predict)).measured,
     conclude: () => conclude(finetuning, predict, judge, classes, parts),
     config: { ...architectureOf(config, training), kind: 'category', head, ema: finetune.ema, classes },
-    files: [...tokenizerFiles(context), join(folder, CATEGORIES_FILE)],
+    files: [...tokenizerFiles(context), join(folder, CATEGORIES_FILE), ...(await categoryNames(context))],
   });
 }
 
 export const CATEGORIES_FILE = 'categories.txt';
+
+/** What the categories are called, where the data set says so. */
+export const NAMES_FILE = 'categories.json';
+
+async function categoryNames(context: StageContext): Promise<string[]> {
+  const path = join(dataRoot(context), NAMES_FILE);
+  return (await exists(path)) ? [path] : [];
+}
 
 type Predict = (batch: Batch) => Tensor2D;
 

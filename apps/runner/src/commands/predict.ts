@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { Host } from '../program.js';
+import { wholeNumber } from './options.js';
+import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
+import { interruptible } from './serving.js';
+
+interface Options extends ServeCommandOptions {
+  readonly top: number;
+  readonly out?: string;
+}
+
+/** `wbdc predict`: categories of new videos. */
+export function addPredictCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('predict')
+    .summary('categories of your videos, by a finetuned model')
+    .description(
+      'Says which categories videos have: a line of JSON each, with the most probable category, its level 1, and the ' +
+        `first few with their probabilities. ${VIDEOS_HELP}A video that cannot be read is told and left out.`,
+    )
+    .argument('<videos...>', 'videos, or folders of them')
+    .option('--top <number>', 'categories to list', wholeNumber(1), 5)
+    .option('-o, --out <file>', 'write the lines to a file')
+    .option('--resume', 'add to that file what it does not hold yet')
+    .option('--overwrite', 'replace that file');
+  addServeOptions(command)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc predict cat.mp4 --name demo --title 一只黑猫\n' +
+        '  npx wbdc predict clips/ --texts clips.tsv --checkpoint runs/demo/finetune --out predicted.jsonl\n',
+    )
+    .action(async (videos: string[], options: Options) => {
+      outcome.code = await interruptible(host, options, async (output, signal) => {
+        const { predict } = await import('../serve/commands.js');
+        await predict(videos, options, output, signal);
+      });
+    });
+}

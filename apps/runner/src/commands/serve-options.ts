@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+
+/** Options of the commands that apply a finetuned model to videos. */
+export interface ServeCommandOptions extends StageOptions {
+  readonly checkpoint?: string;
+  readonly tower?: string;
+  readonly title?: string;
+  readonly ocr?: string;
+  readonly asr?: string;
+  readonly texts?: string;
+}
+
+export const VIDEOS_HELP =
+  'A video is a video file, an animated GIF or WebP, a zip of pictures, or a folder of pictures; any other folder stands ' +
+  'for the videos in it. Its id is its name without the ending. ';
+
+/** Which model, which texts, what computes, how to speak. */
+export function addServeOptions(command: Command): Command {
+  command
+    .option('--checkpoint <folder>', 'a finetuned model: a run, its finetune folder, or a checkpoint; default: runs/<name>')
+    .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
+    .option('--title <text>', 'title of the one video')
+    .option('--ocr <text>', 'text in its pictures')
+    .option('--asr <text>', 'what is said in it')
+    .option('--texts <file>', 'texts of several by id: .tsv (columns id, title, ocr, asr), .jsonl or WBDC annotations (.json)'); // prettier-ignore
+  return addOutputOptions(addEngineOptions(addRunOptions(command)));
+}

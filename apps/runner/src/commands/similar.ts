@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { Host } from '../program.js';
+import { wholeNumber } from './options.js';
+import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
+import { interruptible } from './serving.js';
+
+interface Options extends ServeCommandOptions {
+  readonly among: string;
+  readonly top: number;
+}
+
+/** `wbdc similar`: the nearest of a collection. */
+export function addSimilarCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('similar')
+    .summary('the videos of a collection that are most like yours')
+    .description(
+      "Prints the nearest of a collection (what 'wbdc embed --out' wrote with the same model) to each video, with their " +
+        `cosines. ${VIDEOS_HELP}`,
+    )
+    .argument('<videos...>', 'videos, or folders of them')
+    .requiredOption('--among <file>', "the collection: lines of 'wbdc embed'")
+    .option('--top <number>', 'neighbours to print', wholeNumber(1), 10);
+  addServeOptions(command)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n' +
+        '  npx wbdc similar cat.mp4 --title 一只黑猫 --name similarity --among clips.jsonl\n',
+    )
+    .action(async (videos: string[], options: Options) => {
+      outcome.code = await interruptible(host, options, async (output, signal) => {
+        const { similar } = await import('../serve/commands.js');
+        await similar(videos, options, output, signal);
+      });
+    });
+}

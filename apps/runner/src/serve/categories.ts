@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { readIfThere } from '../files.js';
+import type { JsonObject } from '../stage.js';
+import { NAMES_FILE } from '../stages/finetune/category.js';
+
+/** Name of a category of two digits (level 1) or four, where there is one. */
+export type NameOf = (category: string) => string | undefined;
+
+interface Named {
+  readonly group: { readonly zh: string };
+  readonly subgroup: { readonly zh: string };
+}
+
+/** Names from a model's folder: `{id: name}`, or as the embedded data set has them. */
+export async function readNames(folder: string): Promise<NameOf> {
+  const text = await readIfThere(join(folder, NAMES_FILE));
+  const names = new Map<string, string>();
+  for (const [id, value] of Object.entries(JSON.parse(text ?? '{}') as Record<string, string | Named>)) {
+    if (typeof value === 'string') names.set(id, value);
+    else names.set(id, `${value.group.zh} / ${value.subgroup.zh}`).set(id.slice(0, 2), value.group.zh);
+  }
+  return (category) => names.get(category);
+}
+
+/** What is said about a video's categories: the most probable one, its level 1, and the first few. */
+export function describeCategories(
+  probabilities: Float32Array,
+  classes: readonly string[],
+  nameOf: NameOf,
+  top: number,
+): JsonObject {
+  const named = (category: string, probability: number): JsonObject => ({
+    category,
+    name: nameOf(category),
+    probability: rounded(probability),
+  });
+  const order = [...classes.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  const [best] = order;
+  const group = classes[best].slice(0, 2);
+  const inGroup = order.filter((i) => classes[i].startsWith(group));
+  return {
+    ...named(classes[best], probabilities[best]),
+    level1: named(group, inGroup.reduce((sum, i) => sum + probabilities[i], 0)), // prettier-ignore
+    top: order.slice(0, top).map((i) => named(classes[i], probabilities[i])),
+  };
+}
+
+/** Six digits are more than there is to know. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(6));
+}

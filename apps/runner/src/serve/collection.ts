@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+import { numberedLines, parseLine } from './texts.js';
+
+/** A line of `wbdc embed`. */
+const line = z.object({
+  id: z.string(),
+  path: z.string().optional(),
+  model: z.string(),
+  embedding: z.array(z.number()).min(1),
+});
+
+export type Embedded = z.output<typeof line>;
+
+/** Reads what `wbdc embed --out` wrote; all lines must come from the model with this hash. */
+export async function readCollection(path: string, model: string): Promise<Embedded[]> {
+  const rows = (await numberedLines(path)).map(({ line: text, number }) => {
+    const where = `${path}: line ${number}`;
+    const parsed = line.safeParse(parseLine(text, where));
+    if (!parsed.success) throw new UserError(`${where}: expected a line of 'wbdc embed' ({id, model, embedding}), got another`); // prettier-ignore
+    if (parsed.data.model === model) return parsed.data;
+    throw new UserError(
+      `${where}: expected embeddings of the same model (${model}), got those of ${parsed.data.model}: cosines of two ` +
+        `models do not compare; embed the collection again with this one`,
+    );
+  });
+  if (rows.length > 0) return rows;
+  throw new UserError(`${path}: expected lines of 'wbdc embed', got an empty file`);
+}
+
+export interface Neighbour {
+  readonly id: string;
+  readonly path?: string | undefined;
+  /** The cosine. */
+  readonly score: number;
+}
+
+/** The nearest of a collection, best first. Vectors have length 1. */
+export function nearest(vector: ArrayLike<number>, collection: readonly Embedded[], count: number): Neighbour[] {
+  const scored = collection.map(({ id, path, embedding }) => ({
+    id,
+    path,
+    score: embedding.reduce((sum, value, k) => sum + value * vector[k], 0),
+  }));
+  return scored.sort((a, b) => b.score - a.score).slice(0, count);
+}

@@ -1,0 +1,66 @@
+import { appendFile, writeFile } from 'node:fs/promises';
+import { UserError } from '../errors.js';
+import { exists, readIfThere } from '../files.js';
+import type { Output } from '../output.js';
+import type { JsonObject } from '../stage.js';
+import { numberedLines, parseLine } from './texts.js';
+
+/** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */
+export interface Lines {
+  /** Ids that a file holds from before. */
+  readonly done: ReadonlySet<string>;
+  write(line: JsonObject): Promise<void>;
+  /** With --json: prints the object that holds them all, or says where they are. */
+  end(summary: JsonObject): void;
+}
+
+export interface LinesMode {
+  readonly out: string | undefined;
+  readonly resume?: boolean | undefined;
+  readonly overwrite?: boolean | undefined;
+}
+
+/** Opens a file for lines, or none. A file that is there is an error unless it is to go on or to be replaced. */
+export async function openLines({ out, resume, overwrite }: LinesMode, output: Output): Promise<Lines> {
+  if (out === undefined) return toStdout(output);
+  const there = await exists(out);
+  if (there && !resume && !overwrite) {
+    throw new UserError(`${out} is there already: --resume adds what is missing, --overwrite replaces it`);
+  }
+  const adding = there && !overwrite;
+  const done = new Set(adding ? await keepWhole(out) : []);
+  let write = adding ? appendFile : writeFile; // nothing is replaced before there is something to put in its place
+  return {
+    done,
+    write: async (line) => {
+      await write(out, `${JSON.stringify(line)}\n`);
+      write = appendFile;
+    },
+    end: (summary) => output.result({ out, ...summary }),
+  };
+}
+
+function toStdout(output: Output): Lines {
+  const kept: JsonObject[] = [];
+  const { json = false } = output.options;
+  return {
+    done: new Set(),
+    write: async (line) => {
+      if (json) kept.push(line);
+      else output.terminal.stdout.write(`${JSON.stringify(line)}\n`);
+    },
+    end: (summary) => output.result({ videos: kept, ...summary }),
+  };
+}
+
+/** The ids in a file of lines; a last line that an interruption cut is dropped from it. */
+async function keepWhole(path: string): Promise<string[]> {
+  const text = (await readIfThere(path)) ?? '';
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole !== text) await writeFile(path, whole);
+  return (await numberedLines(path)).map(({ line, number }) => {
+    const { id } = parseLine(line, `${path}: line ${number}`) as { id?: unknown };
+    if (typeof id === 'string') return id;
+    throw new UserError(`${path}: line ${number}: expected an object with an id: choose another --out`);
+  });
+}

@@ -1,0 +1,100 @@
+import { dirname, join, resolve } from 'node:path';
+import { foldIn, randomKey } from '@wbdc/nn';
+import { readJson } from '@wbdc/nn/node';
+import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import {
+  clipVision,
+  featureRecipe,
+  loadClipVision,
+  recipeDifferences,
+  type ClipVision,
+  type ClipVisionConfig,
+  type ClipVisionParams,
+  type FeatureRecipe,
+} from '@wbdc/video-features';
+import { UserError } from '../errors.js';
+import { exists } from '../files.js';
+import type { StageRecord } from '../run-folder.js';
+
+/** A vision tower with its weights. */
+export interface Tower {
+  readonly tower: ClipVision;
+  readonly params: ClipVisionParams;
+}
+
+/**
+ * The tower that made a model's features: `folder`, a CLIP stage's checkpoint or a CLIP as published, or else the one
+ * that the run of the model's checkpoint used. One that gives other features is refused.
+ */
+export async function openTower(
+  checkpoint: string,
+  folder: string | undefined,
+  recipe: FeatureRecipe | undefined,
+): Promise<Tower> {
+  const path = folder ?? (await towerOfRun(checkpoint));
+  const found = await loadTower(path);
+  if (recipe !== undefined) await assertSameFeatures(found, path, recipe);
+  return found;
+}
+
+async function loadTower(path: string): Promise<Tower> {
+  if (await exists(join(path, 'config.json'))) {
+    const json = (await readJson(join(path, 'config.json'))) as { model?: string };
+    if (json.model !== 'clip') return publishedTower(path);
+  }
+  const folder = await findCheckpoint((await exists(join(path, 'checkpoints'))) ? join(path, 'checkpoints') : path);
+  const where = join(folder, 'config.json');
+  const { model, vision } = (await readJson(where)) as { model?: string; vision?: ClipVisionConfig };
+  if (model !== 'clip' || vision === undefined) {
+    throw new UserError(`${where}: expected a checkpoint of the clip stage, got one of '${model}': set --tower`);
+  }
+  const tower = clipVision(vision);
+  const params = tower.init(foldIn(randomKey(0), 'overwritten'));
+  await loadParams(join(folder, 'model.safetensors'), params, 'vision.');
+  return { tower, params };
+}
+
+async function publishedTower(path: string): Promise<Tower> {
+  const { config, params } = await loadClipVision(path);
+  return { tower: clipVision(config), params };
+}
+
+async function assertSameFeatures({ tower, params }: Tower, path: string, recipe: FeatureRecipe): Promise<void> {
+  const { preprocessing, sampling, output } = recipe;
+  const own = await featureRecipe({ tower, params, preprocessing, sampling, output });
+  const different = recipeDifferences(recipe, own);
+  if (different.length === 0) return;
+  throw new UserError(
+    [
+      `${path}: expected the vision tower whose features the model learned from, got another:`,
+      ...different.map((line) => `  ${line}`),
+      'give the right one with --tower',
+    ].join('\n'),
+  );
+}
+
+/** Follows what the stages read, as their stage.json says, from the model to the CLIP stage. */
+async function towerOfRun(checkpoint: string): Promise<string> {
+  const stage = await stageAbove(checkpoint);
+  const features = stage && (await readFrom(stage, 'features'));
+  const clip = features && (await readFrom(features, 'clip'));
+  if (clip !== undefined && (await exists(clip))) return clip;
+  throw new UserError(
+    `${checkpoint}: expected the run that it was made in, with its clip stage, got none: give the vision tower ` +
+      `with --tower (runs/<name>/clip, or a folder with a published CLIP)`,
+  );
+}
+
+/** The nearest folder above with a stage.json. */
+async function stageAbove(path: string): Promise<string | undefined> {
+  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+    if (await exists(join(folder, 'stage.json'))) return folder;
+  }
+  return undefined;
+}
+
+/** Where the stage in `folder` read another one: beside it where nothing is noted. */
+async function readFrom(folder: string, stage: string): Promise<string> {
+  const record = (await readJson(join(folder, 'stage.json')).catch(() => ({}))) as Partial<StageRecord>;
+  return resolve(folder, record.read?.[stage] ?? join('..', stage));
+}

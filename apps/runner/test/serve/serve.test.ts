@@ -1,0 +1,212 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { frameZipPath, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../src/program.js';
+
+/** Two categories, told by the colour of the frames and by the title. */
+const CATEGORIES = ['0100', '0203'];
+const TITLES = ['猫', '车'];
+const SETTINGS = `
+data: { folder: data, trainSplits: [labeled], heldOutSplits: [test_a] }
+vocab: { minFrequency: 1 }
+text: { budget: 10 }
+frames: { limit: 2 }
+clip:
+  vision: { imageSize: 16, patchSize: 8, width: 6, layers: 1, heads: 2 }
+  text: { width: 6, layers: 1, heads: 2, budget: 6 }
+  epochs: 1
+  batchSize: 4
+  framesPerVideo: 1
+model: { width: 6, layers: 1, heads: 2, maxPositions: 16 }
+finetune: { init: none, batchSize: 4, epochs: 2, learningRate: 0.05, rules: [], ema: 0.5 }
+`;
+
+let folder: string;
+const list = (first: number, count: number): Video[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `${first}00000000000000000${i}`,
+    title: TITLES[i % 2],
+    asr: '叫',
+    ocr: [{ time: 0, text: 'x' }],
+    categoryId: CATEGORIES[i % 2],
+  }));
+const labeled = list(1, 8);
+const heldOut = list(2, 5);
+const zipOf = (i: number): string => frameZipPath(join(folder, 'data'), 'test_a', heldOut[i].id);
+
+async function run(...args: string[]) {
+  const printed = { out: '', err: '' };
+  const host = {
+    stdout: { write: (text: string) => void (printed.out += text) },
+    stderr: { write: (text: string) => void (printed.err += text) },
+    env: {},
+    folder,
+    now: () => 0,
+    signals: { on: () => undefined, off: () => undefined },
+    exit: () => undefined,
+  };
+  return { code: await runCommandLine([...args, '--engine', 'cpu'], host), ...printed };
+}
+
+async function stage(...args: string[]): Promise<void> {
+  const { code, err } = await run(...args, '--config', 'my.yaml', '--quiet');
+  if (code !== 0) throw new Error(err);
+}
+
+const lines = (text: string): Record<string, unknown>[] =>
+  text.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-serve-'));
+  await writeFile(join(folder, 'my.yaml'), SETTINGS);
+  await mkdir(join(folder, 'data/annotations'), { recursive: true });
+  for (const [split, videos] of [
+    ['labeled', labeled],
+    ['test_a', heldOut],
+  ] as const) {
+    // prettier-ignore
+    const shown = split === 'labeled' ? videos : videos.map(({ categoryId: _hidden, ...video }) => video);
+    await writeAnnotations(join(folder, `data/annotations/${split}.json`), shown);
+    for (const [i, { id }] of videos.entries()) {
+      await writeFrameZip(frameZipPath(join(folder, 'data'), split, id), await frames(i));
+    }
+  }
+  const names = { '0100': { group: { zh: '动物' }, subgroup: { zh: '哺乳' } }, '0203': '交通' };
+  await writeFile(join(folder, 'data/categories.json'), JSON.stringify(names));
+  const pairs = labeled.flatMap(({ id }, a) => labeled.slice(a + 1).map((b, i) => `${id}\t${b.id}\t${(i % 2) / 2}\n`));
+  await writeFile(join(folder, 'pairs.tsv'), pairs.join(''));
+  for (const name of ['data', 'vocab', 'clip', 'features', 'finetune']) await stage(name, '--name', 'base');
+  const similarity = [
+    '--set',
+    'finetune.kind=similarity',
+    '--set',
+    'finetune.width=4',
+    '--set',
+    'finetune.share=0',
+    '--set',
+    'finetune.learningRate=0.00001',
+  ];
+  await stage('finetune', '--name', 'sim', '--set', 'run.base=base', ...similarity, '--set', 'finetune.pairs={train: pairs.tsv}'); // prettier-ignore
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** More frames than the limit: which ones are looked at must be those of evaluation. */
+function frames(i: number) {
+  const image = async (j: number): Promise<{ name: string; bytes: Buffer }> => {
+    const background = { r: i % 2 === 0 ? 250 : 10, g: 60 * j, b: 30 * i };
+    const create = { width: 20, height: 18, channels: 3 as const, background };
+    return { name: `${j}.jpg`, bytes: await sharp({ create }).jpeg().toBuffer() };
+  };
+  return Promise.all([0, 1, 2].map(image));
+}
+
+describe('wbdc predict', () => {
+  it('gives what finetuning gave for the same videos', async () => {
+    const texts = ['--texts', 'data/annotations/test_a.json'];
+    const { code, out, err } = await run('predict', 'data/zip_frames/test_a', ...texts, '--name', 'base');
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('5 videos') as string });
+    const expected = lines(await readFile(join(folder, 'runs/base/finetune/probabilities.jsonl'), 'utf8'));
+    const got = lines(out);
+    expect(got.map(({ id }) => id).sort()).toEqual(heldOut.map(({ id }) => id));
+    for (const { id, category, top } of got) {
+      const { probabilities } = expected.find((row) => row['id'] === id) as { probabilities: number[] };
+      expect(category).toBe(CATEGORIES[probabilities[0] >= probabilities[1] ? 0 : 1]);
+      for (const { category: one, probability } of top as { category: string; probability: number }[]) {
+        expect(probability).toBeCloseTo(probabilities[CATEGORIES.indexOf(one)], 3); // stored features are float16
+      }
+    }
+  });
+
+  it('takes a folder of pictures with --title, and names categories', async () => {
+    const video = join(folder, 'red');
+    await mkdir(video);
+    for (const { name, bytes } of await frames(0)) await writeFile(join(video, name), bytes);
+    const { out } = await run(
+      'predict',
+      'red',
+      '--title',
+      '猫',
+      '--ocr',
+      'x',
+      '--asr',
+      '叫',
+      '--name',
+      'base',
+      '--json',
+    );
+    const { videos } = JSON.parse(out) as { videos: Record<string, unknown>[] };
+    expect(videos).toHaveLength(1);
+    expect(videos[0]).toMatchObject({ id: 'red', path: video });
+    const named = { '0100': '动物 / 哺乳', '0203': '交通' };
+    const top = videos[0]['top'] as { category: keyof typeof named; name: string; probability: number }[];
+    for (const { category, name } of top) expect(name).toBe(named[category]);
+    expect(top[0].probability + top[1].probability).toBeCloseTo(1, 4);
+  });
+
+  it('leaves out what it cannot read, adds to a file, and does not replace one unasked', async () => {
+    await mkdir(join(folder, 'mixed'));
+    await writeFile(join(folder, 'mixed/a.zip'), await readFile(zipOf(0)));
+    await writeFile(join(folder, 'mixed/b.zip'), 'PK no');
+    const args = ['predict', 'mixed', '--name', 'base', '--out', 'out.jsonl'];
+    const first = await run(...args);
+    expect(first.code).toBe(0);
+    expect(first.err).toMatch(/warning: .*b\.zip/);
+    expect(first.err).toContain('no texts given');
+    await writeFile(join(folder, 'mixed/c.zip'), await readFile(zipOf(1)));
+    expect((await run(...args)).err).toContain('--resume adds what is missing');
+    await writeFile(join(folder, 'out.jsonl'), `${await readFile(join(folder, 'out.jsonl'), 'utf8')}{"id":"c","ca`);
+    await run(...args, '--resume');
+    expect(lines(await readFile(join(folder, 'out.jsonl'), 'utf8')).map(({ id }) => id)).toEqual(['a', 'c']);
+    expect((await run('predict', 'mixed/b.zip', '--name', 'base')).err).toContain('the video could not be read');
+  });
+
+  it('says what is wrong with what it is given', async () => {
+    const error = async (...args: string[]): Promise<string> => (await run('predict', ...args)).err;
+    const base = ['--name', 'base'];
+    expect(await error('no.mp4', ...base)).toMatch(/no\.mp4: expected a video, a zip or a folder, found nothing/);
+    expect(await error(zipOf(0), '--name', 'other')).toMatch(/runs\/other\/finetune: expected a checkpoint of the finetune stage/); // prettier-ignore
+    expect(await error(zipOf(0), '--name', 'sim')).toMatch(/expected a model that predicts categories .* got one that makes embeddings/); // prettier-ignore
+    expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(/config\.json: expected a checkpoint of the finetune stage/); // prettier-ignore
+    expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain('--title, --ocr and --asr are for one video, got 2 videos'); // prettier-ignore
+    expect(await error(zipOf(0), zipOf(0), ...base)).toContain('expected every name once');
+    await writeFile(join(folder, 'bad.tsv'), 'id\ttitel\nx\ty\n');
+    expect(await error(zipOf(0), '--texts', 'bad.tsv', ...base)).toContain('expected the names of the columns');
+    await writeFile(join(folder, 'other.jsonl'), '{"id":"x","title":"y"}\n');
+    expect(await error(zipOf(0), '--texts', 'other.jsonl', ...base)).toContain("got only others ('x')");
+  });
+
+  it('refuses a tower of other features', async () => {
+    await stage('clip', '--name', 'base2', '--set', 'run.base=base', '--set', 'seed=7');
+    const { err } = await run('predict', zipOf(0), '--name', 'base', '--tower', 'runs/base2/clip');
+    expect(err).toMatch(/expected the vision tower whose features the model learned from, got another:\n {2}weights/);
+  });
+});
+
+describe('wbdc embed and wbdc similar', () => {
+  it('find a video in its own collection, then the others', async () => {
+    const model = ['--name', 'sim', '--texts', 'data/annotations/test_a.json'];
+    const { out } = await run('embed', 'data/zip_frames/test_a', ...model, '--out', 'all.jsonl', '--json');
+    expect(JSON.parse(out)).toMatchObject({ count: 5, skipped: [] });
+    for (const { embedding } of lines(await readFile(join(folder, 'all.jsonl'), 'utf8')) as { embedding: number[] }[]) {
+      expect(embedding.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(1, 4);
+    }
+    const found = await run('similar', zipOf(2), ...model, '--among', 'all.jsonl', '--json');
+    const [{ neighbours }] = (JSON.parse(found.out) as { videos: [{ neighbours: { id: string; score: number }[] }] }).videos; // prettier-ignore
+    const own = neighbours.find(({ id }) => id === heldOut[2].id);
+    expect(own?.score).toBeCloseTo(1, 4);
+    expect(neighbours[0].score).toBeCloseTo(own!.score, 4); // two videos may look the same to so small a model
+    expect(neighbours.map(({ score }) => score)).toEqual([...neighbours.map(({ score }) => score)].sort((a, b) => b - a)); // prettier-ignore
+    const shown = await run('similar', zipOf(2), ...model, '--among', 'all.jsonl', '--top', '1');
+    expect(shown.out).toMatch(new RegExp(`^${heldOut[2].id}:\n {2}1\\.0000 {2}20+`));
+  });
+
+  it('refuse embeddings of another model and a model without the head', async () => {
+    await writeFile(join(folder, 'foreign.jsonl'), '{"id":"a","model":"0123","embedding":[1,0,0,0]}\n');
+    const { err } = await run('similar', zipOf(0), '--name', 'sim', '--among', 'foreign.jsonl');
+    expect(err).toMatch(/foreign\.jsonl: line 1: expected embeddings of the same model .* got those of 0123/);
+    expect((await run('embed', zipOf(0), '--name', 'base')).err).toContain("or use 'wbdc predict'");
+  });
+});
