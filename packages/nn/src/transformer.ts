@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { newLinear, newNorm } from './init.js';
+import { dotProductAttention } from './ops/attention.js';
 import { dropout } from './ops/dropout.js';
 import { gelu, type GeluForm } from './ops/gelu.js';
-import { layerNorm, type Norm } from './ops/layer-norm.js';
+import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
 import { linear, type Linear } from './ops/linear.js';
-import { maskedSoftmax } from './ops/masked-softmax.js';
 import { foldIn, type Key } from './random.js';
 
 export interface Attention {
@@ -67,15 +67,9 @@ export function attention(
   config: LayerConfig,
   key?: Key,
 ): Tensor3D {
-  const [batch, queries, width] = x.shape;
-  const size = width / config.heads;
-  const heads = (t: Tensor3D): Tensor4D => {
-    return tf.transpose(tf.reshape(t, [batch, t.shape[1], config.heads, size]), [0, 2, 1, 3]); // [B, H, N, D/H]
-  };
-  const scores: Tensor4D = tf.matMul(heads(linear(x, params.query)), heads(linear(context, params.key)), false, true); // [B, H, Q, K]
-  const weights = dropout(maskedSoftmax(scores, bias, 1 / Math.sqrt(size)), config.dropout, key);
-  const mixed: Tensor4D = tf.matMul(weights, heads(linear(context, params.value))); // [B, H, Q, D/H]
-  return linear(tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, queries, width]), params.output); // [B, Q, D]
+  const options = { heads: config.heads, dropout: config.dropout, key };
+  const [q, k, v] = [linear(x, params.query), linear(context, params.key), linear(context, params.value)];
+  return linear(dotProductAttention(q, k, v, bias, options), params.output); // [B, Q, D]
 }
 
 /** One layer over x `[B, N, D]`. */
@@ -95,7 +89,7 @@ export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, con
 /** A block and its shortcut, normalised after the sum (`post`) or before the block (`pre`). */
 export function residual(x: Tensor3D, block: (t: Tensor3D) => Tensor3D, norm: Norm, config: LayerConfig): Tensor3D {
   if (config.norm === 'pre') return tf.add(x, block(layerNorm(x, norm, config.epsilon)));
-  return layerNorm(tf.add(x, block(x)), norm, config.epsilon);
+  return addLayerNorm(x, block(x), norm, config.epsilon);
 }
 
 /** Layers one after another. */

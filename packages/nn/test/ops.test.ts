@@ -2,7 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import {
+  addLayerNorm,
   attentionBias,
+  dotProductAttention,
   dropout,
   gelu,
   ints,
@@ -15,6 +17,7 @@ import {
   sigmoidCrossEntropy,
   softmaxCrossEntropy,
   symmetricInfoNce,
+  type AttentionOptions,
 } from '../src/index.js';
 
 interface Case {
@@ -34,6 +37,29 @@ const cases: Case[] = [
     name: 'layerNorm',
     shapes: [[3, 5, 7], [7], [7]],
     run: (x, gamma, beta) => layerNorm(x, { gamma: gamma as tf.Tensor1D, beta: beta as tf.Tensor1D }, 1e-5),
+  },
+  {
+    name: 'addLayerNorm',
+    shapes: [[3, 5, 7], [3, 5, 7], [7], [7]],
+    run: (a, b, gamma, beta) => addLayerNorm(a, b, { gamma: gamma as tf.Tensor1D, beta: beta as tf.Tensor1D }, 1e-5),
+  },
+  {
+    name: 'attention',
+    shapes: [
+      [2, 5, 6],
+      [2, 7, 6],
+      [2, 7, 6],
+    ],
+    run: attend({ heads: 3, dropout: 0 }),
+  },
+  {
+    name: 'attention with dropout',
+    shapes: [
+      [2, 5, 6],
+      [2, 7, 6],
+      [2, 7, 6],
+    ],
+    run: attend({ heads: 2, dropout: 0.4, key: randomKey(3) }),
   },
   { name: 'gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7)) },
   { name: 'quick gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7), 'quick') },
@@ -71,6 +97,20 @@ const cases: Case[] = [
     run: (x) => meanPool(x as tf.Tensor3D, ints([2, 5], Int32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0, 0))),
   },
 ];
+
+/** Attention in which the first video has no more than three keys. */
+function attend(options: AttentionOptions): Case['run'] {
+  return (...inputs) => {
+    const [q, k, v] = inputs.map((x) => tf.mul(x, 3) as tf.Tensor3D);
+    const [videos, keys] = k.shape;
+    const mask = ints([videos, keys], new Int32Array(videos * keys).fill(1).fill(0, 3, keys));
+    return dotProductAttention(q, k, v, attentionBias(mask), options);
+  };
+}
+
+function caseNamed(name: string): Case {
+  return cases.find((test) => test.name === name)!;
+}
 
 /** Central differences of the weighted sum of an operation's output, accumulated in float64. */
 function differences({ shapes, run }: Case, inputs: Float32Array[], weights: Float32Array, which: number): number[] {
@@ -112,10 +152,17 @@ describe.each(ENGINES)('operations on %s', (engine) => {
     run().forEach((expected, i) => expect(distance(actual[i], expected), `output ${i}`).toBeLessThan(1e-4));
   });
 
-  it('drops the asked share and keeps the mean', () => {
-    const kept = Array.from(dropout(tf.ones([100_003]), 0.1, randomKey(11)).dataSync());
-    expect(kept.filter((x) => x === 0).length / kept.length).toBeCloseTo(0.1, 2);
-    expect(kept.reduce((sum, x) => sum + x, 0) / kept.length).toBeCloseTo(1, 2);
+  it.each([0.1, 0.003, 0.7])('drops the share %s, independently, and keeps the mean', (rate) => {
+    const kept = Array.from(dropout(tf.ones([7, 100_003]), rate, randomKey(11)).dataSync(), (x) => Math.abs(x));
+    const places = Array.from(kept.keys()).filter((i) => i + 100_003 < kept.length);
+    const share = (holds: (i: number) => boolean): number => places.filter(holds).length / places.length;
+    const deviation = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / places.length);
+    expect(Math.abs(share((i) => kept[i] === 0) - rate)).toBeLessThan(deviation(rate));
+    for (const lag of [1, 2, 100_003]) {
+      const both = share((i) => kept[i] === 0 && kept[i + lag] === 0);
+      expect(Math.abs(both - rate ** 2), `lag ${lag}`).toBeLessThan(deviation(rate ** 2) + 1e-5);
+    }
+    expect(new Set(kept.map((x) => Math.fround(x)))).toEqual(new Set([0, Math.fround(1 / (1 - rate))]));
   });
 
   it('keeps a masked key out of attention entirely', () => {
@@ -131,6 +178,31 @@ describe.each(ENGINES)('operations on %s', (engine) => {
       .dataSync();
     expect(Array.from(l2Normalize(zero).dataSync()).every((x) => x === 0)).toBe(true);
     expect(Array.from(gradient).every(Number.isFinite)).toBe(true);
+  });
+});
+
+/** Sizes at which the engine goes through its tensors in several pieces, of unequal length. */
+const LARGE: Case[] = [
+  { ...caseNamed('addLayerNorm'), shapes: [[13, 101, 1009], [13, 101, 1009], [1009], [1009]] },
+  { ...caseNamed('gelu'), shapes: [[1031, 1201]] },
+  { name: 'attention', shapes: [[7, 293, 6], [7, 307, 6], [7, 307, 6]], run: attend({ heads: 3, dropout: 0.1, key: randomKey(3) }) }, // prettier-ignore
+];
+
+describe('large operations on ort', () => {
+  it.each(LARGE)('$name: equals the composition on cpu', async (test) => {
+    const outcome = async (engine: string): Promise<Float32Array[]> => {
+      await useEngine(engine);
+      const tensors = test.shapes.map((shape, i) => tf.tensor(wave(tf.util.sizeFromShape(shape), i + 1, 1), shape));
+      const out = test.run(...tensors);
+      const weights = tf.tensor(wave(out.size, 5, 1), out.shape);
+      const gradients = tf.grads((...xs) => tf.sum(tf.mul(test.run(...xs), weights)))(tensors);
+      return [out, ...gradients].map((x) => x.dataSync<'float32'>());
+    };
+    const [actual, expected] = [await outcome('ort'), await outcome('cpu')];
+    expected.forEach((values, i) => {
+      const scale = values.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+      expect(distance(actual[i], values) / scale, `output ${i}`).toBeLessThan(1e-4);
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs';
+import { Arena, type ArenaStatistics, type Block } from './arena.js';
 import { buildModel, type ElementType } from './graph.js';
-import { BufferPool } from './pool.js';
 import { Profile } from './profile.js';
 import { messageOf, type CreateSession, type OrtValue, type Session } from './runtime.js';
 
@@ -12,6 +12,8 @@ interface TensorData {
   values: tf.backend_util.BackendValues;
   readonly dtype: DataType;
   refCount: number;
+  /** Where the arena's memory holds the values. */
+  readonly block?: Block | undefined;
   /** Set by tfjs's kernel for complex tensors. */
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
 }
@@ -29,8 +31,8 @@ export type Feed = TensorInfo | BigInt64Array;
  * Tensors in ordinary typed arrays, as tfjs's `cpu` backend holds them (its kernels run on this backend too), plus
  * ONNX Runtime sessions over these arrays and reuse of their memory.
  *
- * An array goes back to the pool when its last tensor is disposed, unless some kernel made another tensor of the same
- * memory. What users read (`dataSync`) is a copy: it never changes later.
+ * Memory goes back to the arena when its last tensor is disposed. What users read (`dataSync`), and what a kernel of tfjs
+ * hands over as a view of another tensor's memory, is a copy: it never changes later.
  */
 export class OrtBackend extends tf.KernelBackend {
   /** tfjs's kernels read `data` and `blockSize`. */
@@ -38,14 +40,14 @@ export class OrtBackend extends tf.KernelBackend {
   readonly data: tf.DataStorage<TensorData>;
   readonly profile = new Profile();
   private readonly sessions = new Map<string, Session>();
-  private readonly pool: BufferPool;
+  private readonly arena: Arena;
 
   constructor(
     private readonly createSession: CreateSession,
     poolBytes: number,
   ) {
     super();
-    this.pool = new BufferPool(poolBytes);
+    this.arena = new Arena(poolBytes);
     this.data = new tf.DataStorage(this, tf.engine());
   }
 
@@ -55,30 +57,79 @@ export class OrtBackend extends tf.KernelBackend {
     inputs: Record<string, Feed>,
     outputs: Outputs,
   ): { [Name in keyof Outputs]: TensorInfo } {
-    const feeds: Record<string, OrtValue> = {};
-    for (const name in inputs) feeds[name] = this.feed(inputs[name]);
-    const results: Record<string, TensorInfo> = {};
-    const fetches: Record<string, OrtValue> = {};
-    for (const name in outputs) {
-      const result = this.allocate(outputs[name]);
-      results[name] = result;
-      fetches[name] = this.feed(result);
+    return this.filling(outputs, (results) => this.execute(lines, this.feeds(inputs), this.feeds(results)));
+  }
+
+  /**
+   * Runs a graph piece by piece along the first axis of the tensors in `rows` and of all outputs, each piece with all of
+   * `whole`. What the graph makes on its way then fits into the processor's caches, and takes no memory to speak of.
+   */
+  runPieces<const Outputs extends Record<string, Spec>>(
+    lines: string,
+    pieces: number,
+    rows: Record<string, TensorInfo>,
+    whole: Record<string, Feed>,
+    outputs: Outputs,
+  ): { [Name in keyof Outputs]: TensorInfo } {
+    return this.filling(outputs, (results) => {
+      const shared = this.feeds(whole);
+      for (let i = 0; i < pieces; i++) {
+        this.execute(lines, { ...this.pieces(rows, i, pieces), ...shared }, this.pieces(results, i, pieces));
+      }
+    });
+  }
+
+  /** Allocates outputs and has them filled; gives them back where that fails. */
+  private filling<const Outputs extends Record<string, Spec>>(
+    outputs: Outputs,
+    fill: (results: Record<string, TensorInfo>) => void,
+  ): { [Name in keyof Outputs]: TensorInfo } {
+    const results = mapValues(outputs, (spec) => this.allocate(spec));
+    try {
+      fill(results);
+    } catch (error) {
+      Object.values(results).forEach(({ dataId }) => this.disposeData(dataId));
+      throw error;
     }
+    return results as { [Name in keyof Outputs]: TensorInfo };
+  }
+
+  /** Runs a graph over arrays. An output may stand in an input's memory where the graph goes through both elementwise. */
+  execute(lines: string, feeds: Record<string, OrtValue>, fetches: Record<string, OrtValue>): void {
     try {
       this.session(lines, feeds, fetches).run(feeds, fetches);
     } catch (cause) {
-      Object.values(results).forEach(({ dataId }) => this.disposeData(dataId));
       throw new Error(describe(lines, feeds, cause), { cause });
     }
-    return results as { [Name in keyof Outputs]: TensorInfo };
+  }
+
+  /** Tensors and vectors as ONNX Runtime takes them: the live arrays. */
+  feeds(inputs: Record<string, Feed>): Record<string, OrtValue> {
+    return mapValues(inputs, (input) => {
+      if (input instanceof BigInt64Array) return { type: 'int64', data: input, dims: [input.length], location: 'cpu' };
+      return { type: input.dtype as NumericType, data: this.values(input), dims: input.shape, location: 'cpu' };
+    });
+  }
+
+  /** Piece `i` of `count` of tensors along their first axis, as {@link feeds}. */
+  pieces(tensors: Record<string, TensorInfo>, i: number, count: number): Record<string, OrtValue> {
+    return mapValues(tensors, (tensor) => {
+      const [rows, ...rest] = tensor.shape;
+      const [from, to] = [Math.floor((i * rows) / count), Math.floor(((i + 1) * rows) / count)];
+      const width = tf.util.sizeFromShape(rest);
+      const data = this.values(tensor).subarray(from * width, to * width);
+      return { type: tensor.dtype as NumericType, data, dims: [to - from, ...rest], location: 'cpu' };
+    });
   }
 
   /** A new tensor whose values are whatever the memory held. */
   allocate({ shape, dtype = 'float32' }: Spec): TensorInfo {
     const size = tf.util.sizeFromShape([...shape]);
-    const values = viewOf(this.pool.take(dtype === 'bool' ? size : size * 4), dtype, size);
+    const bytes = dtype === 'bool' ? size : size * 4;
+    const block = bytes < SMALLEST ? undefined : this.arena.take(bytes);
+    const values = new ARRAYS[dtype](block?.buffer ?? new ArrayBuffer(bytes), block?.offset ?? 0, size);
     const dataId = {};
-    this.data.set(dataId, { values, dtype, refCount: 1 });
+    this.data.set(dataId, { values, dtype, refCount: 1, block });
     return { dataId, shape: [...shape], dtype };
   }
 
@@ -95,16 +146,11 @@ export class OrtBackend extends tf.KernelBackend {
   }
 
   drain(): number {
-    return this.pool.drain();
+    return this.arena.drain();
   }
 
-  statistics(): { sessions: number; pool: ReturnType<BufferPool['statistics']> } {
-    return { sessions: this.sessions.size, pool: this.pool.statistics() };
-  }
-
-  private feed(input: Feed): OrtValue {
-    if (input instanceof BigInt64Array) return { type: 'int64', data: input, dims: [input.length], location: 'cpu' };
-    return { type: input.dtype as NumericType, data: this.values(input), dims: input.shape, location: 'cpu' };
+  statistics(): { sessions: number; pool: ArenaStatistics } {
+    return { sessions: this.sessions.size, pool: this.arena.statistics() };
   }
 
   private session(lines: string, feeds: Record<string, OrtValue>, fetches: Record<string, OrtValue>): Session {
@@ -133,8 +179,8 @@ export class OrtBackend extends tf.KernelBackend {
     refCount: number,
   ): void {
     // tfjs's kernels may hand over a view of another tensor's memory, for example a slice.
-    if (ArrayBuffer.isView(values)) this.pool.share(values.buffer);
-    this.data.set(dataId, { values, dtype, refCount });
+    const foreign = ArrayBuffer.isView(values) && this.arena.owns(values.buffer);
+    this.data.set(dataId, { values: foreign ? values.slice() : values, dtype, refCount });
   }
 
   makeTensorInfo(shape: number[], dtype: DataType, values: tf.backend_util.BackendValues | string[]): TensorInfo {
@@ -169,7 +215,7 @@ export class OrtBackend extends tf.KernelBackend {
       this.disposeData(data.complexTensorInfos.imag.dataId, true);
     }
     this.data.delete(dataId);
-    if (ArrayBuffer.isView(data.values)) this.pool.give(data.values.buffer);
+    if (data.block) this.arena.give(data.block);
     return true;
   }
 
@@ -216,7 +262,7 @@ export class OrtBackend extends tf.KernelBackend {
   }
 
   override dispose(): void {
-    this.pool.drain();
+    this.arena.drain();
     this.sessions.clear();
   }
 
@@ -227,8 +273,13 @@ export class OrtBackend extends tf.KernelBackend {
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-function viewOf(buffer: ArrayBuffer, dtype: NumericType, size: number): HostArray {
-  return new ARRAYS[dtype](buffer, 0, size);
+/** Smaller arrays come from the JavaScript heap and go to its garbage collector. */
+const SMALLEST = 4096;
+
+function mapValues<T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> {
+  const result: Record<string, U> = {};
+  for (const name in record) result[name] = map(record[name]);
+  return result;
 }
 
 function typesOf(values: Record<string, OrtValue>): Record<string, ElementType> {

@@ -1,5 +1,5 @@
 export type { HostArray } from './backend.js';
-export type { PoolStatistics } from './pool.js';
+export type { ArenaStatistics } from './arena.js';
 export type { KernelCost } from './profile.js';
 export {
   BACKEND_NAME,

@@ -34,3 +34,9 @@ export function isSmall(tensor: TensorInfo): boolean {
 export function longs(values: readonly number[]): BigInt64Array {
   return BigInt64Array.from(values, (value) => BigInt(value));
 }
+
+/**
+ * Multiplies the values that a dropout drops with a factor. `values` are `rows` rows of the first axis of a tensor, from
+ * `firstRow` on.
+ */
+export type DropRows = (values: Float32Array, firstRow: number, rows: number, factor: number) => void;

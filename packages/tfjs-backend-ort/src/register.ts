@@ -6,7 +6,7 @@ import { OrtBackend, type HostArray } from './backend.js';
 import type { Call, NativeKernel } from './kernel.js';
 import { sizeOf } from './kernel.js';
 import { NATIVE_KERNELS } from './native-kernels.js';
-import type { PoolStatistics } from './pool.js';
+import type { ArenaStatistics } from './arena.js';
 import type { KernelCost } from './profile.js';
 import { loadRuntime } from './runtime.js';
 
@@ -15,7 +15,7 @@ export const BACKEND_NAME = 'ort';
 export interface OrtOptions {
   /** Threads of one operation; by default one per physical core, 16 at most. */
   readonly threads?: number;
-  /** How much free memory to keep for reuse, in bytes; by default a quarter of the machine's. */
+  /** How much free memory to keep for reuse, in bytes; by default half of the machine's. */
   readonly poolBytes?: number;
   /** Told once for each kernel that has to work through a large tensor in plain JavaScript. */
   readonly onFallback?: (message: string) => void;
@@ -28,7 +28,7 @@ export interface OrtOptions {
 export function registerOrtBackend(options: OrtOptions = {}): void {
   if (tf.engine().registryFactory[BACKEND_NAME]) return;
   const createSession = loadRuntime(options.threads ?? defaultThreads());
-  const poolBytes = options.poolBytes ?? totalmem() / 4;
+  const poolBytes = options.poolBytes ?? totalmem() / 2;
   registerKernels(options.onFallback);
   tf.registerBackend(BACKEND_NAME, () => new OrtBackend(createSession, poolBytes), 3);
 }
@@ -96,7 +96,7 @@ function shapesOf({ inputs }: Call): string {
 export interface OrtStatistics {
   /** Compiled graphs. */
   readonly sessions: number;
-  readonly pool: PoolStatistics;
+  readonly pool: ArenaStatistics;
 }
 
 /** Memory kept for reuse, and graphs compiled so far. */

@@ -51,7 +51,7 @@ export function loadRuntime(threads: number, require = createRequire(import.meta
   const options = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // failures are thrown, with shapes
     // Graphs are written the way they are fastest; more would fuse them back.
     graphOptimizationLevel: 'basic',
     // Every session has its own threads: spinning while idle, they would take the cores from one another.

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { distance, wave } from '../../../tools/testing.js';
-import { hostValues, registerOrtBackend, type HostArray } from '../src/index.js';
+import { registerOrtBackend } from '../src/index.js';
 
 beforeAll(async () => {
   registerOrtBackend();
@@ -167,34 +167,5 @@ describe.each([0.37, 1, 2])('masked softmax with scale %d', (scale) => {
       return y.map((v, i) => scale * v * (dys[r][i] - dot));
     });
     expect(distance(outputs[0], expected)).toBeLessThan(1e-5);
-  });
-});
-
-describe('host functions', () => {
-  it('see the live memory of their inputs and fill new outputs, zeros at first', () => {
-    const x = tf.tensor1d([2, 3, 5]);
-    const outputs = [
-      { shape: [3], dtype: 'float32' },
-      { shape: [2, 2], dtype: 'int32' },
-    ];
-    const run = ([from]: HostArray[], [square, untouched]: HostArray[]): void => {
-      expect(Array.from(untouched)).toEqual([0, 0, 0, 0]);
-      from.forEach((v, i) => (square[i] = v * v));
-      from[0] = 7;
-    };
-    const [square, untouched] = runKernel('WbdcHost', { 0: x }, { outputs, run });
-    expect(Array.from(square.dataSync())).toEqual([4, 9, 25]);
-    expect([untouched.shape, untouched.dtype]).toEqual([[2, 2], 'int32']);
-    expect(Array.from(x.dataSync())).toEqual([7, 3, 5]);
-    expect(hostValues(x)).toBe(hostValues(x));
-    tf.dispose([x, square, untouched]);
-  });
-
-  it('may have no outputs', () => {
-    const x = tf.zeros([3]);
-    const run = ([values]: HostArray[]): void => void values.fill(11);
-    expect(runKernel('WbdcHost', { 0: x }, { outputs: [], run })).toEqual([]);
-    expect(Array.from(x.dataSync())).toEqual([11, 11, 11]);
-    x.dispose();
   });
 });

@@ -39,40 +39,22 @@ export function updateAverage({ param, average }: Slot, decay: number): void {
   if (average) tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(param, 1 - decay))));
 }
 
-/** True where the engine runs functions over its own memory. */
+const IN_PLACE = 'WbdcAdamW';
+
+/** True where the engine has a kernel that changes parameters and moments where they are. */
 export function updatesInPlace(): boolean {
-  return tf.getKernel('WbdcHost', tf.getBackend()) !== undefined;
+  return tf.getKernel(IN_PLACE, tf.getBackend()) !== undefined;
 }
 
-function updateInPlace(slot: Slot, grad: Tensor, numbers: UpdateNumbers): boolean {
-  const { param, first, second, average, count } = slot;
-  const tensors: Record<number, Tensor> = { ...[param, grad, first, second, ...(average ? [average] : [])] };
-  const run = ([p, g, m, v, e]: Float32Array[]): void => updateArrays(p, g, m, v, e, count, numbers);
-  return fusedKernel('WbdcHost', tensors, { outputs: [], run }) !== undefined;
-}
-
-/** One pass over memory, nothing allocated. */
-function updateArrays(
-  p: Float32Array,
-  g: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  e: Float32Array | undefined,
-  count: number,
-  numbers: UpdateNumbers,
-): void {
+/** One pass over memory, nothing allocated; the average in the same pass. */
+function updateInPlace({ param, first, second, average, count }: Slot, grad: Tensor, numbers: UpdateNumbers): boolean {
   const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
-  const { kept, rate, root } = constantsOf(numbers, count);
-  const [share1, share2] = [(1 - beta1) * scale, (1 - beta2) * scale * scale];
-  for (let i = 0; i < p.length; i++) {
-    const gradient = g[i];
-    const first = beta1 * m[i] + share1 * gradient;
-    const second = beta2 * v[i] + share2 * gradient * gradient;
-    m[i] = first;
-    v[i] = second;
-    p[i] = p[i] * kept - (rate * first) / (Math.sqrt(second) * root + epsilon);
-  }
-  if (e) for (let i = 0; i < p.length; i++) e[i] = averageDecay * e[i] + (1 - averageDecay) * p[i];
+  const { kept, rate, root: correction } = constantsOf(numbers, count);
+  const tensors = { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
+  const shares = { share1: (1 - beta1) * scale, share2: (1 - beta2) * scale * scale };
+  const averaging = average && { decay: averageDecay, gain: 1 - averageDecay };
+  const attributes = { beta1, beta2, ...shares, epsilon, correction, rate, kept, ...averaging };
+  return fusedKernel(IN_PLACE, tensors, attributes) !== undefined;
 }
 
 function constantsOf(

@@ -43,7 +43,7 @@ const PYTORCH_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /**
  * AdamW over a tree of `tf.Variable`, equal to PyTorch's. Where the engine keeps its data in host memory
- * (`WbdcHost`, see @wbdc/tfjs-backend-ort) the parameters change in place, in one pass and without allocations: a
+ * (`WbdcAdamW`, see @wbdc/tfjs-backend-ort) the parameters change in place, in one pass and without allocations: a
  * tensor that shares a parameter's memory (a clone of it) then changes too. Elsewhere it is composed of tfjs operations.
  */
 export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {

@@ -90,45 +90,22 @@ export function addGrads(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, 
 
 /** The Euclidean norm of each gradient. */
 export function gradNorms(grads: ReadonlyMap<string, Tensor>): Map<string, number> {
-  const squares = [...grads.values()].map(hostSumOfSquares);
-  if (squares.includes(undefined)) return new Map(zip([...grads.keys()], composedNorms([...grads.values()])));
-  return new Map(
-    zip(
-      [...grads.keys()],
-      squares.map((square) => Math.sqrt(square!)),
-    ),
-  );
+  const tensors = [...grads.values()];
+  const norms = tf.getKernel(SUM_OF_SQUARES, tf.getBackend()) ? tensors.map(fusedNorm) : composedNorms(tensors);
+  return new Map([...grads.keys()].map((path, i) => [path, norms[i]]));
 }
 
-/** One read over the engine's own memory, in float64, where the engine can. */
-function hostSumOfSquares(tensor: Tensor): number | undefined {
-  let sum = 0;
-  const run = ([values]: Float32Array[]): void => {
-    sum = sumOfSquares(values);
-  };
-  return fusedKernel('WbdcHost', { 0: tensor }, { outputs: [], run }) && sum;
-}
+const SUM_OF_SQUARES = 'WbdcSumOfSquares';
 
-/** Four sums side by side: one addition need not wait for the one before. */
-function sumOfSquares(values: Float32Array): number {
-  const even = values.length & ~3;
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (let i = 0; i < even; i += 4) {
-    a += values[i] * values[i];
-    b += values[i + 1] * values[i + 1];
-    c += values[i + 2] * values[i + 2];
-    d += values[i + 3] * values[i + 3];
-  }
-  for (let i = even; i < values.length; i++) a += values[i] * values[i];
-  return a + b + c + d;
+/** Where the engine can sum without making a tensor. */
+function fusedNorm(x: Tensor): number {
+  let norm = 0;
+  fusedKernel(SUM_OF_SQUARES, { x }, { tell: (sum: number) => (norm = Math.sqrt(sum)) });
+  return norm;
 }
 
 function composedNorms(tensors: readonly Tensor[]): Float32Array {
   return tf.tidy(() => tf.sqrt(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor))))).dataSync<'float32'>());
-}
-
-function zip(paths: readonly string[], values: ArrayLike<number>): [string, number][] {
-  return paths.map((path, i) => [path, values[i]]);
 }
 
 /** The norm of all gradients together. */

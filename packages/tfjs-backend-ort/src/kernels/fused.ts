@@ -1,15 +1,53 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import type { HostArray, Spec } from '../backend.js';
+import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
-import { sizeOf, type NativeKernel } from '../kernel.js';
+import { sizeOf, type DropRows, type NativeKernel } from '../kernel.js';
+
+const normalisation = (epsilon: unknown): string =>
+  `y, mean, rstd = LayerNormalization <axis = -1, epsilon = ${float(epsilon as number)}> (x, gamma, beta)`;
 
 /** y, mean and 1 / standard deviation of a layer normalisation over the last axis. */
 const layerNorm: NativeKernel = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) => {
   const rows = { shape: [...x.shape.slice(0, -1), 1] };
-  const lines = `y, mean, rstd = LayerNormalization <axis = -1, epsilon = ${float(epsilon as number)}> (x, gamma, beta)`;
-  const { y, mean, rstd } = backend.run(lines, { x, gamma, beta }, { y: { shape: x.shape }, mean: rows, rstd: rows });
+  const outputs = { y: { shape: x.shape }, mean: rows, rstd: rows };
+  const { y, mean, rstd } = backend.run(normalisation(epsilon), { x, gamma, beta }, outputs);
   return [y, mean, rstd];
 };
+
+/** A layer normalisation of a + b, and the sum. */
+const addLayerNorm: NativeKernel = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
+  const { rows, width } = matrixOf(a);
+  const matrix = { shape: [rows, width] };
+  const column = { shape: [rows, 1] };
+  const { y, mean, rstd, x } = backend.runPieces(
+    `x = Add (a, b)\n${normalisation(epsilon)}`,
+    piecesOf(a),
+    { a: backend.reshaped(a, matrix.shape), b: backend.reshaped(b, matrix.shape) },
+    { gamma, beta },
+    { y: matrix, mean: column, rstd: column, x: matrix },
+  );
+  const columnShape = [...a.shape.slice(0, -1), 1];
+  return [
+    backend.reshaped(y, a.shape),
+    backend.reshaped(mean, columnShape),
+    backend.reshaped(rstd, columnShape),
+    backend.reshaped(x, a.shape),
+  ];
+};
+
+/** Rows and columns of a tensor as a matrix of its last axis. */
+function matrixOf({ shape }: TensorInfo): { rows: number; width: number } {
+  const width = shape[shape.length - 1];
+  return { rows: sizeOf(shape) / width, width };
+}
+
+/** Values of a piece of an elementwise graph: large enough for all threads, and what it makes stays in the caches. */
+const PIECE = 1 << 20;
+
+/** In how many pieces to run through a tensor. */
+function piecesOf(tensor: TensorInfo): number {
+  return Math.min(matrixOf(tensor).rows, Math.ceil(sizeOf(tensor.shape) / PIECE));
+}
 
 /**
  * With h = (x - mean) rstd and e = dy gamma: dx = rstd (e - avg(e) - h avg(e h)), dgamma = sum(dy h), dbeta = sum(dy).
@@ -36,22 +74,25 @@ const LAYER_NORM_GRAD = `xc = Sub (x, mean)
   dx = Sub (ec, xk)`;
 
 const layerNormGrad: NativeKernel = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) => {
-  const width = x.shape[x.shape.length - 1];
-  const rows = sizeOf(x.shape) / width;
+  const { rows, width } = matrixOf(x);
+  const pieces = piecesOf(x);
   const matrix = (t: TensorInfo, columns: number): TensorInfo => backend.reshaped(t, [rows, columns]);
-  const inputs = {
-    dy: matrix(dy, width),
-    x: matrix(x, width),
-    gamma: backend.reshaped(gamma, [1, width]),
-    mean: matrix(mean, 1),
-    rstd: matrix(rstd, 1),
-    d: BigInt64Array.of(BigInt(width)),
-  };
-  const row = { shape: [1, width] };
-  const grads = backend.run(LAYER_NORM_GRAD, inputs, { dx: { shape: [rows, width] }, dgamma: row, dbeta: row });
-  const flat = (t: TensorInfo): TensorInfo => backend.reshaped(t, gamma.shape);
-  return [backend.reshaped(grads.dx, x.shape), flat(grads.dgamma), flat(grads.dbeta)];
+  const inputs = { dy: matrix(dy, width), x: matrix(x, width), mean: matrix(mean, 1), rstd: matrix(rstd, 1) };
+  const whole = { gamma: backend.reshaped(gamma, [1, width]), d: BigInt64Array.of(BigInt(width)) };
+  const partial = { shape: [pieces, width] };
+  const outputs = { dx: { shape: [rows, width] }, dgamma: partial, dbeta: partial };
+  const { dx, dgamma, dbeta } = backend.runPieces(LAYER_NORM_GRAD, pieces, inputs, whole, outputs);
+  return [backend.reshaped(dx, x.shape), ...[dgamma, dbeta].map((parts) => sumOfRows(backend, parts))];
 };
+
+/** The sum over the first axis `[N, D]`, to `[D]`; disposes its input. */
+function sumOfRows(backend: OrtBackend, parts: TensorInfo): TensorInfo {
+  const [count, width] = parts.shape;
+  if (count === 1) return backend.reshaped(parts, [width]);
+  const { y } = backend.run('y = ReduceSum <keepdims = 0> (x, [0])', { x: parts }, { y: { shape: [width] } });
+  backend.disposeIntermediateTensorInfo(parts);
+  return y;
+}
 
 const QUICK = 1.702;
 const GELU: Record<string, string> = {
@@ -82,8 +123,13 @@ const GELU_GRAD: Record<string, string> = {
 const gelu: NativeKernel = ({ backend, inputs: { x }, attrs: { form } }) =>
   backend.run(GELU[form as string], { x }, { y: { shape: x.shape } }).y;
 
-const geluGrad: NativeKernel = ({ backend, inputs: { dy, x }, attrs: { form } }) =>
-  backend.run(GELU_GRAD[form as string], { dy, x }, { dx: { shape: x.shape } }).dx;
+const geluGrad: NativeKernel = ({ backend, inputs: { dy, x }, attrs: { form } }) => {
+  const { rows, width } = matrixOf(x);
+  const shape = [rows, width];
+  const inputs = { dy: backend.reshaped(dy, shape), x: backend.reshaped(x, shape) };
+  const { dx } = backend.runPieces(GELU_GRAD[form as string], piecesOf(x), inputs, {}, { dx: { shape } });
+  return backend.reshaped(dx, x.shape);
+};
 
 const maskedSoftmax: NativeKernel = ({ backend, inputs: { x, bias }, attrs: { scale } }) => {
   const lines = `s = Mul (x, ${scale})\nb = Add (s, bias)\ny = Softmax <axis = -1> (b)`;
@@ -99,22 +145,21 @@ const maskedSoftmaxGrad: NativeKernel = ({ backend, inputs: { dy, y }, attrs: { 
   return backend.run(lines, { dy, y }, { dx: { shape: y.shape } }).dx;
 };
 
-/**
- * Runs a function over the live arrays of its inputs, which it may change in place, and of new outputs, zeros at first.
- */
-const host: NativeKernel = ({ backend, inputs, attrs }) => {
-  const { outputs, run } = attrs as unknown as { outputs: Spec[]; run(from: HostArray[], to: HostArray[]): void };
-  const results = outputs.map((spec) => backend.allocate(spec));
-  const to = results.map((result) => backend.values(result).fill(0));
-  const from = Object.keys(inputs).map((_, i) => backend.values(inputs[i]));
-  run(from, to);
-  return results;
+/** Scales everything, then has `drop` set values of rows of the first axis to zero. */
+const dropout: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
+  const { scale, drop } = attrs as unknown as { scale: number; drop: DropRows };
+  const factor = backend.makeTensorInfo([], 'float32', Float32Array.of(scale));
+  const { y } = backend.run('y = Mul (x, factor)', { x, factor }, { y: { shape: x.shape } });
+  backend.disposeIntermediateTensorInfo(factor);
+  drop(backend.values(y) as Float32Array, 0, x.shape[0] ?? 1, 0);
+  return y;
 };
 
 export const fused: Record<string, NativeKernel> = {
+  WbdcAddLayerNorm: addLayerNorm,
+  WbdcDropout: dropout,
   WbdcGelu: gelu,
   WbdcGeluGrad: geluGrad,
-  WbdcHost: host,
   WbdcLayerNorm: layerNorm,
   WbdcLayerNormGrad: layerNormGrad,
   WbdcMaskedSoftmax: maskedSoftmax,

@@ -11,12 +11,6 @@ interface Product {
   readonly shape: number[];
 }
 
-/**
- * Values up to which a matrix is better transposed first: ONNX Runtime multiplies a transposed left side (the gradient
- * of every weight) 8 % slower.
- */
-const CHEAP_TRANSPOSE = 1 << 21;
-
 /** The ONNX lines that make the output of a and b, or undefined where the inherited kernel serves better. */
 function product({ inputs: { a, b }, attrs }: Call, output: string): Product | undefined {
   const [transA, transB] = [Boolean(attrs['transposeA']), Boolean(attrs['transposeB'])];
@@ -29,9 +23,6 @@ function product({ inputs: { a, b }, attrs }: Call, output: string): Product | u
   const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, rows, columns];
   if (!isFloat(a, b) || sizeOf(shape) * inner < SMALL_PRODUCT) return undefined;
-  if (transA && !transB && a.shape.length === 2 && b.shape.length === 2 && rows * inner <= CHEAP_TRANSPOSE) {
-    return { lines: ['t = Transpose <perm = [1, 0]> (a)', `${output} = MatMul (t, b)`], shape };
-  }
   const flags = `transA = ${Number(transA)}, transB = ${Number(transB)}`;
   return { lines: [`${output} = FusedMatMul <${flags}> (a, b)`], shape };
 }
@@ -42,10 +33,27 @@ function matrixShape({ shape }: TensorInfo, transposed: boolean): [number, numbe
 }
 
 const batchMatMul: NativeKernel = (call) => {
+  if (isWeightGradient(call)) return transposedFirst(call);
   const found = product(call, 'y');
   const { a, b } = call.inputs;
   return found && call.backend.run(found.lines.join('\n'), { a, b }, { y: { shape: found.shape } }).y;
 };
+
+/** ONNX Runtime multiplies a large transposed left side, the gradient of every weight, 8 % slower. */
+function isWeightGradient({ inputs: { a, b }, attrs }: Call): boolean {
+  const matrices = a.shape.length === 2 && b.shape.length === 2 && isFloat(a, b);
+  return matrices && Boolean(attrs['transposeA']) && !attrs['transposeB'] && a.shape[0] === b.shape[0] && WORTH <= Math.min(...a.shape, b.shape[1]); // prettier-ignore
+}
+
+const WORTH = 64;
+
+function transposedFirst({ backend, inputs: { a, b } }: Call): TensorInfo {
+  const [inner, rows] = a.shape;
+  const { t } = backend.run('t = Transpose <perm = [1, 0]> (a)', { a }, { t: { shape: [rows, inner] } });
+  const { y } = backend.run('y = MatMul (t, b)', { t, b }, { y: { shape: [rows, b.shape[1]] } });
+  backend.disposeIntermediateTensorInfo(t);
+  return y;
+}
 
 const ACTIVATIONS: Record<string, string | undefined> = {
   relu: 'y = Relu (h)',

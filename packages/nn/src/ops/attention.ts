@@ -1,0 +1,81 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { Key } from '../random.js';
+import { dropMask, type DropMask } from './drop-mask.js';
+import { dropFactors } from './dropout.js';
+import { differentiable, fusedKernel } from './kernel.js';
+
+export interface AttentionOptions {
+  readonly heads: number;
+  /** Rate of dropout of the attention weights; without a key there is none. */
+  readonly dropout: number;
+  readonly key?: Key | undefined;
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al., arXiv 1706.03762) per head:
+ * `dropout(softmax(q k^T / sqrt(D / H) + bias)) v` for q `[B, Q, D]`, k and v `[B, K, D]`, bias `[B, 1, 1, K]`; gives
+ * `[B, Q, D]`. The backward pass keeps q, k, v and the weights `[B, H, Q, K]`, nothing else. The bias gets no gradient.
+ */
+export function dotProductAttention(
+  q: Tensor3D,
+  k: Tensor3D,
+  v: Tensor3D,
+  bias: Tensor4D,
+  { heads, dropout, key }: AttentionOptions,
+): Tensor3D {
+  const scale = 1 / Math.sqrt(q.shape[2] / heads);
+  const drop = key && dropout > 0 ? dropMask(dropout, key) : undefined;
+  const attributes = { heads, scale, ...(drop && { drop }) };
+  return differentiable<Tensor>(
+    [q, k, v],
+    () => {
+      const [value, w] = fusedKernel('WbdcAttention', { q, k, v, bias }, attributes) ?? forward(q, k, v, bias);
+      return { value, saved: [q, k, v, w] };
+    },
+    (dy, [q, k, v, w]) =>
+      fusedKernel('WbdcAttentionGrad', { dy, q, k, v, w }, attributes) ?? backward(dy, q, k, v, w, heads, scale, drop),
+  ) as Tensor3D;
+
+  function forward(...[q, k, v, bias]: Tensor[]): Tensor[] {
+    const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
+    const w = tf.softmax(tf.add(tf.mul(scores, scale), bias));
+    return [merge(tf.matMul(dropped(w, drop), split(v, heads))), w];
+  }
+}
+
+function backward(
+  dy: Tensor,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  w: Tensor,
+  heads: number,
+  scale: number,
+  drop: DropMask | undefined,
+): Tensor[] {
+  const mixed = split(dy, heads); // [B, H, Q, D/H]
+  const dv = tf.matMul(dropped(w, drop), mixed, true, false); // [B, H, K, D/H]
+  const dw = dropped(tf.matMul(mixed, split(v, heads), false, true), drop); // [B, H, Q, K]
+  const along = tf.sum(tf.mul(dw, w), -1, true);
+  const scores = tf.mul(tf.mul(w, tf.sub(dw, along)), scale);
+  const dq = tf.matMul(scores, split(k, heads));
+  const dk = tf.matMul(scores, split(q, heads), true, false);
+  return [dq, dk, dv].map(merge);
+}
+
+function dropped(w: Tensor, drop: DropMask | undefined): Tensor {
+  return drop ? tf.mul(w, dropFactors(drop, w.shape)) : w;
+}
+
+/** `[B, N, D]` to `[B, H, N, D / H]`. */
+function split(x: Tensor, heads: number): Tensor4D {
+  const [batch, length, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** `[B, H, N, D / H]` to `[B, N, D]`. */
+function merge(x: Tensor): Tensor {
+  const [batch, heads, length, size] = x.shape;
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, length, heads * size]);
+}

@@ -1,0 +1,63 @@
+import { sizeOf, type NativeKernel } from '../kernel.js';
+
+/** Values of a piece: its arrays and what the graph makes of them stay in the caches. */
+const PIECE = 1 << 20;
+
+const ADAMW = `m1 = Mul (m, beta1)
+  g1 = Mul (g, share1)
+  first = Add (m1, g1)
+  v1 = Mul (v, beta2)
+  g2 = Mul (g, g)
+  g3 = Mul (g2, share2)
+  second = Add (v1, g3)
+  root = Sqrt (second)
+  root1 = Mul (root, correction)
+  divisor = Add (root1, epsilon)
+  change = Div (first, divisor)
+  change1 = Mul (change, rate)
+  kept1 = Mul (p, kept)
+  param = Sub (kept1, change1)`;
+const AVERAGE = `e1 = Mul (e, decay)
+  p1 = Mul (param, gain)
+  average = Add (e1, p1)`;
+
+/**
+ * p <- p kept - rate m' / (sqrt(v') correction + epsilon), m <- m' = beta1 m + share1 g, v <- v' = beta2 v + share2 g^2, and
+ * e <- decay e + gain p where there is an e, each written where it was read.
+ */
+const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
+  const { p, g, m, v, e } = inputs;
+  const flat = Object.fromEntries(
+    Object.entries({ p, g, m, v, ...(e && { e }) }).map(([name, t]) => [name, backend.reshaped(t, [sizeOf(t.shape)])]),
+  );
+  const numbers = Object.entries(attrs as Record<string, number>).filter(([name]) => e || !AVERAGE_NUMBERS.has(name));
+  const scalars = Object.fromEntries(
+    numbers.map(([name, value]) => [name, { type: 'float32', data: Float32Array.of(value), dims: [], location: 'cpu' }] as const), // prettier-ignore
+  );
+  const pieces = Math.ceil(sizeOf(p.shape) / PIECE);
+  for (let i = 0; i < pieces; i++) {
+    const at = backend.pieces(flat, i, pieces);
+    const results = { param: at['p'], first: at['m'], second: at['v'], ...(e && { average: at['e'] }) };
+    backend.execute(e ? `${ADAMW}\n${AVERAGE}` : ADAMW, { ...at, ...scalars }, results);
+  }
+  return [];
+};
+
+const AVERAGE_NUMBERS = new Set(['decay', 'gain']);
+
+/** The sum of squares of a tensor, as a float64: attribute `sum` is told. */
+const sumOfSquares: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
+  const flat = backend.reshaped(x, [sizeOf(x.shape)]);
+  const pieces = Math.ceil(flat.shape[0] / PIECE);
+  const lines = 'y = ReduceSumSquare <keepdims = 1> (x)';
+  const { y } = backend.runPieces(lines, pieces, { x: flat }, {}, { y: { shape: [pieces] } });
+  const total = (backend.values(y) as Float32Array).reduce((sum, part) => sum + part, 0);
+  backend.disposeIntermediateTensorInfo(y);
+  (attrs['tell'] as unknown as (sum: number) => void)(total);
+  return [];
+};
+
+export const optimizer: Record<string, NativeKernel> = {
+  WbdcAdamW: adamW,
+  WbdcSumOfSquares: sumOfSquares,
+};
