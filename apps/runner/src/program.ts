@@ -6,6 +6,7 @@ import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
 import { addExportCommand } from './commands/export.js';
+import { addObjectivesCommand } from './commands/objectives.js';
 import { addStageOptions, type StageOptions } from './commands/options.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addReportCommand } from './commands/report.js';
@@ -61,6 +62,7 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
     .addHelpText('after', programHelp(stages));
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
   addCompetitionCommand(program, host, outcome);
+  addObjectivesCommand(program, host, outcome);
   addPredictCommand(program, host, outcome);
   addEmbedCommand(program, host, outcome);
   addSimilarCommand(program, host, outcome);

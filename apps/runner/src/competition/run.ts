@@ -1,13 +1,10 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mkdir } from 'node:fs/promises';
-import * as tf from '@tensorflow/tfjs';
 import type { StageOptions } from '../commands/options.js';
-import { runStage } from '../commands/run-stage.js';
-import { ALL_STAGES } from '../commands/stages.js';
+import { runJob, secondsOf, type Job } from '../commands/run-job.js';
 import { writeAtomically } from '../files.js';
-import { Output } from '../output.js';
-import { RunFolder } from '../run-folder.js';
+import type { Output } from '../output.js';
 import { competitionPage, type CompetitionResults } from './page.js';
 import { AIAC, BASE, WBDC, type Entry } from './plan.js';
 import { aiacResults, wbdcResults } from './results.js';
@@ -28,9 +25,11 @@ export async function runCompetition(
   signal: AbortSignal,
 ): Promise<number> {
   const name = options.name ?? 'competition';
-  const root = resolve(output.terminal.folder, 'runs', name);
-  for (const entry of [BASE, ...options.halves.flatMap((half) => ENTRIES[half])]) {
-    const code = await runEntry(entry, name, options, output, signal);
+  const runs = join('runs', name);
+  const root = resolve(output.terminal.folder, runs);
+  const entries = [BASE, ...options.halves.flatMap((half) => ENTRIES[half])];
+  for (const entry of entries) {
+    const code = await runJob(jobOf(entry, runs, options.set), runs, options, output, signal);
     if (code !== 0) return code;
   }
   const folder = join(root, 'results');
@@ -39,7 +38,7 @@ export async function runCompetition(
     name,
     ...(options.halves.includes('aiac') && { aiac: await aiacResults(root, folder) }),
     ...(options.halves.includes('wbdc') && { wbdc: await wbdcResults(root, folder) }),
-    seconds: await secondsOf(root, options.halves),
+    seconds: await secondsOf(root, entries),
   };
   await writeAtomically(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   await writeAtomically(join(folder, 'report.html'), competitionPage(results));
@@ -47,44 +46,13 @@ export async function runCompetition(
   return 0;
 }
 
-async function runEntry(
-  entry: Entry,
-  name: string,
-  options: CompetitionOptions,
-  output: Output,
-  signal: AbortSignal,
-): Promise<number> {
-  const folder = join('runs', name);
-  const { from } = entry;
-  const set = [
-    `run.folder=${folder}`,
+function jobOf(entry: Entry, runs: string, set: readonly string[]): Job {
+  const { name, file, stages, from } = entry;
+  const own = [
     ...(entry === BASE ? [] : [`run.base=${BASE.name}`]),
-    ...(from ? [`${from.setting}=${join(folder, from.entry, 'pretrain', 'checkpoints')}`] : []),
-    ...options.set,
+    ...(from ? [`${from.setting}=${join(runs, from.entry, 'pretrain', 'checkpoints')}`] : []),
   ];
-  const own = { ...options, config: join(CONFIGS, entry.file), name: entry.name, set, resume: true, json: false };
-  for (const stage of ALL_STAGES.filter((candidate) => entry.stages.includes(candidate.name))) {
-    output.say(`\n== ${entry.name} ${stage.name}`);
-    const code = await runStage(stage, own, stageOutput(output), signal);
-    tf.disposeVariables(); // nothing of this stage is needed in memory any more
-    if (code !== 0) return code;
-  }
-  return 0;
-}
-
-/** With `--json` only the results go to stdout. */
-function stageOutput({ terminal, options }: Output): Output {
-  if (!options.json) return new Output(terminal, options);
-  return new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
-}
-
-async function secondsOf(root: string, halves: readonly Half[]): Promise<number> {
-  let seconds = 0;
-  for (const entry of [BASE, ...halves.flatMap((half) => ENTRIES[half])]) {
-    const run = new RunFolder(join(root, entry.name), entry.name);
-    for (const stage of entry.stages) seconds += (await run.record(stage))?.seconds ?? 0;
-  }
-  return seconds;
+  return { name, config: join(CONFIGS, file), set: [...own, ...set], stages };
 }
 
 function say(results: CompetitionResults, folder: string, output: Output): void {

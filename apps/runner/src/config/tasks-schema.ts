@@ -3,8 +3,11 @@ import { z } from 'zod';
 const share = z.number().min(0).max(1);
 const field = z.enum(['title', 'ocr', 'asr']);
 
+/** The corrupted copies of a batch that the tasks have unless they are given others. */
+export const VIEWS = ['exchanged', 'masked', 'plain', 'onesided'] as const;
+
 /** A task's weight in the loss, and which corrupted copy of the batch it works on. */
-const common = (view: string) => ({
+const common = (view: (typeof VIEWS)[number]) => ({
   view: z.string().min(1).default(view),
   weight: z.number().min(0).default(1),
 });

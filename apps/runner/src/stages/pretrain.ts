@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
-import { foldIn, randomKey, type ParamTree } from '@wbdc/nn';
+import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
@@ -83,7 +83,7 @@ async function pretrain(
   const readWithPast = frameQueue(tasks.mfm?.queue ?? 0, ({ indices, key }) =>
     readBatch(dataset, indices, foldIn(key, 'frames')),
   );
-  return train<Prepared>(context, {
+  const trained = await train<Prepared>(context, {
     params,
     settings: config.train,
     rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
@@ -98,4 +98,6 @@ async function pretrain(
     config: { model: sizes.kind, sizes, text, frames, tasks, views, features: recipe ?? null },
     files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
   });
+  const parameters = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
+  return { ...trained, summary: { parameters, 'encoder passes': model.encoderPasses, ...trained.summary } };
 }

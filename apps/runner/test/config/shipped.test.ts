@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
+import type { TaskName } from '../../src/config/schema.js';
+import { describeViews, viewsOf } from '../../src/stages/model.js';
 
 const folder = fileURLToPath(new URL('../../configs', import.meta.url));
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'));
-const load = (path: string) => loadConfig({ path, folder });
+const load = (path: string, ...set: string[]) => loadConfig({ path, folder, set });
 
 describe('the configurations that come with the runner', () => {
   it.each(files)('%s is valid', async (path) => {
@@ -26,6 +28,25 @@ describe('the configurations that come with the runner', () => {
     expect([six.tasks.mlm?.probability, six.tasks.mfm?.probability]).toEqual([0.25, 0.25]);
     expect(new Set([one, two, three, four, five, six].map(({ run }) => join(run.folder, run.name))).size).toBe(6);
   });
+
+  it('share encoder passes as published', async () => {
+    const describe = async (path: string) => describeViews(viewsOf(await load(path)));
+    expect(await describe('aiac2021/job1.yaml')).toBe('masked (mlm, mfm, tag)');
+    expect(await describe('wbdc2022/single.yaml')).toBe('masked (ftm, mlm, mfm), onesided (mmm) on 25 %, plain (ftc)');
+  });
+
+  it.each(['aiac2021/job1.yaml', 'wbdc2022/single.yaml'])(
+    '%s: a task is dropped or reweighted with one change',
+    async (path) => {
+      const { tasks } = await load(path);
+      for (const name of Object.keys(tasks) as TaskName[]) {
+        if (tasks[name] === null) continue;
+        expect((await load(path, `tasks.${name}=null`)).tasks).toEqual({ ...tasks, [name]: null });
+        const weighted = (await load(path, `tasks.${name}.weight=0.3`)).tasks;
+        expect(weighted).toEqual({ ...tasks, [name]: { ...tasks[name], weight: 0.3 } });
+      }
+    },
+  );
 
   it('finetune WBDC with the published attacks', async () => {
     expect((await load('wbdc2022/single.yaml')).finetune.adversarial).toMatchObject({ kind: 'fgm', epsilon: 1 });

@@ -1,0 +1,50 @@
+import { Option, type Command } from 'commander';
+import { watchInterrupt } from '../interrupt.js';
+import { MODELS, type ModelName } from '../objectives/plan.js';
+import { Output } from '../output.js';
+import type { Host } from '../program.js';
+import { addEngineOptions, addOutputOptions, collect, wholeNumber, type StageOptions } from './options.js';
+
+interface Options extends StageOptions {
+  readonly model: ModelName | 'both';
+  readonly seeds: number;
+  readonly out?: string;
+}
+
+/** `wbdc objectives`: what each objective adds, on the embedded data. */
+export function addObjectivesCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('objectives')
+    .summary('what each pretraining objective adds, on the embedded data')
+    .description(
+      'Pretrains both models at demo size with tag, + mlm, + mfm, + ftm, + ftc, + mmm, each with several seeds, finetunes ' +
+        'all of them in the same way and writes objectives.md, .json and .svg: the held-out score with mean and deviation, ' +
+        'beside the published ablation. Everything stands in runs/<name>/; the same command again goes on where it stopped.',
+    )
+    .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('both'))
+    .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
+    .option('-n, --name <name>', 'name of the run', 'objectives')
+    .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results')
+    .addOption(
+      new Option('-s, --set <key=value>', 'change one setting of every trial, e.g. train.epochs=1; may be repeated')
+        .argParser(collect)
+        .default([], 'none'),
+    );
+  addOutputOptions(addEngineOptions(command))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc objectives\n  npx wbdc objectives --model single --seeds 1 --out reports\n',
+    )
+    .action(async (options: Options) => {
+      const output = new Output(host, options);
+      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
+      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
+      const models = options.model === 'both' ? MODELS : [options.model];
+      try {
+        const { runObjectives } = await import('../objectives/run.js');
+        outcome.code = await runObjectives({ ...options, models }, output, interruption.signal);
+      } finally {
+        interruption.dispose();
+      }
+    });
+}

@@ -1,0 +1,106 @@
+import { counted, formatCount, formatSeconds } from '../format.js';
+import { TITLES } from './plan.js';
+import type { Change, Measure, ModelResults, ObjectivesResults, Reached } from './results.js';
+
+/** The report as Markdown; `objectives.svg` stands beside it. */
+export function objectivesReport(results: ObjectivesResults): string {
+  const parts = [
+    '# What each objective adds',
+    introduction(results.measure),
+    ...(results.done < results.planned ? [`**Unfinished**: ${results.done} of ${results.planned} trials.`] : []),
+    '![The probe by objectives](objectives.svg)',
+    ...results.models.flatMap(modelParts),
+    '## How it was measured',
+    measured(results),
+    '## Published',
+    PUBLISHED,
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+const PROBES = {
+  score: 'for categories; measured is the score of WBDC 2022 (mean of four F1) on held-out videos',
+  spearman: 'for similarity of pairs; measured is the Spearman correlation on pairs of held-out videos',
+};
+
+function introduction(measure: Measure): string {
+  return [
+    'Made by `npx nx run runner:objectives`, which repeats it; nothing below is written by hand.',
+    'Both models are pretrained with one objective more at a time, and then all finetuned in the same way',
+    `${PROBES[measure]}. \`no pretraining\` is that`,
+    'finetuning from fresh weights. A change compares with the row above, seed by seed; it is called up or down where its',
+    'mean is more than twice its standard error.',
+  ].join('\n');
+}
+
+const PUBLISHED = [
+  'QQ Browser AIAC 2021, rank 1, BERT-large with a million videos, validation Spearman: tag 0.8786, + mlm 0.8812, + mfm',
+  '0.8858. WBDC 2022, rank 8, gives no such table for ftm, ftc and mmm.',
+].join('\n');
+
+function modelParts({ model, rows, settings }: ModelResults): string[] {
+  const seeds = rows[0].seeds.map(({ seed }) => `seed ${seed}`);
+  const head = ['objectives', 'mean', 'deviation', ...seeds, 'change', 'passes a step', 'parameters', 'pretraining', 'published']; // prettier-ignore
+  const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds.length))];
+  return [
+    `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,
+    lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
+    rows.flatMap((row) => verdict(row) ?? []).join('\n'),
+    `Settings: ${sizesOf(settings)}.`,
+  ];
+}
+
+function cells({ label, seeds, mean, spread, change, pretraining, published }: Reached, columns: number): string[] {
+  const values = Array.from({ length: columns }, (_, i) => (seeds[i] ? digits(seeds[i].value) : ''));
+  return [
+    label,
+    digits(mean),
+    spread === undefined ? '' : digits(spread),
+    ...values,
+    changeText(change),
+    ...(pretraining
+      ? [String(pretraining.encoderPasses), formatCount(pretraining.parameters), formatSeconds(pretraining.seconds)]
+      : ['', '', '']),
+    published ? digits(published.spearman) : '',
+  ];
+}
+
+const digits = (value: number): string => value.toFixed(4);
+const signed = (value: number): string => `${value < 0 ? '-' : '+'}${digits(Math.abs(value))}`;
+
+/** `+0.0123 ± 0.0045`, or nothing where there is none. */
+export function changeText(change: Change | undefined): string {
+  if (change === undefined) return '';
+  return change.error === undefined ? signed(change.mean) : `${signed(change.mean)} ± ${digits(change.error)}`;
+}
+
+function verdict({ label, change, published }: Reached): string | undefined {
+  if (change === undefined) return undefined;
+  const theirs = published?.change === undefined ? '' : `; published ${signed(published.change)}, up`;
+  return `- ${label}: ${direction(change)} (${changeText(change)})${theirs}`;
+}
+
+function direction({ mean, error }: Change): string {
+  if (error === undefined) return 'one seed, no judgement';
+  if (Math.abs(mean) <= 2 * error) return 'no change beyond the noise';
+  return mean > 0 ? 'up' : 'down';
+}
+
+function sizesOf({ pretrain, finetune }: ModelResults['settings']): string {
+  const numbers = (of: unknown, names: readonly string[]): string =>
+    names.map((name) => `${name} ${String((of as Readonly<Record<string, unknown>>)[name])}`).join(', ');
+  const loop = ['batchSize', 'epochs', 'learningRate', 'schedule', 'warmup'] as const;
+  const model = numbers(finetune['model'], ['width', 'layers', 'heads']);
+  const before = pretrain ? `; pretraining ${numbers(pretrain['train'], loop)}` : '';
+  return `${model}${before}; finetuning ${numbers(finetune['finetune'], [...loop, 'pooling'])}`;
+}
+
+function measured({ environment, seconds, done }: ObjectivesResults): string {
+  const machine = ['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ');
+  return [
+    `${counted(done, 'trial')} in ${formatSeconds(seconds)} for all stages, data and vision tower included, on ${machine}.`,
+    'A seed decides weights, order, masks and dropout, in pretraining and finetuning; data, vision tower and pairs are the',
+    'same for all. Every pretraining takes the same number of steps, so more objectives also take more time. All numbers',
+    'are in [objectives.json](objectives.json).',
+  ].join('\n');
+}
