@@ -1,17 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { newLinear, newNorm } from './init.js';
-import { dotProductAttention } from './ops/attention.js';
+import { projectedAttention, type AttentionInputs } from './ops/attention.js';
 import { dropout } from './ops/dropout.js';
 import { gelu, type GeluForm } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
 import { linear, type Linear } from './ops/linear.js';
 import { foldIn, type Key } from './random.js';
 
-export interface Attention {
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
+export interface Attention extends AttentionInputs {
   readonly output: Linear;
 }
 
@@ -68,8 +65,7 @@ export function attention(
   key?: Key,
 ): Tensor3D {
   const options = { heads: config.heads, dropout: config.dropout, key };
-  const [q, k, v] = [linear(x, params.query), linear(context, params.key), linear(context, params.value)];
-  return linear(dotProductAttention(q, k, v, bias, options), params.output); // [B, Q, D]
+  return linear(projectedAttention(params, x, context, bias, options), params.output); // [B, Q, D]
 }
 
 /** One layer over x `[B, N, D]`. */

@@ -13,6 +13,7 @@ import {
   linear,
   maskedSoftmax,
   meanPool,
+  projectedAttention,
   randomKey,
   sigmoidCrossEntropy,
   softmaxCrossEntropy,
@@ -25,6 +26,9 @@ interface Case {
   readonly shapes: number[][];
   readonly run: (...inputs: tf.Tensor[]) => tf.Tensor;
 }
+
+/** Weight and bias of query, key and value. */
+const PROJECTIONS = [[6, 6], [6], [6, 6], [6], [6, 6], [6]];
 
 const t2 = (x: tf.Tensor) => x as tf.Tensor2D;
 const cases: Case[] = [
@@ -61,6 +65,12 @@ const cases: Case[] = [
     ],
     run: attend({ heads: 2, dropout: 0.4, key: randomKey(3) }),
   },
+  {
+    name: 'attention to a context, projected',
+    shapes: [[2, 5, 6], [2, 7, 6], ...PROJECTIONS],
+    run: (x, context, ...layers) => attendProjected(x, context, layers),
+  },
+  { name: 'attention to itself, projected', shapes: [[2, 7, 6], ...PROJECTIONS], run: (x, ...layers) => attendProjected(x, x, layers) }, // prettier-ignore
   { name: 'gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7)) },
   { name: 'quick gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7), 'quick') },
   {
@@ -110,6 +120,13 @@ function attend(options: AttentionOptions): Case['run'] {
 
 function caseNamed(name: string): Case {
   return cases.find((test) => test.name === name)!;
+}
+
+function attendProjected(x: tf.Tensor, context: tf.Tensor, layers: tf.Tensor[]): tf.Tensor {
+  const [query, key, value] = [0, 2, 4].map((i) => ({ weight: t2(layers[i]), bias: layers[i + 1] as tf.Tensor1D }));
+  const bias = attentionBias(ints([2, 7], Int32Array.of(1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1)));
+  const options = { heads: 2, dropout: 0.4, key: randomKey(3) };
+  return projectedAttention({ query, key, value }, x as tf.Tensor3D, context as tf.Tensor3D, bias, options);
 }
 
 /** Central differences of the weighted sum of an operation's output, accumulated in float64. */

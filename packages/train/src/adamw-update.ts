@@ -49,11 +49,13 @@ export function updatesInPlace(): boolean {
 /** One pass over memory, nothing allocated; the average in the same pass. */
 function updateInPlace({ param, first, second, average, count }: Slot, grad: Tensor, numbers: UpdateNumbers): boolean {
   const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
-  const { kept, rate, root: correction } = constantsOf(numbers, count);
+  const { kept, rate, root } = constantsOf(numbers, count);
   const tensors = { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
   const shares = { share1: (1 - beta1) * scale, share2: (1 - beta2) * scale * scale };
   const averaging = average && { decay: averageDecay, gain: 1 - averageDecay };
-  const attributes = { beta1, beta2, ...shares, epsilon, correction, rate, kept, ...averaging };
+  // rate m / (sqrt(v) root + epsilon), with root taken out of the sum: one multiplication less per value
+  const divided = { epsilon: epsilon / root, rate: rate / root };
+  const attributes = { beta1, beta2, ...shares, ...divided, kept, ...averaging };
   return fusedKernel(IN_PLACE, tensors, attributes) !== undefined;
 }
 

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { Key } from '../random.js';
 import { dropMask, type DropMask } from './drop-mask.js';
 import { dropFactors } from './dropout.js';
 import { differentiable, fusedKernel } from './kernel.js';
+import { biasGradient, inputGradient, project, weightGradients, type Linear } from './linear.js';
 
 export interface AttentionOptions {
   readonly heads: number;
@@ -24,24 +25,89 @@ export function dotProductAttention(
   bias: Tensor4D,
   { heads, dropout, key }: AttentionOptions,
 ): Tensor3D {
-  const scale = 1 / Math.sqrt(q.shape[2] / heads);
-  const drop = key && dropout > 0 ? dropMask(dropout, key) : undefined;
-  const attributes = { heads, scale, ...(drop && { drop }) };
+  const kernel = attentionKernel(q.shape[2], { heads, dropout, key });
   return differentiable<Tensor>(
     [q, k, v],
     () => {
-      const [value, w] = fusedKernel('WbdcAttention', { q, k, v, bias }, attributes) ?? forward(q, k, v, bias);
+      const [value, w] = kernel.forward(q, k, v, bias);
       return { value, saved: [q, k, v, w] };
     },
-    (dy, [q, k, v, w]) =>
-      fusedKernel('WbdcAttentionGrad', { dy, q, k, v, w }, attributes) ?? backward(dy, q, k, v, w, heads, scale, drop),
+    (dy, [q, k, v, w]) => kernel.backward(dy, q, k, v, w),
   ) as Tensor3D;
+}
 
-  function forward(...[q, k, v, bias]: Tensor[]): Tensor[] {
-    const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
-    const w = tf.softmax(tf.add(tf.mul(scores, scale), bias));
-    return [merge(tf.matMul(dropped(w, drop), split(v, heads))), w];
-  }
+/** The layers that make queries, keys and values. */
+export interface AttentionInputs {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+}
+
+/**
+ * {@link dotProductAttention} of linear functions of x `[B, Q, D]`, to itself or to a context `[B, K, D]`. One operation, so
+ * that the backward pass transposes and adds up less.
+ */
+export function projectedAttention(
+  params: AttentionInputs,
+  x: Tensor3D,
+  context: Tensor3D,
+  bias: Tensor4D,
+  options: AttentionOptions,
+): Tensor3D {
+  const { query, key, value } = params;
+  const kernel = attentionKernel(query.weight.shape[1], options);
+  const self = x === context;
+  const layers = [query, key, value].flatMap(({ weight, bias }) => [weight, bias]);
+  return differentiable<Tensor>(
+    [...(self ? [x] : [x, context]), ...layers],
+    () => {
+      const [q, k, v] = [project(x, query), project(context, key), project(context, value)];
+      const [mixed, w] = kernel.forward(q, k, v, bias);
+      return { value: mixed, saved: [x, context, query.weight, key.weight, value.weight, q, k, v, w] };
+    },
+    (dy, [x, context, wq, wk, wv, q, k, v, w]) => {
+      const [dq, dk, dv] = kernel.backward(dy, q, k, v, w);
+      const back = (d: Tensor, weight: Tensor, to: Tensor): Tensor => inputGradient(d, weight as Tensor2D, to.shape);
+      const [dxq, dxk, dxv] = [back(dq, wq, x), back(dk, wk, context), back(dv, wv, context)];
+      const weights = self
+        ? weightGradients(x, [dq, dk, dv])
+        : [...weightGradients(x, [dq]), ...weightGradients(context, [dk, dv])];
+      const parts = [dq, dk, dv].flatMap((d, i) => [weights[i], biasGradient(d)]);
+      return [...(self ? [tf.addN([dxq, dxk, dxv])] : [dxq, tf.add(dxk, dxv)]), ...parts];
+    },
+  ) as Tensor3D;
+}
+
+interface AttentionKernel {
+  /** The mixed values `[B, Q, D]`, and the weights as the backward pass wants them. */
+  readonly forward: (q: Tensor, k: Tensor, v: Tensor, bias: Tensor) => Tensor[];
+  readonly backward: (dy: Tensor, q: Tensor, k: Tensor, v: Tensor, w: Tensor) => Tensor[];
+}
+
+/** Attention over width D on the engine's fused kernels, or composed. */
+function attentionKernel(width: number, { heads, dropout, key }: AttentionOptions): AttentionKernel {
+  const scale = 1 / Math.sqrt(width / heads);
+  const drop = key && dropout > 0 ? dropMask(dropout, key) : undefined;
+  const attributes = { heads, scale, ...(drop && { drop }) };
+  return {
+    forward: (q, k, v, bias) =>
+      fusedKernel('WbdcAttention', { q, k, v, bias }, attributes) ?? forward(q, k, v, bias, { heads, scale, drop }),
+    backward: (dy, q, k, v, w) =>
+      fusedKernel('WbdcAttentionGrad', { dy, q, k, v, w }, attributes) ??
+      backward(dy, q, k, v, w, { heads, scale, drop }),
+  };
+}
+
+interface Composition {
+  readonly heads: number;
+  readonly scale: number;
+  readonly drop: DropMask | undefined;
+}
+
+function forward(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, { heads, scale, drop }: Composition): Tensor[] {
+  const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
+  const w = tf.softmax(tf.add(tf.mul(scores, scale), bias));
+  return [merge(tf.matMul(dropped(w, drop), split(v, heads))), w];
 }
 
 function backward(
@@ -50,9 +116,7 @@ function backward(
   k: Tensor,
   v: Tensor,
   w: Tensor,
-  heads: number,
-  scale: number,
-  drop: DropMask | undefined,
+  { heads, scale, drop }: Composition,
 ): Tensor[] {
   const mixed = split(dy, heads); // [B, H, Q, D/H]
   const dv = tf.matMul(dropped(w, drop), mixed, true, false); // [B, H, K, D/H]

@@ -10,22 +10,44 @@ export interface Linear {
 
 /** `x W + b` over the last axis: `[..., in]` to `[..., out]`. */
 export function linear<T extends Tensor>(x: T, { weight, bias }: Linear): T {
+  return differentiable<Tensor>(
+    [x, weight, bias],
+    () => ({ value: project(x, { weight, bias }), saved: [x, weight] }),
+    (dy, [x, weight]) => {
+      const [dWeight] = weightGradients(x, [dy]);
+      return [inputGradient(dy, weight as Tensor2D, x.shape), dWeight, biasGradient(dy)];
+    },
+  ) as T;
+}
+
+/** The value of {@link linear}, without a gradient. */
+export function project(x: Tensor, { weight, bias }: Linear): Tensor {
   const [inputs, outputs] = weight.shape;
   if (x.shape.at(-1) !== inputs) {
     throw new RangeError(`linear: expected rows of ${inputs} values, got the shape [${x.shape.join(', ')}]`);
   }
-  const rows = (t: Tensor, width: number): Tensor2D => tf.reshape(t, [t.size / width, width]); // [N, width]
-  return differentiable<Tensor>(
-    [x, weight, bias],
-    () => {
-      const y = tf.fused.matMul({ a: rows(x, inputs), b: weight, bias }); // [N, out]
-      return { value: tf.reshape(y, [...x.shape.slice(0, -1), outputs]), saved: [x, weight] };
-    },
-    (dy, [x, weight]) => {
-      const dy2 = rows(dy, outputs);
-      const dx = tf.matMul(dy2, weight as Tensor2D, false, true); // [N, in]
-      const dWeight = tf.matMul(rows(x, inputs), dy2, true, false); // [in, out]
-      return [tf.reshape(dx, x.shape), dWeight, tf.sum(dy2, 0)];
-    },
-  ) as T;
+  const y = tf.fused.matMul({ a: rows(x), b: weight, bias }); // [N, out]
+  return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
+}
+
+/** The gradient of a linear layer's input, of the given shape. */
+export function inputGradient(dy: Tensor, weight: Tensor2D, shape: number[]): Tensor {
+  return tf.reshape(tf.matMul(rows(dy), weight, false, true), shape);
+}
+
+/** The gradients of the weights `[in, out]` of layers that share their input x. */
+export function weightGradients(x: Tensor, dys: readonly Tensor[]): Tensor[] {
+  if (dys.length === 1) return [tf.matMul(rows(x), rows(dys[0]), true, false)];
+  const columns = tf.transpose(rows(x)); // [in, N], once for all
+  return dys.map((dy) => tf.matMul(columns, rows(dy)));
+}
+
+export function biasGradient(dy: Tensor): Tensor {
+  return tf.sum(rows(dy), 0);
+}
+
+/** `[..., D]` as a matrix `[N, D]`. */
+function rows(x: Tensor): Tensor2D {
+  const width = x.shape.at(-1)!;
+  return tf.reshape(x, [x.size / width, width]);
 }

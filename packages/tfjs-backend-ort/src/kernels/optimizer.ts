@@ -11,8 +11,7 @@ const ADAMW = `m1 = Mul (m, beta1)
   g3 = Mul (g2, share2)
   second = Add (v1, g3)
   root = Sqrt (second)
-  root1 = Mul (root, correction)
-  divisor = Add (root1, epsilon)
+  divisor = Add (root, epsilon)
   change = Div (first, divisor)
   change1 = Mul (change, rate)
   kept1 = Mul (p, kept)
@@ -22,7 +21,7 @@ const AVERAGE = `e1 = Mul (e, decay)
   average = Add (e1, p1)`;
 
 /**
- * p <- p kept - rate m' / (sqrt(v') correction + epsilon), m <- m' = beta1 m + share1 g, v <- v' = beta2 v + share2 g^2, and
+ * p <- p kept - rate m' / (sqrt(v') + epsilon), m <- m' = beta1 m + share1 g, v <- v' = beta2 v + share2 g^2, and
  * e <- decay e + gain p where there is an e, each written where it was read.
  */
 const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
