@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { floats, flatten, ints, randomKey, type Batch, type Encoder, type ParamTree } from '@wbdc/nn';
+import { floats, flatten, ints, randomKey, recomputing, type Batch, type Encoder, type ParamTree } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from './testing.js';
 
@@ -98,6 +98,25 @@ export function describeEncoder<P extends ParamTree>(name: string, encoder: Enco
         t.dataSync().subarray(2 * 7 * 14, 2 * 7 * 14 + 2 * 14),
       );
       expect(distance(with0, with5)).toBeLessThan(1e-6);
+    });
+
+    it('computes its layers anew in the backward pass where asked, with the same gradients, dropout included', () => {
+      const leaves = flatten(params).map(({ leaf }) => leaf);
+      const gradients = (of: Encoder<P>): tf.Tensor[] =>
+        tf.grads(() => {
+          const { text, frames, cls } = of.encode(params, batch, { dropout: randomKey(5) });
+          const sums = [masked(text, batch.textMask), masked(frames, batch.frameMask), cls].map((x) =>
+            tf.sum(tf.square(x)),
+          );
+          return tf.addN(sums);
+        })(leaves);
+      const expected = gradients(encoder);
+      const before = tf.memory().numTensors;
+      const actual = gradients(recomputing(encoder));
+      expect(tf.memory().numTensors).toBe(before + actual.length);
+      actual.forEach((gradient, i) => {
+        expect(distance(gradient.dataSync(), expected[i].dataSync()), flatten(params)[i].path).toBe(0);
+      });
     });
 
     it('repeats itself for the same dropout key, and leaves no tensor behind', () => {

@@ -88,8 +88,14 @@ function newLxmertModel(key: Key, config: LxmertModelConfig): LxmertModel {
   };
 }
 
-function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, config: LxmertModelConfig): Encoded {
-  assertBatchFits('lxmert-model', batch, config);
+function encode(
+  params: LxmertModel,
+  batch: Batch,
+  { dropout: key, recompute }: Context,
+  sizes: LxmertModelConfig,
+): Encoded {
+  assertBatchFits('lxmert-model', batch, sizes);
+  const config = { ...sizes, recompute };
   const [size, frames] = batch.frames.shape;
   return tf.tidy(() => {
     const classMask = ints([size, 1], new Int32Array(size).fill(1));
@@ -114,19 +120,16 @@ function encode(params: LxmertModel, batch: Batch, { dropout: key }: Context, co
   });
 }
 
+/** The sizes, and how to run the layers. */
+type Running = LxmertModelConfig & Pick<LayerConfig, 'recompute'>;
+
 /** The video stream's layers: those of a ViT. */
-export function videoLayerConfig({ heads, dropout: rate, videoActivation }: LxmertModelConfig): LayerConfig {
-  return { heads, dropout: rate, norm: 'pre', epsilon: VIDEO_EPSILON, activation: videoActivation };
+export function videoLayerConfig({ heads, dropout: rate, videoActivation, recompute }: Running): LayerConfig {
+  return { heads, dropout: rate, norm: 'pre', epsilon: VIDEO_EPSILON, activation: videoActivation, recompute };
 }
 
 /** States of class token and frames `[B, 1 + F, D]`. */
-function videoStream(
-  params: VideoStream,
-  batch: Batch,
-  config: LxmertModelConfig,
-  bias: tf.Tensor4D,
-  key?: Key,
-): Tensor3D {
+function videoStream(params: VideoStream, batch: Batch, config: Running, bias: tf.Tensor4D, key?: Key): Tensor3D {
   return tf.tidy(() => {
     const [size, frames, width] = batch.frames.shape;
     const D = config.hiddenSize;

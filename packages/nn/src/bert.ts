@@ -38,9 +38,12 @@ export interface Bert {
 
 export const BERT_EPSILON = 1e-12;
 
+/** What a BERT's layers need to know of it, and how to run them. */
+export type BertLayerSettings = Pick<BertConfig, 'heads' | 'dropout'> & Pick<LayerConfig, 'recompute'>;
+
 /** A BERT's layers: normalised after each sum, exact GELU. */
-export function bertLayerConfig(config: Pick<BertConfig, 'heads' | 'dropout'>): LayerConfig {
-  return { heads: config.heads, dropout: config.dropout, norm: 'post', epsilon: BERT_EPSILON, activation: 'erf' };
+export function bertLayerConfig({ heads, dropout, recompute }: BertLayerSettings): LayerConfig {
+  return { heads, dropout, norm: 'post', epsilon: BERT_EPSILON, activation: 'erf', recompute };
 }
 
 /** Fresh positions `[P, D]`, token types `[S, D]` and normalisation. */
@@ -94,7 +97,7 @@ export function embedWords(table: Tensor2D, tokens: Ints): Tensor3D {
 export function bert(
   params: Bert,
   text: { readonly tokens: Ints; readonly segments: Ints; readonly textMask: Ints },
-  config: Pick<BertConfig, 'heads' | 'dropout'>,
+  config: BertLayerSettings,
   key?: Key,
 ): Tensor3D {
   return tf.tidy(() => {

@@ -5,7 +5,9 @@ import type { ParamTree } from './tree.js';
 
 /** What a forward pass needs besides parameters and data. Without a key nothing random happens: evaluation. */
 export interface Context {
-  readonly dropout?: Key;
+  readonly dropout?: Key | undefined;
+  /** Training in less memory: the backward pass computes each layer once more. */
+  readonly recompute?: boolean | undefined;
 }
 
 /** What every encoder gives. Rows of padding hold unspecified values: whoever reads them applies the batch's masks. */
@@ -30,4 +32,12 @@ export interface Encoder<P extends ParamTree> {
   encode(params: P, batch: Batch, context: Context): Encoded;
   /** The word embeddings `[V, D]`, to which the decoder of masked tokens is tied. */
   wordEmbeddings(params: P): Tensor2D;
+}
+
+/** An encoder whose layers are computed once more in the backward pass, instead of kept. */
+export function recomputing<P extends ParamTree>(encoder: Encoder<P>): Encoder<P> {
+  return {
+    ...encoder,
+    encode: (params, batch, context) => encoder.encode(params, batch, { ...context, recompute: true }),
+  };
 }

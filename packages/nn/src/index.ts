@@ -1,7 +1,8 @@
 export { assertBatchFits, takeRows } from './batch.js';
 export type { Batch, FieldSpan } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
-export type { Bert, BertConfig, BertEmbedding, InputEmbedding } from './bert.js';
+export type { Bert, BertConfig, BertEmbedding, BertLayerSettings, InputEmbedding } from './bert.js';
+export { recomputing } from './encoder.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
 export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, joinColumns, sizeOf } from './host.js';
@@ -28,6 +29,7 @@ export {
   symmetricInfoNce,
 } from './ops/losses.js';
 export { attentionBias, maskedSoftmax } from './ops/masked-softmax.js';
+export { recomputed } from './ops/recompute.js';
 export {
   evenStride,
   foldIn,

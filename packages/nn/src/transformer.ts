@@ -6,6 +6,7 @@ import { dropout } from './ops/dropout.js';
 import { gelu, type GeluForm } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
 import { linear, type Linear } from './ops/linear.js';
+import { recomputed } from './ops/recompute.js';
 import { foldIn, type Key } from './random.js';
 
 export interface Attention extends AttentionInputs {
@@ -29,6 +30,8 @@ export interface LayerConfig {
   readonly activation: GeluForm;
   /** Rate for attention probabilities and block outputs. */
   readonly dropout: number;
+  /** Keep only the layers' inputs for the backward pass, see {@link recomputed}. */
+  readonly recompute?: boolean | undefined;
 }
 
 /** Fresh parameters of a layer of width D with a hidden width of `intermediate`. */
@@ -70,16 +73,17 @@ export function attention(
 
 /** One layer over x `[B, N, D]`. */
 export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, config: LayerConfig, key?: Key): Tensor3D {
-  // The tidy frees at once what no gradient needs.
-  return tf.tidy(() => {
-    const drop = (t: Tensor3D, part: string): Tensor3D => dropout(t, config.dropout, subKey(key, part));
-    const attend = (t: Tensor3D): Tensor3D =>
-      drop(attention(params.attention, t, t, bias, config, subKey(key, 'probabilities')), 'attention');
-    const feed = (t: Tensor3D): Tensor3D =>
-      drop(linear(gelu(linear(t, params.intermediate), config.activation), params.output), 'output');
-    const attended = residual(x, attend, params.attentionNorm, config);
+  const drop = (t: Tensor3D, part: string): Tensor3D => dropout(t, config.dropout, subKey(key, part));
+  const attend = (t: Tensor3D, bias: Tensor4D): Tensor3D =>
+    drop(attention(params.attention, t, t, bias, config, subKey(key, 'probabilities')), 'attention');
+  const feed = (t: Tensor3D): Tensor3D =>
+    drop(linear(gelu(linear(t, params.intermediate), config.activation), params.output), 'output');
+  const layer = (t: Tensor3D, bias: Tensor4D): Tensor3D => {
+    const attended = residual(t, (t) => attend(t, bias), params.attentionNorm, config);
     return residual(attended, feed, params.outputNorm, config);
-  });
+  };
+  // The tidy frees at once what no gradient needs.
+  return config.recompute ? recomputed(params, x, bias, layer) : tf.tidy(() => layer(x, bias));
 }
 
 /** A block and its shortcut, normalised after the sum (`post`) or before the block (`pre`). */

@@ -65,7 +65,7 @@ function newUniModel(key: Key, config: UniModelConfig): UniModel {
   };
 }
 
-function encode(params: UniModel, batch: Batch, { dropout }: Context, config: UniModelConfig): Encoded {
+function encode(params: UniModel, batch: Batch, { dropout, recompute }: Context, config: UniModelConfig): Encoded {
   assertBatchFits('uni-model', batch, config);
   const [size, length] = batch.tokens.shape;
   const frames = batch.frameMask.shape[1];
@@ -75,7 +75,8 @@ function encode(params: UniModel, batch: Batch, { dropout }: Context, config: Un
     const text = embedInputs(embeddings, words, batch.segments, config.dropout, subKey(dropout, 'text'));
     const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, config, dropout)], 1); // [B, L + F, D]
     const bias = attentionBias(joinColumns(batch.textMask, batch.frameMask)); // [B, 1, 1, L + F]
-    const state = transformer(layers, input, bias, bertLayerConfig(config), subKey(dropout, 'layers'));
+    const layer = bertLayerConfig({ ...config, recompute });
+    const state = transformer(layers, input, bias, layer, subKey(dropout, 'layers'));
     const width = config.hiddenSize;
     return {
       text: tf.slice(state, [0, 0, 0], [size, length, width]), // [B, L, D]

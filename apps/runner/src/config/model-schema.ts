@@ -20,6 +20,8 @@ export const modelSchema = z
     /** Width of the feed-forward layers; null is 4 D, as in BERT. */
     intermediate: count.nullable().default(null),
     dropout: z.number().min(0).lt(1).default(0.1),
+    /** Train in less memory: the backward pass computes each layer once more, which takes a third more time. */
+    recompute: z.boolean().default(false),
     /** Most text positions. */
     maxPositions: count.default(512),
     /** lxmert-model: layers of the video stream; 6 in WBDC's code, 12 for a whole ViT-base. */

@@ -1,5 +1,5 @@
 import { lxmertModel, type LxmertModel, type LxmertModelConfig } from '@wbdc/lxmert-model';
-import type { BertConfig, Encoder } from '@wbdc/nn';
+import { recomputing, type BertConfig, type Encoder } from '@wbdc/nn';
 import {
   chineseWords,
   ftc,
@@ -26,8 +26,11 @@ export function encoderOf(
   vocabSize: number,
   frameSize: number,
 ): Encoder<VideoTextParams> {
-  if (model.kind === 'uni-model') return uniModel(uniSizesOf(model, frames, vocabSize, frameSize));
-  return lxmertModel(lxmertSizesOf(model, frames, vocabSize, frameSize));
+  const encoder: Encoder<VideoTextParams> =
+    model.kind === 'uni-model'
+      ? uniModel(uniSizesOf(model, frames, vocabSize, frameSize))
+      : lxmertModel(lxmertSizesOf(model, frames, vocabSize, frameSize));
+  return model.recompute ? recomputing(encoder) : encoder;
 }
 
 /** The sizes of a `uni-model`. */

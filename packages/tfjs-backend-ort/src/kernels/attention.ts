@@ -79,7 +79,7 @@ const backward: NativeKernel = ({ backend, inputs: { dy, q, k, v, w }, attrs }: 
 };
 
 /** Attention weights of a piece: about what the caches of two cores hold. */
-const PIECE = 1 << 20;
+const PIECE = 1 << 19;
 
 function piecesOf(weights: TensorInfo['shape']): number {
   return Math.max(1, Math.min(weights[0], Math.round(sizeOf(weights) / PIECE)));
