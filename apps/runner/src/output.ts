@@ -1,3 +1,4 @@
+import type { ProgressMessage } from './jobs/child.js';
 import type { JsonObject } from './stage.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
@@ -8,6 +9,8 @@ export interface Terminal {
   /** The working folder. */
   readonly folder: string;
   readonly now: () => number;
+  /** Where progress goes instead, in a child process: to its parent. */
+  readonly report?: (progress: ProgressMessage) => void;
 }
 
 export interface TextStream {

@@ -16,6 +16,7 @@ import { ALL_STAGES } from './commands/stages.js';
 import { packageVersion } from './environment.js';
 import { describeError, exitCodeOf } from './errors.js';
 import { watchInterrupt, type SignalSource } from './interrupt.js';
+import type { StartChild } from './jobs/child.js';
 import { Output, type Terminal } from './output.js';
 import type { Stage } from './stage.js';
 
@@ -24,6 +25,8 @@ export interface Host extends Terminal {
   readonly signals: SignalSource;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
+  /** Runs this program again beside itself. */
+  readonly startChild?: StartChild;
 }
 
 export const USAGE_ERROR = 2;

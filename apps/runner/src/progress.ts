@@ -20,8 +20,18 @@ const LINE_EVERY = 10;
 export function createProgress(output: Output, unit: string): Progress {
   if (output.options.quiet) return { update: ignore, log: ignore, stop: ignore };
   const { terminal } = output;
+  if (terminal.report) return reportedProgress(terminal.report, terminal, unit);
   const interactive = terminal.stderr.isTTY === true && terminal.env['CI'] === undefined;
   return interactive ? barProgress(terminal, unit) : lineProgress(terminal, unit);
+}
+
+/** Tells a parent process, which shows it; other lines go to the output. */
+function reportedProgress(report: NonNullable<Terminal['report']>, { stderr }: Terminal, unit: string): Progress {
+  return {
+    update: (done, total, note = '') => report({ done, total, unit, note }),
+    log: (line) => void stderr.write(`${line}\n`),
+    stop: ignore,
+  };
 }
 
 function ignore(): void {
@@ -88,7 +98,7 @@ export interface ProgressState {
 }
 
 /** Estimates the time left from the pace since the first call, so that a resumed stage does not look fast. */
-class Pace {
+export class Pace {
   #first: { done: number; time: number } | undefined;
 
   constructor(private readonly now: () => number) {}

@@ -1,12 +1,15 @@
 import { Option, type Command } from 'commander';
-import type { Half } from '../competition/run.js';
+import type { Half } from '../competition/plan.js';
+import { childrenOf } from '../jobs/run-jobs.js';
 import { watchInterrupt } from '../interrupt.js';
 import { Output } from '../output.js';
 import type { Host } from '../program.js';
-import { addEngineOptions, addOutputOptions, collect, type StageOptions } from './options.js';
+import { addEngineOptions, addOutputOptions, collect, wholeNumber, type StageOptions } from './options.js';
 
 interface Options extends StageOptions {
   readonly half: Half | 'both';
+  readonly jobs: number;
+  readonly evidence: boolean;
 }
 
 /** `wbdc competition`: both competitions on the embedded data, from pictures to submissions. */
@@ -17,10 +20,18 @@ export function addCompetitionCommand(program: Command, host: Host, outcome: { c
     .description(
       'Builds the embedded data, trains the vision tower, then the six jobs of QQ Browser AIAC 2021 (pretraining and ' +
         'finetuning) with their SVD ensembles, and the models of WBDC 2022 with their probability ensemble, all at demo ' +
-        'size. Everything stands in runs/<name>/; the same command again goes on where it stopped.',
+        'size, then what each finetuning trick gives. Everything stands in runs/<name>/, the result in results/report.html; a ' +
+        'stage that fails is told and the others go on; the same command again goes on where it stopped.',
     )
     .addOption(new Option('--data <set>', 'which data').choices(['demo']).default('demo'))
     .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
+    .option(
+      '-j, --jobs <number>',
+      'stages to run side by side, each in a process with its share of the cores',
+      wholeNumber(1),
+      1,
+    )
+    .option('--no-evidence', 'leave out the trials: the same finetuning with and without each trick, three seeds each')
     .option('-n, --name <name>', 'name of the run', 'competition')
     .addOption(
       new Option('-s, --set <key=value>', 'change one setting of every model, e.g. train.epochs=1; may be repeated')
@@ -34,7 +45,12 @@ export function addCompetitionCommand(program: Command, host: Host, outcome: { c
     const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
     try {
       const { runCompetition } = await import('../competition/run.js');
-      outcome.code = await runCompetition({ ...options, halves }, output, interruption.signal);
+      outcome.code = await runCompetition(
+        { ...options, halves },
+        output,
+        interruption.signal,
+        childrenOf(host.startChild),
+      );
     } finally {
       interruption.dispose();
     }

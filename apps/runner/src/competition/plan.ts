@@ -6,41 +6,131 @@ export interface Entry {
   readonly name: string;
   readonly file: string;
   readonly stages: readonly StageName[];
+  /** What it is, in a few words. */
+  readonly about?: string;
   /** A setting that takes the pretraining of another entry. */
   readonly from?: { readonly setting: string; readonly entry: string };
-  /** What the original reached on its validation pairs. */
-  readonly published?: { readonly spearman: number; readonly mse: number };
+  /** What differs from the file. */
+  readonly set?: readonly string[];
 }
+
+/** One of the published jobs, with what the original reached on its validation pairs. */
+export interface PublishedEntry extends Entry {
+  readonly about: string;
+  readonly published: { readonly spearman: number; readonly mse: number };
+}
+
+export type Half = 'aiac' | 'wbdc';
 
 const BOTH: readonly StageName[] = ['pretrain', 'finetune'];
 
 const PUBLISHED = [
-  [0.886031, 0.028813],
-  [0.884257, 0.029493],
-  [0.883843, 0.029248],
-  [0.885397, 0.029059],
-  [0.885795, 0.028866],
-  [0.886289, 0.029039],
+  [0.886031, 0.028813, 'tag, mlm and mfm'],
+  [0.884257, 0.029493, 'tags from the mean'],
+  [0.883843, 0.029248, 'no mfm'],
+  [0.885397, 0.029059, 'then pairwise alone'],
+  [0.885795, 0.028866, 'test videos too, another seed'],
+  [0.886289, 0.029039, 'a quarter masked'],
 ] as const;
 
 /** The six jobs of QQ Browser AIAC 2021's winners. */
-export const AIAC: readonly Entry[] = PUBLISHED.map(([spearman, mse], i) => ({
+export const AIAC: readonly PublishedEntry[] = PUBLISHED.map(([spearman, mse, about], i) => ({
   name: `job${i + 1}`,
   file: `aiac-job${i + 1}.yaml`,
+  about,
   stages: BOTH,
   ...(i === 3 && { from: { setting: 'train.init', entry: 'job1' } }),
   published: { spearman, mse },
 }));
 
-/** Sizes of the ensembles that are measured. */
+/** Sizes of the ensembles that are measured, and what the original reached with them on the test board. */
 export const ENSEMBLES: readonly number[] = [1, 2, 3, 5, 6];
+export const PUBLISHED_ENSEMBLES: Readonly<Record<number, number>> = { 1: 0.836, 2: 0.845, 3: 0.849, 5: 0.852 };
 
-/** WBDC 2022's models. On the embedded data features always come from the CLIP stage's tower. */
-export const WBDC: readonly Entry[] = [
-  { name: 'single', file: 'wbdc-single.yaml', stages: BOTH },
-  { name: 'double', file: 'wbdc-double.yaml', stages: BOTH },
-  { name: 'pgd', file: 'wbdc-pgd.yaml', stages: ['finetune'], from: { setting: 'finetune.init', entry: 'single' } },
+/** WBDC 2022's models. The first has a tower of its own that has hardly seen the videos; the others the CLIP stage's. */
+export const WBDC: readonly (Entry & { readonly about: string })[] = [
+  {
+    name: 'single',
+    about: 'one stream, a tower that hardly saw the videos',
+    file: 'wbdc-single.yaml',
+    stages: ['clip', 'features', ...BOTH],
+  },
+  { name: 'single-clip', about: "one stream, the CLIP stage's tower", file: 'wbdc-single-clip.yaml', stages: BOTH },
+  { name: 'double', about: 'two streams', file: 'wbdc-double.yaml', stages: BOTH },
+  {
+    name: 'pgd',
+    about: 'single-clip finetuned with PGD',
+    file: 'wbdc-pgd.yaml',
+    stages: ['finetune'],
+    from: { setting: 'finetune.init', entry: 'single-clip' },
+  },
 ];
 
 /** What all models read. */
 export const BASE: Entry = { name: 'base', file: '../demo.yaml', stages: ['data', 'vocab', 'clip', 'features'] };
+
+/** A finetuning that differs from a half's plain one in one thing, made with every seed of {@link SEEDS}. */
+export interface Trial {
+  readonly name: string;
+  /** For people. */
+  readonly about: string;
+  readonly set: readonly string[];
+  /** Starts from fresh weights. */
+  readonly fresh?: boolean;
+  /** What others saw, where they told. */
+  readonly published?: string;
+}
+
+export const SEEDS: readonly number[] = [1, 2, 3];
+
+/** The plain finetuning of a half, the first of its trials, and what the others change. */
+export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
+  aiac: [
+    { name: 'plain', about: "job 1's finetuning", set: [] },
+    { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
+    { name: 'raw', about: 'scores as they are, not their ranks', set: ['finetune.labels=raw'], published: 'lower by 0.006' }, // prettier-ignore
+    { name: 'leaky', about: "the original's split, by which videos leak", set: ['finetune.split=official'] },
+    { name: 'fgm', about: 'with FGM', set: ['finetune.adversarial={kind: fgm}'] },
+    { name: 'ema', about: 'with averaged weights (EMA)', set: ['finetune.ema=0.98'] },
+    { name: 'attention', about: 'attention pooling instead of the mean', set: ['finetune.pooling=attention'] },
+  ],
+  wbdc: [
+    { name: 'plain', about: 'cross entropy alone', set: [] },
+    { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
+    { name: 'smoothing', about: 'with label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
+    { name: 'fgm', about: 'with FGM', set: ['finetune.adversarial={kind: fgm}'], published: 'higher' },
+    { name: 'pgd', about: 'with PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.3}'], published: 'higher' }, // prettier-ignore
+    { name: 'ema', about: 'with averaged weights (EMA)', set: ['finetune.ema=0.99'], published: 'higher' },
+    { name: 'fgm-ema', about: 'with FGM and EMA', set: ['finetune.adversarial={kind: fgm}', 'finetune.ema=0.99'], published: 'higher' }, // prettier-ignore
+    { name: 'rdrop', about: 'with R-Drop', set: ['finetune.rDrop=1'] },
+    { name: 'samples', about: 'with multi-sample dropout', set: ['finetune.samples=4'] },
+    { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.3 to 0.6 points' }, // prettier-ignore
+  ],
+};
+
+/** Whose pretraining the trials of a half start from, and the settings that make a plain finetuning of its own one. */
+const TRIAL_BASE: Readonly<Record<Half, { readonly entry: string; readonly file: string; readonly set: readonly string[] }>> = {
+  aiac: { entry: 'job1', file: 'aiac-job1.yaml', set: [] },
+  wbdc: { entry: 'single-clip', file: 'wbdc-single-clip.yaml', set: ['finetune.labelSmoothing=0', 'finetune.ema=null', 'finetune.adversarial={kind: none}'] }, // prettier-ignore
+}; // prettier-ignore
+
+/** The run of a trial with a seed. */
+export function trialName(half: Half, trial: Trial, seed: number): string {
+  return `${half}-${trial.name}-seed${seed}`;
+}
+
+/** The runs of all trials of a half. */
+export function trialEntries(half: Half): Entry[] {
+  const { entry, file, set } = TRIAL_BASE[half];
+  return TRIALS[half].flatMap((trial) =>
+    SEEDS.map((seed) => ({
+      name: trialName(half, trial, seed),
+      file,
+      stages: ['finetune'] as const,
+      ...(trial.fresh ? {} : { from: { setting: 'finetune.init', entry } }),
+      set: [`seed=${seed}`, ...set, ...trial.set, ...(trial.fresh ? ['finetune.init=none'] : [])],
+    })),
+  );
+}
+
+export const ENTRIES: Readonly<Record<Half, readonly Entry[]>> = { aiac: AIAC, wbdc: WBDC };

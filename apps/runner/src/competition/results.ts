@@ -4,19 +4,25 @@ import { readLabels } from '@wbdc/data';
 import { combineProbabilities, fitTransform, save, type Embeddings } from '@wbdc/ensemble-svd';
 import {
   categoryScore,
+  classScores,
+  confusion,
+  level1,
   readCategories,
   readEmbeddings,
   spearman,
   writeCategories,
   writeEmbeddings,
   type CategoryScore,
+  type ClassScore,
 } from '@wbdc/finetune';
 import { UserError } from '../errors.js';
 import { writeAtomically } from '../files.js';
-import { AIAC, ENSEMBLES, WBDC } from './plan.js';
+import { cosine, nearestVideos, type Nearest } from './neighbours.js';
+import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
 export interface JobResult {
   readonly name: string;
+  readonly about: string;
   /** On pairs of held-out videos. */
   readonly spearman: number;
   readonly mse: number;
@@ -29,16 +35,23 @@ export interface AiacResults {
   readonly jobs: readonly JobResult[];
   /** Held-out Spearman of the first n jobs' SVD ensemble, equal weights, beside the best of them alone. */
   readonly ensembles: readonly { readonly models: number; readonly spearman: number; readonly bestSingle: number }[];
+  /** Held-out videos with those most like them by the largest ensemble. */
+  readonly neighbours: readonly Nearest[];
 }
 
 export interface WbdcResults {
   readonly models: readonly {
     readonly name: string;
+    readonly about: string;
     readonly score: CategoryScore;
     readonly baseline: CategoryScore;
   }[];
   /** Mean of the probabilities, equal weights. */
   readonly ensemble: CategoryScore;
+  /** Of the ensemble, on level 1. */
+  readonly confusion: ReturnType<typeof confusion>;
+  /** Those of the ensemble's level-2 classes that are told worst, worst first. */
+  readonly hardest: readonly ClassScore[];
 }
 
 const TRUTH = ['finetune', 'aiac', 'test_a', 'label.tsv'] as const;
@@ -58,24 +71,28 @@ export async function aiacResults(root: string, folder: string): Promise<AiacRes
   };
   const singles = members.map(rate);
   const ensembles: AiacResults['ensembles'][number][] = [];
+  let neighbours: Nearest[] = [];
   for (const models of ENSEMBLES) {
     const chosen = members.slice(0, models);
     const { ensemble, embeddings } = await fitTransform(chosen, { dimension: members[0].width });
     ensembles.push({ models, spearman: rate(embeddings), bestSingle: Math.max(...singles.slice(0, models)) });
     if (models < members.length) continue;
+    neighbours = nearestVideos(embeddings);
     await save(ensemble, join(folder, 'ensemble.safetensors'));
     await writeFile(join(folder, 'result.zip'), writeEmbeddings(rowsById(embeddings)));
   }
-  return { jobs: await Promise.all(AIAC.map(({ name, published }) => jobResult(root, name, published!))), ensembles };
+  const jobs = await Promise.all(AIAC.map((entry) => jobResult(root, entry)));
+  return { jobs, ensembles, neighbours };
 }
 
-async function jobResult(root: string, name: string, published: JobResult['published']): Promise<JobResult> {
+async function jobResult(root: string, { name, about, published }: PublishedEntry): Promise<JobResult> {
   type Values = Readonly<Record<string, { readonly value: number } | undefined>>;
   const scores = JSON.parse(await readFile(join(root, name, 'finetune', 'scores.json'), 'utf8')) as Values;
   const value = (key: string): number => scores[key]?.value ?? NaN;
   const validation = { spearman: value('validation/spearman'), mse: value('validation/mse') };
   return {
     name,
+    about,
     spearman: value('spearman'),
     mse: value('mse'),
     ...(scores['validation/spearman'] && { validation }),
@@ -99,17 +116,6 @@ function idsOf(truth: string): Set<string> {
   return new Set(truth.trim().split('\n').map((line) => line.split(',')[0])); // prettier-ignore
 }
 
-function cosine({ values, width }: Embeddings, a: number, b: number): number {
-  let [both, left, right] = [0, 0, 0];
-  for (let k = 0; k < width; k++) {
-    const [x, y] = [values[a * width + k], values[b * width + k]];
-    both += x * y;
-    left += x * x;
-    right += y * y;
-  }
-  return both / Math.sqrt(left * right);
-}
-
 function rowsById({ ids, width, values }: Embeddings): Map<string, ArrayLike<number>> {
   return new Map(ids.map((id, i) => [id, values.subarray(i * width, (i + 1) * width)]));
 }
@@ -123,16 +129,30 @@ export async function wbdcResults(root: string, folder: string): Promise<WbdcRes
   const combined = combineProbabilities(members);
   const predicted = new Map(combined.ids.map((id, i) => [id, classes[combined.labels[i]]]));
   await writeAtomically(join(folder, 'result.csv'), writeCategories(predicted));
-  const models = await Promise.all(WBDC.map(({ name }) => modelResult(root, name)));
-  const rows = [...truth.keys()];
-  const ensemble = categoryScore(rows.map((id) => truth.get(id)!), rows.map((id) => predicted.get(id)!)); // prettier-ignore
-  return { models, ensemble };
+  const models = await Promise.all(WBDC.map(({ name, about }) => modelResult(root, name, about)));
+  const ids = [...truth.keys()];
+  const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)]; // prettier-ignore
+  return {
+    models,
+    ensemble: categoryScore(right, said),
+    confusion: confusion(right.map(level1), said.map(level1)),
+    hardest: hardestOf(classScores(right, said)),
+  };
 }
 
-async function modelResult(root: string, name: string): Promise<WbdcResults['models'][number]> {
+/** Classes that the held-out videos have, by F1 and then by their number. */
+function hardestOf(scores: readonly ClassScore[], count = 15): ClassScore[] {
+  const present = scores.filter(({ support }) => support > 0);
+  return present.sort((a, b) => a.f1 - b.f1 || b.support - a.support).slice(0, count);
+}
+
+async function modelResult(root: string, name: string, about: string): Promise<WbdcResults['models'][number]> {
   const path = join(root, name, 'finetune', 'scores.json');
-  const { score, baseline } = JSON.parse(await readFile(path, 'utf8')) as Omit<WbdcResults['models'][number], 'name'>;
-  return { name, score, baseline };
+  const { score, baseline } = JSON.parse(await readFile(path, 'utf8')) as Omit<
+    WbdcResults['models'][number],
+    'name' | 'about'
+  >;
+  return { name, about, score, baseline };
 }
 
 async function sameCategories(root: string): Promise<string[]> {

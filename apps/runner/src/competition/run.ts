@@ -1,58 +1,89 @@
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { StageOptions } from '../commands/options.js';
-import { runJob, secondsOf, type Job } from '../commands/run-job.js';
 import { writeAtomically } from '../files.js';
+import { counted, formatSeconds } from '../format.js';
+import { EXIT_INTERRUPTED } from '../interrupt.js';
+import type { StartChild } from '../jobs/child.js';
+import { runStageTasks, threadsFor } from '../jobs/run-jobs.js';
+import type { Outcome } from '../jobs/schedule.js';
 import type { Output } from '../output.js';
-import { competitionPage, type CompetitionResults } from './page.js';
-import { AIAC, BASE, WBDC, type Entry } from './plan.js';
-import { aiacResults, wbdcResults } from './results.js';
-
-export type Half = 'aiac' | 'wbdc';
+import { competitionPage } from './page.js';
+import { BASE, ENTRIES, trialEntries, type Entry, type Half } from './plan.js';
+import { competitionResults, type CompetitionResults } from './gather.js';
+import { tasksOf } from './tasks.js';
 
 export interface CompetitionOptions extends StageOptions {
   readonly halves: readonly Half[];
+  /** Stages side by side. */
+  readonly jobs: number;
+  /** Whether to make the trials: the same finetuning with and without each trick. */
+  readonly evidence: boolean;
 }
 
-const CONFIGS = fileURLToPath(new URL('../../configs/competition', import.meta.url));
-const ENTRIES: Readonly<Record<Half, readonly Entry[]>> = { aiac: AIAC, wbdc: WBDC };
-
-/** Runs every stage that is not done yet, then gathers what they measured; gives the exit code of the first that failed. */
+/** Runs every stage that is not done yet, side by side where asked, then gathers what they measured. */
 export async function runCompetition(
   options: CompetitionOptions,
   output: Output,
   signal: AbortSignal,
+  startChild: StartChild,
 ): Promise<number> {
-  const name = options.name ?? 'competition';
+  const { halves, jobs, evidence, name = 'competition' } = options;
+  const { terminal } = output;
   const runs = join('runs', name);
-  const root = resolve(output.terminal.folder, runs);
-  const entries = [BASE, ...options.halves.flatMap((half) => ENTRIES[half])];
-  for (const entry of entries) {
-    const code = await runJob(jobOf(entry, runs, options.set), runs, options, output, signal);
-    if (code !== 0) return code;
-  }
-  const folder = join(root, 'results');
-  await mkdir(folder, { recursive: true });
-  const results: CompetitionResults = {
-    name,
-    ...(options.halves.includes('aiac') && { aiac: await aiacResults(root, folder) }),
-    ...(options.halves.includes('wbdc') && { wbdc: await wbdcResults(root, folder) }),
-    seconds: await secondsOf(root, entries),
-  };
-  await writeAtomically(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-  await writeAtomically(join(folder, 'report.html'), competitionPage(results));
-  say(results, folder, output);
-  return 0;
+  const models = halves.flatMap((half) => ENTRIES[half]);
+  const trials = evidence ? halves.flatMap(trialEntries) : [];
+  const tasks = tasksOf([...models, ...trials], runs);
+  const threads = options.threads ?? threadsFor(jobs);
+  output.say(
+    `${counted(tasks.length, 'stage')} in ${runs}, ${jobs} at a time with ${counted(threads, 'thread')} each; ` +
+      `an interrupted competition goes on with the same command`,
+  );
+  const begun = terminal.now();
+  const outcomes = await runStageTasks(tasks, { runs, jobs, options, startChild, output, signal });
+  const wallSeconds = (terminal.now() - begun) / 1000;
+  if (signal.aborted) return stopped(outcomes, output);
+  const complete = (entries: readonly Entry[]): boolean =>
+    [BASE, ...entries].every((entry) => entry.stages.every((stage) => outcomes.get(`${entry.name} ${stage}`) === 'done')); // prettier-ignore
+  const ready = halves.filter((half) => complete(ENTRIES[half]));
+  const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
+  if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds }, output);
+  return failures(outcomes, output);
 }
 
-function jobOf(entry: Entry, runs: string, set: readonly string[]): Job {
-  const { name, file, stages, from } = entry;
-  const own = [
-    ...(entry === BASE ? [] : [`run.base=${BASE.name}`]),
-    ...(from ? [`${from.setting}=${join(runs, from.entry, 'pretrain', 'checkpoints')}`] : []),
-  ];
-  return { name, config: join(CONFIGS, file), set: [...own, ...set], stages };
+interface Conclusion {
+  readonly name: string;
+  readonly runs: string;
+  readonly ready: readonly Half[];
+  readonly withTrials: readonly Half[];
+  readonly wallSeconds: number;
+}
+
+async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusion, output: Output): Promise<void> {
+  const root = resolve(output.terminal.folder, runs);
+  const folder = join(root, 'results');
+  await mkdir(folder, { recursive: true });
+  const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
+  await writeAtomically(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  await writeAtomically(join(folder, 'report.html'), await competitionPage(results, root));
+  say(results, join(runs, 'results'), output);
+}
+
+function stopped(outcomes: ReadonlyMap<string, Outcome>, output: Output): number {
+  const done = [...outcomes.values()].filter((outcome) => outcome === 'done').length;
+  output.say(`stopped with ${done} of ${outcomes.size} stages done; the same command goes on`);
+  return EXIT_INTERRUPTED;
+}
+
+function failures(outcomes: ReadonlyMap<string, Outcome>, output: Output): number {
+  const named = (wanted: Outcome): string[] =>
+    [...outcomes].flatMap(([name, outcome]) => (outcome === wanted ? [name] : []));
+  const [failed, blocked] = [named('failed'), named('blocked')];
+  if (failed.length === 0) return 0;
+  output.warn(`${counted(failed.length, 'stage')} failed: ${failed.join(', ')}`);
+  if (blocked.length > 0) output.warn(`not begun, as they read those: ${blocked.join(', ')}`);
+  output.warn('results without them are written; the same command tries them again');
+  return 1;
 }
 
 function say(results: CompetitionResults, folder: string, output: Output): void {
@@ -65,6 +96,12 @@ function say(results: CompetitionResults, folder: string, output: Output): void 
   }
   for (const { name, score } of results.wbdc?.models ?? []) output.say(`${name}: score ${score.mean.toFixed(4)}`);
   if (results.wbdc) output.say(`ensemble of probabilities: score ${results.wbdc.ensemble.mean.toFixed(4)}`);
-  output.say(`made     ${join(folder, 'report.html')}`);
+  for (const { half, trials } of results.evidence) {
+    for (const { about, mean, spread, gain, gainSpread } of trials) {
+      const against = gain === undefined ? '' : `, ${gain >= 0 ? '+' : ''}${gain.toFixed(4)} ± ${gainSpread!.toFixed(4)}`; // prettier-ignore
+      output.say(`${half} ${about}: ${mean.toFixed(4)} ± ${spread.toFixed(4)}${against}`);
+    }
+  }
+  output.say(`made     ${join(folder, 'report.html')}: all stages together took ${formatSeconds(results.seconds)}`);
   output.result({ folder, results: JSON.parse(JSON.stringify(results)) as never });
 }

@@ -11,8 +11,11 @@ export interface Curve {
   readonly label: string;
   readonly points: readonly Point[];
   /** `main` and `other` are lines; `faint` lies behind them; `dots` marks measurements; `baseline` is dashed. */
-  readonly style: 'main' | 'other' | 'faint' | 'dots' | 'baseline';
+  readonly style: 'main' | 'other' | 'faint' | 'dots' | 'baseline' | Series;
 }
+
+/** One of several lines of the same rank, each with a colour of its own. */
+export type Series = `series-${1 | 2 | 3 | 4 | 5 | 6}`;
 
 export interface ChartOptions {
   readonly curves: readonly Curve[];
@@ -20,6 +23,8 @@ export interface ChartOptions {
   readonly format?: (value: number) => string;
   /** The axis begins at 0. */
   readonly fromZero?: boolean;
+  /** What the horizontal axis counts; steps where nothing is said. */
+  readonly across?: string;
 }
 
 /** About the width of a card on the page, so that the text has the size it says. */
@@ -29,7 +34,7 @@ const HEIGHT = 180;
 const MOST_POINTS = 400;
 
 /** An inline SVG whose colours are the page's CSS variables, so that it follows light and dark. */
-export function chart({ curves, format, fromZero = false }: ChartOptions): string {
+export function chart({ curves, format, fromZero = false, across = 'step' }: ChartOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const marks = curves.flatMap(toMarks);
   const svg = Plot.plot({
@@ -47,7 +52,7 @@ export function chart({ curves, format, fromZero = false }: ChartOptions): strin
       fontSize: '11px',
       overflow: 'visible',
     },
-    x: { label: 'step', labelAnchor: 'right', labelOffset: 30, tickSize: 0, ticks: 4, nice: false },
+    x: { label: across, labelAnchor: 'right', labelOffset: 30, tickSize: 0, ticks: 4, nice: false },
     y: {
       label: null,
       grid: true,
@@ -71,6 +76,10 @@ function toMarks(curve: Curve): Plot.Markish[] {
   );
   const place = { x: 'step', y: 'value' } as const;
   switch (curve.style) {
+    default:
+      return [
+        Plot.line(data, { ...place, stroke: `var(--${curve.style})`, strokeWidth: 1.5, strokeLinejoin: 'round' }),
+      ];
     case 'faint':
       return [Plot.line(data, { ...place, stroke: 'var(--main)', strokeOpacity: 0.25, strokeWidth: 1 })];
     case 'main':

@@ -22,6 +22,8 @@ export interface Row {
 /** A table of its own; the first column names the row. */
 export interface Table {
   readonly title: string;
+  /** A line below the title. */
+  readonly note?: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
@@ -33,6 +35,8 @@ export interface Page {
   readonly facts: readonly (readonly [string, string])[];
   readonly results: readonly Row[];
   readonly tables?: readonly Table[];
+  /** Parts of another kind, as HTML, in their order. */
+  readonly parts?: readonly string[];
   readonly sections: readonly { readonly title: string; readonly cards: readonly Card[] }[];
   readonly details: readonly { readonly title: string; readonly text: string }[];
 }
@@ -57,6 +61,7 @@ export function renderPage(page: Page): string {
 <main>
 ${page.results.length > 0 ? resultsTable(page.results) : ''}
 ${(page.tables ?? []).map(renderTable).join('\n')}
+${(page.parts ?? []).join('\n')}
 ${page.sections
   .filter(({ cards }) => cards.length > 0)
   .map(renderSection)
@@ -68,13 +73,14 @@ ${page.details.map(({ title, text }) => `<details><summary>${escape(title)}</sum
 `;
 }
 
-function renderTable({ title, head, rows }: Table): string {
+export function renderTable({ title, note, head, rows }: Table): string {
   const cells = (values: readonly string[]): string => values.map((value) => `<td>${escape(value)}</td>`).join('');
   const line = ([name, ...values]: readonly string[]): string => `<tr><th>${escape(name)}</th>${cells(values)}</tr>`;
-  return `<section><h2>${escape(title)}</h2><table><thead>${line(head)}</thead><tbody>${rows.map(line).join('')}</tbody></table></section>`;
+  const below = note === undefined ? '' : `<p>${escape(note)}</p>`;
+  return `<section><h2>${escape(title)}</h2>${below}<table><thead>${line(head)}</thead><tbody>${rows.map(line).join('')}</tbody></table></section>`;
 }
 
-function renderSection({ title, cards }: Page['sections'][number]): string {
+export function renderSection({ title, cards }: Page['sections'][number]): string {
   return `<section><h2>${escape(title)}</h2><div class="grid">${cards.map(renderCard).join('')}</div></section>`;
 }
 
@@ -95,7 +101,8 @@ function resultsTable(rows: readonly Row[]): string {
 }
 
 const STYLE = `
-:root { --page: #f6f7f9; --card: #fff; --line: #e1e5ea; --ink: #1a2129; --ink-soft: #5b6673; --main: #2463d6; --other: #c2570c; }
+:root { --page: #f6f7f9; --card: #fff; --line: #e1e5ea; --ink: #1a2129; --ink-soft: #5b6673; --main: #2463d6; --other: #c2570c;
+  --series-1: #2463d6; --series-2: #c2570c; --series-3: #0b8457; --series-4: #8a3ffc; --series-5: #b8860b; --series-6: #c2255c; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #11151a; --card: #1a2027; --line: #2c353f; --ink: #e8edf2; --ink-soft: #9aa7b4; --main: #6ea2ff; --other: #f2a154; }
 }
@@ -105,6 +112,7 @@ body { margin: 0; padding: 2rem clamp(1rem, 4vw, 3rem) 3rem; background: var(--p
 header, main { max-width: 1180px; margin: 0 auto; }
 h1 { margin: 0; font-size: 1.6rem; line-height: 1.25; }
 h2 { margin: 2.2rem 0 0.8rem; font-size: 1.1rem; }
+section > p { margin: -0.4rem 0 0.8rem; color: var(--ink-soft); max-width: 80ch; }
 header p { margin: 0.3rem 0 0; color: var(--ink-soft); }
 dl { display: flex; flex-wrap: wrap; gap: 0.6rem 2.2rem; margin: 1.2rem 0 0; }
 dt { color: var(--ink-soft); font-size: 0.8rem; }
@@ -118,6 +126,9 @@ figure ul { display: flex; flex-wrap: wrap; gap: 0 0.9rem; margin: 0.2rem 0 0; p
 figure li::before { content: ""; display: inline-block; width: 1.1em; margin-right: 0.45em; vertical-align: 0.25em; border-top: 2px solid var(--main); }
 figure li.faint::before { opacity: 0.35; }
 figure li.other::before, figure li.dots::before { border-color: var(--other); }
+figure li.series-1::before { border-color: var(--series-1); } figure li.series-2::before { border-color: var(--series-2); }
+figure li.series-3::before { border-color: var(--series-3); } figure li.series-4::before { border-color: var(--series-4); }
+figure li.series-5::before { border-color: var(--series-5); } figure li.series-6::before { border-color: var(--series-6); }
 figure li.baseline::before { border-top: 2px dashed var(--ink-soft); }
 table { border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 10px; border-spacing: 0; overflow: hidden; }
 th, td { padding: 0.45rem 1.1rem; text-align: right; font-variant-numeric: tabular-nums; }

@@ -3,13 +3,16 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeLabels } from '@wbdc/data';
+import { frameZipPath, writeAnnotations, writeFrameZip, writeLabels } from '@wbdc/data';
 import { readCategories, readEmbeddings, writeEmbeddings } from '@wbdc/finetune';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
+import { gatherEvidence } from '../../src/competition/evidence.js';
 import { competitionPage } from '../../src/competition/page.js';
-import { AIAC, BASE, WBDC } from '../../src/competition/plan.js';
+import { AIAC, BASE, SEEDS, trialEntries, trialName, TRIALS, WBDC } from '../../src/competition/plan.js';
 import { aiacResults, wbdcResults } from '../../src/competition/results.js';
+import { tasksOf } from '../../src/competition/tasks.js';
 
 const ids = Array.from({ length: 11 }, (_, i) => `90000000000000000${String(i).padStart(2, '0')}`);
 const CATEGORIES = ['0100', '0203'];
@@ -21,6 +24,8 @@ beforeEach(async () => {
   await mkdir(join(root, 'base/data/annotations'), { recursive: true });
   const truth = ids.map((id, i) => `${id},${CATEGORIES[i % 2]}\n`);
   await writeFile(join(root, 'base/data/annotations/test_a_truth.csv'), truth.join(''));
+  const names = { '0100': { group: { en: 'animals' }, subgroup: { en: 'cats' } }, '0203': { group: { en: 'cars' }, subgroup: { en: 'vans' } } }; // prettier-ignore
+  await writeFile(join(root, 'base/data/categories.json'), JSON.stringify(names));
 });
 afterEach(() => rm(root, { recursive: true }));
 
@@ -28,6 +33,16 @@ async function folderOf(name: string): Promise<string> {
   const folder = join(root, name, 'finetune');
   await mkdir(folder, { recursive: true });
   return folder;
+}
+
+/** What the page shows of the held-out videos. */
+async function writeVideos(): Promise<void> {
+  const videos = ids.map((id, i) => ({ id, title: `猫 <${i}>`, asr: '', ocr: [] }));
+  await writeAnnotations(join(root, 'base/data/annotations/test_a.json'), videos);
+  const bytes = await sharp({ create: { width: 20, height: 20, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+  for (const id of ids) await writeFrameZip(frameZipPath(join(root, 'base/data'), 'test_a', id), [{ name: '0.jpg', bytes }]); // prettier-ignore
 }
 
 /** Video i lies at the angle 0.1 i, so that nearer indices are more alike; each job bends that a little. */
@@ -53,15 +68,28 @@ describe('the AIAC half', () => {
     expect(results.ensembles[0].spearman).toBeCloseTo(results.ensembles[0].bestSingle, 12);
     expect(results.ensembles.at(-1)?.spearman).toBeCloseTo(1, 12);
     expect(results.jobs[5]).toEqual({
-      ...{ name: 'job6', spearman: 0.5, mse: 0.1 },
+      ...{ name: 'job6', about: 'a quarter masked', spearman: 0.5, mse: 0.1 },
       published: { spearman: 0.886289, mse: 0.029039 },
     });
     const rows = readEmbeddings(await readFile(join(root, 'results/result.zip')), new Set(ids));
     expect(rows.get(ids[0])).toHaveLength(3);
     expect(existsSync(join(root, 'results/ensemble.safetensors'))).toBe(true);
-    const page = competitionPage({ name: 'x<y', aiac: results, seconds: 61 });
-    for (const text of ['x&#60;y', 'job6', '0.8863', 'Gain of the ensemble', '1 min 01 s'])
+    expect(results.neighbours).toHaveLength(10);
+    expect(results.neighbours[0].near.map(({ id }) => id)).toContain(ids[1]); // the nearest angle
+    await writeVideos();
+    const page = await competitionPage({ name: 'x<y', aiac: results, evidence: [], seconds: 61, wallSeconds: 61 }, root); // prettier-ignore
+    for (const text of [
+      'x&#60;y',
+      'job6',
+      '0.8863',
+      'nearest neighbours',
+      '猫 &#60;1&#62;',
+      'data:image/jpeg',
+      '1 min 01 s',
+    ])
+      // prettier-ignore
       expect(page).toContain(text);
+    expect(page).not.toMatch(/(src|href)="(?!data:)/); // it stands alone
   });
 
   it('refuses a job that embedded other videos', async () => {
@@ -81,13 +109,18 @@ describe('the WBDC half', () => {
 
   it('averages probabilities: two that are unsure give way to one that is sure and right', async () => {
     await write('single', () => 0.55);
+    await write('single-clip', () => 0.5);
     await write('double', () => 0.45);
     await write('pgd', (i) => (i % 2 === 0 ? 0.9 : 0.1));
-    const { ensemble, models } = await wbdcResults(root, join(root, 'results'));
+    const results = await wbdcResults(root, join(root, 'results'));
+    const { ensemble, models } = results;
     expect(ensemble.mean).toBe(1);
-    expect(models.map(({ name }) => name)).toEqual(['single', 'double', 'pgd']);
+    expect(models.map(({ name }) => name)).toEqual(['single', 'single-clip', 'double', 'pgd']);
+    expect(results.confusion).toEqual({ labels: ['01', '02'], counts: [[6, 0], [0, 5]] }); // prettier-ignore
     const csv = await readFile(join(root, 'results/result.csv'), 'utf8');
     expect(readCategories(csv, new Set(ids)).get(ids[1])).toBe('0203');
+    const page = await competitionPage({ name: 'x', wbdc: results, evidence: [], seconds: 1, wallSeconds: 1 }, root);
+    for (const text of ['confusion of level 1', '01 animals', '0203 vans']) expect(page).toContain(text);
   });
 
   it('refuses models of other categories', async () => {
@@ -96,11 +129,47 @@ describe('the WBDC half', () => {
   });
 });
 
-it('every entry has a configuration, and all of a half read the same data and text', async () => {
-  const folder = fileURLToPath(new URL('../../configs/competition', import.meta.url));
-  const base = await loadConfig({ path: BASE.file, folder });
-  for (const half of [AIAC, WBDC]) {
-    const configs = await Promise.all(half.map(({ file }) => loadConfig({ path: file, folder })));
-    for (const config of configs) expect([config.data, config.vocab, config.clip, config.frames, config.text]).toEqual([base.data, base.vocab, base.clip, base.frames, configs[0].text]); // prettier-ignore
+it('trials are compared seed by seed with the plain one', async () => {
+  const values = { plain: [0.5, 0.6, 0.7], raw: [0.4, 0.6, 0.6] } as Record<string, number[]>;
+  for (const { name } of TRIALS.aiac) {
+    for (const [i, seed] of SEEDS.entries()) {
+      const folder = await folderOf(trialName('aiac', { name, about: '', set: [] }, seed));
+      await writeFile(join(folder, 'scores.json'), JSON.stringify({ spearman: { value: (values[name] ?? [1, 1, 1])[i] } })); // prettier-ignore
+    }
   }
+  const { trials, measure } = await gatherEvidence(root, 'aiac');
+  expect(measure).toBe('held-out Spearman');
+  const plain = trials.find(({ name }) => name === 'plain');
+  expect(plain).toMatchObject({ mean: expect.closeTo(0.6, 12) as number, spread: expect.closeTo(0.1, 12) as number });
+  expect(plain).not.toHaveProperty('gain');
+  const raw = trials.find(({ name }) => name === 'raw'); // differences -0.1, 0, -0.1
+  expect(raw?.gain).toBeCloseTo(-0.2 / 3, 12);
+  expect(raw?.gainSpread).toBeCloseTo(Math.sqrt(1 / 300), 12);
+});
+
+describe('the plan', () => {
+  const folder = fileURLToPath(new URL('../../configs/competition', import.meta.url));
+
+  it('has a configuration for every entry, and all of a half read the same data and text', async () => {
+    const base = await loadConfig({ path: BASE.file, folder });
+    for (const half of [AIAC, WBDC]) {
+      const configs = await Promise.all(half.map(({ file }) => loadConfig({ path: file, folder })));
+      for (const [i, config] of configs.entries()) {
+        expect([config.data, config.vocab, config.frames, config.text]).toEqual([base.data, base.vocab, base.frames, configs[0].text]); // prettier-ignore
+        if (!half[i].stages.includes('clip')) expect(config.clip).toEqual(base.clip);
+      }
+    }
+  });
+
+  it('runs every stage after what it reads, with settings that are known', async () => {
+    const tasks = tasksOf([...AIAC, ...WBDC, ...trialEntries('aiac'), ...trialEntries('wbdc')], 'runs/x');
+    const names = tasks.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const [i, { needs }] of tasks.entries()) for (const need of needs) expect(names.slice(0, i)).toContain(need);
+    const needs = (name: string) => tasks.find((task) => task.name === name)?.needs;
+    expect(needs('job4 pretrain')).toEqual(['base features', 'job1 pretrain']);
+    expect(needs('single clip')).toEqual(['base vocab']);
+    expect(needs('aiac-scratch-seed2 finetune')).toEqual(['base features']);
+    for (const { config, set } of tasks) await loadConfig({ path: config, folder, set });
+  });
 });

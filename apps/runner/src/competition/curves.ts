@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { readIfThere } from '../files.js';
+import { formatNumber } from '../format.js';
+import { chart, smooth, type Curve, type Point, type Series } from '../report/chart.js';
+import { parseHistory } from '../report/history.js';
+import { METRICS_FILE } from '../report/metrics-file.js';
+import type { Card } from '../report/page.js';
+import type { StageName } from '../stage.js';
+import { AIAC, WBDC, type Entry } from './plan.js';
+import type { AiacResults } from './results.js';
+
+/** Losses of the six jobs. */
+export function aiacCurves(root: string): Promise<Card[]> {
+  return lossCards(root, AIAC);
+}
+
+/** Losses of WBDC's models. */
+export function wbdcCurves(root: string): Promise<Card[]> {
+  return lossCards(root, WBDC);
+}
+
+async function lossCards(root: string, entries: readonly Entry[]): Promise<Card[]> {
+  return [
+    await lossCard(root, entries, 'pretrain', 'pretraining: loss'),
+    await lossCard(root, entries, 'finetune', 'finetuning: loss'),
+  ];
+}
+
+async function lossCard(root: string, entries: readonly Entry[], stage: StageName, title: string): Promise<Card> {
+  const curves: Curve[] = [];
+  for (const [i, entry] of entries.entries()) {
+    if (!entry.stages.includes(stage)) continue;
+    const { training } = parseHistory((await readIfThere(join(root, entry.name, stage, METRICS_FILE))) ?? '');
+    const points = training.map(({ step, loss }): Point => ({ step, value: loss }));
+    const style = `series-${i + 1}` as Series;
+    curves.push({ label: entry.name, points: smooth(points, Math.ceil(points.length / 20)), style });
+  }
+  return {
+    title,
+    svg: chart({ curves, format: formatNumber }),
+    legend: curves.map(({ label, style }) => ({ label, style })),
+  };
+}
+
+/** The ensemble against the best model in it, by the number of models. */
+export function ensembleCard({ ensembles }: AiacResults): Card {
+  const points = (value: (item: AiacResults['ensembles'][number]) => number): Point[] =>
+    ensembles.map((item) => ({ step: item.models, value: value(item) }));
+  const curves: Curve[] = [
+    { label: 'ensemble', points: points(({ spearman }) => spearman), style: 'main' },
+    { label: 'best single model', points: points(({ bestSingle }) => bestSingle), style: 'baseline' },
+  ];
+  return {
+    title: 'Spearman by number of models',
+    svg: chart({ curves, format: (value) => value.toFixed(3), across: 'models' }),
+    legend: curves.map(({ label, style }) => ({ label, style })),
+    value: ensembles.at(-1)?.spearman.toFixed(4) ?? '',
+  };
+}

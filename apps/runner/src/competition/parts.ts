@@ -1,0 +1,50 @@
+import { escape } from '../report/page.js';
+import type { Nearest } from './neighbours.js';
+import type { WbdcResults } from './results.js';
+import type { ShownVideo } from './videos.js';
+
+/** Videos with their nearest others, as pictures. */
+export function neighboursPart(neighbours: readonly Nearest[], videos: ReadonlyMap<string, ShownVideo>): string {
+  const rows = neighbours.map(({ id, near }) => {
+    const others = near.map((one) => figure(videos.get(one.id), one.cosine.toFixed(3)));
+    return `<div class="near">${figure(videos.get(id), '')}<div>${others.join('')}</div></div>`;
+  });
+  const note = 'Held-out videos (left) and those of all held-out ones whose embeddings by the largest ensemble are nearest, with their cosines.'; // prettier-ignore
+  return `<section><h2>AIAC: nearest neighbours</h2><p>${note}</p>${rows.join('')}</section>`;
+}
+
+function figure(video: ShownVideo | undefined, below: string): string {
+  const frames = (video?.frames ?? []).map((url) => `<img src="${url}" alt="">`).join('');
+  return `<span class="video"><span>${frames}</span><b>${escape(video?.title ?? '')}</b>${below && `<i>${below}</i>`}</span>`;
+}
+
+/** Truth in rows, predictions in columns; the darker, the larger the share of the row. */
+export function confusionPart({ labels, counts }: WbdcResults['confusion'], nameOf: (id: string) => string): string {
+  const head = labels.map((label) => `<th title="${escape(nameOf(label))}">${escape(label)}</th>`).join('');
+  const rows = labels.map((label, i) => {
+    const total = counts[i].reduce((sum, count) => sum + count, 0);
+    const cells = counts[i].map((count) => {
+      const share = total === 0 ? 0 : count / total;
+      const style = `background: color-mix(in srgb, var(--main) ${Math.round(70 * share)}%, transparent)`;
+      return `<td style="${style}">${count === 0 ? '' : count}</td>`;
+    });
+    return `<tr><th>${escape(label)} ${escape(nameOf(label))}</th>${cells.join('')}<td>${total}</td></tr>`;
+  });
+  return (
+    '<section><h2>WBDC: confusion of level 1</h2><p>Of the ensemble: truth in rows, predictions in columns, held-out videos.</p>' +
+    `<table class="confusion"><thead><tr><th></th>${head}<td>all</td></tr></thead><tbody>${rows.join('')}</tbody></table></section>`
+  );
+}
+
+export const PARTS_STYLE = `
+.near { display: flex; align-items: flex-start; gap: 1.6rem; padding: 0.7rem 1rem; margin-bottom: 0.6rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
+.near > div { display: flex; gap: 1.2rem; padding-left: 1.6rem; border-left: 1px solid var(--line); }
+.video { display: flex; flex-direction: column; width: 172px; flex: none; font-size: 0.82rem; line-height: 1.35; }
+.video > span { display: flex; gap: 2px; height: 56px; }
+.video img { width: 56px; height: 56px; border-radius: 4px; }
+.video b { font-weight: 500; margin-top: 0.3rem; }
+.video i { font-style: normal; color: var(--ink-soft); font-variant-numeric: tabular-nums; }
+.confusion th, .confusion td { padding: 0.3rem 0.6rem; text-align: center; }
+.confusion tbody th { text-align: left; white-space: nowrap; }
+.confusion td:last-child { color: var(--ink-soft); font-weight: 400; border-left: 1px solid var(--line); }
+`;

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ALL_STAGES } from '../commands/stages.js';
+import type { StageTask } from '../jobs/run-jobs.js';
+import { BASE, type Entry } from './plan.js';
+
+const CONFIGS = fileURLToPath(new URL('../../configs/competition', import.meta.url));
+
+/** The stages of entries as tasks: those of an entry one after another, all after what they read. */
+export function tasksOf(entries: readonly Entry[], runs: string): StageTask[] {
+  return [BASE, ...entries].flatMap((entry) => {
+    const stages = ALL_STAGES.filter(({ name }) => entry.stages.includes(name)).map(({ name }) => name);
+    return stages.map((stage, i) => ({
+      name: `${entry.name} ${stage}`,
+      needs: [...(i > 0 ? [`${entry.name} ${stages[i - 1]}`] : readBy(entry)), ...(i > 0 ? [] : fromOf(entry))],
+      run: entry.name,
+      stage,
+      config: join(CONFIGS, entry.file),
+      set: settingsOf(entry, runs),
+    }));
+  });
+}
+
+/** The last stage of the base that an entry reads: one with a tower of its own does not wait for the base's. */
+function readBy(entry: Entry): string[] {
+  if (entry === BASE) return [];
+  return [entry.stages.includes('clip') ? `${BASE.name} vocab` : `${BASE.name} features`];
+}
+
+function fromOf({ from }: Entry): string[] {
+  return from ? [`${from.entry} pretrain`] : [];
+}
+
+function settingsOf(entry: Entry, runs: string): string[] {
+  const { from, set = [] } = entry;
+  return [
+    ...(entry === BASE ? [] : [`run.base=${BASE.name}`]),
+    ...(from ? [`${from.setting}=${join(runs, from.entry, 'pretrain', 'checkpoints')}`] : []),
+    ...set,
+  ];
+}

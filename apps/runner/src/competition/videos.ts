@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { frameZipPath, readAnnotations } from '@wbdc/data';
+import { readFrameZip } from '@wbdc/video-features';
+import sharp from 'sharp';
+import { annotationsPath } from '../stages/data-root.js';
+
+/** A video as a page shows it. */
+export interface ShownVideo {
+  readonly title: string;
+  /** Data URLs. */
+  readonly frames: readonly string[];
+}
+
+/** Pixels of a shown frame. */
+const SIDE = 56;
+
+/** Titles and a few frames of videos of a split in the WBDC layout. */
+export async function readVideos(
+  root: string,
+  split: string,
+  ids: ReadonlySet<string>,
+  most = 3,
+): Promise<Map<string, ShownVideo>> {
+  const shown = new Map<string, ShownVideo>();
+  for await (const { id, title } of readAnnotations(annotationsPath(root, split))) {
+    if (!ids.has(id)) continue;
+    const files = await readFrameZip(frameZipPath(root, split, id));
+    shown.set(id, { title, frames: await Promise.all(files.slice(0, most).map(({ bytes }) => toDataUrl(bytes))) });
+  }
+  return shown;
+}
+
+async function toDataUrl(bytes: Uint8Array): Promise<string> {
+  const small = await sharp(bytes).resize(SIDE, SIDE, { fit: 'cover' }).jpeg({ quality: 80 }).toBuffer();
+  return `data:image/jpeg;base64,${small.toString('base64')}`;
+}
+
+/** English names of the embedded data set's categories: of level 1 by two digits, of level 2 by four. */
+export async function readCategoryNames(root: string): Promise<(id: string) => string> {
+  type Named = Readonly<Record<'group' | 'subgroup', { readonly en: string }>>;
+  const json = JSON.parse(await readFile(join(root, 'categories.json'), 'utf8')) as Record<string, Named>;
+  const names = new Map<string, string>();
+  for (const [id, { group, subgroup }] of Object.entries(json))
+    names.set(id, subgroup.en).set(id.slice(0, 2), group.en);
+  return (id) => names.get(id) ?? '';
+}

@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { childStarter, type ChildOptions, type ProgressMessage } from '../../src/jobs/child.js';
+import { lineDisplay } from '../../src/jobs/display.js';
+import { runStageTasks, threadsFor, type StageTask } from '../../src/jobs/run-jobs.js';
+import { runTasks, type Outcome } from '../../src/jobs/schedule.js';
+import { Output } from '../../src/output.js';
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-jobs-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+const task = (name: string, ...needs: string[]) => ({ name, needs });
+
+describe('the schedule', () => {
+  const { signal } = new AbortController();
+
+  it('keeps to the limit and to what each needs', async () => {
+    let [running, most] = [0, 0];
+    const ended: string[] = [];
+    const run = async ({ name }: { name: string }): Promise<'done'> => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 20 : 5));
+      running--;
+      ended.push(name);
+      return 'done';
+    };
+    const tasks = [task('a'), task('b', 'a'), task('c'), task('d'), task('e', 'b', 'd')];
+    expect([...(await runTasks(tasks, { limit: 2, signal, run })).values()]).toEqual(Array(5).fill('done'));
+    expect(most).toBe(2);
+    expect(ended.indexOf('b')).toBeGreaterThan(ended.indexOf('a'));
+    expect(ended.at(-1)).toBe('e');
+  });
+
+  it('goes on after a failure with what does not need it', async () => {
+    const run = async ({ name }: { name: string }): Promise<'done' | 'failed'> => (name === 'a' ? 'failed' : 'done');
+    const tasks = [task('a'), task('b', 'a'), task('c', 'b'), task('d')];
+    const expected: Record<string, Outcome> = { a: 'failed', b: 'blocked', c: 'blocked', d: 'done' };
+    expect(Object.fromEntries(await runTasks(tasks, { limit: 1, signal, run }))).toEqual(expected);
+  });
+
+  it('begins nothing after an interruption', async () => {
+    const controller = new AbortController();
+    const run = async (): Promise<'stopped'> => {
+      controller.abort();
+      return 'stopped';
+    };
+    const outcomes = await runTasks([task('a'), task('b')], { limit: 1, signal: controller.signal, run });
+    expect([...outcomes.values()]).toEqual(['stopped', 'stopped']);
+  });
+});
+
+describe('stages in processes', () => {
+  const stage = (name: string, ...needs: string[]): StageTask => ({ ...task(name, ...needs), run: name, stage: 'data', config: 'my.yaml', set: [`seed=${name.length}`] }); // prettier-ignore
+  let err = '';
+  const terminal = () => {
+    err = '';
+    return { stdout: { write: () => undefined }, stderr: { write: (text: string) => void (err += text) }, env: {}, folder, now: () => 0 }; // prettier-ignore
+  };
+  const run = (tasks: StageTask[], startChild: (options: ChildOptions) => Promise<number>) =>
+    runStageTasks(tasks, { runs: 'runs', jobs: 2, options: { set: ['train.epochs=1'] }, startChild, output: new Output(terminal(), {}), signal: new AbortController().signal }); // prettier-ignore
+
+  it('get their settings and a share of the threads, and a failure is told with its reason', async () => {
+    const seen: string[][] = [];
+    const outcomes = await run([stage('good'), stage('bad')], async ({ args, log }) => {
+      seen.push([...args]);
+      const bad = args.includes('bad');
+      if (bad) {
+        const { mkdir } = await import('node:fs/promises');
+        await mkdir(join(log, '..'), { recursive: true });
+        await writeFile(log, 'reading\nerror: the disk is full: free some space\n');
+      }
+      return bad ? 1 : 0;
+    });
+    expect(Object.fromEntries(outcomes)).toEqual({ good: 'done', bad: 'failed' });
+    const settings = ['--set', 'run.folder=runs', '--set', 'seed=4', '--set', 'train.epochs=1'];
+    expect(seen[0]).toEqual(['data', '--config', 'my.yaml', '--name', 'good', '--resume', '--threads', String(threadsFor(2)), ...settings]); // prettier-ignore
+    expect(err).toContain('failed   bad (0.0 s): the disk is full: free some space\n');
+    expect(err).toContain(join('runs', 'bad', 'log.txt'));
+  });
+
+  it('share the cores', () => {
+    expect([threadsFor(1, 8), threadsFor(3, 8), threadsFor(4, 2)]).toEqual([8, 2, 1]);
+  });
+
+  it('tell their progress, print into a log, and end when asked', async () => {
+    const program = join(folder, 'program.mjs');
+    await writeFile(
+      program,
+      `process.on('SIGINT', () => process.exit(130));
+       console.log('args ' + process.argv.slice(2).join(' '));
+       process.send({ done: 1, total: 3, unit: 'steps', note: '' });
+       setTimeout(() => process.exit(7), 20_000);`,
+    );
+    const controller = new AbortController();
+    const messages: ProgressMessage[] = [];
+    const onProgress = (message: ProgressMessage): void => {
+      messages.push(message);
+      controller.abort();
+    };
+    const log = join(folder, 'a/log.txt');
+    const code = await childStarter(program)({ args: ['data', '--x'], folder, env: process.env, log, onProgress, signal: controller.signal }); // prettier-ignore
+    expect(code).toBe(130);
+    expect(messages).toEqual([{ done: 1, total: 3, unit: 'steps', note: '' }]);
+    expect(await readFile(log, 'utf8')).toBe('args data --x\n');
+  });
+});
+
+it('a display of lines shows all that run, now and then', () => {
+  let [time, written] = [0, ''];
+  const stderr = { write: (text: string) => void (written += text) };
+  const display = lineDisplay({ stdout: stderr, stderr, env: {}, folder, now: () => time }, 3);
+  display.start('job1 pretrain');
+  display.start('job2 pretrain');
+  display.update('job1 pretrain', { done: 0, total: 100, unit: 'steps', note: '' });
+  time = 10_000;
+  display.update('job1 pretrain', { done: 50, total: 100, unit: 'steps', note: '' });
+  display.end('job1 pretrain', 'done     job1 pretrain');
+  expect(written).toBe(
+    '0/3 done; job1 pretrain 50/100 steps (50 %), 10 s left; job2 pretrain starting\ndone     job1 pretrain\n',
+  );
+});
