@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { meanAndSpread } from '../spread.js';
 import { SEEDS, trialName, TRIALS, type Half, type Trial } from './plan.js';
 
 /** What a trial reached, over the seeds. */
@@ -8,10 +9,10 @@ export interface TrialResult extends Pick<Trial, 'name' | 'about' | 'published'>
   readonly values: readonly number[];
   readonly mean: number;
   /** Standard deviation over the seeds. */
-  readonly spread: number;
+  readonly spread?: number;
   /** Against the plain finetuning with the same seeds: mean and standard deviation of the differences. */
   readonly gain?: number;
-  readonly gainSpread?: number;
+  readonly gainSpread?: number | undefined;
   /** Mean on the validation pairs of the training videos, where there are any. */
   readonly validation?: number;
 }
@@ -41,7 +42,7 @@ export async function gatherEvidence(root: string, half: Half): Promise<Evidence
     const validation = scores.flatMap((one) => one['validation/spearman']?.value ?? []);
     trials.push({
       ...summarize(trial, values, trials[0]?.values),
-      ...(validation.length > 0 && { validation: meanOf(validation) }),
+      ...(validation.length > 0 && { validation: meanAndSpread(validation).mean }),
     });
   }
   return { half, measure, trials };
@@ -53,28 +54,17 @@ export function summarize(
   values: readonly number[],
   plain: readonly number[] | undefined,
 ): TrialResult {
-  const gains = plain && values.map((value, i) => value - plain[i]);
+  const gains = plain && meanAndSpread(values.map((value, i) => value - plain[i]));
   return {
     name,
     about,
     ...(published !== undefined && { published }),
     values,
-    mean: meanOf(values),
-    spread: deviationOf(values),
-    ...(gains && { gain: meanOf(gains), gainSpread: deviationOf(gains) }),
+    ...meanAndSpread(values),
+    ...(gains && { gain: gains.mean, gainSpread: gains.spread }),
   };
 }
 
 async function readScores(root: string, run: string): Promise<Scores> {
   return JSON.parse(await readFile(join(root, run, 'finetune', 'scores.json'), 'utf8')) as Scores;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Of a sample: divided by n - 1. */
-function deviationOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

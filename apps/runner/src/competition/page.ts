@@ -121,11 +121,12 @@ function evidenceTable({ half, measure, trials }: Evidence): Table {
   };
 }
 
-function withSpread(mean: number, spread: number): string {
-  return `${mean.toFixed(4)} ± ${spread.toFixed(4)}`;
+/** `0.5530 ± 0.0042` */
+export function withSpread(mean: number, spread: number | undefined): string {
+  return spread === undefined ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${spread.toFixed(4)}`;
 }
 
-function gainOf({ gain, gainSpread }: Pick<TrialResult, 'gain' | 'gainSpread'>): string {
-  if (gain === undefined || gainSpread === undefined) return '';
-  return `${gain >= 0 ? '+' : ''}${withSpread(gain, gainSpread)}`;
+/** `+0.0120 ± 0.0031`, or nothing. */
+export function gainOf({ gain, gainSpread }: Pick<TrialResult, 'gain' | 'gainSpread'>): string {
+  return gain === undefined ? '' : `${gain >= 0 ? '+' : ''}${withSpread(gain, gainSpread)}`;
 }

@@ -92,18 +92,14 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'leaky', about: "the original's split, by which videos leak", set: ['finetune.split=official'] },
     { name: 'fgm', about: 'with FGM', set: ['finetune.adversarial={kind: fgm}'] },
     { name: 'ema', about: 'with averaged weights (EMA)', set: ['finetune.ema=0.98'] },
-    { name: 'attention', about: 'attention pooling instead of the mean', set: ['finetune.pooling=attention'] },
   ],
   wbdc: [
     { name: 'plain', about: 'cross entropy alone', set: [] },
     { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
     { name: 'smoothing', about: 'with label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
     { name: 'fgm', about: 'with FGM', set: ['finetune.adversarial={kind: fgm}'], published: 'higher' },
-    { name: 'pgd', about: 'with PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.3}'], published: 'higher' }, // prettier-ignore
     { name: 'ema', about: 'with averaged weights (EMA)', set: ['finetune.ema=0.99'], published: 'higher' },
-    { name: 'fgm-ema', about: 'with FGM and EMA', set: ['finetune.adversarial={kind: fgm}', 'finetune.ema=0.99'], published: 'higher' }, // prettier-ignore
     { name: 'rdrop', about: 'with R-Drop', set: ['finetune.rDrop=1'] },
-    { name: 'samples', about: 'with multi-sample dropout', set: ['finetune.samples=4'] },
     { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.3 to 0.6 points' }, // prettier-ignore
   ],
 };

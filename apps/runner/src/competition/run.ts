@@ -8,7 +8,7 @@ import type { StartChild } from '../jobs/child.js';
 import { runStageTasks, threadsFor } from '../jobs/run-jobs.js';
 import type { Outcome } from '../jobs/schedule.js';
 import type { Output } from '../output.js';
-import { competitionPage } from './page.js';
+import { competitionPage, gainOf, withSpread } from './page.js';
 import { BASE, ENTRIES, trialEntries, type Entry, type Half } from './plan.js';
 import { competitionResults, type CompetitionResults } from './gather.js';
 import { tasksOf } from './tasks.js';
@@ -97,9 +97,8 @@ function say(results: CompetitionResults, folder: string, output: Output): void 
   for (const { name, score } of results.wbdc?.models ?? []) output.say(`${name}: score ${score.mean.toFixed(4)}`);
   if (results.wbdc) output.say(`ensemble of probabilities: score ${results.wbdc.ensemble.mean.toFixed(4)}`);
   for (const { half, trials } of results.evidence) {
-    for (const { about, mean, spread, gain, gainSpread } of trials) {
-      const against = gain === undefined ? '' : `, ${gain >= 0 ? '+' : ''}${gain.toFixed(4)} ± ${gainSpread!.toFixed(4)}`; // prettier-ignore
-      output.say(`${half} ${about}: ${mean.toFixed(4)} ± ${spread.toFixed(4)}${against}`);
+    for (const trial of trials) {
+      output.say(`${half} ${trial.about}: ${withSpread(trial.mean, trial.spread)}  ${gainOf(trial)}`.trimEnd());
     }
   }
   output.say(`made     ${join(folder, 'report.html')}: all stages together took ${formatSeconds(results.seconds)}`);

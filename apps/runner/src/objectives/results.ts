@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { RunFolder, type StageRecord } from '../run-folder.js';
 import type { JsonObject } from '../stage.js';
+import { meanAndSpread } from '../spread.js';
 import { labelOf, OBJECTIVES, runNameOf, type ModelName, type Trial } from './plan.js';
 
 /** All that the command has measured. */
@@ -109,7 +110,7 @@ function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResu
 }
 
 function rowOf(objectives: number, own: readonly Outcome[], before: readonly Outcome[]): Reached {
-  const { mean, spread } = summarize(own.map(({ value }) => value));
+  const { mean, spread } = meanAndSpread(own.map(({ value }) => value));
   const changes = own.flatMap(({ trial: { seed }, value }) =>
     before.filter(({ trial }) => trial.seed === seed).map((other) => value - other.value),
   );
@@ -125,7 +126,7 @@ function rowOf(objectives: number, own: readonly Outcome[], before: readonly Out
 }
 
 function changeOf(differences: readonly number[]): Change {
-  const { mean, spread } = summarize(differences);
+  const { mean, spread } = meanAndSpread(differences);
   return { mean, ...(spread !== undefined && { error: spread / Math.sqrt(differences.length) }) };
 }
 
@@ -133,7 +134,7 @@ function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
   const records = own.flatMap(({ pretrain }) => pretrain ?? []);
   if (records.length === 0) return {};
   const value = (key: string): number => Number(records[0].summary[key]);
-  const { mean: seconds } = summarize(records.map((record) => record.seconds));
+  const { mean: seconds } = meanAndSpread(records.map((record) => record.seconds));
   const sizes = { encoderPasses: value('encoder passes'), parameters: value('parameters'), steps: value('step') };
   return { pretraining: { ...sizes, seconds } };
 }
@@ -142,12 +143,4 @@ function publishedOf(objectives: number): Pick<Reached, 'published'> {
   const [spearman, before] = [PUBLISHED[objectives], PUBLISHED[objectives - 1]];
   if (spearman === undefined) return {};
   return { published: { spearman, ...(before !== undefined && { change: spearman - before }) } };
-}
-
-/** Mean, and the standard deviation of a sample. */
-function summarize(values: readonly number[]): { mean: number; spread?: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.length === 1) return { mean };
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: Math.sqrt(squares / (values.length - 1)) };
 }
