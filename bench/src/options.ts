@@ -9,6 +9,10 @@ export interface Options {
   readonly rounds: number;
   /** Small sizes, for a first look; its numbers say nothing about the real ones. */
   readonly small: boolean;
+  /** The published sizes of the QQ model instead of BERT-base's, where the bench has them. */
+  readonly large: boolean;
+  /** Ours compute their layers once more in the backward pass, in less memory. */
+  readonly recompute: boolean;
   /** Names of the contenders to run; all where empty. The reference always runs. */
   readonly only: readonly string[];
   /** Contenders alive at the same time; by default as many as fit into the free memory. */
@@ -22,6 +26,8 @@ export interface Options {
 const HELP = `--threads n      threads of every contender (all processors)
 --steps n        measured steps of every contender
 --small          small sizes, for a first look
+--large          train, embed: the QQ model, 24 x 1024, 8 videos of 36 tokens and 32 frames
+--recompute      train: ours compute their layers once more in the backward pass, in less memory
 --layers n, --width n, --batch n   other sizes than the preset's
 --only a,b       these contenders beside the reference
 --together n     contenders alive at the same time (as many as fit into memory)
@@ -43,6 +49,8 @@ export function readOptions(rounds: number): Options {
       batch: number,
       only: { type: 'string', default: '' },
       small: flag,
+      large: flag,
+      recompute: flag,
       json: flag,
       save: flag,
       help: flag,
@@ -60,6 +68,8 @@ export function readOptions(rounds: number): Options {
     threads: count('threads', values.threads) ?? availableParallelism(),
     rounds: count('steps', values.steps) ?? rounds,
     small: values.small,
+    large: values.large,
+    recompute: values.recompute,
     only: values.only.split(',').filter(Boolean),
     together: count('together', values.together),
     json: values.json,

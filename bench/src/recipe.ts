@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchesOfEpoch, collate, type Example } from '@wbdc/data';
-import { floats, foldIn, randomInt, randomKey, uniform, type Batch, type Key } from '@wbdc/nn';
+import { floats, foldIn, randomInt, randomKey, recomputing, uniform, type Batch, type Key } from '@wbdc/nn';
 import { mfm, mlm, pretraining, tag, type MfmTarget, type MlmTarget, type PreparedView } from '@wbdc/pretrain-tasks';
 import { WBDC_BASE, uniModel } from '@wbdc/uni-model';
 import type { Options } from './options.js';
@@ -23,23 +23,27 @@ export interface Recipe {
   readonly dropout: number;
   readonly batches: number;
   readonly threads: number;
+  /** Of ours; see `recomputing` of @wbdc/nn. */
+  readonly recompute: boolean;
 }
 
 const BASE = { layers: 12, width: 768, batch: 16, vocabulary: 21128, tokens: 128, frames: 32, frameSize: 768, tags: 10_000 }; // prettier-ignore
+/** A step of QQ's pretraining, the batch in accumulated parts of 8. */
+const LARGE = { ...BASE, layers: 24, width: 1024, batch: 8, tokens: 36, frameSize: 1536 };
 const SMALL = { layers: 2, width: 128, batch: 4, vocabulary: 3001, tokens: 64, frames: 8, frameSize: 96, tags: 500 };
 
-export function recipeOf({ small, sizes, rounds, threads }: Options): Recipe {
-  const preset = { ...(small ? SMALL : BASE), ...sizes };
+export function recipeOf({ small, large, recompute, sizes, rounds, threads }: Options): Recipe {
+  const preset = { ...(small ? SMALL : large ? LARGE : BASE), ...sizes };
   if (preset.width % 64 !== 0) throw new RangeError(`--width: expected a multiple of 64, got ${preset.width}`);
   const { width } = preset;
   const derived = { heads: width / 64, intermediate: 4 * width, positions: WBDC_BASE.maxPositions };
-  return { ...preset, ...derived, dropout: 0.1, batches: rounds + 1, threads };
+  return { ...preset, ...derived, dropout: 0.1, batches: rounds + 1, threads, recompute };
 }
 
 /** The model and objectives of the base recipe: mlm, mfm and tag in one pass. */
 export function modelOf(recipe: Recipe) {
   const { vocabulary, width, layers, heads, intermediate, frameSize, frames, dropout, positions, tags } = recipe;
-  const encoder = uniModel({
+  const kept = uniModel({
     ...WBDC_BASE,
     vocabSize: vocabulary,
     hiddenSize: width,
@@ -51,6 +55,7 @@ export function modelOf(recipe: Recipe) {
     frameSize,
     dropout,
   });
+  const encoder = recipe.recompute ? recomputing(kept) : kept;
   const tasks = [mlm({ ...SPECIAL, vocabSize: vocabulary }), mfm(), tag({ tagCount: tags })];
   return { encoder, model: pretraining(encoder, [{ tasks: tasks.map((task) => ({ task, weight: 1 })) }]) };
 }
