@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
 import { isFloat, sizeOf, type Call, type NativeKernel } from '../kernel.js';
 
@@ -47,12 +48,24 @@ function isWeightGradient({ inputs: { a, b }, attrs }: Call): boolean {
 
 const WORTH = 64;
 
+/** a^T b, or (b^T a)^T where that transposes less. */
 function transposedFirst({ backend, inputs: { a, b } }: Call): TensorInfo {
   const [inner, rows] = a.shape;
-  const { t } = backend.run('t = Transpose <perm = [1, 0]> (a)', { a }, { t: { shape: [rows, inner] } });
-  const { y } = backend.run('y = MatMul (t, b)', { t, b }, { y: { shape: [rows, b.shape[1]] } });
+  const columns = b.shape[1];
+  const swap = inner * columns + rows * columns < inner * rows;
+  const [left, right] = swap ? [b, a] : [a, b];
+  const t = transposed(backend, left);
+  const { y } = backend.run('y = MatMul (t, right)', { t, right }, { y: { shape: [t.shape[0], right.shape[1]] } });
   backend.disposeIntermediateTensorInfo(t);
-  return y;
+  if (!swap) return y;
+  const result = transposed(backend, y);
+  backend.disposeIntermediateTensorInfo(y);
+  return result;
+}
+
+function transposed(backend: OrtBackend, x: TensorInfo): TensorInfo {
+  const [rows, columns] = x.shape;
+  return backend.run('y = Transpose <perm = [1, 0]> (x)', { x }, { y: { shape: [columns, rows] } }).y;
 }
 
 const ACTIVATIONS: Record<string, string | undefined> = {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NumericType } from '../backend.js';
-import { isFloat, isSmall, type NativeKernel } from '../kernel.js';
+import { isFloat, isSmall, sizeOf, type NativeKernel } from '../kernel.js';
 
-const REDUCTIONS = { Sum: 'ReduceSum', Mean: 'ReduceMean', Max: 'ReduceMax', Min: 'ReduceMin', Prod: 'ReduceProd' };
+const REDUCTIONS = { Mean: 'ReduceMean', Max: 'ReduceMax', Min: 'ReduceMin', Prod: 'ReduceProd' };
 
 function reduction(op: string): NativeKernel {
   return ({ backend, inputs: { x }, attrs }) => {
@@ -14,6 +14,26 @@ function reduction(op: string): NativeKernel {
     return backend.run(lines, { x }, { y: { shape } }).y;
   };
 }
+
+const reduceSum = reduction('ReduceSum');
+
+/** A sum over the leading axes, the gradient of every bias, is a product with a row of ones: two to four times as fast. */
+const sum: NativeKernel = (call) => {
+  const { backend, inputs: { x }, attrs: { axis, keepDims } } = call; // prettier-ignore
+  const axes = tf.util.parseAxisParam(axis as number | number[], x.shape).sort((a, b) => a - b);
+  const leading = axes.length > 0 && axes.every((axis, i) => axis === i);
+  const rest = x.shape.slice(axes.length);
+  const [rows, columns] = [sizeOf(x.shape) / sizeOf(rest), sizeOf(rest)];
+  if (!leading || keepDims || !isFloat(x) || isSmall(x) || columns < WIDE) return reduceSum(call);
+  const ones = backend.allocate({ shape: [1, rows] });
+  backend.values(ones).fill(1);
+  const inputs = { ones, x: backend.reshaped(x, [rows, columns]) };
+  const { y } = backend.run('y = MatMul (ones, x)', inputs, { y: { shape: [1, columns] } });
+  backend.disposeIntermediateTensorInfo(ones);
+  return backend.reshaped(y, rest);
+};
+
+const WIDE = 64;
 
 function argument(op: string): NativeKernel {
   return ({ backend, inputs: { x }, attrs }) => {
@@ -39,6 +59,7 @@ const logSoftmax: NativeKernel = ({ backend, inputs: { logits: x }, attrs: { axi
 
 export const reductions: Record<string, NativeKernel> = {
   ...Object.fromEntries(Object.entries(REDUCTIONS).map(([name, op]) => [name, reduction(op)])),
+  Sum: sum,
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
   LogSoftmax: logSoftmax,
