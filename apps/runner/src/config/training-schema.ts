@@ -92,8 +92,10 @@ export const rule = z.strictObject({
 export const trainSchema = z.strictObject({
   /** A checkpoint of a pretraining with the same model and tasks to go on from, with a schedule of its own (QQ's job 4). */
   init: z.string().min(1).nullable().default(null),
-  /** Splits to learn from, among data.trainSplits; null takes all of them. */
+  /** Splits to learn from; null takes data.trainSplits. Of a held-out split among them the tags are not looked at. */
   splits: z.array(z.string()).min(1).nullable().default(null),
+  /** Every epoch shuffles all videos, or goes through the splits in turn, each shuffled in itself (QQ's job 5). */
+  order: z.enum(['shuffled', 'in-turn']).default('shuffled'),
   ...loop,
   /** Of parameters that no rule covers: the new layers. Both originals: 5e-4. */
   learningRate: rate.default(5e-4),

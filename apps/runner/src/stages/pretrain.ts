@@ -25,7 +25,8 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   const { config, folder } = context;
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
   const splits = splitsOf(config);
-  const training = await openVideoSet(context, splits, tokenizer, await tagChooser(context, splits));
+  const chooser = await tagChooser(context, splits);
+  const training = await openVideoSet(context, splits, tokenizer, chooser, config.data.heldOutSplits);
   const { tags } = training.dataset;
   await writeTagList(join(folder, 'tag_list.txt'), tags);
   const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);
@@ -39,10 +40,11 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
 }
 
 function splitsOf({ train: { splits }, data }: Config): string[] {
-  const foreign = splits?.find((name) => !data.trainSplits.includes(name));
+  const known = [...data.trainSplits, ...data.heldOutSplits];
+  const foreign = splits?.find((name) => !known.includes(name));
   if (foreign === undefined) return splits ?? data.trainSplits;
   throw new UserError(
-    `train.splits: expected some of data.trainSplits (${data.trainSplits.join(', ')}), got '${foreign}'`,
+    `train.splits: expected some of data.trainSplits and data.heldOutSplits (${known.join(', ')}), got '${foreign}'`,
   );
 }
 
@@ -88,6 +90,7 @@ async function pretrain(
     settings: config.train,
     rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
     lengths: dataset.lengths,
+    ...(config.train.order === 'in-turn' && { parts: training.sizes() }),
     read: async (_indices, key, place) => {
       const batch = await readWithPast(place);
       return { ids: batch.ids, views: model.prepare(batch, foldIn(key, 'masks')) };

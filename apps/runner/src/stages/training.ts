@@ -42,6 +42,8 @@ export interface TrainingJob<B> {
   readonly averageDecay?: number | undefined;
   /** Lengths of the training examples. */
   readonly lengths: ArrayLike<number>;
+  /** Sizes of parts that every epoch goes through in turn; all at once where there are none. */
+  readonly parts?: readonly number[];
   /** Reads the examples of a batch; the key draws their frames and masks. */
   readonly read: (indices: readonly number[], key: Key, place: Place) => Promise<B>;
   readonly loss: (batch: B, key: Key) => LossResult;
@@ -85,7 +87,8 @@ const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
 export async function train<B>(context: StageContext, job: TrainingJob<B>): Promise<Trained> {
   const { config, folder, signal, output } = context;
   const { settings, params } = job;
-  const plan: BatchPlan = { lengths: job.lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop' };
+  const { lengths, parts } = job;
+  const plan: BatchPlan = { lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop', ...(parts && { parts }) }; // prettier-ignore
   const totalSteps = Math.max(1, Math.floor((settings.epochs * batchesPerEpoch(plan)) / settings.accumulate));
   const optimizer = adamW(params, {
     ...job.rules,

@@ -33,21 +33,24 @@ export interface VideoSet {
   /** How the features were made. */
   readonly recipe: Recipe | undefined;
   readonly read: readonly Artifact[];
+  /** Videos of each split, which follow one another. */
+  sizes(): number[];
   close(): Promise<void>;
 }
 
-/** Opens splits for the model. */
+/** Opens splits for the model; the tags of those named `tagless` are not looked at. */
 export async function openVideoSet(
   context: StageContext,
   splits: readonly string[],
   tokenizer: Tokenizer,
   tags: readonly string[] | ChooseTags,
+  tagless: readonly string[] = [],
 ): Promise<VideoSet> {
   const { text, frames, data } = context.config;
   const sources = await openFeatures(context, splits);
   const skipped = new SkipCounter('videos', data.maxBadShare);
   const dataset = await openDataset({
-    videos: readSplits(context, splits, skipped),
+    videos: readSplits(context, splits, skipped, tagless),
     features: oneSource(sources, splits),
     tokenizer,
     layout: layoutOf(text),
@@ -65,8 +68,15 @@ export async function openVideoSet(
       path: annotationsPath(dataRoot(context), split),
       about: counted(sources[i].size, 'video'),
     })),
+    sizes: () => sizesOf(dataset, sources),
     close: async () => void (await Promise.all(sources.map((source) => source.close()))),
   };
+}
+
+function sizesOf(dataset: Dataset, sources: readonly FeatureSource[]): number[] {
+  const sizes = sources.map(() => 0);
+  for (let i = 0; i < dataset.size; i++) sizes[sources.findIndex((source) => source.has(dataset.id(i)))]++;
+  return sizes;
 }
 
 /** Frame features of every split: a store that the features stage made, or the records of the AIAC layout. */
@@ -104,11 +114,12 @@ export async function* readSplits(
   context: StageContext,
   splits: readonly string[],
   skipped: SkipCounter,
+  tagless: readonly string[] = [],
 ): AsyncGenerator<Video> {
   for (const split of splits) {
     for await (const video of readAnnotations(annotationsPath(dataRoot(context), split), { onBad: skipped.add })) {
       context.signal.throwIfAborted();
-      yield video;
+      yield tagless.includes(split) ? { ...video, tags: [] } : video;
     }
   }
 }

@@ -25,6 +25,11 @@ describe('the configurations that come with the runner', () => {
     expect([one.tasks.mfm === null, three.tasks.mfm]).toEqual([false, null]);
     expect([four.train.splits, four.train.epochs]).toEqual([['pairwise'], 5]);
     expect([five.train.epochs, five.seed === one.seed]).toEqual([32, false]);
+    expect(five.train).toMatchObject({ order: 'in-turn', splits: ['pointwise', 'pairwise', 'test_a'] });
+    for (const { finetune } of [one, two, three, four, five, six]) {
+      expect(finetune).toMatchObject({ labels: 'rank', pooling: 'mean', width: 256, batchSize: 32, epochs: 10, learningRate: 5e-5, warmup: 0.06 }); // prettier-ignore
+      expect(finetune.rules).toEqual([{ pattern: 'encoder.bert.**', learningRate: 1e-5 }]);
+    }
     expect([six.tasks.mlm?.probability, six.tasks.mfm?.probability]).toEqual([0.25, 0.25]);
     expect(new Set([one, two, three, four, five, six].map(({ run }) => join(run.folder, run.name))).size).toBe(6);
   });

@@ -92,6 +92,22 @@ describe('a folder in the AIAC layout', () => {
     expect(host.err + host.out).not.toContain('NaN');
   });
 
+  it("goes through the splits in turn, the test videos without their tags (QQ's job 5)", async () => {
+    const turns = 'train.splits=[pointwise,pairwise,test_a] --set train.order=in-turn --set train.batchSize=4';
+    expect(await run(`pretrain --config qq.yaml --name job5 --set run.base=qq --set ${turns}`)).toBe(0);
+    const lines = (await readFile(join(folder, 'runs/job5/pretrain/metrics.jsonl'), 'utf8')).trim().split('\n');
+    const records = lines.map((line) => JSON.parse(line) as { type: string; metrics: Record<string, number> });
+    const losses = records.filter(({ type }) => type === 'step').map(({ metrics }) => metrics);
+    const turn = Math.floor((await annotated('test_a')).length / 4); // batches of the last split
+    expect(turn).toBeGreaterThan(0);
+    const tagged = losses.map((loss) => loss['tag/loss'] > 0);
+    expect(tagged.slice(-turn)).toEqual(Array(turn).fill(false));
+    expect(tagged.slice(0, -turn).filter(Boolean).length).toBeGreaterThan(losses.length / 2);
+    for (const loss of losses.slice(-turn)) expect(loss['mfm/loss']).toBeGreaterThan(0);
+    expect(await run('pretrain --config qq.yaml --name x --set run.base=qq --set train.splits=[other]')).toBe(1);
+    expect(host.err).toContain('train.splits: expected some of data.trainSplits and data.heldOutSplits');
+  });
+
   it('finetunes on label.tsv and embeds the held-out videos', async () => {
     expect(await run('finetune --config qq.yaml')).toBe(0);
     expect(host.out).toMatch(/pairs? to learn from/);

@@ -1,4 +1,4 @@
-import { foldIn, permutation, randomKey } from '@wbdc/nn';
+import { foldIn, permutation, randomKey, type Key } from '@wbdc/nn';
 
 export interface BatchPlan {
   /** Length of every example; what counts as length (tokens, tokens + frames) is the caller's choice. */
@@ -9,6 +9,11 @@ export interface BatchPlan {
   readonly rest?: 'keep' | 'drop';
   /** So many batches are sorted by length together: more means less padding, fewer means more random batches. */
   readonly bucketBatches?: number;
+  /**
+   * How many of the examples, from the first on, belong together: every epoch goes through such parts one after another,
+   * each shuffled in itself and cut into batches of its own. One part where nothing is said.
+   */
+  readonly parts?: readonly number[];
 }
 
 /**
@@ -16,12 +21,30 @@ export interface BatchPlan {
  * buckets, batches shuffled again). A pure function of plan and epoch, so a resumed run needs no state beside its step.
  */
 export function batchesOfEpoch(plan: BatchPlan & { readonly epoch: number }): number[][] {
-  const { lengths, batchSize } = plan;
   assertPlan(plan);
   const key = foldIn(foldIn(randomKey(plan.seed), 'epoch'), plan.epoch);
-  const count = batchesPerEpoch(plan);
+  if (plan.parts === undefined) return batchesOfPart(plan, { start: 0, size: plan.lengths.length }, key);
+  return partsOf(plan).flatMap((part, place) => batchesOfPart(plan, part, foldIn(foldIn(key, 'part'), place)));
+}
+
+/** Examples `[start, start + size)`. */
+interface Part {
+  readonly start: number;
+  readonly size: number;
+}
+
+function partsOf({ lengths, parts = [lengths.length] }: BatchPlan): Part[] {
+  let start = 0;
+  return parts.map((size) => ({ start: (start += size) - size, size }));
+}
+
+function batchesOfPart(plan: BatchPlan, { start: first, size }: Part, key: Key): number[][] {
+  const { lengths, batchSize } = plan;
+  const count = batchesIn(plan, size);
   // The rest is left out before the sorting: after it, always the longest would be missing.
-  const order = permutation(foldIn(key, 'examples'), lengths.length).subarray(0, count * batchSize);
+  const order = permutation(foldIn(key, 'examples'), size)
+    .map((place) => first + place)
+    .subarray(0, count * batchSize);
   const bucketSize = batchSize * (plan.bucketBatches ?? 32);
   const batches: number[][] = [];
   for (let start = 0; start < order.length; start += bucketSize) {
@@ -31,8 +54,12 @@ export function batchesOfEpoch(plan: BatchPlan & { readonly epoch: number }): nu
   return Array.from(permutation(foldIn(key, 'batches'), batches.length), (i) => batches[i]);
 }
 
-export function batchesPerEpoch({ lengths, batchSize, rest = 'keep' }: BatchPlan): number {
-  return rest === 'drop' ? Math.floor(lengths.length / batchSize) : Math.ceil(lengths.length / batchSize);
+export function batchesPerEpoch(plan: BatchPlan): number {
+  return partsOf(plan).reduce((sum, { size }) => sum + batchesIn(plan, size), 0);
+}
+
+function batchesIn({ batchSize, rest = 'keep' }: BatchPlan, size: number): number {
+  return rest === 'drop' ? Math.floor(size / batchSize) : Math.ceil(size / batchSize);
 }
 
 export interface BatchSchedule {
@@ -64,6 +91,12 @@ export function batchSchedule(plan: BatchPlan): BatchSchedule {
 function assertPlan(plan: BatchPlan): void {
   if (!Number.isSafeInteger(plan.batchSize) || plan.batchSize < 1) {
     throw new RangeError(`expected a batch size of at least 1, got ${plan.batchSize}`);
+  }
+  const parts = plan.parts?.reduce((sum, size) => sum + size, 0);
+  if (parts !== undefined && parts !== plan.lengths.length) {
+    throw new RangeError(
+      `expected parts that make ${plan.lengths.length} examples, got ${plan.parts!.join(' + ')} = ${parts}`,
+    );
   }
   if (batchesPerEpoch(plan) > 0) return;
   throw new RangeError(
