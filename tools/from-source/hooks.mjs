@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import typescript from 'typescript';
+import { transformWithOxc } from 'vite';
 
 /** Imports name what the compiler makes, `./x.js`: here it is still `./x.ts`. */
 export function resolve(specifier, context, next) {
@@ -10,12 +10,9 @@ export function resolve(specifier, context, next) {
   return next(found, { ...context, conditions });
 }
 
-export function load(url, context, next) {
+export async function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
   const path = fileURLToPath(url);
-  const { outputText } = typescript.transpileModule(readFileSync(path, 'utf8'), {
-    fileName: path,
-    compilerOptions: { target: 'es2022', module: 'esnext', verbatimModuleSyntax: true, inlineSourceMap: true },
-  });
-  return { format: 'module', source: outputText, shortCircuit: true };
+  const { code } = await transformWithOxc(readFileSync(path, 'utf8'), path);
+  return { format: 'module', source: code, shortCircuit: true };
 }

@@ -6,13 +6,15 @@ import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
 import { addExportCommand } from './commands/export.js';
+import { mergeFeaturesStage } from './commands/features.js';
 import { addObjectivesCommand } from './commands/objectives.js';
-import { addStageOptions, type StageOptions } from './commands/options.js';
+import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addReportCommand } from './commands/report.js';
 import { runStage } from './commands/run-stage.js';
 import { addSimilarCommand } from './commands/similar.js';
 import { ALL_STAGES } from './commands/stages.js';
+import { addVerifyFeaturesCommand } from './commands/verify-features.js';
 import { packageVersion } from './environment.js';
 import { describeError, exitCodeOf } from './errors.js';
 import { watchInterrupt, type SignalSource } from './interrupt.js';
@@ -64,6 +66,8 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
     })
     .addHelpText('after', programHelp(stages));
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
+  addStageCommand(program, mergeFeaturesStage, host, outcome);
+  addVerifyFeaturesCommand(program, host, outcome);
   addCompetitionCommand(program, host, outcome);
   addObjectivesCommand(program, host, outcome);
   addPredictCommand(program, host, outcome);
@@ -79,7 +83,11 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
 }
 
 function addStageCommand(program: Command, stage: Stage, host: Host, outcome: { code: number }): void {
-  const command = program.command(stage.name).summary(stage.title).description(stage.description);
+  const command = program
+    .command(stage.command ?? stage.name)
+    .summary(stage.title)
+    .description(stage.description);
+  if (stage.divisible) addShardOptions(command);
   addStageOptions(command)
     .addHelpText('after', examplesHelp(stage.examples))
     .action(async (options: StageOptions) => {

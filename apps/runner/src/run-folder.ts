@@ -29,6 +29,8 @@ export interface StagePlan {
   readonly stage: StageName;
   readonly settings: JsonObject;
   readonly needs: readonly StageName[];
+  /** A part of the work, made in a folder of its own: `0003-of-0016` in `<stage>-shards/`. */
+  readonly part?: string | undefined;
 }
 
 export type StageOutcome = Pick<StageRecord, 'status' | 'seconds' | 'summary' | 'environment'>;
@@ -44,10 +46,15 @@ export interface RunFolderOptions {
   readonly now?: () => Date;
 }
 
-/** A complete stage that another one reads. */
+/** A stage that another one reads. */
 export interface NeededStage {
   readonly folder: string;
   readonly record: StageRecord;
+}
+
+/** A part of a stage that was started. */
+export interface StagePart extends NeededStage {
+  readonly name: string;
 }
 
 /** Whether a stage is there already, starts, or goes on; what was in the way stands in `movedTo`. */
@@ -59,6 +66,11 @@ export type Opened =
       readonly record: StageRecord;
       readonly movedTo?: string;
     };
+
+/** The folder of a stage's parts. */
+export function partsOf(stage: StageName): string {
+  return `${stage}-shards`;
+}
 
 /**
  * The folder of one run, `<runs>/<name>/`, with one folder per stage. Nothing in it is ever deleted or overwritten:
@@ -86,8 +98,22 @@ export class RunFolder {
   }
 
   /** The record of a stage, where there is one. */
-  async record(stage: StageName): Promise<StageRecord | undefined> {
-    const path = join(this.folderOf(stage), 'stage.json');
+  record(stage: StageName): Promise<StageRecord | undefined> {
+    return this.recordIn(this.folderOf(stage));
+  }
+
+  /** The parts of a stage that were started, in order of their names; none where the work was not divided. */
+  async parts(stage: StageName): Promise<StagePart[]> {
+    const folder = this.folderOf(partsOf(stage));
+    const names = (await exists(folder)) ? (await readdir(folder)).sort() : [];
+    const parts = names.map(async (name) => ({ name, record: await this.recordIn(join(folder, name)) }));
+    return (await Promise.all(parts)).flatMap(({ name, record }) =>
+      record ? [{ name, record, folder: join(folder, name) }] : [],
+    );
+  }
+
+  private async recordIn(folder: string): Promise<StageRecord | undefined> {
+    const path = join(folder, 'stage.json');
     const text = await readIfThere(path);
     if (text === undefined) return undefined;
     try {
@@ -105,7 +131,7 @@ export class RunFolder {
     for (const need of needs) {
       const holder = await this.holderOf(need);
       const record = await holder.record(need);
-      if (record?.status !== 'complete') throw new UserError(missingMessage(stage, need, holder, record));
+      if (record?.status !== 'complete') throw new UserError(await missingMessage(stage, need, holder, record));
       found.set(need, { folder: holder.folderOf(need), record });
     }
     return found;
@@ -113,15 +139,15 @@ export class RunFolder {
 
   /** Decides by the rules above, and makes the folder where there is work to do. */
   async open(plan: StagePlan, mode: StageMode): Promise<Opened> {
-    const folder = this.folderOf(plan.stage);
+    const folder = this.folderOf(plan.part === undefined ? plan.stage : join(partsOf(plan.stage), plan.part));
     const needed = await this.needed(plan);
     const upstream = Object.fromEntries([...needed].map(([name, { record }]) => [name, record.fingerprint]));
     const read = Object.fromEntries([...needed].map(([name, need]) => [name, relative(folder, need.folder)]));
     const fresh = { ...this.freshRecord(plan, upstream), read };
-    if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(plan.stage));
-    const old = await this.record(plan.stage);
+    if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(folder));
+    const old = await this.recordIn(folder);
     if (old === undefined) {
-      await this.assertEmpty(plan.stage);
+      await this.assertEmpty(folder);
       return this.start(fresh, folder);
     }
     if (old.fingerprint !== fresh.fingerprint) throw new UserError(conflictMessage(old, fresh, folder));
@@ -131,20 +157,20 @@ export class RunFolder {
   }
 
   /** Writes `stage.json` after the work, or after a part of it: `seconds` are added up. */
-  async close(record: StageRecord, outcome: StageOutcome): Promise<StageRecord> {
+  async close({ record, folder }: Pick<Opened, 'record' | 'folder'>, outcome: StageOutcome): Promise<StageRecord> {
     const closed = { ...record, ...outcome, seconds: record.seconds + outcome.seconds };
-    await this.write(closed);
+    await this.write(closed, folder);
     return closed;
   }
 
   private async start(record: StageRecord, folder: string, movedTo?: string): Promise<Opened> {
     await mkdir(folder, { recursive: true });
-    await this.write(record);
+    await this.write(record, folder);
     return { kind: 'start', folder, record, ...(movedTo === undefined ? {} : { movedTo }) };
   }
 
-  private write(record: StageRecord): Promise<void> {
-    return writeAtomically(join(this.folderOf(record.stage), 'stage.json'), `${JSON.stringify(record, null, 2)}\n`);
+  private write(record: StageRecord, folder: string): Promise<void> {
+    return writeAtomically(join(folder, 'stage.json'), `${JSON.stringify(record, null, 2)}\n`);
   }
 
   private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {
@@ -163,8 +189,7 @@ export class RunFolder {
     };
   }
 
-  private async moveAside(stage: StageName): Promise<string | undefined> {
-    const folder = this.folderOf(stage);
+  private async moveAside(folder: string): Promise<string | undefined> {
     if (!(await exists(folder))) return undefined;
     let n = 1;
     while (await exists(`${folder}.old-${n}`)) n++;
@@ -172,8 +197,7 @@ export class RunFolder {
     return `${folder}.old-${n}`;
   }
 
-  private async assertEmpty(stage: StageName): Promise<void> {
-    const folder = this.folderOf(stage);
+  private async assertEmpty(folder: string): Promise<void> {
     const files = (await exists(folder)) ? await readdir(folder) : [];
     if (files.length === 0) return;
     throw new UserError(
@@ -214,9 +238,16 @@ export function assertSameSettings({ folder, record }: NeededStage, settings: Js
   );
 }
 
-function missingMessage(stage: StageName, need: StageName, run: RunFolder, record: StageRecord | undefined): string {
-  const state = record === undefined ? 'there is none' : 'it is unfinished';
-  const command = `npx wbdc ${need}${record === undefined ? '' : ' --resume'}`;
+async function missingMessage(
+  stage: StageName,
+  need: StageName,
+  run: RunFolder,
+  record: StageRecord | undefined,
+): Promise<string> {
+  const parts = record === undefined ? await run.parts(need) : [];
+  const state =
+    record !== undefined ? 'it is unfinished' : parts.length > 0 ? 'there are only shards of it' : 'there is none';
+  const command = `npx wbdc ${parts.length > 0 ? `merge-${need}` : need}${record === undefined ? '' : ' --resume'}`;
   return (
     `${stage} reads what ${need} made: expected it complete in ${run.folderOf(need)}, but ${state}: ` +
     `run '${command}' first with the same --config and --name`

@@ -1,6 +1,7 @@
 import type { Config } from './config/schema.js';
 import type { Output } from './output.js';
 import type { RunFolder } from './run-folder.js';
+import type { Shard } from './shard.js';
 
 /** The stages of a run, in their order. */
 export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetune'] as const;
@@ -24,6 +25,8 @@ export interface StageContext {
   /** Aborted on the first Ctrl-C: end after the current step, leave what is needed to resume, and return `interrupted`. */
   readonly signal: AbortSignal;
   readonly output: Output;
+  /** The part of the work that is asked for; all of it where there is none. */
+  readonly shard?: Shard;
   /** The engine in use, as {@link selectEngine} describes it; absent for stages that need none. */
   readonly engine?: string;
   readonly run: RunFolder;
@@ -48,6 +51,8 @@ export interface Artifact {
 /** A stage as the command line knows it. Loading the module that does the work is left to `run`, so that `--help` is quick. */
 export interface Stage {
   readonly name: StageName;
+  /** Its command, where that has another name. */
+  readonly command?: string;
   /** One line for the list of commands. */
   readonly title: string;
   /** A paragraph for the command's own help. */
@@ -60,6 +65,8 @@ export interface Stage {
   /** Why a run of this configuration has no such stage; nothing where it has. */
   readonly absentFor?: (config: Config) => string | undefined;
   readonly needsEngine: boolean;
+  /** Its work can be divided: `--shard i/n` does a part, in a folder of its own. */
+  readonly divisible?: boolean;
   /** The part of the configuration its result depends on. */
   readonly settings: (config: Config) => JsonObject;
   readonly run: (context: StageContext) => Promise<StageResult>;

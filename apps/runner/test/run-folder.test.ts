@@ -18,7 +18,7 @@ const OVERWRITE = { resume: false, overwrite: true };
 const plan = (size: number): StagePlan => ({ stage: 'data', settings: { data: { size, kind: 'x' } }, needs: [] });
 
 async function finish(opened: Opened, owner = run): Promise<void> {
-  await owner.close(opened.record, { status: 'complete', seconds: 2, summary: { videos: 7 }, environment: {} });
+  await owner.close(opened, { status: 'complete', seconds: 2, summary: { videos: 7 }, environment: {} });
 }
 
 describe('RunFolder', () => {

@@ -28,7 +28,7 @@ export type { FeatureSource, FeatureStore, OpenFeatureStoreOptions, Recipe } fro
 export { createFeatureStore } from './store/feature-store-writer.js';
 export type { CreateFeatureStoreOptions, FeatureStoreWriter } from './store/feature-store-writer.js';
 export { mergeFeatureStores, verifyFeatureStore } from './store/merge.js';
-export type { StoreReport } from './store/merge.js';
+export type { MergeOptions, StoreReport, VerifyOptions } from './store/merge.js';
 export { decodeNpy, encodeNpy } from './store/npy.js';
 export type { NpyType } from './store/npy.js';
 export { cleanedTexts, cleanText, DEFAULT_CLEANING } from './text/clean.js';

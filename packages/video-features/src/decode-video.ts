@@ -2,6 +2,7 @@ import { SourceError } from './errors.js';
 import { cropForTower, type Preprocessing } from './preprocess.js';
 import { sampleFrames, type Sampling } from './sampling.js';
 import { openFrameSource, type OpenOptions } from './sources/open.js';
+import { SOURCE_LIMITS } from './sources/source.js';
 
 /** A video by its id and where it lies: a folder or zip of pictures, an animation, a video file. */
 export interface VideoInput {
@@ -40,6 +41,12 @@ export const decodeVideo: DecodeVideo = async ({ id, path }, settings) => {
     const places = sampleFrames(settings.sampling, source, id);
     if (places.length === 0) {
       throw new SourceError(`${path}: expected at least one frame, got none. Leave the video out.`);
+    }
+    const { maxTaken } = settings.limits ?? SOURCE_LIMITS;
+    if (places.length > maxTaken) {
+      throw new SourceError(
+        `${path}: expected at most ${maxTaken} sampled frames, got ${places.length}. Sample fewer.`,
+      );
     }
     const size = settings.preprocessing.imageSize ** 2 * 3;
     const pixels = new Uint8Array(places.length * size);

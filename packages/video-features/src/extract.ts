@@ -14,6 +14,10 @@ export interface ExtractProgress {
   readonly videos: number;
   readonly frames: number;
   readonly skipped: number;
+  /** Seconds since the start. */
+  readonly seconds: number;
+  /** Of these, how long the tower had nothing to do because no picture was ready. */
+  readonly waited: number;
 }
 
 export interface ExtractOptions extends OpenOptions {
@@ -27,7 +31,7 @@ export interface ExtractOptions extends OpenOptions {
   readonly output?: 'pooled' | 'projected';
   /** Frames that pass through the tower at once, across videos; 64. */
   readonly batchSize?: number;
-  /** Videos that are decoded ahead of the tower; 4. */
+  /** Videos that are decoded ahead of the tower at least; 4, more of them where they are shorter than a batch. */
   readonly ahead?: number;
   /** What decodes: this thread by default, or `decodeWorkers`. */
   readonly decode?: DecodeVideo;
@@ -36,6 +40,8 @@ export interface ExtractOptions extends OpenOptions {
   readonly onProgress?: (progress: ExtractProgress) => void;
   readonly signal?: AbortSignal;
 }
+
+const BATCH_SIZE = 64;
 
 /** The features of one video. */
 export interface VideoFeatures {
@@ -55,22 +61,19 @@ export interface VideoFeatures {
 export async function* extractFeatures(options: ExtractOptions): AsyncGenerator<VideoFeatures> {
   const preprocessing = preprocessingOf(options);
   const batcher = new Batcher(options, preprocessing);
-  const progress = { videos: 0, frames: 0, skipped: 0 };
+  const progress = newProgress(options);
   const emit = function* (): Generator<VideoFeatures> {
     for (const done of batcher.takeDone()) {
-      progress.videos++;
-      progress.frames += done.features.shape[0];
-      options.onProgress?.({ ...progress });
+      progress.count({ videos: 1, frames: done.features.shape[0] });
       yield done;
     }
   };
-  for await (const { video, result } of decodeAhead(options, preprocessing)) {
+  for await (const { video, result } of progress.waiting(decodeAhead(options, preprocessing))) {
     options.signal?.throwIfAborted();
     if (result instanceof SourceError) {
       if (!options.onSkip) throw result;
-      progress.skipped++;
       options.onSkip(video, result);
-      options.onProgress?.({ ...progress });
+      progress.count({ skipped: 1 });
       continue;
     }
     await batcher.add(result);
@@ -78,6 +81,28 @@ export async function* extractFeatures(options: ExtractOptions): AsyncGenerator<
   }
   await batcher.flush();
   yield* emit();
+}
+
+/** Counts, and measures what of the time is spent waiting. */
+function newProgress({ onProgress }: ExtractOptions) {
+  const counts = { videos: 0, frames: 0, skipped: 0 };
+  const start = performance.now();
+  let waited = 0;
+  return {
+    count: (more: Partial<typeof counts>): void => {
+      for (const [name, value] of Object.entries(more)) counts[name as keyof typeof counts] += value;
+      onProgress?.({ ...counts, seconds: (performance.now() - start) / 1000, waited: waited / 1000 });
+    },
+    waiting: async function* <T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
+      for (;;) {
+        const asked = performance.now();
+        const { done, value } = await items.next();
+        waited += performance.now() - asked;
+        if (done) return;
+        yield value;
+      }
+    },
+  };
 }
 
 function preprocessingOf({ tower, preprocessing, output }: ExtractOptions): Preprocessing {
@@ -95,25 +120,42 @@ interface Decoded {
   readonly result: DecodedVideo | SourceError;
 }
 
-/** Decodes several videos at a time and gives them in order. Memory is bounded by `ahead` decoded videos. */
+/**
+ * Decodes several videos at a time and gives them in order: so many that the next two batches are under way. Memory is
+ * bounded by these frames, and by `ahead` videos.
+ */
 async function* decodeAhead(options: ExtractOptions, preprocessing: Preprocessing): AsyncGenerator<Decoded> {
-  const { videos, ahead = 4, decode = decodeVideo, sampling = DEFAULT_SAMPLING, limits, backend } = options;
-  const settings = { preprocessing, sampling, ...(limits && { limits }), ...(backend && { backend }) };
+  const { videos, ahead = 4, batchSize = BATCH_SIZE } = options;
+  const start = decoder(options, preprocessing);
   const waiting: Promise<Decoded>[] = [];
-  const start = async (video: VideoInput): Promise<Decoded> => {
+  const seen = { videos: 0, frames: 0 };
+  const next = async (): Promise<Decoded> => {
+    const decoded = await waiting.shift()!;
+    seen.videos++;
+    seen.frames += decoded.result instanceof SourceError ? 0 : decoded.result.count;
+    return decoded;
+  };
+  for await (const video of videos) {
+    const started = start(video);
+    started.catch(() => undefined); // thrown when its turn comes
+    waiting.push(started);
+    const videosOfBatches = Math.ceil((2 * batchSize * seen.videos) / Math.max(1, seen.frames));
+    while (waiting.length > Math.max(ahead, Math.min(videosOfBatches, 2 * batchSize))) yield await next();
+  }
+  while (waiting.length > 0) yield await next();
+}
+
+/** Decodes a video; what is the video's fault is a result. */
+function decoder(options: ExtractOptions, preprocessing: Preprocessing): (video: VideoInput) => Promise<Decoded> {
+  const { decode = decodeVideo, sampling = DEFAULT_SAMPLING, limits, backend } = options;
+  const settings = { preprocessing, sampling, ...(limits && { limits }), ...(backend && { backend }) };
+  return async (video) => {
     const result = await decode(video, settings).catch((error: unknown) => {
       if (error instanceof SourceError) return error;
       throw error;
     });
     return { video, result };
   };
-  for await (const video of videos) {
-    const started = start(video);
-    started.catch(() => undefined); // thrown when its turn comes
-    waiting.push(started);
-    if (waiting.length > ahead) yield await waiting.shift()!;
-  }
-  for (const decoded of waiting) yield await decoded;
 }
 
 interface Pending {
@@ -140,7 +182,7 @@ class Batcher {
     this.#statistics = STATISTICS[statistics];
     this.#size = imageSize;
     this.#width = options.output === 'projected' ? (projection ?? 0) : width;
-    this.#pixels = new Float32Array((options.batchSize ?? 64) * imageSize ** 2 * 3);
+    this.#pixels = new Float32Array((options.batchSize ?? BATCH_SIZE) * imageSize ** 2 * 3);
   }
 
   async add(video: DecodedVideo): Promise<void> {

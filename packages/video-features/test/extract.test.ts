@@ -108,7 +108,10 @@ describe('extractFeatures', () => {
     await expect(run({ videos: videos(2), decode, onSkip: () => undefined })).rejects.toThrow('disk on fire');
   });
 
-  it('decodes ahead, but not further than it was told', async () => {
+  it.each([
+    [2, 1, 3], // two ahead of the one that is waited for
+    [2, 4, 8], // as many as fill two batches: the first has one frame
+  ])('decodes %i videos ahead in batches of %i: %i at a time', async (ahead, batchSize, expected) => {
     let running = 0;
     let most = 0;
     const decode: DecodeVideo = async (video, settings) => {
@@ -117,8 +120,21 @@ describe('extractFeatures', () => {
       running--;
       return decoded;
     };
-    await run({ videos: videos(7), decode, ahead: 2, batchSize: 2 });
-    expect(most).toBe(3); // two ahead of the one that is waited for
+    const all = await run({ videos: videos(9), decode, ahead, batchSize });
+    expect(all).toHaveLength(9);
+    expect(most).toBe(expected);
+  });
+
+  it('measures how long the tower waits for pictures', async () => {
+    const decode: DecodeVideo = async (video, settings) => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return decodeVideo(video, settings);
+    };
+    const states: { seconds: number; waited: number }[] = [];
+    await run({ videos: videos(3), decode, ahead: 1, batchSize: 1, onProgress: (state) => states.push(state) });
+    const { seconds, waited } = states.at(-1)!;
+    expect(waited).toBeGreaterThan(0.1);
+    expect(waited).toBeLessThan(seconds);
   });
 
   it('refuses settings that do not fit the tower, and weights that are not finite', async () => {

@@ -9,6 +9,8 @@ export interface StageOptions {
   readonly engine?: string;
   readonly threads?: number;
   readonly seed?: number;
+  readonly shard?: string;
+  readonly shards?: number;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly json?: boolean;
@@ -36,6 +38,16 @@ export function addEngineOptions(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
     .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1));
+}
+
+/** Options that say which part of the work is meant. */
+export function addShardOptions(command: Command): Command {
+  return command
+    .option(
+      '--shard <i/n>',
+      'do part i of n, from 0; default: the task of a Slurm array or pod of an Indexed Job it runs as',
+    )
+    .option('--shards <n>', 'how many parts, where the environment only says which this is', wholeNumber(1));
 }
 
 /** Options that say how to speak. */

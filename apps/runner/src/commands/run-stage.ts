@@ -20,6 +20,7 @@ import {
   type StageName,
   type StageResult,
 } from '../stage.js';
+import { shardName, shardOf, type Shard } from '../shard.js';
 import { flagsOf, type StageOptions } from './options.js';
 import { ALL_STAGES } from './stages.js';
 
@@ -41,23 +42,27 @@ export async function runStage(
   }
   const run = runFolderOf(config, output.terminal.folder);
   await assertConsistent(stage, run, config);
-  const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config) };
+  const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
+  const part = shard && shardName(shard);
+  const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config), part };
   const opened = await run.open(plan, options);
   if (opened.kind === 'done')
-    return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options), output);
+    return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options, shard), output);
   announce(stage, opened, output);
-  const context = await contextOf(stage, config, run, opened, output, signal);
+  if (shard) output.say(`shard    ${shard.index}/${shard.count} (${shard.source})`);
+  const context = { ...(await contextOf(stage, config, run, opened, output, signal)), ...(shard && { shard }) };
   const start = output.terminal.now();
   const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
   const seconds = (output.terminal.now() - start) / 1000;
-  const record = await run.close(opened.record, {
+  const record = await run.close(opened, {
     status: result.status === 'complete' ? 'complete' : 'unfinished',
     seconds,
     summary: result.summary,
     environment: describeEnvironment(context.engine),
   });
   const reported = await withReport(result, { folder: opened.folder, run: run.name, record });
-  return report(stage, record, reported, { seconds, folder: opened.folder, config, options, output });
+  const next = result.status === 'interrupted' ? resumeCommand(stage, options, shard) : nextCommand(stage, config, options, shard); // prettier-ignore
+  return report(stage, record, reported, { seconds, folder: opened.folder, next, output });
 }
 
 function needsOf({ needs, alsoNeeds }: Stage, config: Config): StageName[] {
@@ -157,18 +162,17 @@ function reportDone(
 interface Reporting {
   readonly seconds: number;
   readonly folder: string;
-  readonly config: Config;
-  readonly options: StageOptions;
+  /** What to run next. */
+  readonly next: string | undefined;
   readonly output: Output;
 }
 
 async function report(stage: Stage, record: StageRecord, result: StageResult, reporting: Reporting): Promise<number> {
-  const { seconds, folder, config, options, output } = reporting;
+  const { seconds, folder, next, output } = reporting;
   const interrupted = result.status === 'interrupted';
   for (const artifact of result.read) output.say(`read     ${await line(artifact, output, false)}`);
   for (const artifact of result.made) output.say(`made     ${await line(artifact, output, true)}`);
   for (const text of summaryLines(result.summary)) output.say(text);
-  const next = interrupted ? commandOf(stage.name, options, ['--resume']) : nextCommand(stage, config, options);
   output.say(`${interrupted ? 'stopped' : 'done'}  ${interrupted ? '' : '   '}after ${formatSeconds(seconds)}`);
   if (next !== undefined) output.say(`${interrupted ? 'go on   ' : 'next    '} ${next}`);
   output.result({
@@ -204,10 +208,17 @@ function shown(path: string, output: Output): string {
   return short === '' || short.startsWith('..') ? path : join(short);
 }
 
-function nextCommand(stage: Stage, config: Config, options: StageOptions): string | undefined {
+/** After a shard comes, when all of them are done, their merging. */
+function nextCommand(stage: Stage, config: Config, options: StageOptions, shard?: Shard): string | undefined {
+  if (shard) return commandOf(`merge-${stage.name}`, options, []);
   const later = STAGES.slice(STAGES.indexOf(stage.name) + 1);
   const next = later.find((name) => !ALL_STAGES.find((other) => other.name === name)?.absentFor?.(config));
   return next === undefined ? undefined : commandOf(next, options, []);
+}
+
+function resumeCommand(stage: Stage, options: StageOptions, shard: Shard | undefined): string {
+  const part = shard ? ['--shard', `${shard.index}/${shard.count}`] : [];
+  return commandOf(stage.command ?? stage.name, options, [...part, '--resume']);
 }
 
 /** The command for a stage of the same run, with the options that decide which run it is. */

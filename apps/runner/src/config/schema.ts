@@ -82,9 +82,27 @@ const frames = z.strictObject({
   choice: z.enum(['random', 'even', 'aiac']).default('random'),
 });
 
+const sampling = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('all') }),
+  z.strictObject({ kind: z.literal('even'), limit: count() }),
+  z.strictObject({ kind: z.literal('random'), limit: count(), seed: count(0).default(1) }),
+]);
+
 const features = z.strictObject({
   /** Images that pass through the vision tower at once. */
   batchSize: count().default(64),
+  /** The tower of a published CLIP, such as openai/clip-vit-base-patch32, as it is; null takes that of the clip stage. */
+  tower: z.string().min(1).nullable().default(null),
+  /** pooled: the class token after the last normalisation; projected: in the space shared with text. */
+  output: z.enum(['pooled', 'projected']).default('pooled'),
+  /** What pixels are normalised by. CLIP's own; WBDC's original took ImageNet's. */
+  statistics: z.enum(['clip', 'imagenet']).default('clip'),
+  /** pillow: to the bit as CLIPImageProcessor does; fast: sharp's, 0.3 of 255 away on average, 13 at most. */
+  resizer: z.enum(['pillow', 'fast']).default('pillow'),
+  /** Which frames get features: all, evenly or randomly at most so many. */
+  sampling: sampling.default({ kind: 'all' }),
+  /** Threads that decode pictures; null takes half of the processors, 8 at most. */
+  decodeThreads: count().nullable().default(null),
 });
 
 /** Every setting of the runner, with its default. Published values are cited where they differ between the two systems. */
@@ -121,6 +139,13 @@ export const configSchema = z
     }
     if (data.layout === 'aiac' && data.folder === null) {
       report(['data', 'folder'], 'expected the folder of the data in the AIAC layout, got null');
+    }
+    if (config.features.statistics !== 'clip' && config.features.tower === null) {
+      const why = 'the tower of the clip stage has learned from pixels normalised so';
+      report(
+        ['features', 'statistics'],
+        `expected clip where features.tower is null, got ${config.features.statistics}: ${why}`,
+      );
     }
     const { folds, fold } = config.finetune;
     if (fold >= (folds ?? 1)) report(['finetune', 'fold'], `expected a number below finetune.folds, got ${fold}`);

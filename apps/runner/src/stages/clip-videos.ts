@@ -7,10 +7,10 @@ import {
   normalize,
   SourceError,
   STATISTICS,
+  type DecodeVideo,
   type Image,
   type Preprocessing,
 } from '@wbdc/video-features';
-import { decodeFrames } from './frame-decoding.js';
 
 /** A title with the place of its frames. */
 interface Entry {
@@ -27,6 +27,7 @@ export interface ClipVideosOptions {
   readonly budget: number;
   readonly imageSize: number;
   readonly skipped: SkipCounter;
+  readonly decode: DecodeVideo;
 }
 
 /** Decoded frames are kept up to this many bytes: a small data set is decoded once, not every epoch. */
@@ -92,7 +93,7 @@ export class ClipVideos {
   async #decode(id: string, path: string): Promise<Image[]> {
     try {
       const settings = { preprocessing: this.#preprocessing, sampling: { kind: 'all' } } as const;
-      const { count, pixels } = await decodeFrames({ id, path }, settings);
+      const { count, pixels } = await this.options.decode({ id, path }, settings);
       const side = this.#preprocessing.imageSize;
       const bytes = pixels.length / count;
       return Array.from({ length: count }, (_, i) => ({

@@ -6,12 +6,14 @@ import { recallAt } from '@wbdc/pretrain-tasks';
 import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { Rule } from '@wbdc/train';
+import type { DecodeVideo } from '@wbdc/video-features';
 import type { Config } from '../config/schema.js';
 import { counted } from '../format.js';
 import type { Measured } from '../report/history.js';
 import type { Artifact, StageContext, StageResult } from '../stage.js';
 import { ClipVideos } from './clip-videos.js';
 import { annotationsPath, dataRoot } from './data-root.js';
+import { frameDecoders } from './frame-decoding.js';
 import { startFromBert, startFromClipVision } from './published.js';
 import { train } from './training.js';
 import { readSplits } from './video-set.js';
@@ -20,11 +22,20 @@ type ClipModel = ReturnType<typeof clip>;
 
 /** The CLIP stage: a vision tower and a text BERT learn to match frames with titles. */
 export async function runClipStage(context: StageContext): Promise<StageResult> {
+  const decoders = frameDecoders(context.config);
+  try {
+    return await trainClip(context, decoders.decode);
+  } finally {
+    await decoders.close();
+  }
+}
+
+async function trainClip(context: StageContext, decode: DecodeVideo): Promise<StageResult> {
   const { config, upstream } = context;
   const settings = config.clip;
   const tokenizer = await Tokenizer.load(upstream('vocab'));
-  const training = await openVideos(context, config.data.trainSplits, tokenizer);
-  const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer);
+  const training = await openVideos(context, config.data.trainSplits, tokenizer, decode);
+  const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer, decode);
   const sizes = clipConfigOf(settings, tokenizer.vocabSize);
   const model = clip(sizes);
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
@@ -88,12 +99,13 @@ function rulesOf({ learningRates: { text, vision, temperature } }: Config['clip'
   ];
 }
 
-async function openVideos(context: StageContext, splits: readonly string[], tokenizer: Tokenizer) {
+async function openVideos(context: StageContext, splits: readonly string[], tokenizer: Tokenizer, decode: DecodeVideo) {
   const { clip: settings, data } = context.config;
   const skipped = new SkipCounter('videos', data.maxBadShare);
   const root = dataRoot(context);
-  const { budget } = settings.text;
-  const videos = new ClipVideos({ root, tokenizer, budget, imageSize: settings.vision.imageSize, skipped });
+  const { text, vision } = settings;
+  const { imageSize } = vision;
+  const videos = new ClipVideos({ root, tokenizer, budget: text.budget, imageSize, skipped, decode });
   const read: Artifact[] = [];
   for (const split of splits) {
     const before = videos.size;

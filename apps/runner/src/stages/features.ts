@@ -1,155 +1,137 @@
-import { join } from 'node:path';
 import {
   createFeatureStore,
   DataError,
   frameZipPath,
   openFeatureStore,
-  readAnnotations,
   SkipCounter,
   type FeatureStoreWriter,
 } from '@wbdc/data';
-import { foldIn, randomKey } from '@wbdc/nn';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
-import {
-  CLIP_PREPROCESSING,
-  clipVision,
-  extractFeatures,
-  featureRecipe,
-  type ClipVision,
-  type ClipVisionParams,
-  type FeatureRecipe,
-  type Preprocessing,
-  type Sampling,
-  type VideoInput,
-} from '@wbdc/video-features';
+import { extractFeatures, type DecodeVideo, type ExtractProgress, type VideoInput } from '@wbdc/video-features';
 import { exists } from '../files.js';
-import { counted } from '../format.js';
+import { counted, formatNumber } from '../format.js';
 import { createProgress } from '../progress.js';
+import { partOfList } from '../shard.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
-import { visionConfigOf } from './clip.js';
 import { allSplits, annotationsPath, dataRoot } from './data-root.js';
-import { featureStorePath } from './feature-path.js';
-import { decodeFrames } from './frame-decoding.js';
+import { featureStorePath, listIds, readSkipped, writeSkipped, type Skipped } from './feature-files.js';
+import { frameDecoders } from './frame-decoding.js';
+import { loadExtractor, type Extractor } from './tower.js';
 
-/** Every frame is kept: which of too many a model sees is drawn when it is trained. */
-const SAMPLING: Sampling = { kind: 'all' };
-
-/** The trained tower, and all that decides what its features look like. */
-interface Extractor {
-  readonly tower: ClipVision;
-  readonly params: ClipVisionParams;
-  readonly preprocessing: Preprocessing;
-  readonly recipe: FeatureRecipe;
+/** Runs the vision tower over every split's frames, or over a shard of each. */
+export async function runFeaturesStage(context: StageContext): Promise<StageResult> {
+  const extractor = await loadExtractor(context);
+  const decoders = frameDecoders(context.config);
+  try {
+    return await extractSplits(context, extractor, decoders.decode);
+  } finally {
+    await decoders.close();
+  }
 }
 
-/** Runs the vision tower of the clip stage over every split's frames. */
-export async function runFeaturesStage(context: StageContext): Promise<StageResult> {
-  const checkpoint = await findCheckpoint(join(context.upstream('clip'), 'checkpoints'));
-  const extractor = await loadExtractor(context, join(checkpoint, 'model.safetensors'));
-  const read: Artifact[] = [{ path: checkpoint, about: `vision tower of width ${extractor.tower.config.width}` }];
+async function extractSplits(context: StageContext, extractor: Extractor, decode: DecodeVideo): Promise<StageResult> {
+  const read: Artifact[] = [extractor.read];
   const made: Artifact[] = [];
   const splits: Record<string, JsonObject> = {};
   for (const split of allSplits(context.config.data)) {
-    const videos = await listVideos(context, split);
-    const stored = await extractSplit(context, extractor, split, videos);
-    if (stored === undefined) return { status: 'interrupted', read, made, summary: { splits } };
-    const skipped = videos.length - stored;
-    splits[split] = { videos: stored, skipped };
-    read.push({ path: annotationsPath(dataRoot(context), split), about: counted(videos.length, 'video') });
-    made.push({
-      path: featureStorePath(context.folder, split),
-      about: `features of ${counted(stored, 'video')}${skipped > 0 ? `, ${skipped} skipped` : ''}`,
-    });
+    const all = await listIds(context, split);
+    const job = { context, extractor, decode, split, ids: partOfList(all, context.shard), ofSplit: all.length };
+    const counts = await extractSplit(job);
+    if (counts === undefined) return { status: 'interrupted', read, made, summary: { splits } };
+    splits[split] = counts;
+    read.push({ path: annotationsPath(dataRoot(context), split), about: counted(all.length, 'video') });
+    made.push({ path: featureStorePath(context.folder, split), about: describeStore(counts) });
   }
-  return { status: 'complete', read, made, summary: { width: extractor.tower.config.width, splits } };
+  return { status: 'complete', read, made, summary: { width: extractor.width, splits } };
 }
 
-async function loadExtractor({ config }: StageContext, weights: string): Promise<Extractor> {
-  const tower = clipVision(visionConfigOf(config.clip));
-  const params = tower.init(foldIn(randomKey(0), 'overwritten'));
-  await loadParams(weights, params, 'vision.');
-  const preprocessing = { ...CLIP_PREPROCESSING, imageSize: tower.config.imageSize };
-  return {
-    tower,
-    params,
-    preprocessing,
-    recipe: await featureRecipe({ tower, params, preprocessing, sampling: SAMPLING }),
-  };
+export function describeStore({ videos, skipped }: { readonly videos: number; readonly skipped: number }): string {
+  return `features of ${counted(videos, 'video')}${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-/** The videos of a split; a second record of the same id is counted as bad. */
-async function listVideos(context: StageContext, split: string): Promise<VideoInput[]> {
-  const root = dataRoot(context);
-  const path = annotationsPath(root, split);
-  const bad = new SkipCounter('records', context.config.data.maxBadShare);
-  const videos = new Map<string, VideoInput>();
-  for await (const { id } of readAnnotations(path, { onBad: bad.add })) {
-    if (videos.has(id)) bad.add(new DataError(`${path}: expected every id once, got ${id} twice`));
-    else videos.set(id, { id, path: frameZipPath(root, split, id) });
+/** What is to be done for one split. */
+interface SplitJob {
+  readonly context: StageContext;
+  readonly extractor: Extractor;
+  readonly decode: DecodeVideo;
+  readonly split: string;
+  readonly ids: readonly string[];
+  /** Videos of the whole split, of which `ids` may be a shard. */
+  readonly ofSplit: number;
+}
+
+type SplitCounts = { readonly videos: number; readonly skipped: number };
+
+/** How many videos of a split have features; nothing where the user interrupted: what is done is kept for the next time. */
+async function extractSplit(job: SplitJob): Promise<SplitCounts | undefined> {
+  const { context, split, extractor } = job;
+  const { folder, resume, signal } = context;
+  const path = featureStorePath(folder, split);
+  if (resume && (await exists(path))) {
+    return { videos: await storedCount(path, extractor.width), skipped: (await readSkipped(folder, split)).size };
   }
-  bad.check(videos.size + bad.count);
-  return [...videos.values()];
-}
-
-/** How many videos a split has features of; nothing where the user interrupted: what is done is kept for the next time. */
-async function extractSplit(
-  context: StageContext,
-  extractor: Extractor,
-  split: string,
-  videos: readonly VideoInput[],
-): Promise<number | undefined> {
-  const path = featureStorePath(context.folder, split);
-  if (context.resume && (await exists(path))) return storedCount(path);
-  const { recipe, tower } = extractor;
-  const store = await createFeatureStore(path, { width: tower.config.width, recipe, resume: context.resume });
+  const { recipe, width } = extractor;
+  const store = await createFeatureStore(path, { width, recipe, resume });
   try {
-    const skipped = await fill(context, extractor, store, split, videos);
+    const skipped = await fill(job, store);
+    await writeSkipped(folder, split, skipped);
     await store.finish();
-    return videos.length - skipped;
+    return { videos: job.ids.length - skipped.size, skipped: skipped.size };
   } catch (error) {
     await store.suspend().catch(() => undefined); // the first error is the one to tell
-    if (context.signal.aborted && error === context.signal.reason) return undefined;
+    if (signal.aborted && error === signal.reason) return undefined;
     throw error;
   }
 }
 
-async function storedCount(path: string): Promise<number> {
-  const store = await openFeatureStore(path);
+async function storedCount(path: string, width: number): Promise<number> {
+  const store = await openFeatureStore(path, { width }); // of an empty shard nothing else says it
   await store.close();
   return store.size;
 }
 
-/** Adds the features of all videos that the store has not yet; gives the number of those that could not be read. */
-async function fill(
-  context: StageContext,
-  { tower, params, preprocessing }: Extractor,
-  store: FeatureStoreWriter,
-  split: string,
-  videos: readonly VideoInput[],
-): Promise<number> {
+/** Adds the features of all videos that the store has not yet; gives those that could not be read. */
+async function fill({ context, extractor, decode, split, ids, ofSplit }: SplitJob, store: FeatureStoreWriter) {
   const { config, output, signal } = context;
   const bad = new SkipCounter('videos', config.data.maxBadShare);
-  const missing = videos.filter(({ id }) => !store.has(id));
-  const there = videos.length - missing.length;
+  const skipped = new Map<string, string>();
+  const missing = ids.filter((id) => !store.has(id));
+  const there = ids.length - missing.length;
+  if (there > 0) output.say(`${split}: ${counted(there, 'video')} of ${ids.length} there already`);
   const progress = createProgress(output, `videos of ${split}`);
+  let last: ExtractProgress | undefined;
   const features = extractFeatures({
-    tower,
-    params,
-    videos: missing,
-    preprocessing,
-    sampling: SAMPLING,
+    ...extractor,
+    videos: inputs(dataRoot(context), split, missing),
     batchSize: config.features.batchSize,
-    ahead: 8,
-    decode: decodeFrames,
-    onSkip: (_video, error) => bad.add(new DataError(error.message)),
-    onProgress: (state) => progress.update(there + state.videos + state.skipped, videos.length),
+    decode,
     signal,
+    onSkip: ({ id }, { message }) => {
+      skipped.set(id, message);
+      bad.add(new DataError(message));
+    },
+    onProgress: (state) => {
+      last = state;
+      progress.update(there + state.videos + state.skipped, ids.length, speedOf(state));
+    },
   });
   try {
     for await (const video of features) await store.add(video.id, video.features);
   } finally {
     progress.stop();
   }
-  bad.check(videos.length);
-  return bad.count;
+  if (last) output.say(`${split}: ${speedOf(last)}; ${waitingOf(last)}`);
+  bad.check(ofSplit); // of a shard, too: one bad video of few says little
+  return skipped as Skipped;
+}
+
+function* inputs(root: string, split: string, ids: readonly string[]): Generator<VideoInput> {
+  for (const id of ids) yield { id, path: frameZipPath(root, split, id) };
+}
+
+function speedOf({ videos, frames, seconds }: ExtractProgress): string {
+  return `${formatNumber(videos / seconds)} videos/s  ${formatNumber(frames / seconds)} frames/s`;
+}
+
+function waitingOf({ seconds, waited }: ExtractProgress): string {
+  return `the tower waited for pictures ${formatNumber((100 * waited) / seconds)} % of the time`;
 }

@@ -25,7 +25,7 @@ import { UserError } from '../errors.js';
 import { counted } from '../format.js';
 import type { Artifact, StageContext } from '../stage.js';
 import { annotationsPath, dataRoot, ownFolder, recordIndexPath } from './data-root.js';
-import { featureStorePath } from './feature-path.js';
+import { featureStorePath } from './feature-files.js';
 
 /** The videos of some splits with their features, as one data set. */
 export interface VideoSet {

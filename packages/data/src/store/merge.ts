@@ -4,19 +4,29 @@ import { decodeNpy } from './npy.js';
 import { ZipReader } from './zip-reader.js';
 import { ZipWriter } from './zip-writer.js';
 
+export interface MergeOptions {
+  /** Told after every video. */
+  readonly onVideo?: () => void;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Joins stores, such as the shards of one features run, into one; their arrays are copied as they are, after a check. The
  * result appears only when it is complete. Returns the number of videos.
  *
  * @throws DataError when recipes or widths differ, a video stands in two stores, or an array is damaged
  */
-export async function mergeFeatureStores(inputs: readonly string[], output: string): Promise<number> {
+export async function mergeFeatureStores(
+  inputs: readonly string[],
+  output: string,
+  options: MergeOptions = {},
+): Promise<number> {
   const recipe = await commonRecipe(inputs);
   const writer = await ZipWriter.create(output);
   try {
     if (recipe) await writer.add(RECIPE_NAME, recipe);
     const width = { value: undefined as number | undefined };
-    for (const input of inputs) await copyArrays(input, writer, width);
+    for (const input of inputs) await copyArrays(input, writer, width, options);
     await writer.finish();
   } catch (error) {
     await writer.abandon();
@@ -32,10 +42,16 @@ async function commonRecipe(inputs: readonly string[]): Promise<Buffer | undefin
   throw new DataError(`${inputs[other]}: expected features of the same recipe as in ${inputs[0]}, got another`);
 }
 
-function copyArrays(input: string, writer: ZipWriter, width: { value: number | undefined }): Promise<void> {
+function copyArrays(
+  input: string,
+  writer: ZipWriter,
+  width: { value: number | undefined },
+  { onVideo, signal }: MergeOptions,
+): Promise<void> {
   return withZip(input, async (zip) => {
     for (const id of zip.entries()) {
       if (id === RECIPE_NAME) continue;
+      signal?.throwIfAborted();
       const bytes = (await zip.read(id))!;
       const { shape } = decodeNpy(bytes, `${input}: ${id}`);
       width.value ??= shape[1];
@@ -43,6 +59,7 @@ function copyArrays(input: string, writer: ZipWriter, width: { value: number | u
         throw new DataError(`${input}: ${id}: expected features [n, ${width.value}], got [${shape.join(', ')}]`);
       }
       await writer.add(`${id}.npy`, bytes);
+      onVideo?.();
     }
   });
 }
@@ -65,11 +82,15 @@ export interface StoreReport {
   readonly missing: number;
 }
 
+export interface VerifyOptions extends MergeOptions {
+  readonly width?: number;
+  /** Ids that must be there. */
+  readonly expected?: Iterable<string>;
+  readonly onBad?: OnBad;
+}
+
 /** Reads a whole store, checks every array, and says what is wrong with it through `onBad`. */
-export async function verifyFeatureStore(
-  path: string,
-  options: { readonly width?: number; readonly expected?: Iterable<string>; readonly onBad?: OnBad } = {},
-): Promise<StoreReport> {
+export async function verifyFeatureStore(path: string, options: VerifyOptions = {}): Promise<StoreReport> {
   const store = await openFeatureStore(path, options.width === undefined ? {} : { width: options.width });
   const report = { videos: store.size, frames: 0, bad: 0, missing: 0 };
   try {
@@ -79,6 +100,7 @@ export async function verifyFeatureStore(
       refuse(new DataError(`${path}: expected features of video ${id}, got none`), options.onBad);
     }
     for (const id of store.ids) {
+      options.signal?.throwIfAborted();
       try {
         const [frames] = (await store.read(id)).shape;
         if (frames === 0) throw new DataError(`${path}: ${id}: expected at least one frame, got none`);
@@ -87,6 +109,7 @@ export async function verifyFeatureStore(
         report.bad++;
         refuse(error, options.onBad);
       }
+      options.onVideo?.();
     }
     return report;
   } finally {

@@ -20,6 +20,8 @@ export interface SourceLimits {
   readonly zip: ZipLimits;
   /** Frames of an animation or a video file; a day at 30 frames a second by default. */
   readonly maxFrames: number;
+  /** Frames that are taken of one video: all of them are in memory at once, 150 kB each at 224 pixels. */
+  readonly maxTaken: number;
   /** Seconds that decoding one video file may take. */
   readonly maxSeconds: number;
 }
@@ -28,5 +30,6 @@ export const SOURCE_LIMITS: SourceLimits = {
   image: IMAGE_LIMITS,
   zip: ZIP_LIMITS,
   maxFrames: 24 * 3600 * 30,
+  maxTaken: 10_000,
   maxSeconds: 600,
 };

@@ -8,7 +8,7 @@ import { exists } from '../../files.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
-import { featureStorePath } from '../feature-path.js';
+import { featureStorePath } from '../feature-files.js';
 
 /** Labelled pairs of a data set by the places of their videos. */
 export interface PairSet {

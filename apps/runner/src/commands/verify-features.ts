@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { counted } from '../format.js';
+import { watchInterrupt } from '../interrupt.js';
+import { Output } from '../output.js';
+import type { Host } from '../program.js';
+import type { StageName } from '../stage.js';
+import { addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { configOf, runFolderOf } from './run-stage.js';
+
+/** Problems of a split that people are shown. */
+const MOST_SHOWN = 10;
+
+/** `wbdc verify-features`: reads every stored feature once and says what is wrong. */
+export function addVerifyFeaturesCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('verify-features')
+    .summary('read every stored feature and say what is wrong')
+    .description(
+      'Reads the stores of the features stage from end to end: checksums, widths and frames of every array, one recipe, ' +
+        'every video of the annotations there or among the skipped, and no others. Exit code 1 when something is wrong.',
+    );
+  addOutputOptions(addRunOptions(command))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx wbdc verify-features --config my.yaml\n  npx wbdc verify-features --name demo --json\n',
+    )
+    .action(async (options: StageOptions) => {
+      const output = new Output(host, options);
+      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
+      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
+      try {
+        outcome.code = await runVerify(options, output, interruption.signal);
+      } finally {
+        interruption.dispose();
+      }
+    });
+}
+
+async function runVerify(options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {
+  const config = await configOf(options, output);
+  const run = runFolderOf(config, output.terminal.folder);
+  const needed = await run.needed({ stage: 'pretrain', needs: ['data', 'features'] });
+  const { verifyFeatures } = await import('../stages/verify-features.js');
+  const place = { config, output, upstream: (name: StageName) => needed.get(name)!.folder };
+  const checked = await verifyFeatures(place, signal);
+  for (const { split, path, problems, videos, frames, skipped } of checked) {
+    output.say(`${problems.length === 0 ? 'ok      ' : 'WRONG   '} ${path}`);
+    output.say(`         ${split}: ${counted(videos, 'video')}, ${counted(frames, 'frame')}, ${skipped} skipped`);
+    for (const problem of problems.slice(0, MOST_SHOWN)) output.say(`         ${problem}`);
+    if (problems.length > MOST_SHOWN) output.say(`         and ${problems.length - MOST_SHOWN} more (--json has all)`);
+  }
+  const ok = checked.every(({ problems }) => problems.length === 0);
+  output.result({ ok, splits: checked });
+  return ok ? 0 : 1;
+}

@@ -1,0 +1,67 @@
+import { join, resolve } from 'node:path';
+import { foldIn, randomKey } from '@wbdc/nn';
+import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import {
+  CLIP_PREPROCESSING,
+  clipVision,
+  featureRecipe,
+  loadClipVision,
+  type ClipVision,
+  type ClipVisionParams,
+  type FeatureRecipe,
+  type Preprocessing,
+  type Sampling,
+} from '@wbdc/video-features';
+import { UserError } from '../errors.js';
+import type { Artifact, StageContext } from '../stage.js';
+import { visionConfigOf } from './clip.js';
+
+/** A vision tower, and all that decides what its features look like. */
+export interface Extractor {
+  readonly tower: ClipVision;
+  readonly params: ClipVisionParams;
+  readonly preprocessing: Preprocessing;
+  readonly sampling: Sampling;
+  readonly output: 'pooled' | 'projected';
+  readonly recipe: FeatureRecipe;
+  /** Dv */
+  readonly width: number;
+  readonly read: Artifact;
+}
+
+/** The tower that the clip stage has trained, or a published one. */
+export async function loadExtractor(context: StageContext): Promise<Extractor> {
+  const { statistics, resizer, sampling, output } = context.config.features;
+  const { tower, params, path } = await loadTower(context);
+  const { width, projection, imageSize } = tower.config;
+  if (output === 'projected' && !projection) {
+    throw new UserError(`features.output: ${path} has no projection: expected pooled, got projected`);
+  }
+  const preprocessing = { ...CLIP_PREPROCESSING, imageSize, statistics, resizer };
+  const made = { tower, params, preprocessing, sampling, output };
+  return {
+    ...made,
+    recipe: await featureRecipe(made),
+    width: output === 'projected' ? projection! : width,
+    read: { path, about: `vision tower of width ${width}` },
+  };
+}
+
+interface Loaded {
+  readonly tower: ClipVision;
+  readonly params: ClipVisionParams;
+  readonly path: string;
+}
+
+async function loadTower({ config, output, upstream }: StageContext): Promise<Loaded> {
+  if (config.features.tower !== null) {
+    const path = resolve(output.terminal.folder, config.features.tower);
+    const { config: sizes, params } = await loadClipVision(path);
+    return { tower: clipVision(sizes), params, path };
+  }
+  const path = await findCheckpoint(join(upstream('clip'), 'checkpoints'));
+  const tower = clipVision(visionConfigOf(config.clip));
+  const params = tower.init(foldIn(randomKey(0), 'overwritten'));
+  await loadParams(join(path, 'model.safetensors'), params, 'vision.');
+  return { tower, params, path };
+}

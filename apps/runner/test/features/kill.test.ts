@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { frameZipPath, openFeatureStore } from '@wbdc/data';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeWorld, type World } from './world.js';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+const WIDTH = 768;
+const FRAMES = 24;
+const SETTINGS = `
+engine: ort
+data: { folder: my, trainSplits: [unlabeled], heldOutSplits: [test_a], maxBadShare: 0 }
+features: { tower: tower, batchSize: 32, decodeThreads: 1 }
+`;
+
+let world: World;
+beforeAll(async () => {
+  const tower = { imageSize: 16, patchSize: 16, width: WIDTH, layers: 1, heads: 12, intermediateSize: 256 };
+  world = await makeWorld({ videos: { unlabeled: 200, test_a: 2 }, frames: () => FRAMES, tower });
+  await writeFile(join(world.folder, 'my.yaml'), SETTINGS);
+  for (const name of ['killed', 'whole']) expect(await start(`data --name ${name}`).ended).toBe(0);
+}, 120_000);
+afterAll(() => rm(world.folder, { recursive: true }));
+
+/** The command in a process of its own, from source. */
+function start(args: string): { kill(): void; ended: Promise<number | null> } {
+  const [command, ...rest] = args.split(' ');
+  const program = ['--import', join(ROOT, 'tools/from-source/register.mjs'), join(ROOT, 'apps/runner/src/cli.ts')];
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'VITEST'));
+  const child = spawn(process.execPath, [...program, command, '--config', 'my.yaml', ...rest], { cwd: world.folder, env, stdio: 'ignore' }); // prettier-ignore
+  const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
+  return { kill: () => void child.kill('SIGKILL'), ended };
+}
+
+const part = (): string => join(world.folder, 'runs/killed/features/unlabeled.zip.part');
+const sizeOf = (path: string): Promise<number> => stat(path).then(({ size }) => size, () => 0); // prettier-ignore
+
+/** Ids whose arrays stand in the part file from their first byte to their last. */
+async function storedIds(): Promise<string[]> {
+  const bytes = await readFile(part());
+  const array = 128 + FRAMES * WIDTH * 2;
+  return world.ids['unlabeled'].filter((id) => {
+    const at = bytes.indexOf(`${id}.npy`);
+    return at > 0 && at + `${id}.npy`.length + array <= bytes.length;
+  });
+}
+
+it('killed at any moment, goes on behind what was written, and loses no video', async () => {
+  const running = start('features --name killed');
+  const over = running.ended.then((code) => Promise.reject(new Error(`ended with ${code} before it was killed`)));
+  while ((await sizeOf(part())) < 1 << 20) await Promise.race([setTimeout(2), over]);
+  over.catch(() => undefined);
+  running.kill();
+  expect(await running.ended).toBeNull();
+  const stored = await storedIds();
+  expect(stored.length).toBeGreaterThan(25); // 37 kB each
+  expect(stored.length).toBeLessThan(200);
+  await cut(world.ids['unlabeled'][stored.length]);
+
+  // Whatever is computed again needs its pictures: those of stored videos are gone.
+  const zips = stored.map((id) => frameZipPath(join(world.folder, 'my'), 'unlabeled', id));
+  const kept = await Promise.all(zips.map(async (path) => [path, await readFile(path)] as const));
+  await Promise.all(zips.map((path) => rm(path)));
+  expect(await start('features --name killed --resume').ended).toBe(0);
+  await Promise.all(kept.map(([path, bytes]) => writeFile(path, bytes)));
+
+  expect(await start('verify-features --name killed').ended).toBe(0);
+  expect(await start('features --name whole').ended).toBe(0);
+  const [resumed, whole] = await Promise.all(['killed', 'whole'].map((name) => openFeatureStore(join(world.folder, `runs/${name}/features/unlabeled.zip`)))); // prettier-ignore
+  expect([...resumed.ids]).toEqual([...whole.ids]);
+  let largest = 0;
+  for (const id of whole.ids) {
+    const [a, b] = [await resumed.read(id), await whole.read(id)];
+    expect(a.shape).toEqual([FRAMES, WIDTH]);
+    a.data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - b.data[i]))));
+  }
+  expect(largest).toBeLessThan(4e-3); // batches are divided otherwise: the last bit of a float16 near 2
+  await Promise.all([resumed.close(), whole.close()]);
+}, 120_000);
+
+/** What a kill in the middle of a write leaves: half of the next entry. */
+async function cut(id: string): Promise<void> {
+  const file = await open(part(), 'a');
+  const header = Buffer.alloc(30);
+  header.writeUInt32LE(0x04034b50, 0);
+  header.writeUInt32LE(128 + FRAMES * WIDTH * 2, 22);
+  header.writeUInt16LE(`${id}.npy`.length, 26);
+  await file.write(Buffer.concat([header, Buffer.from(`${id}.npy`), Buffer.alloc(5000)]));
+  await file.close();
+}
