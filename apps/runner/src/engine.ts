@@ -14,8 +14,11 @@ export interface Engine {
   readonly warning?: string;
 }
 
+/** What is wrong with how an engine is used, once for each kernel. */
+export type OnFallback = (message: string) => void;
+
 /** Makes an engine tfjs's current one, and says what it is; throws where it cannot load. */
-export type EngineLoader = (threads: number) => Promise<string>;
+export type EngineLoader = (threads: number, onFallback?: OnFallback) => Promise<string>;
 export type EngineLoaders = Readonly<Record<EngineName, EngineLoader>>;
 
 /** In the order of `auto`. */
@@ -36,12 +39,13 @@ export async function selectEngine(
   name: EngineName | 'auto',
   threads: number,
   loaders: EngineLoaders = engineLoaders,
+  onFallback?: OnFallback,
 ): Promise<Engine> {
   tf.enableProdMode(); // no banner about other packages: what is to be said about an engine is said here
   const reasons: string[] = [];
   for (const candidate of name === 'auto' ? PREFERENCE : [name]) {
     try {
-      const about = await loaders[candidate](threads);
+      const about = await loaders[candidate](threads, onFallback);
       return { name: candidate, about, ...warningFor(candidate, reasons) };
     } catch (cause) {
       reasons.push(`${candidate}: ${firstLine(cause)}`);
@@ -71,8 +75,8 @@ export function firstLine(cause: unknown): string {
 /** The engines of this installation. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
-  ort: async (threads) => {
-    registerOrtBackend({ threads });
+  ort: async (threads, onFallback) => {
+    registerOrtBackend({ threads, ...(onFallback && { onFallback }) });
     await use('ort');
     return `ort (ONNX Runtime ${versionOf('onnxruntime-node')}, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
   },

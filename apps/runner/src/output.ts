@@ -22,6 +22,7 @@ export interface TextStream {
 export interface OutputOptions {
   readonly json?: boolean | undefined;
   readonly quiet?: boolean | undefined;
+  readonly debug?: boolean | undefined;
 }
 
 /**

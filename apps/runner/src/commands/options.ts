@@ -55,7 +55,9 @@ export function addOutputOptions(command: Command): Command {
   return command
     .option('--json', 'print one JSON object on stdout, everything else on stderr')
     .option('-q, --quiet', 'print warnings and errors only')
-    .addOption(new Option('--debug', 'print stacks of errors').env('WBDC_DEBUG'));
+    .addOption(
+      new Option('--debug', 'print stacks of errors, and kernels that fall back to plain JavaScript').env('WBDC_DEBUG'),
+    );
 }
 
 /** All options of a stage command. */

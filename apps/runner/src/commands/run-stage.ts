@@ -130,8 +130,9 @@ async function contextOf(
 
 /** Makes the configured engine the current one and says so; gives its description. */
 export async function loadEngine(config: Config, output: Output): Promise<string> {
-  const { selectEngine } = await import('../engine.js');
-  const engine = await selectEngine(config.engine, config.threads ?? availableParallelism());
+  const { engineLoaders, selectEngine } = await import('../engine.js');
+  const onFallback = output.options.debug ? (message: string): void => output.warn(message) : undefined;
+  const engine = await selectEngine(config.engine, config.threads ?? availableParallelism(), engineLoaders, onFallback);
   if (engine.warning !== undefined) output.warn(engine.warning);
   output.say(`engine   ${engine.about}`);
   return engine.about;
