@@ -6,3 +6,4 @@ export { javascriptProducts, type Products } from './products.js';
 export { load, save } from './file.js';
 export { searchWeights, type Pair, type WeightSearch } from './weights.js';
 export { combineProbabilities, type ProbabilityEnsemble } from './probabilities.js';
+export { averageRanks, pearson, spearman } from './spearman.js';

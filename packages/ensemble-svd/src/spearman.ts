@@ -1,27 +1,54 @@
-/** Ranks from 1, equal values sharing the average of theirs. */
-export function averageRanks(values: Float64Array): Float64Array {
-  const order = Uint32Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
-  const ranks = new Float64Array(values.length);
+/**
+ * Ranks from 1, equal values sharing the average of theirs: scipy's `rankdata(values, 'average')`. With a NaN among the
+ * values nothing has an order: all ranks are NaN.
+ */
+export function averageRanks(values: ArrayLike<number>): Float64Array {
+  const own = Float64Array.from(values);
+  const ranks = new Float64Array(own.length);
+  if (own.some(Number.isNaN)) return ranks.fill(NaN);
+  // No subtraction: the difference of two infinities is no order.
+  const order = Uint32Array.from(own.keys()).sort((a, b) => (own[a] < own[b] ? -1 : Number(own[a] > own[b])));
   for (let from = 0; from < order.length;) {
     let to = from + 1;
-    while (to < order.length && values[order[to]] === values[order[from]]) to++;
+    while (to < order.length && own[order[to]] === own[order[from]]) to++;
     for (let i = from; i < to; i++) ranks[order[i]] = (from + 1 + to) / 2;
     from = to;
   }
   return ranks;
 }
 
-/** Pearson correlation; NaN when one side is constant. Of two rank vectors it is Spearman's. */
-export function correlation(a: Float64Array, b: Float64Array): number {
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let ab = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    ab += (a[i] - meanA) * (b[i] - meanB);
-    aa += (a[i] - meanA) ** 2;
-    bb += (b[i] - meanB) ** 2;
+/** Pearson's correlation, in [-1, 1]; NaN where one side is constant. */
+export function pearson(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  if (left.length !== right.length || left.length === 0) {
+    throw new RangeError(`expected two lists of the same length from 1, got ${left.length} and ${right.length}`);
   }
-  return aa === 0 || bb === 0 ? Number.NaN : ab / Math.sqrt(aa * bb);
+  if (isConstant(left) || isConstant(right)) return NaN;
+  const [meanLeft, meanRight] = [mean(left), mean(right)];
+  let [both, squareLeft, squareRight] = [0, 0, 0];
+  for (let i = 0; i < left.length; i++) {
+    const [x, y] = [left[i] - meanLeft, right[i] - meanRight];
+    both += x * y;
+    squareLeft += x * x;
+    squareRight += y * y;
+  }
+  return Math.max(-1, Math.min(1, both / Math.sqrt(squareLeft * squareRight)));
+}
+
+/**
+ * Spearman's rank correlation with average ranks for ties, as scipy's `spearmanr`: NaN where one side is constant or holds
+ * a NaN.
+ */
+export function spearman(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  return pearson(averageRanks(left), averageRanks(right));
+}
+
+/** By comparison: rounding may leave a constant a deviation from its mean. */
+function isConstant(values: ArrayLike<number>): boolean {
+  return Array.from(values).every((value) => value === values[0]);
+}
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
 }

@@ -1,6 +1,6 @@
 import { alignRows, layoutOf, type Embeddings } from './members.js';
 import { rowLength } from './rows.js';
-import { averageRanks, correlation } from './spearman.js';
+import { averageRanks, pearson } from './spearman.js';
 
 /** A labelled pair of videos. */
 export interface Pair {
@@ -35,7 +35,7 @@ export function searchWeights(members: readonly Embeddings[], pairs: readonly Pa
   const { names } = layoutOf(members);
   const cosines = pairCosines(members, pairs);
   const ranks = scoreRanks(pairs);
-  const rate = (weights: readonly number[]) => correlation(averageRanks(weightedSum(cosines, weights)), ranks);
+  const rate = (weights: readonly number[]) => pearson(averageRanks(weightedSum(cosines, weights)), ranks);
   const single = names.map((_, m) => rate(names.map((_, k) => (k === m ? 1 : 0))));
   const constant = single.findIndex(Number.isNaN);
   if (constant >= 0) {

@@ -50,6 +50,16 @@ test('with all dimensions, inner products are the weighted sum of cosines', asyn
   expect(ensemble.share).toBeCloseTo(1, 12);
 });
 
+test('equal singular values: any basis of theirs, the same inner products', async () => {
+  // Rows e1, e1, e2, e2, e3 of length 1: singular values sqrt 2, sqrt 2, 1; two dimensions keep e1 and e2.
+  const values = Float64Array.of(1, 0, 0, 0, 3, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 5, 0);
+  const { ensemble, embeddings } = await fitTransform([{ name: 'a', ids: ids(5), width: 4, values }], { dimension: 2 });
+  expect(distance(ensemble.singularValues, [Math.SQRT2, Math.SQRT2])).toBeLessThan(1e-12);
+  const same = (a: number, b: number): number => Number(a < 4 && Math.floor(a / 2) === Math.floor(b / 2));
+  const expected = Array.from({ length: 25 }, (_, i) => same(Math.floor(i / 5), i % 5));
+  expect(distance(innerProducts(embeddings), expected)).toBeLessThan(1e-12);
+});
+
 test('the scale of a model does not matter, weights default to equal', async () => {
   const members = models(31, 3);
   const scaled = members.map((m, k) => ({ ...m, values: m.values.map((value) => value * 10 ** (k * 3)) }));

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { searchWeights, type Embeddings, type Pair } from '@wbdc/ensemble-svd';
-import { averageRanks, correlation } from '../src/spearman.js';
+import { averageRanks, pearson, searchWeights, spearman, type Embeddings, type Pair } from '@wbdc/ensemble-svd';
 import fixture from './fixtures/svd.json' with { type: 'json' };
 import { ids, models, noise } from './noise.js';
 
 describe('Spearman, as scipy', () => {
   const ties = noise(7, 41).map((x) => Math.floor(x * 8));
-  const spearman = (a: Float64Array, b: Float64Array) => correlation(averageRanks(a), averageRanks(b));
   test('equal values share the average of their ranks', () => {
     expect([...averageRanks(Float64Array.of(3, 1, 3, 2, 3))]).toEqual([4, 1, 4, 2, 4]);
   });
@@ -19,7 +17,18 @@ describe('Spearman, as scipy', () => {
       ),
     ).toBeCloseTo(fixture.spearmanOfTies, 12);
   });
-  test('constant: undefined', () => expect(spearman(ties, new Float64Array(41))).toBeNaN());
+  test('constant, or not a number: undefined', () => {
+    expect(spearman(ties, new Float64Array(41))).toBeNaN();
+    expect(pearson([1, 2, 3], [0.1, 0.1, 0.1])).toBeNaN();
+    expect(spearman([1, 2, 3], [1, NaN, 3])).toBeNaN();
+    expect(spearman([5], [7])).toBeNaN();
+  });
+  test('infinite values have an order', () => {
+    expect([...averageRanks([Infinity, 0, -Infinity, Infinity])]).toEqual([3.5, 2, 1, 3.5]);
+  });
+  test('of unequal lists: refused', () => {
+    expect(() => spearman([1, 2], [1])).toThrow('expected two lists of the same length from 1, got 2 and 1');
+  });
 });
 
 /** Models that see a hidden embedding with more or less noise. */

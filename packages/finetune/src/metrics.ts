@@ -1,25 +1,3 @@
-import { averageRanks } from './ranks.js';
-
-/** Pearson's correlation; NaN where one side is constant. */
-export function pearson(left: ArrayLike<number>, right: ArrayLike<number>): number {
-  assertSameLength(left, right);
-  const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
-  const [meanLeft, meanRight] = [mean(left), mean(right)];
-  let [both, squareLeft, squareRight] = [0, 0, 0];
-  for (let i = 0; i < left.length; i++) {
-    const [x, y] = [left[i] - meanLeft, right[i] - meanRight];
-    both += x * y;
-    squareLeft += x * x;
-    squareRight += y * y;
-  }
-  return both / Math.sqrt(squareLeft * squareRight);
-}
-
-/** Spearman's rank correlation with average ranks for ties, as scipy's `spearmanr`; NaN where one side is constant. */
-export function spearman(left: ArrayLike<number>, right: ArrayLike<number>): number {
-  return pearson(averageRanks(left), averageRanks(right));
-}
-
 /** Mean of the squared differences. */
 export function meanSquaredError(predicted: ArrayLike<number>, expected: ArrayLike<number>): number {
   assertSameLength(predicted, expected);

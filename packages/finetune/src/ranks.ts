@@ -1,15 +1,4 @@
-/** Ranks from 1, ties share their average: scipy's `rankdata(values, 'average')`. */
-export function averageRanks(values: ArrayLike<number>): Float64Array {
-  const order = Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a] - values[b]);
-  const ranks = new Float64Array(values.length);
-  for (let start = 0; start < order.length;) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]] === values[order[start]]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]] = (start + 1 + end) / 2;
-    start = end;
-  }
-  return ranks;
-}
+import { averageRanks } from '@wbdc/ensemble-svd';
 
 /**
  * Similarity labels as ranks between 0 and 1: average ranks over all training pairs, then min-max. The cosine is trained
