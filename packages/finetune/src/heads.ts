@@ -5,7 +5,6 @@ import {
   dropout,
   foldIn,
   joinColumns,
-  l2Normalize,
   linear,
   maskedSoftmax,
   meanPool,
@@ -28,7 +27,7 @@ export interface HeadConfig {
   readonly outputs: number;
   /** Dropout before the last layer. */
   readonly dropout: number;
-  /** Multi-sample dropout (Inoue, arXiv 1905.09788): the mean of so many draws. */
+  /** Multi-sample dropout (Inoue, arXiv 1905.09788): the mean loss of so many draws. */
   readonly samples?: number;
 }
 
@@ -46,18 +45,19 @@ export function newHead(key: Key, { hiddenSize, pooling, outputs }: HeadConfig):
 }
 
 /** The head's output `[B, outputs]`: logits, or an embedding before its normalisation. */
-export function applyHead(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D {
-  const pooled = pool(head, encoded, batch, config.pooling); // [B, D] or [B, 2 D]
-  const samples = key ? (config.samples ?? 1) : 1;
-  const outputs = Array.from({ length: samples }, (_, i) => {
-    return linear(dropout(pooled, config.dropout, subKey(key, i)), head.output); // [B, outputs]
-  });
-  return samples === 1 ? outputs[0] : tf.div(tf.addN(outputs), samples);
+export function applyHead(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig): Tensor2D {
+  return headDraws(head, encoded, batch, config)[0];
 }
 
-/** An embedding as a unit vector: its inner products are cosines. */
-export function embed(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D {
-  return l2Normalize(applyHead(head, encoded, batch, config, key));
+/**
+ * The head's output for every draw of multi-sample dropout: one pooled state, so many masks before the last layer. Their
+ * losses are averaged, not they. Without a key there is one output, with nothing dropped.
+ */
+export function headDraws(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D[] {
+  const pooled = pool(head, encoded, batch, config.pooling); // [B, D] or [B, 2 D]
+  return Array.from({ length: key ? (config.samples ?? 1) : 1 }, (_, i) =>
+    linear(dropout(pooled, config.dropout, subKey(key, i)), head.output),
+  );
 }
 
 function pool(head: Head, encoded: Encoded, batch: Batch, pooling: Pooling): Tensor2D {

@@ -74,10 +74,13 @@ export function categoryScore(truth: readonly string[], predicted: readonly stri
 }
 
 /** How often each true label (rows) was predicted as each label (columns), labels sorted. */
-export function confusion(
-  truth: readonly string[],
-  predicted: readonly string[],
-): { readonly labels: readonly string[]; readonly counts: readonly (readonly number[])[] } {
+export interface Confusion {
+  readonly labels: readonly string[];
+  readonly counts: readonly (readonly number[])[];
+}
+
+/** scikit-learn's `confusion_matrix`, with its labels. */
+export function confusion(truth: readonly string[], predicted: readonly string[]): Confusion {
   assertSameLength(truth, predicted);
   const labels = [...new Set([...truth, ...predicted])].sort();
   const place = new Map(labels.map((label, i) => [label, i]));

@@ -16,3 +16,18 @@ export function rankNormalize(scores: ArrayLike<number>): Float64Array {
   }
   return ranks.map((rank) => (rank - least) / range);
 }
+
+/**
+ * From a score to what the cosine should be: its rank among the training scores, brought to 0..1 as by
+ * {@link rankNormalize}. Scores that training did not have lie between those of their neighbours, or at 0 or 1.
+ */
+export function rankLabeller(training: ArrayLike<number>): (score: number) => number {
+  const ranks = rankNormalize(training);
+  const known = [...new Map(Array.from(training, (score, i) => [score, ranks[i]]))].sort(([a], [b]) => a - b);
+  return (score) => {
+    const above = known.findIndex(([value]) => value >= score);
+    if (above < 0) return 1;
+    const [[high, top], [low, bottom]] = [known[above], known[Math.max(0, above - 1)]];
+    return high === low ? top : bottom + ((top - bottom) * (Math.max(score, low) - low)) / (high - low);
+  };
+}

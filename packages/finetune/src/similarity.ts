@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import {
-  differentiable,
   foldIn,
+  l2Normalize,
   subKey,
   type Batch,
   type Encoder,
@@ -10,11 +10,17 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
-import { embed, newHead, type Head, type HeadConfig } from './heads.js';
+import { applyHead, headDraws, newHead, type Head, type HeadConfig } from './heads.js';
+import { meanOf, meanSquare } from './losses.js';
 
 export interface FinetuneParams<P extends ParamTree> {
   readonly encoder: P;
   readonly head: Head;
+}
+
+export interface SimilarityOptions extends Omit<HeadConfig, 'hiddenSize'> {
+  /** Weight of R-Drop, for cosines the mean squared difference of two passes with other dropout. 0 leaves it out. */
+  readonly rDrop?: number;
 }
 
 /** Videos of a batch in pairs: pair i are the rows `left[i]` and `right[i]`, so a video that stands twice is encoded once. */
@@ -30,12 +36,25 @@ export interface PairBatch {
  * Similarity finetuning (AIAC 2021, rank 1): two embeddings, their cosine, mean squared error against the rank-normalised
  * label.
  */
-export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, options: Omit<HeadConfig, 'hiddenSize'>) {
+export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, options: SimilarityOptions) {
+  const { rDrop = 0 } = options;
   const config = { ...options, hiddenSize: encoder.hiddenSize };
-  const embedBatch = (params: FinetuneParams<P>, batch: Batch, dropout?: Key): Tensor2D =>
+  const drawsOf = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): Tensor1D[] => {
+    const encoded = encoder.encode(params.encoder, pairs.batch, dropout ? { dropout } : {});
+    const draws = headDraws(params.head, encoded, pairs.batch, config, subKey(dropout, 'head'));
+    return draws.map((vectors) => cosines(l2Normalize(vectors), pairs));
+  };
+  const loss = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): LossResult =>
     tf.tidy(() => {
-      const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
-      return embed(params.head, encoded, batch, config, subKey(dropout, 'head'));
+      const error = (draws: readonly Tensor1D[]): tf.Scalar =>
+        meanOf(draws.map((draw) => meanSquare(draw, pairs.labels)));
+      const draws = drawsOf(params, pairs, dropout);
+      const mse = error(draws);
+      const metrics = { mse: { sum: mse, count: 1 } };
+      if (!dropout || rDrop === 0) return { loss: mse, metrics };
+      const again = drawsOf(params, pairs, foldIn(dropout, 'again'));
+      const apart = meanOf(draws.map((draw, i) => tf.mean(tf.squaredDifference(draw, again[i])) as tf.Scalar));
+      return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), metrics };
     });
   return {
     init: (key: Key): FinetuneParams<P> => ({
@@ -43,28 +62,14 @@ export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, option
       head: newHead(foldIn(key, 'head'), config),
     }),
     /** Unit vectors `[B, outputs]`. */
-    embed: embedBatch,
-    loss: (params: FinetuneParams<P>, { batch, left, right, labels }: PairBatch, dropout?: Key): LossResult =>
-      tf.tidy(() => {
-        const embeddings = embedBatch(params, batch, dropout);
-        const rows = (indices: Int32Array): Tensor2D => tf.gather(embeddings, tf.tensor1d(indices, 'int32'));
-        const cosines: Tensor1D = tf.sum(tf.mul(rows(left), rows(right)), 1);
-        const loss = meanSquare(cosines, labels);
-        return { loss, metrics: { mse: { sum: loss, count: 1 } } };
-      }),
+    embed: (params: FinetuneParams<P>, batch: Batch): Tensor2D =>
+      tf.tidy(() => l2Normalize(applyHead(params.head, encoder.encode(params.encoder, batch, {}), batch, config))),
+    loss,
   };
 }
 
-function meanSquare(values: Tensor1D, targets: Float32Array): tf.Scalar {
-  if (values.size !== targets.length) {
-    throw new RangeError(`similarity: expected ${values.size} labels, got ${targets.length}`);
-  }
-  return differentiable<tf.Scalar>(
-    [values],
-    () => {
-      const surplus = tf.sub(values, tf.tensor1d(targets));
-      return { value: tf.mean(tf.square(surplus)) as tf.Scalar, saved: [surplus] };
-    },
-    (dy, [surplus]) => [tf.mul(surplus, tf.mul(dy, 2 / targets.length))],
-  );
+/** Of unit vectors `[B, outputs]` by pairs: `[N]`. */
+function cosines(vectors: Tensor2D, { left, right }: PairBatch): Tensor1D {
+  const rows = (indices: Int32Array): Tensor2D => tf.gather(vectors, tf.tensor1d(indices, 'int32'));
+  return tf.sum(tf.mul(rows(left), rows(right)), 1);
 }

@@ -27,7 +27,25 @@ export function officialPairSplit<P extends Pair>(pairs: readonly P[]): PairSpli
 
 /** Every video goes to one side; pairs across are dropped. `share` is that of the videos held out. */
 export function videoDisjointSplit<P extends Pair>(pairs: readonly P[], share: number, key: Key): PairSplit<P> {
-  const heldOut = (id: string): boolean => uniform(foldIn(key, id), 0) < share;
+  return splitByVideo(pairs, (id) => uniform(foldIn(key, id), 0) < share);
+}
+
+/**
+ * Fold `fold` of k: every video belongs to one fold, by chance, so over all folds each is held out once. Pairs of one video
+ * inside and one outside are dropped.
+ */
+export function videoDisjointFold<P extends Pair>(
+  pairs: readonly P[],
+  { folds, fold }: { readonly folds: number; readonly fold: number },
+  key: Key,
+): PairSplit<P> {
+  if (!(Number.isInteger(folds) && folds >= 2 && Number.isInteger(fold) && fold >= 0 && fold < folds)) {
+    throw new RangeError(`expected a fold from 0 of 2 or more folds, got fold ${fold} of ${folds}`);
+  }
+  return splitByVideo(pairs, (id) => Math.floor(uniform(foldIn(key, id), 0) * folds) === fold);
+}
+
+function splitByVideo<P extends Pair>(pairs: readonly P[], heldOut: (id: string) => boolean): PairSplit<P> {
   const split: PairSplit<P> = { train: [], validation: [], dropped: [] };
   for (const pair of pairs) {
     const [left, right] = [heldOut(pair.left), heldOut(pair.right)];
@@ -37,8 +55,9 @@ export function videoDisjointSplit<P extends Pair>(pairs: readonly P[], share: n
 }
 
 /**
- * Stratified folds: the fold (0..k-1) of every sample, so that each class spreads evenly. A class with fewer samples than
- * folds is missing from some validation sets; with one sample it is always learned from except in its own fold.
+ * Stratified folds: the fold (0..k-1) of every sample, so that each class spreads evenly and folds are of equal size. A
+ * class with fewer samples than folds has at most one in a fold: it is missing from some validation sets, and one with a
+ * single sample is learned from in every fold but its own, where it cannot be predicted.
  * @throws RangeError when there are fewer samples than folds
  */
 export function stratifiedFolds(labels: readonly string[], k: number, key: Key): Int32Array {

@@ -1,7 +1,15 @@
 import { strToU8, strFromU8, unzipSync, zipSync } from 'fflate';
 
-/** WBDC 2022's `result.csv`: lines `id,category_id`, no header. */
+const CATEGORY = /^\d{4}$/;
+
+/** WBDC 2022's `result.csv`: lines `id,category_id`, no header. @throws where an id or a category would not read again */
 export function writeCategories(predictions: ReadonlyMap<string, string>): string {
+  const problems = new Problems('result.csv');
+  for (const [id, category] of predictions) {
+    if (!/^[^,\s]+$/.test(id)) problems.add(`expected an id without commas and spaces, got '${id}'`);
+    if (!CATEGORY.test(category)) problems.add(`${id}: expected a category of 4 digits, got '${category}'`);
+  }
+  problems.throwIfAny();
   return [...predictions].map(([id, category]) => `${id},${category}\n`).join('');
 }
 
@@ -19,7 +27,7 @@ export function readCategories(
     const at = `line ${i + 1}`;
     if (category === undefined || rest.length > 0)
       return problems.add(`${at}: expected 'id,category_id', got '${line}'`);
-    if (!/^\d{4}$/.test(category)) problems.add(`${at}: expected a category of 4 digits, got '${category}'`);
+    if (!CATEGORY.test(category)) problems.add(`${at}: expected a category of 4 digits, got '${category}'`);
     else if (categories && !categories.has(category))
       problems.add(`${at}: expected a known category, got '${category}'`);
     if (predictions.has(id)) problems.add(`${at}: expected every id once, got ${id} again`);
@@ -33,28 +41,66 @@ export function readCategories(
 /** Most dimensions of an embedding in AIAC 2021. */
 export const MAX_DIMENSIONS = 256;
 
-/** AIAC 2021's submission: a zip that holds `result.json`, `{id: [at most 256 numbers]}`. */
+/**
+ * AIAC 2021's submission: a zip that holds `result.json`, `{id: [at most 256 numbers]}`.
+ * @throws where an embedding is not one that {@link readEmbeddings} would take
+ */
 export function writeEmbeddings(embeddings: ReadonlyMap<string, ArrayLike<number>>): Uint8Array {
-  const entries = [...embeddings].map(([id, vector]) => `${JSON.stringify(id)}:${JSON.stringify(Array.from(vector))}`);
+  const checked = checkEmbeddings(new Map([...embeddings].map(([id, vector]) => [id, Array.from(vector)])));
+  const entries = [...checked].map(([id, vector]) => `${JSON.stringify(id)}:${JSON.stringify(vector)}`);
   // A fixed time stamp: the same embeddings make the same file.
   return zipSync({ 'result.json': strToU8(`{${entries.join(',')}}`) }, { mtime: new Date(1980, 0, 1, 12) });
 }
 
 /** Reads a zipped `result.json` and checks it against the ids it must hold. */
 export function readEmbeddings(zip: Uint8Array, ids: ReadonlySet<string>): Map<string, number[]> {
-  const json = unzipSync(zip, { filter: ({ name }) => name === 'result.json' })['result.json'];
-  if (!json) throw new Error('submission: expected result.json in the zip, got none');
-  const record: unknown = JSON.parse(strFromU8(json));
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-    throw new Error('result.json: expected an object {id: [numbers]}');
+  const text = unzipResult(zip);
+  const record = new Map(Object.entries(parseResult(text)));
+  // Vectors hold numbers alone: every text is an id. A parser keeps the last of two and says nothing.
+  const written = text.match(/"(?:[^"\\]|\\.)*"/g)?.length ?? 0;
+  return checkEmbeddings(record, { ids, written });
+}
+
+function unzipResult(zip: Uint8Array): string {
+  let json: Uint8Array | undefined;
+  try {
+    json = unzipSync(zip, { filter: ({ name }) => name === 'result.json' })['result.json'];
+  } catch (cause) {
+    throw new Error('submission: expected a zip with result.json, got something else or a damaged one', { cause });
   }
+  if (!json) throw new Error('submission: expected result.json in the zip, got none');
+  return strFromU8(json);
+}
+
+function parseResult(text: string): Record<string, unknown> {
+  const expected = 'result.json: expected an object {id: [numbers]}';
+  let record: unknown;
+  try {
+    record = JSON.parse(text);
+  } catch (cause) {
+    // Python's json writes NaN and Infinity as they are, which no JSON parser has to take.
+    const odd = /"([^"]*)"\s*:\s*\[[^\]]*?(NaN|-?Infinity)/.exec(text);
+    const got = odd ? `${odd[2]} in ${odd[1]}, which JSON does not have` : (cause as Error).message;
+    throw new Error(`${expected}, got ${got}`, { cause });
+  }
+  if (typeof record === 'object' && record !== null && !Array.isArray(record)) return record as Record<string, unknown>;
+  throw new Error(`${expected}, got ${Array.isArray(record) ? 'a list' : String(record)}`);
+}
+
+function checkEmbeddings(
+  record: ReadonlyMap<string, unknown>,
+  expected?: { readonly ids: ReadonlySet<string>; readonly written: number },
+): Map<string, number[]> {
   const problems = new Problems('result.json');
   const embeddings = new Map<string, number[]>();
-  for (const [id, vector] of Object.entries(record as Record<string, unknown>)) {
+  for (const [id, vector] of record) {
     if (isVector(vector)) embeddings.set(id, vector);
     else problems.add(`${id}: expected 1 to ${MAX_DIMENSIONS} finite numbers, got ${describe(vector)}`);
   }
-  problems.compareIds(ids, embeddings);
+  if (expected && expected.written > record.size) {
+    problems.add(`expected every id once, got ${expected.written - record.size} again`);
+  }
+  if (expected) problems.compareIds(expected.ids, record);
   problems.compareWidths(embeddings);
   problems.throwIfAny();
   return embeddings;

@@ -13,6 +13,18 @@ describe('result.csv', () => {
     expect(readCategories(writeCategories(predictions), new Set(predictions.keys()))).toEqual(predictions);
   });
 
+  it('is not written with what would not read again', () => {
+    const bad = new Map([['a,b', '0007'], ['c', '7'], ['', '0001']]); // prettier-ignore
+    expect(() => writeCategories(bad)).toThrow(
+      [
+        'result.csv:',
+        "  expected an id without commas and spaces, got 'a,b'",
+        "  c: expected a category of 4 digits, got '7'",
+        "  expected an id without commas and spaces, got ''",
+      ].join('\n'),
+    );
+  });
+
   it('has all its problems told at once', () => {
     const text = 'a,0001\na,0002\nb,12\nc\nd,0009\n';
     expect(() => readCategories(text, new Set(['a', 'b', 'e']), new Set(['0001', '0002']))).toThrow(
@@ -51,7 +63,26 @@ describe('result.json', () => {
     expect(() => readEmbeddings(zip(JSON.stringify(record)), ids)).toThrow(message);
   });
 
+  it.each([
+    ['{"1": [0, NaN], "2": [0, 1]}', 'got NaN in 1, which JSON does not have'],
+    ['{"1": [0, 1], "2": [-Infinity, 1]}', 'got -Infinity in 2, which JSON does not have'],
+    ['{"1": [0, 1e999], "2": [0, 1]}', '1: expected 1 to 256 finite numbers, got Infinity at place 1'],
+    ['{"1": [0, 1], "2": [0, 1], "1": [1, 1]}', 'expected every id once, got 1 again'],
+    ['[[0, 1], [0, 1]]', 'expected an object {id: [numbers]}, got a list'],
+    ['{"1": [0', 'expected an object {id: [numbers]}, got '],
+    ['{"1": [], "2": {}}', '1: expected 1 to 256 finite numbers, got 0 numbers'],
+  ])('is refused as a file: %s', (json, message) => {
+    expect(() => readEmbeddings(zip(json), ids)).toThrow(message);
+  });
+
+  it('is not written with what would be refused', () => {
+    const write = (vector: number[]) => () => writeEmbeddings(new Map([['1', vector]]));
+    expect(write([0, NaN])).toThrow('1: expected 1 to 256 finite numbers, got NaN at place 1');
+    expect(write(Array<number>(257).fill(0))).toThrow('got 257 numbers');
+  });
+
   it('must be in the zip', () => {
     expect(() => readEmbeddings(zipSync({ other: strToU8('{}') }), ids)).toThrow('expected result.json in the zip');
+    expect(() => readEmbeddings(strToU8('no zip'), ids)).toThrow('expected a zip with result.json, got something else');
   });
 });

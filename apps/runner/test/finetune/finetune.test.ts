@@ -11,9 +11,7 @@ import { loadConfig } from '../../src/config/load.js';
 import { Output } from '../../src/output.js';
 import { RunFolder } from '../../src/run-folder.js';
 import type { StageContext } from '../../src/stage.js';
-import { labelsOf } from '../../src/stages/finetune/category.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
-import { labeller } from '../../src/stages/finetune/pairs.js';
 
 const WIDTH = 5;
 const CATEGORIES = ['0100', '0101', '0203'];
@@ -148,21 +146,5 @@ describe('similarity finetuning', () => {
     await expect(runFinetuneStage(await context('bad', set))).rejects.toThrow(
       'different scores, got 0.5 for all 2 pairs',
     );
-  });
-});
-
-describe('labels and predictions', () => {
-  it('ranks scores as in training, and those between them in between', () => {
-    const label = labeller(Float64Array.of(0, 0.5, 0.5, 1), 'rank'); // ranks 1, 2.5, 2.5, 4
-    expect([0, 0.25, 0.5, 1, 0.9].map(label)).toEqual([0, 0.25, 0.5, 1, expect.closeTo(0.9, 9)]);
-    expect(labeller(Float64Array.of(0, 1), 'raw')(0.3)).toBe(0.3);
-  });
-
-  it('favours rare classes where asked', () => {
-    const probabilities = Float32Array.of(0.6, 0.4);
-    const counts = Int32Array.of(100, 1); // 0.6 x 1.1 against 0.4 x 11
-    expect(labelsOf(probabilities, ['0100', '0101'], counts, 0)).toEqual(['0100']);
-    expect(labelsOf(probabilities, ['0100', '0101'], counts, 10)).toEqual(['0101']);
-    expect([...probabilities]).toEqual([...Float32Array.of(0.6, 0.4)]);
   });
 });

@@ -3,14 +3,16 @@ import { readBatch, type Dataset } from '@wbdc/data';
 import {
   categoryModel,
   categoryScore,
+  chooseClasses,
   classScores,
   confusion,
-  favourRareClasses,
+  countClasses,
   level1,
   readCategories,
   stratifiedFolds,
   writeCategories,
   type CategoryBatch,
+  type RareClasses,
 } from '@wbdc/finetune';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
@@ -146,10 +148,11 @@ function newJudge(
 ): Judge {
   const truth = measure.videos.map(({ category }) => category);
   const majority = mostFrequent(learned.map(({ category }) => category));
+  const rare = rareOf(learned, classes, finetune.rareClass);
   return async (predict) => {
     if (truth.length === 0) return { measured: {}, details: {} };
     const rows = measure.videos.map(({ index }) => index);
-    const predicted = labelsOf(await probabilitiesOf(measure.dataset, rows, finetune.batchSize, predict), classes, countsOf(learned, classes), finetune.rareClass); // prettier-ignore
+    const predicted = chooseClasses(await probabilitiesOf(measure.dataset, rows, finetune.batchSize, predict), classes, rare); // prettier-ignore
     const [score, baseline] = [
       categoryScore(truth, predicted),
       categoryScore(
@@ -180,10 +183,9 @@ function mostFrequent(labels: readonly string[]): string {
   return [...counts].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
 }
 
-function countsOf(labelled: readonly Labelled[], classes: readonly string[]): Int32Array {
-  const counts = new Int32Array(classes.length);
-  for (const { category } of labelled) counts[classes.indexOf(category)]++;
-  return counts;
+/** Which classes are rare, and how far the configuration favours them. */
+function rareOf(learned: readonly Labelled[], classes: readonly string[], strength: number): RareClasses {
+  return { counts: countClasses(learned.map(({ category }) => category), classes), strength }; // prettier-ignore
 }
 
 /** Probabilities `[N, C]` of some videos. */
@@ -205,21 +207,6 @@ async function probabilitiesOf(
   return all;
 }
 
-/** The most probable class of every row, rare ones favoured as far as the configuration says. */
-export function labelsOf(
-  probabilities: Float32Array,
-  classes: readonly string[],
-  counts: Int32Array,
-  rareClass: number,
-): string[] {
-  const corrected = probabilities.slice();
-  if (rareClass > 0) favourRareClasses(corrected, counts, rareClass);
-  return Array.from({ length: corrected.length / classes.length }, (_, row) => {
-    const values = corrected.subarray(row * classes.length, (row + 1) * classes.length);
-    return classes[values.indexOf(Math.max(...values))];
-  });
-}
-
 /** Predicts the held-out splits and writes what was measured in full. */
 async function conclude(
   { context, heldOut }: Finetuning,
@@ -230,13 +217,14 @@ async function conclude(
 ): Promise<Conclusion> {
   const { folder, config } = context;
   const { batchSize, rareClass } = config.finetune;
+  const rare = rareOf(learned, classes, rareClass);
   const predictions = new Map<string, string>();
   const lines: string[] = [];
   for await (const batch of batchesInOrder(heldOut.dataset, batchSize)) {
     const probabilities = predict(batch);
     const values = probabilities.dataSync<'float32'>().slice();
     probabilities.dispose();
-    const labels = labelsOf(values, classes, countsOf(learned, classes), rareClass);
+    const labels = chooseClasses(values, classes, rare);
     batch.ids.forEach((id, i) => {
       predictions.set(id, labels[i]);
       const row = values.subarray(i * classes.length, (i + 1) * classes.length);

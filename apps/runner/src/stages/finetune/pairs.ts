@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
-import { officialPairSplit, rankNormalize, videoDisjointSplit, type Pair } from '@wbdc/finetune';
+import { officialPairSplit, rankLabeller, videoDisjointSplit, type Pair } from '@wbdc/finetune';
 import { foldIn, randomKey } from '@wbdc/nn';
 import { buildDemoAiac } from '../../demo/index.js';
 import { UserError } from '../../errors.js';
@@ -117,15 +117,7 @@ async function buildPairs(context: StageContext, folder: string): Promise<void> 
   }
 }
 
-/** From scores to what the cosine should be: ranks among the training scores, or the scores themselves. */
+/** From a score to what the cosine should be: by its rank among the training scores, or the score itself. */
 export function labeller(training: Float64Array, kind: 'rank' | 'raw'): (score: number) => number {
-  if (kind === 'raw') return (score) => score;
-  const ranks = rankNormalize(training);
-  const known = [...new Map(Array.from(training, (score, i) => [score, ranks[i]]))].sort(([a], [b]) => a - b);
-  return (score) => {
-    const above = known.findIndex(([value]) => value >= score);
-    if (above < 0) return 1;
-    const [[high, top], [low, bottom]] = [known[above], known[Math.max(0, above - 1)]];
-    return high === low ? top : bottom + ((top - bottom) * (Math.max(score, low) - low)) / (high - low);
-  };
+  return kind === 'raw' ? (score) => score : rankLabeller(training);
 }

@@ -1,0 +1,46 @@
+import { largestInRows } from './labels.js';
+
+/**
+ * Rare-class correction of predicted probabilities, in place and without renormalising: `p_c (10 / count_c + 1)`, worth
+ * 0.3 to 0.6 points of macro-F1 to other teams. `counts` are the training samples of each class; one without any counts
+ * as one.
+ */
+export function favourRareClasses(
+  probabilities: Float32Array | Float64Array,
+  counts: ArrayLike<number>,
+  strength = 10,
+): void {
+  for (let i = 0; i < probabilities.length; i++) {
+    probabilities[i] *= strength / Math.max(1, counts[i % counts.length]) + 1;
+  }
+}
+
+/** Rare classes are favoured at prediction; strength 0 leaves the probabilities as they are. */
+export interface RareClasses {
+  readonly counts: ArrayLike<number>;
+  readonly strength: number;
+}
+
+/** The most probable class of every row `[N, C]`, by name. */
+export function chooseClasses(
+  probabilities: Float32Array | Float64Array,
+  classes: readonly string[],
+  rare?: RareClasses,
+): string[] {
+  const corrected = probabilities.slice();
+  if (rare !== undefined && rare.strength > 0) favourRareClasses(corrected, rare.counts, rare.strength);
+  return Array.from(largestInRows(corrected, classes.length), (place) => classes[place]);
+}
+
+/** How many samples each class has. */
+export function countClasses(labels: readonly string[], classes: readonly string[]): Int32Array {
+  const places = new Map(classes.map((name, place) => [name, place]));
+  const counts = new Int32Array(classes.length);
+  for (const label of labels) {
+    const place = places.get(label);
+    if (place === undefined)
+      throw new RangeError(`expected labels among the ${classes.length} classes, got '${label}'`);
+    counts[place]++;
+  }
+  return counts;
+}
