@@ -18,6 +18,17 @@ export interface PgdOptions extends FgmOptions {
   readonly alpha?: number;
 }
 
+export interface AwpOptions {
+  /** The parameters to disturb, usually all weights, e.g. `encoder.**.weight`. */
+  readonly pattern: string;
+  /** Largest disturbance of each parameter as a share of its length, default 0.005 as in the paper. */
+  readonly epsilon?: number;
+  /** Steps uphill, default 1. */
+  readonly steps?: number;
+  /** Length of each as a share of the parameter's; by default they reach `epsilon` together. */
+  readonly alpha?: number;
+}
+
 /**
  * Fast gradient method (Miyato et al., arXiv 1605.07725): adds the gradient at parameters moved by
  * `epsilon g / |g|`, uphill, to the clean one. Twice the time of a step. Parameters, loss and metrics come out clean.
@@ -32,7 +43,47 @@ export function fgm({ pattern, epsilon = 1 }: FgmOptions): GradientFunction {
  * because the loss gets the same key. Parameters that the loss does not reach stay; reaching none is an error.
  */
 export function pgd({ pattern, epsilon = 1, steps = 3, alpha = 0.3 }: PgdOptions): GradientFunction {
-  if (!(steps >= 1)) throw new RangeError(`pgd: expected at least 1 step, got ${steps}`);
+  const join = (clean: ValueAndGrad, last: ValueAndGrad): Grads => addGrads(clean.grads, last.grads);
+  return uphill({ name: 'pgd', pattern, steps, ball: () => ({ alpha, epsilon }), join });
+}
+
+/**
+ * Adversarial weight perturbation (Wu et al., arXiv 2004.05884): each parameter moves uphill by at most `epsilon` of its own
+ * length, and the step is taken with the gradient found there, in place of the clean one. Flattens the minimum. Loss and
+ * metrics are those of the clean weights.
+ */
+export function awp({ pattern, epsilon = 0.005, steps = 1, alpha = epsilon / steps }: AwpOptions): GradientFunction {
+  const join = (clean: ValueAndGrad, last: ValueAndGrad): Grads => {
+    disposeGrads(clean.grads);
+    return last.grads;
+  };
+  const ball = (origin: Tensor): Ball => {
+    const length = norm(origin);
+    return { alpha: alpha * length, epsilon: epsilon * length };
+  };
+  return uphill({ name: 'awp', pattern, steps, ball, join });
+}
+
+type Grads = ValueAndGrad['grads'];
+
+/** How far a parameter may move, and in which steps. */
+interface Ball {
+  readonly alpha: number;
+  readonly epsilon: number;
+}
+
+interface Ascent {
+  readonly name: string;
+  readonly pattern: string;
+  readonly steps: number;
+  readonly ball: (origin: Tensor) => Ball;
+  /** The gradients to train with; those it does not hand on it disposes. */
+  readonly join: (clean: ValueAndGrad, last: ValueAndGrad) => Grads;
+}
+
+/** Moves parameters uphill, takes the gradient there, and moves them back. */
+function uphill({ name, pattern, steps, ball, join }: Ascent): GradientFunction {
+  if (!(steps >= 1)) throw new RangeError(`${name}: expected at least 1 step, got ${steps}`);
   return (params, f, trains) => {
     const targets = findTargets(params, pattern);
     const clean = valueAndGrad(params, f, trains);
@@ -40,13 +91,16 @@ export function pgd({ pattern, epsilon = 1, steps = 3, alpha = 0.3 }: PgdOptions
     let last: ValueAndGrad = clean;
     try {
       assertReached(pattern, targets, clean);
+      const balls = new Map([...origins].map(([path, origin]) => [path, ball(origin)]));
       for (let i = 0; i < steps; i++) {
-        for (const [path, target] of targets) climb(target, origins.get(path)!, last.grads.get(path), alpha, epsilon);
+        for (const [path, target] of targets) {
+          climb(target, origins.get(path)!, last.grads.get(path), balls.get(path)!);
+        }
         const next = valueAndGrad(params, f, trains);
         if (last !== clean) disposeGrads(last.grads);
         last = next;
       }
-      return { ...clean, grads: addGrads(clean.grads, last.grads) };
+      return { ...clean, grads: join(clean, last) };
     } catch (error) {
       for (const { grads } of new Set([clean, last])) disposeGrads(grads);
       throw error;
@@ -71,7 +125,7 @@ function assertReached(pattern: string, targets: ReadonlyMap<string, Variable>, 
 }
 
 /** One step of length alpha along the gradient, then back into the ball of radius epsilon around the origin. */
-function climb(target: Variable, origin: Tensor, grad: Tensor | undefined, alpha: number, epsilon: number): void {
+function climb(target: Variable, origin: Tensor, grad: Tensor | undefined, { alpha, epsilon }: Ball): void {
   if (!grad) return;
   tf.tidy(() => {
     const length = norm(grad);

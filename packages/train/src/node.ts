@@ -1,3 +1,5 @@
+export { averageParams, bestOf, keepBest } from './best.js';
+export type { Scored } from './best.js';
 export {
   findCheckpoint,
   hasCheckpoint,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
-import { disposeGrads, fgm, pgd, trainLoop } from '../src/index.js';
+import { awp, disposeGrads, fgm, pgd, trainLoop } from '../src/index.js';
 import { batchAt, loss, newModel, newOptimizer, values } from './helpers.js';
 
 const START = [0.5, -1, 2];
@@ -10,10 +10,9 @@ const CURVE = [1, 3, 0.25];
 const slope = (p: readonly number[]): number[] => p.map((value, i) => 2 * CURVE[i] * value);
 const length = (v: readonly number[]): number => Math.hypot(...v);
 
-/** The method in plain numbers. */
-function expectedGradient(steps: number, alpha: number, epsilon: number): number[] {
-  const clean = slope(START);
-  let last = clean;
+/** The gradient at the last point uphill, in plain numbers. */
+function disturbedGradient(steps: number, alpha: number, epsilon: number): number[] {
+  let last = slope(START);
   let offset = [0, 0, 0];
   for (let step = 0; step < steps; step++) {
     offset = offset.map((value, i) => value + (alpha * last[i]) / length(last));
@@ -21,7 +20,17 @@ function expectedGradient(steps: number, alpha: number, epsilon: number): number
     if (size > epsilon) offset = offset.map((value) => (value * epsilon) / size);
     last = slope(START.map((value, i) => value + offset[i]));
   }
-  return clean.map((value, i) => value + last[i]);
+  return last;
+}
+
+function expectedGradient(steps: number, alpha: number, epsilon: number): number[] {
+  const last = disturbedGradient(steps, alpha, epsilon);
+  return slope(START).map((value, i) => value + last[i]);
+}
+
+/** As pgd's, by shares of the parameter's length, without the clean gradient. */
+function expectedOfWeights(steps: number, alpha: number, epsilon: number): number[] {
+  return disturbedGradient(steps, alpha * length(START), epsilon * length(START));
 }
 
 describe.each(ENGINES)('adversarial training on %s', (engine) => {
@@ -42,7 +51,10 @@ describe.each(ENGINES)('adversarial training on %s', (engine) => {
     ['fgm', fgm({ pattern: 'word', epsilon: 0.5 }), expectedGradient(1, 0.5, 0.5)],
     ['pgd', pgd({ pattern: '{word,unused}', epsilon: 1, alpha: 0.3, steps: 3 }), expectedGradient(3, 0.3, 1)],
     ['pgd at the edge of its ball', pgd({ pattern: 'word', epsilon: 0.4, alpha: 0.3 }), expectedGradient(3, 0.3, 0.4)],
-  ])('%s adds the gradient uphill, and gives all else clean', (_, gradients, expected) => {
+    ['awp', awp({ pattern: '{word,unused}', epsilon: 0.2 }), expectedOfWeights(1, 0.2, 0.2)],
+    ['awp in steps', awp({ pattern: 'word', epsilon: 0.3, steps: 3 }), expectedOfWeights(3, 0.1, 0.3)],
+    ['awp at the edge of its ball', awp({ pattern: 'word', epsilon: 0.1, steps: 2, alpha: 0.08 }), expectedOfWeights(2, 0.08, 0.1)], // prettier-ignore
+  ])('%s takes the gradient uphill, and gives all else clean', (_, gradients, expected) => {
     const params = newParams();
     const before = tf.memory().numTensors;
     const result = gradients(params, curve(params));
@@ -62,6 +74,8 @@ describe.each(ENGINES)('adversarial training on %s', (engine) => {
   it('says when its pattern matches nothing, or only what gets no gradient, and restores the weights', () => {
     const params = newParams();
     const before = tf.memory().numTensors;
+    expect(() => awp({ pattern: 'words' })(params, curve(params))).toThrow(/adversarial: .*'words'/);
+    expect(() => awp({ pattern: 'word', steps: 0 })).toThrow('awp: expected at least 1 step, got 0');
     expect(() => fgm({ pattern: 'words' })(params, curve(params))).toThrow(/adversarial: .*'words'.*nearest are word/);
     expect(() => fgm({ pattern: 'unused' })(params, curve(params))).toThrow(/'unused', got none: unused are frozen/);
     expect(() => fgm({ pattern: 'word' })(params, curve(params), (path) => path !== 'word')).toThrow(/got none/);
