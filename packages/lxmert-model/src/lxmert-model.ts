@@ -7,6 +7,7 @@ import {
   bertLayerConfig,
   dropout,
   foldIn,
+  frameFeatures,
   ints,
   joinColumns,
   layerNorm,
@@ -88,12 +89,8 @@ function newLxmertModel(key: Key, config: LxmertModelConfig): LxmertModel {
   };
 }
 
-function encode(
-  params: LxmertModel,
-  batch: Batch,
-  { dropout: key, recompute }: Context,
-  sizes: LxmertModelConfig,
-): Encoded {
+function encode(params: LxmertModel, batch: Batch, context: Context, sizes: LxmertModelConfig): Encoded {
+  const { dropout: key, recompute } = context;
   assertBatchFits('lxmert-model', batch, sizes);
   const config = { ...sizes, recompute };
   const [size, frames] = batch.frames.shape;
@@ -103,7 +100,7 @@ function encode(
     const videoBias = attentionBias(joinColumns(classMask, batch.frameMask)); // [B, 1, 1, 1 + F]
     let text: Stream = { state: bert(params.bert, batch, config, subKey(key, 'text')), bias: textBias };
     let video: Stream = {
-      state: videoStream(params.video, batch, config, videoBias, subKey(key, 'video')),
+      state: videoStream(params.video, frameFeatures(batch, context), config, videoBias, subKey(key, 'video')),
       bias: videoBias,
     };
     params.cross.forEach((layer, i) => {
@@ -129,12 +126,12 @@ export function videoLayerConfig({ heads, dropout: rate, videoActivation, recomp
 }
 
 /** States of class token and frames `[B, 1 + F, D]`. */
-function videoStream(params: VideoStream, batch: Batch, config: Running, bias: tf.Tensor4D, key?: Key): Tensor3D {
+function videoStream(params: VideoStream, features: Tensor3D, config: Running, bias: tf.Tensor4D, key?: Key): Tensor3D {
   return tf.tidy(() => {
-    const [size, frames, width] = batch.frames.shape;
+    const [size, frames] = features.shape;
     const D = config.hiddenSize;
     const classTokens = tf.tile(tf.reshape(params.classToken, [1, 1, D]), [size, 1, 1]); // [B, 1, D]
-    const projected = (): tf.Tensor => linear(tf.tensor3d(batch.frames.data, [size, frames, width]), params.projection);
+    const projected = (): Tensor3D => linear(features, params.projection);
     const tokens = frames === 0 ? classTokens : tf.concat([classTokens, projected()], 1); // [B, 1 + F, D]
     const positions = tf.slice(params.position, [0, 0], [1 + frames, D]);
     const x = dropout(tf.add(tokens, positions) as Tensor3D, config.dropout, subKey(key, 'embeddings'));

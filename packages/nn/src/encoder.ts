@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { Batch } from './batch.js';
 import type { Key } from './random.js';
@@ -8,6 +9,13 @@ export interface Context {
   readonly dropout?: Key | undefined;
   /** Training in less memory: the backward pass computes each layer once more. */
   readonly recompute?: boolean | undefined;
+  /** Frame features `[B, F, Dv]` in place of the batch's: those of a tower that learns too. */
+  readonly frames?: Tensor3D | undefined;
+}
+
+/** The frame features `[B, F, Dv]` of a forward pass. */
+export function frameFeatures({ frames: { data, shape } }: Batch, { frames }: Context): Tensor3D {
+  return frames ?? tf.tensor3d(data, shape as [number, number, number]);
 }
 
 /** What every encoder gives. Rows of padding hold unspecified values: whoever reads them applies the batch's masks. */

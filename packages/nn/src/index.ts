@@ -2,7 +2,7 @@ export { assertBatchFits, takeRows } from './batch.js';
 export type { Batch, FieldSpan } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, BertLayerSettings, InputEmbedding } from './bert.js';
-export { recomputing } from './encoder.js';
+export { frameFeatures, recomputing } from './encoder.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
 export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, joinColumns, sizeOf } from './host.js';

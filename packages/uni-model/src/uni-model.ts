@@ -7,6 +7,7 @@ import {
   embedInputs,
   embedWords,
   foldIn,
+  frameFeatures,
   ints,
   joinColumns,
   linear,
@@ -65,7 +66,8 @@ function newUniModel(key: Key, config: UniModelConfig): UniModel {
   };
 }
 
-function encode(params: UniModel, batch: Batch, { dropout, recompute }: Context, config: UniModelConfig): Encoded {
+function encode(params: UniModel, batch: Batch, context: Context, config: UniModelConfig): Encoded {
+  const { dropout, recompute } = context;
   assertBatchFits('uni-model', batch, config);
   const [size, length] = batch.tokens.shape;
   const frames = batch.frameMask.shape[1];
@@ -73,7 +75,7 @@ function encode(params: UniModel, batch: Batch, { dropout, recompute }: Context,
     const { embeddings, layers } = params.bert;
     const words = embedWords(embeddings.word, batch.tokens); // [B, L, D]
     const text = embedInputs(embeddings, words, batch.segments, config.dropout, subKey(dropout, 'text'));
-    const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, config, dropout)], 1); // [B, L + F, D]
+    const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, context, config)], 1); // [B, L + F, D]
     const bias = attentionBias(joinColumns(batch.textMask, batch.frameMask)); // [B, 1, 1, L + F]
     const layer = bertLayerConfig({ ...config, recompute });
     const state = transformer(layers, input, bias, layer, subKey(dropout, 'layers'));
@@ -86,11 +88,10 @@ function encode(params: UniModel, batch: Batch, { dropout, recompute }: Context,
   });
 }
 
-function embedFrames(params: UniModel, batch: Batch, config: UniModelConfig, dropout?: Key): Tensor3D {
+function embedFrames(params: UniModel, batch: Batch, context: Context, config: UniModelConfig): Tensor3D {
   const { projection, embeddings } = params.frames;
-  const [size, frames, width] = batch.frames.shape;
-  const features = tf.tensor3d(batch.frames.data, [size, frames, width]);
-  const segments = ints([size, frames]);
+  const features = linear(frameFeatures(batch, context), projection);
+  const segments = ints(batch.frameMask.shape);
   segments.data.fill(config.frameSegment);
-  return embedInputs(embeddings, linear(features, projection), segments, config.dropout, subKey(dropout, 'frames'));
+  return embedInputs(embeddings, features, segments, config.dropout, subKey(context.dropout, 'frames'));
 }

@@ -9,6 +9,7 @@ import {
   parameter,
   transformer,
   truncatedNormal,
+  type Context,
   type GeluForm,
   type Key,
   type Layer,
@@ -74,8 +75,11 @@ export interface ClipVision {
   readonly config: ClipVisionConfig;
   /** Fresh parameters, as trainable variables. */
   init(key: Key): ClipVisionParams;
-  /** Normalised pixels `[N, 3, S, S]` to states; a pure function of its arguments. */
-  forward(params: ClipVisionParams, pixels: Tensor4D): ClipVisionOutput;
+  /**
+   * Normalised pixels `[N, 3, S, S]` to states; a pure function of its arguments. With `recompute` the backward pass
+   * computes each layer once more: training in less memory.
+   */
+  forward(params: ClipVisionParams, pixels: Tensor4D, context?: Pick<Context, 'recompute'>): ClipVisionOutput;
 }
 
 const EPSILON = 1e-5;
@@ -86,7 +90,7 @@ export function clipVision(config: ClipVisionConfig): ClipVision {
   return {
     config,
     init: (key) => initialize(config, key),
-    forward: (params, pixels) => tf.tidy(() => forward(config, params, pixels)),
+    forward: (params, pixels, context = {}) => tf.tidy(() => forward(config, params, pixels, context)),
   };
 }
 
@@ -122,7 +126,12 @@ function initialize(config: ClipVisionConfig, key: Key): ClipVisionParams {
   };
 }
 
-function forward(config: ClipVisionConfig, params: ClipVisionParams, pixels: Tensor4D): ClipVisionOutput {
+function forward(
+  config: ClipVisionConfig,
+  params: ClipVisionParams,
+  pixels: Tensor4D,
+  { recompute }: Pick<Context, 'recompute'>,
+): ClipVisionOutput {
   const [count] = pixels.shape;
   const layer: LayerConfig = {
     heads: config.heads,
@@ -130,6 +139,7 @@ function forward(config: ClipVisionConfig, params: ClipVisionParams, pixels: Ten
     epsilon: EPSILON,
     activation: config.activation ?? 'quick',
     dropout: 0,
+    recompute,
   };
   const x = layerNorm(embedPatches(config, params, pixels), params.preNorm, EPSILON); // [N, P+1, D]
   const bias: Tensor4D = tf.zeros([count, 1, 1, x.shape[1]]); // nothing is padding

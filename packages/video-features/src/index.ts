@@ -12,6 +12,8 @@ export { decodeVideo } from './decode-video.js';
 export type { DecodeSettings, DecodeVideo, DecodedVideo, VideoInput } from './decode-video.js';
 export { decodeWorkers } from './decode-workers.js';
 export type { DecodeWorkers, DecodeWorkersOptions } from './decode-workers.js';
+export { encodingPixels } from './encoding-pixels.js';
+export type { WithTower } from './encoding-pixels.js';
 export { SourceError } from './errors.js';
 export { extractFeatures } from './extract.js';
 export type { ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';
