@@ -137,5 +137,5 @@ function climb(target: Variable, origin: Tensor, grad: Tensor | undefined, { alp
 }
 
 function norm(tensor: Tensor): number {
-  return Math.sqrt(tf.sum(tf.square(tensor)).dataSync()[0]);
+  return Math.sqrt(tf.tidy(() => tf.sum(tf.square(tensor)).dataSync()[0]));
 }

@@ -13,6 +13,7 @@ import {
   type RunState,
 } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
+import { averageBest, offerBest, type Best } from './best.js';
 import { counted, formatCount, formatNumber } from '../format.js';
 import { createProgress, progressSink } from '../progress.js';
 import { flattenMeasured, type Measured } from '../report/history.js';
@@ -22,7 +23,10 @@ import type { Artifact, JsonObject, StageContext } from '../stage.js';
 type LoopSettings = Pick<
   Config['train'],
   'batchSize' | 'epochs' | 'accumulate' | 'warmup' | 'schedule' | 'clipNorm' | 'checkpointEvery' | 'evaluateEvery'
->;
+> & {
+  /** Ends after so many epochs of a schedule over all. */
+  readonly stopAfter?: number | null;
+};
 
 type Evaluation = Readonly<Record<string, Measured>>;
 
@@ -40,6 +44,8 @@ export interface TrainingJob<B> {
   readonly gradients?: GradientFunction;
   /** Averages the weights with this decay; measured and concluded with are then the averages. */
   readonly averageDecay?: number | undefined;
+  /** Ends with the mean of the weights of the best measurements. */
+  readonly best?: Best | undefined;
   /** Lengths of the training examples. */
   readonly lengths: ArrayLike<number>;
   /** Sizes of parts that every epoch goes through in turn; all at once where there are none. */
@@ -89,7 +95,7 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   const { settings, params } = job;
   const { lengths, parts } = job;
   const plan: BatchPlan = { lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop', ...(parts && { parts }) }; // prettier-ignore
-  const totalSteps = Math.max(1, Math.floor((settings.epochs * batchesPerEpoch(plan)) / settings.accumulate));
+  const { totalSteps, lastStep } = stepsOf(settings, batchesPerEpoch(plan));
   const optimizer = adamW(params, {
     ...job.rules,
     ...(job.averageDecay !== undefined && { averageDecay: job.averageDecay }),
@@ -98,14 +104,15 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   const startStep = context.resume ? await restore(checkpoints, params, optimizer, job.config) : 0;
   const size = flatten(params).reduce((sum, { leaf }) => sum + leaf.size, 0);
   output.say(
-    `training ${formatCount(size)} parameters on ${counted(job.lengths.length, job.noun ?? 'video')}, ${counted(totalSteps, 'step')} of ${settings.batchSize}` +
+    `training ${formatCount(size)} parameters on ${counted(job.lengths.length, job.noun ?? 'video')}, ${counted(lastStep, 'step')} of ${settings.batchSize}` +
+      (lastStep < totalSteps ? ` (the schedule is of ${totalSteps})` : '') +
       (startStep > 0 ? `, going on after step ${startStep}` : ''),
   );
   const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), context.resume ? startStep : undefined);
   const progress = createProgress(output, 'steps');
-  const sinks = [metrics, progressSink(progress, totalSteps)];
+  const sinks = [metrics, progressSink(progress, lastStep)];
   try {
-    const order = { plan, totalSteps, startStep };
+    const order = { plan, totalSteps, lastStep, startStep };
     const { step, interrupted } = await trainLoop({ ...loopOptions(context, job, optimizer, order), sinks, signal });
     progress.stop();
     const made = [
@@ -114,17 +121,26 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
     ];
     if (interrupted) return { status: 'interrupted', made, summary: { step } };
     return await averaged(job, optimizer, async () => {
-      const measured = summaryOf(await measureLast(job, step, sinks));
-      if (job.conclude === undefined) return { status: 'complete' as const, made, summary: { step, ...measured } };
+      const last = await measureLast(job, step, sinks);
+      if (job.best) await offerBest(context, job.best, params, step, last);
+      const mean = job.best && (await averageBest(context, job.best, params, job.evaluate));
+      const measured = { step, ...mean?.summary, ...summaryOf(mean?.measured ?? last) };
+      const done = { status: 'complete' as const, made: [...made, ...(mean ? [mean.made] : [])], summary: measured };
+      if (job.conclude === undefined) return done;
       const model = await saveFinished(folder, job, { step, seed: config.seed });
       const end = await job.conclude();
-      const summary = { step, ...measured, ...end.summary };
-      return { status: 'complete' as const, made: [...made, model, ...end.made], summary };
+      return { ...done, made: [...done.made, model, ...end.made], summary: { ...measured, ...end.summary } };
     });
   } finally {
     progress.stop();
     await metrics.close?.();
   }
+}
+
+/** Steps of the whole schedule, and the one after which the training ends. */
+function stepsOf({ epochs, stopAfter, accumulate }: LoopSettings, batches: number) {
+  const stepsIn = (count: number): number => Math.max(1, Math.floor((count * batches) / accumulate));
+  return { totalSteps: stepsIn(epochs), lastStep: stepsIn(Math.min(epochs, stopAfter ?? epochs)) };
 }
 
 /** The weights that were measured, as a checkpoint of their own: for prediction, while the others are for going on. */
@@ -141,16 +157,19 @@ function averaged<B, T>(job: TrainingJob<B>, optimizer: Optimizer, run: () => Pr
 
 interface Order {
   readonly plan: BatchPlan;
+  /** Of the schedule. */
   readonly totalSteps: number;
+  readonly lastStep: number;
   readonly startStep: number;
 }
 
 function loopOptions<B>(
-  { config, folder }: StageContext,
+  context: StageContext,
   job: TrainingJob<B>,
   optimizer: Optimizer,
-  { plan, totalSteps, startStep }: Order,
+  { plan, totalSteps, lastStep, startStep }: Order,
 ): TrainLoopOptions<B> {
+  const { config, folder } = context;
   const { settings, params } = job;
   const schedule = batchSchedule(plan);
   const key = randomKey(config.seed);
@@ -170,7 +189,7 @@ function loopOptions<B>(
   return {
     params,
     optimizer,
-    totalSteps,
+    totalSteps: lastStep,
     startStep,
     batchAt: (index) => {
       const place = placeOf(index);
@@ -186,7 +205,12 @@ function loopOptions<B>(
     checkpoint: { everySteps: settings.checkpointEvery, save },
     evaluate: {
       everySteps: settings.evaluateEvery,
-      run: async () => flattenMeasured(await averaged(job, optimizer, job.evaluate)),
+      run: (step) =>
+        averaged(job, optimizer, async () => {
+          const measured = await job.evaluate();
+          if (job.best) await offerBest(context, job.best, params, step, measured);
+          return flattenMeasured(measured);
+        }),
     },
   };
 }
