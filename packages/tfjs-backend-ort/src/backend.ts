@@ -80,7 +80,7 @@ export class OrtBackend extends tf.KernelBackend {
   }
 
   /** Allocates outputs and has them filled; gives them back where that fails. */
-  private filling<const Outputs extends Record<string, Spec>>(
+  filling<const Outputs extends Record<string, Spec>>(
     outputs: Outputs,
     fill: (results: Record<string, TensorInfo>) => void,
   ): { [Name in keyof Outputs]: TensorInfo } {

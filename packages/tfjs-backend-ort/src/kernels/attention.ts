@@ -38,15 +38,16 @@ const mix = ({ heads, drop }: Attributes): string => `${split('vh', 'v', heads)}
 const forward: NativeKernel = ({ backend, inputs: { q, k, v, bias }, attrs }) => {
   const options = attrs as unknown as Attributes;
   const shape = [q.shape[0], options.heads, q.shape[1], k.shape[1]];
-  const [y, w] = [backend.allocate({ shape: q.shape }), backend.allocate({ shape })];
   const pieces = piecesOf(shape);
-  for (let i = 0; i < pieces; i++) {
-    const at = backend.pieces({ q, k, v, bias, y, w }, i, pieces);
-    backend.execute(weigh(options), { q: at['q'], k: at['k'], bias: at['bias'] }, { w: at['w'] });
-    const first = Math.floor((i * shape[0]) / pieces);
-    options.drop?.rows(at['w'].data as Float32Array, first, at['w'].dims[0], -1);
-    backend.execute(mix(options), { w: at['w'], v: at['v'] }, { y: at['y'] });
-  }
+  const { y, w } = backend.filling({ y: { shape: q.shape }, w: { shape } }, (results) => {
+    for (let i = 0; i < pieces; i++) {
+      const at = backend.pieces({ q, k, v, bias, ...results }, i, pieces);
+      backend.execute(weigh(options), { q: at['q'], k: at['k'], bias: at['bias'] }, { w: at['w'] });
+      const firstRow = Math.floor((i * shape[0]) / pieces);
+      options.drop?.rows(at['w'].data as Float32Array, firstRow, at['w'].dims[0], -1);
+      backend.execute(mix(options), { w: at['w'], v: at['v'] }, { y: at['y'] });
+    }
+  });
   return [y, w];
 };
 

@@ -44,13 +44,14 @@ const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
 
 const AVERAGE_NUMBERS = new Set(['decay', 'gain']);
 
-/** The sum of squares of a tensor, as a float64: attribute `sum` is told. */
+/** Calls `tell` with the sum of squares of a tensor, whose pieces add up in float64. */
 const sumOfSquares: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
   const flat = backend.reshaped(x, [sizeOf(x.shape)]);
   const pieces = Math.ceil(flat.shape[0] / PIECE);
   const lines = 'y = ReduceSumSquare <keepdims = 1> (x)';
   const { y } = backend.runPieces(lines, pieces, { x: flat }, {}, { y: { shape: [pieces] } });
-  const total = (backend.values(y) as Float32Array).reduce((sum, part) => sum + part, 0);
+  let total = 0;
+  for (const part of backend.values(y)) total += part;
   backend.disposeIntermediateTensorInfo(y);
   (attrs['tell'] as unknown as (sum: number) => void)(total);
   return [];
