@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { secondsOf } from '../commands/run-job.js';
+import { RunFolder } from '../run-folder.js';
 import { gatherEvidence, type Evidence } from './evidence.js';
 import { BASE, ENTRIES, trialEntries, type Half } from './plan.js';
 import { aiacResults, wbdcResults, type AiacResults, type WbdcResults } from './results.js';
@@ -9,6 +11,8 @@ export interface CompetitionResults {
   readonly aiac?: AiacResults;
   readonly wbdc?: WbdcResults;
   readonly evidence: readonly Evidence[];
+  /** Of the first model: engine, versions, machine. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Of all stages together, also those of earlier attempts. */
   readonly seconds: number;
   /** Of the last command, which may have found stages done before. */
@@ -38,7 +42,13 @@ export async function competitionResults(gathering: Gathering): Promise<Competit
     ...(halves.includes('aiac') && { aiac: await aiacResults(root, folder) }),
     ...(halves.includes('wbdc') && { wbdc: await wbdcResults(root, folder) }),
     evidence,
+    environment: await environmentOf(gathering),
     seconds: await secondsOf(root, [BASE, ...halves.flatMap((half) => ENTRIES[half]), ...trials.flatMap(trialEntries)]),
     wallSeconds,
   };
+}
+
+async function environmentOf({ root, halves }: Gathering): Promise<Readonly<Record<string, string>>> {
+  const { name } = ENTRIES[halves[0]][0];
+  return (await new RunFolder(join(root, name), name).record('finetune'))?.environment ?? {};
 }

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { formatSeconds } from '../format.js';
-import { renderPage, renderSection, renderTable, type Table } from '../report/page.js';
+import { renderPage, renderSection, renderTable } from '../report/page.js';
 import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
-import type { Evidence, TrialResult } from './evidence.js';
 import type { CompetitionResults } from './gather.js';
 import { confusionPart, neighboursPart, PARTS_STYLE } from './parts.js';
-import { PUBLISHED_ENSEMBLES } from './plan.js';
 import type { AiacResults, WbdcResults } from './results.js';
+import { ensembleTable, evidenceTable, hardestTable, jobsTable, wbdcTable } from './tables.js';
 import { readCategoryNames, readVideos } from './videos.js';
 
 /** The result page of a competition, which stands alone; `root` is the folder of its runs. */
@@ -31,9 +30,6 @@ export async function competitionPage(results: CompetitionResults, root: string)
   });
 }
 
-const digits = (value: number | undefined): string =>
-  value === undefined || Number.isNaN(value) ? '' : value.toFixed(4);
-
 async function aiacParts(aiac: AiacResults, root: string): Promise<string[]> {
   const ids = new Set(aiac.neighbours.flatMap(({ id, near }) => [id, ...near.map((one) => one.id)]));
   return [
@@ -52,81 +48,4 @@ async function wbdcParts(wbdc: WbdcResults, root: string): Promise<string[]> {
     confusionPart(wbdc.confusion, nameOf),
     renderTable(hardestTable(wbdc, nameOf)),
   ];
-}
-
-function jobsTable({ jobs }: AiacResults): Table {
-  return {
-    title: 'QQ Browser AIAC 2021: six jobs',
-    note: 'Held-out pairs are of videos that nothing was learned from; validation pairs are of other training videos. The published numbers are of a validation split by which videos leak.', // prettier-ignore
-    head: ['job', 'held-out Spearman', 'MSE', 'validation Spearman', 'MSE', 'published Spearman', 'MSE'],
-    rows: jobs.map(({ name, about, spearman, mse, validation, published }) => {
-      const values = [spearman, mse, validation?.spearman, validation?.mse, published.spearman, published.mse];
-      return [`${name}: ${about}`, ...values.map(digits)];
-    }),
-  };
-}
-
-function ensembleTable({ ensembles }: AiacResults): Table {
-  return {
-    title: 'SVD ensembles of the first n jobs',
-    head: ['models', 'held-out Spearman', 'best of them alone', 'gain', 'published, test board'],
-    rows: ensembles.map(({ models, spearman, bestSingle }) => {
-      const published = PUBLISHED_ENSEMBLES[models];
-      const own = [spearman, bestSingle, spearman - bestSingle].map(digits);
-      return [String(models), ...own, published === undefined ? '' : published.toFixed(3)];
-    }),
-  };
-}
-
-function wbdcTable({ models, ensemble }: WbdcResults): Table {
-  const row = (name: string, score: WbdcResults['ensemble'], published = ''): string[] => {
-    const { mean, level1Micro, level1Macro, level2Micro, level2Macro } = score;
-    return [name, ...[mean, level1Micro, level1Macro, level2Micro, level2Macro].map(digits), published];
-  };
-  return {
-    title: 'WBDC 2022: categories',
-    note: 'The score is the mean of the four F1. Published: single models 0.714 to 0.722, four of them 0.7316.',
-    head: ['model', 'score', 'level 1 micro-F1', 'macro-F1', 'level 2 micro-F1', 'macro-F1', 'published score'],
-    rows: [
-      row('majority class', models[0].baseline),
-      ...models.map(({ name, about, score }) => row(`${name}: ${about}`, score)),
-      row('ensemble of probabilities', ensemble, '0.7316'),
-    ],
-  };
-}
-
-function hardestTable({ hardest }: WbdcResults, nameOf: (id: string) => string): Table {
-  return {
-    title: 'The hardest classes of the ensemble',
-    head: ['class', 'F1', 'precision', 'recall', 'held-out videos'],
-    rows: hardest.map(({ label, f1, precision, recall, support }) => {
-      return [`${label} ${nameOf(label)}`, ...[f1, precision, recall].map((value) => value.toFixed(2)), String(support)]; // prettier-ignore
-    }),
-  };
-}
-
-const TITLES = { aiac: 'AIAC: what each thing gives', wbdc: 'WBDC: what each trick gives' };
-
-function evidenceTable({ half, measure, trials }: Evidence): Table {
-  const pairs = trials.some(({ validation }) => validation !== undefined);
-  const row = ({ about, published = '', validation, ...trial }: TrialResult): string[] => {
-    const values = [withSpread(trial.mean, trial.spread), gainOf(trial), trial.values.map(digits).join('  ')];
-    return [about, ...values, ...(pairs ? [digits(validation)] : []), published];
-  };
-  return {
-    title: TITLES[half],
-    note: `${measure}, mean ± standard deviation over ${trials[0].values.length} seeds of finetuning; differences from the plain one with the same seeds.`, // prettier-ignore
-    head: ['finetuning', measure, 'difference', 'by seed', ...(pairs ? ['validation Spearman'] : []), 'published'],
-    rows: trials.map(row),
-  };
-}
-
-/** `0.5530 ± 0.0042` */
-export function withSpread(mean: number, spread: number | undefined): string {
-  return spread === undefined ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${spread.toFixed(4)}`;
-}
-
-/** `+0.0120 ± 0.0031`, or nothing. */
-export function gainOf({ gain, gainSpread }: Pick<TrialResult, 'gain' | 'gainSpread'>): string {
-  return gain === undefined ? '' : `${gain >= 0 ? '+' : ''}${withSpread(gain, gainSpread)}`;
 }

@@ -8,9 +8,11 @@ import type { StartChild } from '../jobs/child.js';
 import { runStageTasks, threadsFor } from '../jobs/run-jobs.js';
 import type { Outcome } from '../jobs/schedule.js';
 import type { Output } from '../output.js';
-import { competitionPage, gainOf, withSpread } from './page.js';
+import { competitionMarkdown } from './markdown.js';
+import { competitionPage } from './page.js';
 import { BASE, ENTRIES, trialEntries, type Entry, type Half } from './plan.js';
 import { competitionResults, type CompetitionResults } from './gather.js';
+import { gainOf, withSpread } from './tables.js';
 import { tasksOf } from './tasks.js';
 
 export interface CompetitionOptions extends StageOptions {
@@ -66,6 +68,7 @@ async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusi
   const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
   await writeAtomically(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   await writeAtomically(join(folder, 'report.html'), await competitionPage(results, root));
+  await writeAtomically(join(folder, 'report.md'), competitionMarkdown(results));
   say(results, join(runs, 'results'), output);
 }
 
@@ -101,6 +104,8 @@ function say(results: CompetitionResults, folder: string, output: Output): void 
       output.say(`${half} ${trial.about}: ${withSpread(trial.mean, trial.spread)}  ${gainOf(trial)}`.trimEnd());
     }
   }
-  output.say(`made     ${join(folder, 'report.html')}: all stages together took ${formatSeconds(results.seconds)}`);
+  output.say(
+    `made     ${join(folder, 'report.html')}, report.md, results.json: all stages together took ${formatSeconds(results.seconds)}`,
+  );
   output.result({ folder, results: JSON.parse(JSON.stringify(results)) as never });
 }

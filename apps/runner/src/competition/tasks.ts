@@ -17,6 +17,7 @@ export function tasksOf(entries: readonly Entry[], runs: string): StageTask[] {
       stage,
       config: join(CONFIGS, entry.file),
       set: settingsOf(entry, runs),
+      alone: entry === BASE,
     }));
   });
 }

@@ -18,6 +18,8 @@ export interface StageTask extends Task {
   readonly stage: StageName;
   readonly config: string;
   readonly set: readonly string[];
+  /** Nearly all others wait for it: it may have all cores. */
+  readonly alone?: boolean;
 }
 
 export interface JobsOptions {
@@ -67,12 +69,12 @@ export function threadsFor(jobs: number, cores = availableParallelism()): number
   return Math.max(1, Math.floor(cores / jobs));
 }
 
-function argumentsOf({ stage, config, run, set }: StageTask, { runs, jobs, options }: JobsOptions): string[] {
+function argumentsOf({ stage, config, run, set, alone }: StageTask, { runs, jobs, options }: JobsOptions): string[] {
   const all = [`run.folder=${runs}`, ...set, ...options.set];
   return [
     stage,
     ...['--config', config, '--name', run, '--resume'],
-    ...['--threads', String(options.threads ?? threadsFor(jobs))],
+    ...['--threads', String(options.threads ?? threadsFor(alone ? 1 : jobs))],
     ...(options.engine === undefined ? [] : ['--engine', options.engine]),
     ...all.flatMap((setting) => ['--set', setting]),
   ];

@@ -77,7 +77,7 @@ describe('the AIAC half', () => {
     expect(results.neighbours).toHaveLength(10);
     expect(results.neighbours[0].near.map(({ id }) => id)).toContain(ids[1]); // the nearest angle
     await writeVideos();
-    const page = await competitionPage({ name: 'x<y', aiac: results, evidence: [], seconds: 61, wallSeconds: 61 }, root); // prettier-ignore
+    const page = await competitionPage({ name: 'x<y', aiac: results, evidence: [], environment: {}, seconds: 61, wallSeconds: 61 }, root); // prettier-ignore
     for (const text of [
       'x&#60;y',
       'job6',
@@ -119,7 +119,10 @@ describe('the WBDC half', () => {
     expect(results.confusion).toEqual({ labels: ['01', '02'], counts: [[6, 0], [0, 5]] }); // prettier-ignore
     const csv = await readFile(join(root, 'results/result.csv'), 'utf8');
     expect(readCategories(csv, new Set(ids)).get(ids[1])).toBe('0203');
-    const page = await competitionPage({ name: 'x', wbdc: results, evidence: [], seconds: 1, wallSeconds: 1 }, root);
+    const page = await competitionPage(
+      { name: 'x', wbdc: results, evidence: [], environment: {}, seconds: 1, wallSeconds: 1 },
+      root,
+    );
     for (const text of ['confusion of level 1', '01 animals', '0203 vans']) expect(page).toContain(text);
   });
 

@@ -1,0 +1,23 @@
+import { formatSeconds } from '../format.js';
+import type { Table } from '../report/page.js';
+import type { CompetitionResults } from './gather.js';
+import { ensembleTable, evidenceTable, jobsTable, wbdcTable } from './tables.js';
+
+/** The measured tables as Markdown. */
+export function competitionMarkdown({ aiac, wbdc, evidence, seconds, environment }: CompetitionResults): string {
+  const tables = [
+    ...(aiac ? [jobsTable(aiac), ensembleTable(aiac)] : []),
+    ...(wbdc ? [wbdcTable(wbdc)] : []),
+    ...evidence.map(evidenceTable),
+  ];
+  const made =
+    `Written by \`npx wbdc competition\` on the embedded data, measured on held-out videos; all stages together took ` +
+    `${formatSeconds(seconds)} (${Object.values(environment).join(', ')}). Published numbers are of the official data and of full-size models.`; // prettier-ignore
+  return `# The competition at demo size\n\n${made}\n\n${tables.map(tableOf).join('\n')}`;
+}
+
+function tableOf({ title, note, head, rows }: Table): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+  const rule = line(head.map((_, i) => (i === 0 ? '---' : '--:')));
+  return `## ${title}\n\n${note === undefined ? '' : `${note}\n\n`}${line(head)}${rule}${rows.map(line).join('')}`;
+}
