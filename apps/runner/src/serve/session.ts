@@ -46,7 +46,7 @@ export async function openSession(
   const folder = await findModel(from(checkpoint));
   await loadEngine(config, output);
   const model = await openModel(folder, kind);
-  const tower = await openTower(folder, options.tower === undefined ? undefined : from(options.tower), model.recipe);
+  const tower = await openTower(folder, options.tower, model.recipe, terminal.folder);
   output.say(`model    ${folder}`);
   output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
   const skipped: string[] = [];

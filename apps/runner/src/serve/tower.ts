@@ -30,8 +30,9 @@ export async function openTower(
   checkpoint: string,
   folder: string | undefined,
   recipe: FeatureRecipe | undefined,
+  workingFolder: string,
 ): Promise<Tower> {
-  const path = folder ?? (await towerOfRun(checkpoint));
+  const path = resolve(workingFolder, folder ?? (await towerOfRun(checkpoint)));
   const found = await loadTower(path);
   if (recipe !== undefined) await assertSameFeatures(found, path, recipe);
   return found;
@@ -73,11 +74,14 @@ async function assertSameFeatures({ tower, params }: Tower, path: string, recipe
   );
 }
 
-/** Follows what the stages read, as their stage.json says, from the model to the CLIP stage. */
+/** Follows what the stages read, as their stage.json says, from the model to the CLIP stage or a published tower. */
 async function towerOfRun(checkpoint: string): Promise<string> {
   const stage = await stageAbove(checkpoint);
-  const features = stage && (await readFrom(stage, 'features'));
-  const clip = features && (await readFrom(features, 'clip'));
+  const features = stage && readFrom(stage, await recordIn(stage), 'features');
+  const record = features === undefined ? {} : await recordIn(features);
+  const { tower } = (record.settings?.['features'] ?? {}) as { tower?: string | null };
+  if (typeof tower === 'string') return tower;
+  const clip = features && readFrom(features, record, 'clip');
   if (clip !== undefined && (await exists(clip))) return clip;
   throw new UserError(
     `${checkpoint}: expected the run that it was made in, with its clip stage, got none: give the vision tower ` +
@@ -93,8 +97,11 @@ async function stageAbove(path: string): Promise<string | undefined> {
   return undefined;
 }
 
+async function recordIn(folder: string): Promise<Partial<StageRecord>> {
+  return (await readJson(join(folder, 'stage.json')).catch(() => ({}))) as Partial<StageRecord>;
+}
+
 /** Where the stage in `folder` read another one: beside it where nothing is noted. */
-async function readFrom(folder: string, stage: string): Promise<string> {
-  const record = (await readJson(join(folder, 'stage.json')).catch(() => ({}))) as Partial<StageRecord>;
-  return resolve(folder, record.read?.[stage] ?? join('..', stage));
+function readFrom(folder: string, { read }: Partial<StageRecord>, stage: string): string {
+  return resolve(folder, read?.[stage] ?? join('..', stage));
 }
