@@ -8,12 +8,13 @@ import { isFloat, sizeOf, type Call, type NativeKernel } from '../kernel.js';
 const SMALL_PRODUCT = 4096;
 
 interface Product {
-  readonly lines: string[];
+  lines: string[];
   readonly shape: number[];
 }
 
 /** The ONNX lines that make the output of a and b, or undefined where the inherited kernel serves better. */
-function product({ inputs: { a, b }, attrs }: Call, output: string): Product | undefined {
+function product(call: Call, output: string): Product | undefined {
+  const { inputs: { a, b }, attrs } = call; // prettier-ignore
   const [transA, transB] = [Boolean(attrs['transposeA']), Boolean(attrs['transposeB'])];
   const [rows, inner] = matrixShape(a, transA);
   const [innerB, columns] = matrixShape(b, transB);
@@ -24,13 +25,21 @@ function product({ inputs: { a, b }, attrs }: Call, output: string): Product | u
   const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, rows, columns];
   if (!isFloat(a, b) || sizeOf(shape) * inner < SMALL_PRODUCT) return undefined;
-  const flags = `transA = ${Number(transA)}, transB = ${Number(transB)}`;
-  return { lines: [`${output} = FusedMatMul <${flags}> (a, b)`], shape };
+  return { lines: [`${output} = FusedMatMul <${flagsOf(call)}> (a, b)`], shape };
 }
 
 function matrixShape({ shape }: TensorInfo, transposed: boolean): [number, number] {
   const [rows, columns] = shape.slice(-2);
   return transposed ? [columns, rows] : [rows, columns];
+}
+
+function flagsOf({ attrs }: Call): string {
+  return `transA = ${Number(Boolean(attrs['transposeA']))}, transB = ${Number(Boolean(attrs['transposeB']))}`;
+}
+
+/** Where the bias can be what the product is added to: one pass less over the output. */
+function isLinearLayer({ a, b, bias }: Call['inputs']): boolean {
+  return a.shape.length === 2 && b.shape.length === 2 && bias.shape.length === 1 && isFloat(bias);
 }
 
 const batchMatMul: NativeKernel = (call) => {
@@ -83,7 +92,8 @@ const fusedMatMul: NativeKernel = (call) => {
   const linear = activation === 'linear' ? 'y' : 'h';
   const found = product(call, bias ? 'p' : linear);
   if (!found || !(activate || activation === 'linear')) return undefined;
-  if (bias) found.lines.push(`${linear} = Add (p, bias)`);
+  if (bias && isLinearLayer(call.inputs)) found.lines = [`${linear} = Gemm <${flagsOf(call)}> (a, b, bias)`];
+  else if (bias) found.lines.push(`${linear} = Add (p, bias)`);
   if (activate) found.lines.push(activate);
   return call.backend.run(found.lines.join('\n'), { a, b, ...(bias && { bias }) }, { y: { shape: found.shape } }).y;
 };
