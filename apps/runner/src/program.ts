@@ -5,19 +5,22 @@ import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
+import { interruptible } from './commands/interruptible.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
 import { addObjectivesCommand } from './commands/objectives.js';
 import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
 import { addPredictCommand } from './commands/predict.js';
+import { addPrepareCommand } from './commands/prepare.js';
 import { addReportCommand } from './commands/report.js';
+import { addRunCommand } from './commands/run.js';
 import { runStage } from './commands/run-stage.js';
 import { addSimilarCommand } from './commands/similar.js';
 import { ALL_STAGES } from './commands/stages.js';
 import { addVerifyFeaturesCommand } from './commands/verify-features.js';
 import { packageVersion } from './environment.js';
 import { describeError, exitCodeOf } from './errors.js';
-import { watchInterrupt, type SignalSource } from './interrupt.js';
+import type { SignalSource } from './interrupt.js';
 import type { StartChild } from './jobs/child.js';
 import { Output, type Terminal } from './output.js';
 import type { Stage } from './stage.js';
@@ -68,6 +71,8 @@ function buildProgram(host: Host, stages: readonly Stage[], outcome: { code: num
   for (const stage of stages) addStageCommand(program, stage, host, outcome);
   addStageCommand(program, mergeFeaturesStage, host, outcome);
   addVerifyFeaturesCommand(program, host, outcome);
+  addPrepareCommand(program, host, outcome);
+  addRunCommand(program, host, outcome);
   addCompetitionCommand(program, host, outcome);
   addObjectivesCommand(program, host, outcome);
   addPredictCommand(program, host, outcome);
@@ -92,13 +97,7 @@ function addStageCommand(program: Command, stage: Stage, host: Host, outcome: { 
     .addHelpText('after', examplesHelp(stage.examples))
     .action(async (options: StageOptions) => {
       const output = new Output(host, options);
-      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
-      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
-      try {
-        outcome.code = await runStage(stage, options, output, interruption.signal);
-      } finally {
-        interruption.dispose();
-      }
+      outcome.code = await interruptible(host, (signal) => runStage(stage, options, output, signal));
     });
 }
 
@@ -110,10 +109,11 @@ function examplesHelp(examples: Stage['examples']): string {
 function programHelp(stages: readonly Stage[]): string {
   return `
 Stages of a run, in order: ${stages.map(({ name }) => name).join(' -> ')}. Each reads what the ones before it made in
-runs/<name>/ and says what to run next.
+runs/<name>/ and says what to run next. Your own videos: wbdc prepare --help.
 
 Examples:
   npx wbdc data --config apps/runner/configs/demo.yaml       build the embedded data set in runs/demo/data
+  npx wbdc prepare my-videos --texts t.csv --out my-data     make a data set of your own videos
   npx wbdc pretrain --config my.yaml --set train.epochs=5    train, with one setting changed
   npx wbdc pretrain --config my.yaml --resume                go on after an interruption
 

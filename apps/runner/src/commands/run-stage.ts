@@ -65,7 +65,8 @@ export async function runStage(
   return report(stage, record, reported, { seconds, folder: opened.folder, next, output });
 }
 
-function needsOf({ needs, alsoNeeds }: Stage, config: Config): StageName[] {
+/** The stages that one reads in a run of this configuration. */
+export function needsOf({ needs, alsoNeeds }: Pick<Stage, 'needs' | 'alsoNeeds'>, config: Config): StageName[] {
   return [...needs, ...(alsoNeeds?.(config) ?? [])];
 }
 

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import type { BilingualName, CategoryName } from '../layout/category-name.js';
+import { stableId } from '../layout/ids.js';
 import { joinKey, VENDORS } from './sources.js';
 import type { Drawing, EmojiRecord, GroupName, Sources } from './sources.js';
 
@@ -26,18 +27,6 @@ export interface DemoVideo {
   readonly tags: readonly string[];
   /** One per frame, one frame per second. */
   readonly drawings: readonly Drawing[];
-}
-
-/** Names of a category in both languages. */
-export interface CategoryName {
-  readonly group: BilingualName;
-  readonly subgroup: BilingualName;
-}
-
-export interface BilingualName {
-  readonly key: string;
-  readonly zh: string;
-  readonly en: string;
 }
 
 /** All items that have a category and at least one drawing, in the order of emojibase. */
@@ -105,14 +94,9 @@ function spreadOverSeconds(words: readonly string[], seconds: number): { time: n
   })).filter(({ text }) => text !== '');
 }
 
-/**
- * A number of 19 or 20 digits like the official ids: 64 bits of a hash of the code points, folded into
- * [10^18, 2^64), so that it neither starts with a zero nor overflows an unsigned 64-bit integer.
- */
+/** The id of the video of an emoji. */
 export function videoId(key: string): string {
-  const hash = createHash('sha256').update(`emoji/${key}`).digest().readBigUInt64BE();
-  const smallest = 10n ** 18n;
-  return String(smallest + (hash % (2n ** 64n - smallest)));
+  return stableId(`emoji/${key}`);
 }
 
 /** Subgroup number of emojibase -> four digits: group, then the subgroup's place within its group. */

@@ -1,7 +1,7 @@
 import { countTags, evenStride } from '@wbdc/data';
 import type { TagCount } from '@wbdc/data';
 import type { DemoItem, DemoVideo } from './items.js';
-import { assignSplits, DEMO_SPLITS } from './splits.js';
+import { splitItems, DEMO_SPLITS } from './splits.js';
 import type { DemoSplit } from './splits.js';
 
 /** What a build will write: the videos of each split in their final order. */
@@ -15,7 +15,7 @@ export interface PlanOptions {
 
 /** Splits the items and takes their videos, sorted by id so that neighbours are unrelated as in the official files. */
 export function planDemo(items: readonly DemoItem[], { seed, variants }: PlanOptions): DemoPlan {
-  const splits = assignSplits(items, seed);
+  const splits = splitItems(items, seed);
   const videosOf = (split: DemoSplit): DemoVideo[] =>
     items
       .filter((item) => splits.get(item) === split)

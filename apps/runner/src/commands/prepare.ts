@@ -1,0 +1,164 @@
+import { relative, resolve } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { formatBytes, formatCount, formatSeconds } from '../format.js';
+import { EXIT_INTERRUPTED } from '../interrupt.js';
+import { sizeOnDisk } from '../files.js';
+import { Output, type OutputOptions } from '../output.js';
+import type { Prepared } from '../prepare/prepare.js';
+import type { Host } from '../program.js';
+import { createProgress } from '../progress.js';
+import { interruptible } from './interruptible.js';
+import { addOutputOptions, collect, wholeNumber } from './options.js';
+
+interface Options extends OutputOptions {
+  readonly texts?: string;
+  readonly out: string;
+  readonly column: readonly string[];
+  readonly separator?: string;
+  readonly encoding?: string;
+  readonly titleFromName?: boolean;
+  readonly categoryFromFolder?: boolean;
+  readonly fps: number;
+  readonly even?: boolean;
+  readonly frames: number;
+  readonly side: number;
+  readonly heldOut: number;
+  readonly seed: number;
+  readonly overwrite?: boolean;
+}
+
+const EXAMPLES = `
+Columns are found by their names, in English or Chinese; --column says it where they are not:
+  video         file or folder, with or without its ending (or id: the table's own id, as the file is named)
+  title, ocr, asr   texts
+  category, subcategory   level 1 and 2; 'food/soup' in one column is both
+  tags          separated by | ; , # or blanks
+  split         train or test, where you have decided it;  group  videos that must stay on one side
+
+Examples:
+  npx wbdc prepare my-videos --texts my-videos.csv --out my-data
+  npx wbdc prepare my-videos --texts t.tsv --out my-data --column title=name --column category=kind
+  npx wbdc prepare my-videos --out my-data --title-from-name --category-from-folder
+
+Then:
+  npx wbdc run finetune --config my-data/wbdc.yaml
+
+The same command again decodes what is new or has changed, and goes on after an interruption.
+`;
+
+/** `wbdc prepare`: a folder of videos and a table become a data set. */
+export function addPrepareCommand(program: Command, host: Host, outcome: { code: number }): void {
+  const command = program
+    .command('prepare')
+    .summary('make a data set of your own videos and a table of texts')
+    .description(
+      'Makes a data set in the official WBDC layout out of a folder of videos (mp4, webm, mkv, mov...; folders or zips of ' +
+        'pictures; animated GIF or WebP) and a table of texts and labels (CSV, TSV, JSON lines): frames, annotations, ids, ' +
+        'numbered categories, tags, splits without leaks, a page to look at, and a configuration to learn with.',
+    )
+    .argument('<videos>', 'folder with the videos, searched with all its subfolders')
+    .requiredOption('-o, --out <folder>', 'where the data set is to stand')
+    .option('-t, --texts <file>', 'table of texts and labels; without it videos have none')
+    .addOption(
+      new Option('--column <field=column>', 'which column holds what; may be repeated')
+        .argParser(collect)
+        .default([], 'by their names'),
+    )
+    .addOption(
+      new Option('--separator <sign>', 'between the cells of the table, or "tab"').default(undefined, 'found out'),
+    )
+    .addOption(new Option('--encoding <name>', 'of the table, such as gb18030').default(undefined, 'UTF-8'))
+    .option('--title-from-name', 'videos without a title are called as their file')
+    .option('--category-from-folder', 'videos without a category have that of their folder: a/b/video.mp4 is a/b')
+    .option('--fps <rate>', 'frames a second', positive, 1)
+    .option('--even', 'frames evenly over the whole video instead')
+    .option('--frames <number>', 'most frames of a video', wholeNumber(1), 32)
+    .option('--side <pixels>', 'larger frames are shrunk to this shorter side', wholeNumber(16), 256)
+    .option('--held-out <share>', 'share of the labelled videos to measure on', share, 0.15)
+    .option('--seed <number>', 'decides the splits', wholeNumber(0), 1)
+    .option('--overwrite', 'make it again; what is there is renamed to <out>.old-<n>');
+  addOutputOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (videos: string, options: Options) => {
+      outcome.code = await interruptible(host, (signal) => run(videos, options, new Output(host, options), signal));
+    });
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (value.trim() !== '' && number > 0 && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError(`expected a number above 0, got '${value}'.`);
+}
+
+function share(value: string): number {
+  const number = Number(value);
+  if (value.trim() !== '' && number >= 0 && number < 1) return number;
+  throw new InvalidArgumentError(`expected a share from 0 to below 1, got '${value}'.`);
+}
+
+async function run(videos: string, options: Options, output: Output, signal: AbortSignal): Promise<number> {
+  const { folder, now } = output.terminal;
+  const { prepare } = await import('../prepare/prepare.js');
+  const out = resolve(folder, options.out);
+  const progress = createProgress(output, 'videos');
+  const start = now();
+  try {
+    const prepared = await prepare({
+      videos: short(resolve(folder, videos), process.cwd()),
+      texts: options.texts === undefined ? undefined : short(resolve(folder, options.texts), process.cwd()),
+      out,
+      shownOut: short(out, folder),
+      columns: options.column,
+      separator: options.separator?.toLowerCase() === 'tab' ? '\t' : options.separator,
+      encoding: options.encoding,
+      titleFromName: options.titleFromName === true,
+      categoryFromFolder: options.categoryFromFolder === true,
+      frames: { fps: options.even ? null : options.fps, limit: options.frames, side: options.side },
+      heldOut: options.heldOut,
+      seed: options.seed,
+      overwrite: options.overwrite === true,
+      say: (line) => output.say(line),
+      onProgress: (done, total) => progress.update(done, total),
+      signal,
+    });
+    progress.stop();
+    await report(prepared, { out, seconds: (now() - start) / 1000, output });
+    return 0;
+  } catch (error) {
+    progress.stop();
+    if (!signal.aborted || error !== signal.reason) throw error;
+    output.say('stopped  what is decoded is kept: the same command goes on');
+    output.result({ status: 'interrupted', folder: out });
+    return EXIT_INTERRUPTED;
+  }
+}
+
+/** As a person would type it. */
+function short(path: string, from: string): string {
+  const below = relative(from, path);
+  return below === '' || below.startsWith('..') ? path : below;
+}
+
+async function report(
+  { summary, warnings, reused, configPath, labelled }: Prepared,
+  { out, seconds, output }: { readonly out: string; readonly seconds: number; readonly output: Output },
+): Promise<void> {
+  const shown = (path: string): string => short(path, output.terminal.folder);
+  for (const warning of warnings) output.warn(warning);
+  if (warnings.length > 0) output.warn(`all of them: ${shown(`${out}/warnings.tsv`)}`);
+  const parts = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${formatCount(videos)}`);
+  output.say(`made     ${shown(out)} (${formatBytes(await sizeOnDisk(out))}): ${formatCount(summary.videos)} videos (${parts.join(', ')}), ${formatCount(summary.frames)} frames`); // prettier-ignore
+  if (reused > 0) output.say(`         ${formatCount(reused)} of them were decoded before`);
+  output.say(`         categories: ${formatCount(summary.categories)}, tags: ${formatCount(summary.tags)}`);
+  output.say(`look at  ${shown(`${out}/index.html`)}`);
+  output.say(`done     after ${formatSeconds(seconds)}`);
+  const next = `npx wbdc run ${labelled ? 'finetune' : 'pretrain'} --config ${shown(configPath)}`;
+  output.say(`next     ${next}`);
+  output.result({
+    status: 'complete',
+    folder: out,
+    seconds,
+    summary: JSON.parse(JSON.stringify(summary)) as never,
+    next,
+  });
+}

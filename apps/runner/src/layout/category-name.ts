@@ -1,0 +1,16 @@
+/** Names of a category in both languages, as categories.json has them by id. */
+export interface CategoryName {
+  readonly group: BilingualName;
+  readonly subgroup: BilingualName;
+}
+
+export interface BilingualName {
+  readonly key: string;
+  readonly zh: string;
+  readonly en: string;
+}
+
+/** `group / subgroup`, or the one there is. */
+export function joinNames({ group, subgroup }: CategoryName, language: 'zh' | 'en'): string {
+  return [group[language], subgroup[language]].filter(Boolean).join(' / ');
+}

@@ -1,0 +1,58 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { readIfThere } from '../files.js';
+import type { Decoded } from './frames.js';
+import type { Source } from './scan.js';
+
+/** A line about a video that was decoded, or could not be. */
+export interface Entry {
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly modified: number;
+  readonly decoded?: Decoded;
+  /** Why it could not be read. */
+  readonly error?: string;
+}
+
+/**
+ * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on behind the
+ * last line, and a later run decodes what is new or has changed.
+ */
+export class Journal {
+  private readonly entries = new Map<string, Entry>();
+
+  private constructor(private readonly file: FileHandle) {}
+
+  static async open(path: string): Promise<Journal> {
+    const text = await readIfThere(path);
+    const journal = new Journal(await open(path, 'a'));
+    for (const line of (text ?? '').split('\n')) journal.remember(line);
+    // A torn last line must not spoil the next one.
+    if (text !== undefined && text !== '' && !text.endsWith('\n')) await journal.file.write('\n');
+    return journal;
+  }
+
+  /** What is known of a video that has not changed since. */
+  get(id: string, { bytes, modified }: Source): Entry | undefined {
+    const entry = this.entries.get(id);
+    return entry?.bytes === bytes && entry.modified === modified ? entry : undefined;
+  }
+
+  async add(entry: Entry): Promise<void> {
+    this.entries.set(entry.id, entry);
+    await this.file.write(`${JSON.stringify(entry)}\n`);
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  private remember(line: string): void {
+    try {
+      const entry = JSON.parse(line) as Entry;
+      if (typeof entry.id === 'string') this.entries.set(entry.id, entry);
+    } catch {
+      // An empty line, or one that was torn: its video is decoded again.
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import sharp from 'sharp';
+import { UserError } from '../errors.js';
+
+/** One video: a file, or a folder of pictures. */
+export interface Source {
+  /** Path below the scanned folder, with `/` between its parts. */
+  readonly name: string;
+  readonly path: string;
+  readonly kind: 'video' | 'zip' | 'animation' | 'picture' | 'folder';
+  /** Of all its files; with `modified`, what tells that it has changed. */
+  readonly bytes: number;
+  /** Milliseconds. */
+  readonly modified: number;
+  /** Paths of a folder's pictures, in the order of their names. */
+  readonly pictures?: readonly string[];
+}
+
+export interface Scan {
+  /** In the order of their names. */
+  readonly sources: readonly Source[];
+  /** Files that are no videos. */
+  readonly unknown: readonly string[];
+}
+
+const VIDEO = new Set('mp4 m4v mov webm mkv avi flv wmv mpg mpeg ts mts m2ts 3gp ogv'.split(' '));
+const PICTURE = new Set('jpg jpeg png webp gif avif tif tiff'.split(' '));
+/** Files of these may hold one picture or many. */
+const MAYBE_ANIMATED = new Set(['webp', 'gif', 'avif']);
+
+type Kind = Source['kind'] | 'unknown';
+
+interface Found {
+  readonly name: string;
+  readonly path: string;
+  readonly kind: Kind;
+  readonly bytes: number;
+  readonly modified: number;
+}
+
+/**
+ * Finds the videos below a folder by the names of the files: video files, zips and animations are one each, a folder that
+ * holds still pictures and nothing else is one, and so is every still picture in the folder itself. Names that start with a
+ * dot do not count; links are followed.
+ */
+export async function scanVideos(root: string, signal?: AbortSignal): Promise<Scan> {
+  const status = await stat(root).catch(() => undefined);
+  if (!status?.isDirectory()) throw new UserError(`${root}: expected a folder with videos, found none: check the path`);
+  const sources: Source[] = [];
+  const unknown: string[] = [];
+  await scanFolder({ root, sources, unknown, visited: new Set(), ...(signal && { signal }) }, '');
+  sources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { sources, unknown: unknown.sort() };
+}
+
+interface Walk {
+  readonly root: string;
+  readonly sources: Source[];
+  readonly unknown: string[];
+  /** Folders by their true paths: a link may lead back up. */
+  readonly visited: Set<string>;
+  readonly signal?: AbortSignal;
+}
+
+async function scanFolder(walk: Walk, folder: string): Promise<void> {
+  walk.signal?.throwIfAborted();
+  const path = join(walk.root, folder);
+  const real = await realpath(path);
+  if (walk.visited.has(real)) return;
+  walk.visited.add(real);
+  const before = walk.sources.length;
+  const files: Found[] = [];
+  for (const entry of await readdir(path)) {
+    if (entry.startsWith('.') || entry === '__MACOSX') continue;
+    const name = folder === '' ? entry : `${folder}/${entry}`;
+    const status = await stat(join(path, entry)).catch(() => undefined);
+    if (status?.isDirectory()) await scanFolder(walk, name);
+    else if (status?.isFile()) files.push(await describe(name, join(path, entry), status.size, status.mtimeMs));
+    else walk.unknown.push(name);
+  }
+  place(walk, folder, files, walk.sources.length > before);
+}
+
+async function describe(name: string, path: string, bytes: number, modified: number): Promise<Found> {
+  const extension = extname(name).slice(1).toLowerCase();
+  return { name: name.normalize('NFC'), path, kind: await kindOf(path, extension), bytes, modified };
+}
+
+async function kindOf(path: string, extension: string): Promise<Kind> {
+  if (VIDEO.has(extension)) return 'video';
+  if (extension === 'zip') return 'zip';
+  if (!PICTURE.has(extension)) return 'unknown';
+  return MAYBE_ANIMATED.has(extension) && (await isAnimated(path)) ? 'animation' : 'picture';
+}
+
+async function isAnimated(path: string): Promise<boolean> {
+  const about = await sharp(path).metadata().catch(() => undefined); // prettier-ignore
+  return (about?.pages ?? 1) > 1;
+}
+
+/** The files of one folder as videos. Still pictures beside other videos are covers and the like. */
+function place({ root, sources, unknown }: Walk, folder: string, files: readonly Found[], others: boolean): void {
+  const pictures = files.filter(({ kind }) => kind === 'picture');
+  const whole = files.filter((file): file is Found & Source => file.kind !== 'picture' && file.kind !== 'unknown');
+  unknown.push(...files.filter(({ kind }) => kind === 'unknown').map(({ name }) => name));
+  sources.push(...whole);
+  if (pictures.length === 0) return;
+  if (whole.length > 0 || (others && folder !== '')) unknown.push(...pictures.map(({ name }) => name));
+  else if (folder === '') sources.push(...(pictures as (Found & Source)[]));
+  else {
+    const bytes = pictures.reduce((sum, picture) => sum + picture.bytes, 0);
+    const modified = pictures.reduce((latest, picture) => Math.max(latest, picture.modified), 0);
+    const paths = pictures.map(({ path }) => path).sort();
+    const name = folder.normalize('NFC');
+    sources.push({ name, path: join(root, folder), kind: 'folder', bytes, modified, pictures: paths });
+  }
+}

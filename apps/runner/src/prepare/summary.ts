@@ -1,0 +1,42 @@
+import type { FrameSettings } from './frames.js';
+import { PREPARED_SPLITS, type Placed, type PreparedSplit } from './item.js';
+import type { Warning } from './warnings.js';
+
+export interface PreparedCounts {
+  readonly videos: number;
+  readonly frames: number;
+  /** Videos with a title, OCR or ASR. */
+  readonly withText: number;
+  /** Level-2 categories that occur. */
+  readonly categories: number;
+}
+
+/** What was prepared; the same stands in `summary.json`. */
+export interface PrepareSummary extends PreparedCounts {
+  readonly settings: FrameSettings & { readonly seed: number; readonly heldOut: number };
+  readonly tags: number;
+  readonly unreadable: number;
+  readonly splits: Readonly<Record<PreparedSplit, PreparedCounts>>;
+  /** How many of each kind. */
+  readonly warnings: Partial<Record<Warning, number>>;
+}
+
+export function countItems(items: readonly Placed[]): PreparedCounts & Pick<PrepareSummary, 'splits'> {
+  const splits = PREPARED_SPLITS.map(
+    (split) => [split, countAll(items.filter((item) => item.split === split))] as const,
+  );
+  return { ...countAll(items), splits: Object.fromEntries(splits) as Record<PreparedSplit, PreparedCounts> };
+}
+
+function countAll(items: readonly Placed[]): PreparedCounts {
+  return {
+    videos: items.length,
+    frames: items.reduce((sum, { decoded }) => sum + decoded.frames, 0),
+    withText: items.filter(hasText).length,
+    categories: new Set(items.flatMap(({ categoryId }) => categoryId ?? [])).size,
+  };
+}
+
+export function hasText({ text: { title, ocr, asr } }: Pick<Placed, 'text'>): boolean {
+  return title !== '' || asr !== '' || ocr.length > 0;
+}

@@ -1,0 +1,175 @@
+import { open, readFile, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { DataError, readJsonArray, readLines } from '@wbdc/data';
+import { dsvFormat } from 'd3-dsv';
+import { UserError } from '../errors.js';
+import { formatBytes } from '../format.js';
+
+/** A row of texts and labels: cells by column. Cells of CSV are text, those of JSON whatever stands there. */
+export interface TableRow {
+  /** As an error names it: `texts.csv: row 3`. */
+  readonly where: string;
+  readonly cells: Readonly<Record<string, unknown>>;
+}
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly TableRow[];
+  /** For people: `CSV, separated by commas`. */
+  readonly about: string;
+}
+
+export interface TableOptions {
+  /** Between the cells of a row; found out where nothing is given. */
+  readonly separator?: string;
+  /** As the WHATWG names it (utf-8, gb18030, utf-16le); found out from a byte order mark, else UTF-8. */
+  readonly encoding?: string;
+  readonly onBad: (error: DataError) => void;
+}
+
+/** A string of JavaScript cannot hold more. */
+const MAX_BYTES = 500_000_000;
+const SEPARATORS: Readonly<Record<string, string>> = { '\t': 'tabs', ',': 'commas', ';': 'semicolons', '|': 'bars' };
+
+/**
+ * Reads a table: CSV or TSV with a line of names at the top, JSON lines, or a JSON array of objects. What it is is told by
+ * the name of the file, else by its first sign.
+ *
+ * @throws UserError when it cannot be read as a whole; a bad row is told to `onBad` and skipped
+ */
+export async function readTable(path: string, options: TableOptions): Promise<Table> {
+  const kind = await kindOf(path);
+  if (kind === 'lines') return gather(jsonLines(path, options.onBad), 'JSON lines');
+  if (kind === 'array') return gather(jsonArray(path, options.onBad), 'a JSON array');
+  return readSeparated(path, await readText(path, options.encoding), options);
+}
+
+async function kindOf(path: string): Promise<'lines' | 'array' | 'separated'> {
+  const extension = extname(path).toLowerCase();
+  if (/^\.(jsonl|ndjson)$/.test(extension)) return 'lines';
+  if (/^\.(csv|tsv)$/.test(extension)) return 'separated';
+  const first = (await startOf(path)).replace(/^\ufeff/, '').trimStart();
+  if (first.startsWith('[')) return 'array';
+  return first.startsWith('{') ? 'lines' : 'separated';
+}
+
+async function startOf(path: string): Promise<string> {
+  const file = await open(path).catch((cause: unknown) => noTable(path, cause));
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1000), 0, 1000, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function noTable(path: string, cause: unknown): never {
+  throw new UserError(`${path}: expected a file with texts, found none: check the path`, 1, { cause });
+}
+
+async function readText(path: string, encoding: string | undefined): Promise<string> {
+  const { size } = await stat(path).catch((cause: unknown) => noTable(path, cause));
+  if (size > MAX_BYTES) {
+    throw new UserError(`${path}: expected at most ${formatBytes(MAX_BYTES)}, got ${formatBytes(size)}: give JSON lines, which are read in parts`); // prettier-ignore
+  }
+  const bytes = await readFile(path);
+  const label = encoding ?? encodingOf(bytes);
+  try {
+    return new TextDecoder(label, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new UserError(`--encoding: expected a name such as utf-8, gb18030 or utf-16le, got '${label}'`, 2, {
+        cause,
+      });
+    }
+    throw new UserError(
+      `${path}: expected text in ${label.toUpperCase()}, got other bytes: save it as UTF-8, or name its encoding, such as ` +
+        `--encoding gb18030 for a table from a Chinese Excel`,
+      1,
+      { cause },
+    );
+  }
+}
+
+function encodingOf(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
+}
+
+/** Stands in a row of its own behind the last one: if it does not come out as such, a quote has swallowed it. */
+const SENTINEL = '\u0000end';
+
+function readSeparated(path: string, text: string, { separator, onBad }: TableOptions): Table {
+  const sign = separator ?? separatorOf(text);
+  const body = text.endsWith('\n') || text === '' ? text : `${text}\n`;
+  const lines = dsvFormat(sign).parseRows(`${body}${SENTINEL}`);
+  const last = lines.pop();
+  if (last?.length !== 1 || last[0] !== SENTINEL) {
+    throw new UserError(`${path}: row ${lines.length + 1}: expected a quote to be closed, got the end of the file: is there a stray " in ${JSON.stringify(last?.at(-1)?.slice(0, 60))}?`); // prettier-ignore
+  }
+  const [head = [], ...rest] = lines;
+  const columns = head.map((name) => name.trim());
+  checkColumns(path, columns);
+  const rows: TableRow[] = [];
+  rest.forEach((cells, i) => {
+    const where = `${path}: row ${i + 2}`;
+    if (cells.every((cell) => cell.trim() === '')) return;
+    if (cells.slice(columns.length).some((cell) => cell.trim() !== '') || cells.length < columns.length) {
+      const what = `${columns.length} cells as in the first row`;
+      return onBad(new DataError(`${where}: expected ${what}, got ${cells.length}: put text with ${SEPARATORS[sign] ?? `'${sign}'`} into quotes`)); // prettier-ignore
+    }
+    rows.push({ where, cells: Object.fromEntries(columns.map((name, k) => [name, cells[k]])) });
+  });
+  return { columns, rows, about: `separated by ${SEPARATORS[sign] ?? `'${sign}'`}` };
+}
+
+function checkColumns(path: string, columns: readonly string[]): void {
+  const repeated = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
+  if (columns.every((name) => name === '')) throw new UserError(`${path}: expected the names of the columns in the first row, got none`); // prettier-ignore
+  if (repeated !== undefined) throw new UserError(`${path}: expected every column once, got '${repeated}' twice`);
+}
+
+/** The sign that stands most often in the first row, outside of quotes. */
+function separatorOf(text: string): string {
+  const head = text
+    .slice(0, 100_000)
+    .split(/\r?\n/, 1)[0]
+    .replaceAll(/"[^"]*"/g, '');
+  const count = (sign: string): number => head.split(sign).length - 1;
+  return Object.keys(SEPARATORS).reduce((best, sign) => (count(sign) > count(best) ? sign : best), ',');
+}
+
+async function* jsonLines(path: string, onBad: TableOptions['onBad']): AsyncGenerator<TableRow> {
+  for await (const { number, text } of readLines(path, 16 << 20)) {
+    if (text.trim() !== '') yield* parseObject(`${path}: line ${number}`, text, onBad);
+  }
+}
+
+async function* jsonArray(path: string, onBad: TableOptions['onBad']): AsyncGenerator<TableRow> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for await (const { index, bytes } of readJsonArray(path)) {
+    yield* parseObject(`${path}: record ${index}`, () => decoder.decode(bytes), onBad);
+  }
+}
+
+function* parseObject(where: string, text: string | (() => string), onBad: TableOptions['onBad']): Generator<TableRow> {
+  let value: unknown;
+  try {
+    value = JSON.parse(typeof text === 'string' ? text : text());
+  } catch (cause) {
+    return onBad(new DataError(`${where}: expected valid JSON in UTF-8, got: ${(cause as Error).message}`, { cause }));
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    yield { where, cells: value as Record<string, unknown> };
+  } else onBad(new DataError(`${where}: expected a JSON object, got ${JSON.stringify(value).slice(0, 60)}`));
+}
+
+async function gather(rows: AsyncIterable<TableRow>, about: string): Promise<Table> {
+  const all: TableRow[] = [];
+  const columns = new Set<string>();
+  for await (const row of rows) {
+    all.push(row);
+    for (const name of Object.keys(row.cells)) columns.add(name);
+  }
+  return { columns: [...columns], rows: all, about };
+}

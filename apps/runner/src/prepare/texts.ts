@@ -1,0 +1,111 @@
+import { DataError, type OcrLine } from '@wbdc/data';
+import type { Columns, Field } from './columns.js';
+import type { TableRow } from './table.js';
+
+/** What a row says of its video. */
+export interface TextRecord {
+  readonly where: string;
+  /** The file or folder, as the table names it. */
+  readonly video: string | undefined;
+  /** The table's own id. */
+  readonly id: string | undefined;
+  readonly title: string;
+  readonly ocr: readonly OcrLine[];
+  readonly asr: string;
+  /** Level 1, level 2; empty where there is no label. */
+  readonly category: readonly string[];
+  readonly tags: readonly string[];
+  readonly split: string | undefined;
+  readonly group: string | undefined;
+}
+
+/** A video without a row. */
+export const NO_TEXT: Omit<TextRecord, 'where'> = {
+  video: undefined,
+  id: undefined,
+  title: '',
+  ocr: [],
+  asr: '',
+  category: [],
+  tags: [],
+  split: undefined,
+  group: undefined,
+};
+
+/** @throws DataError when a cell holds what it must not */
+export function parseRow({ where, cells }: TableRow, columns: Columns): TextRecord {
+  const cell = (field: Field): Cell => ({ where: `${where}: ${columns[field] ?? field}`, value: columns[field] === undefined ? undefined : cells[columns[field]] }); // prettier-ignore
+  const video = nameOf(cell('video'));
+  const id = nameOf(cell('id'));
+  if (video === undefined && id === undefined) throw new DataError(`${where}: expected the name of a video, got none`);
+  return {
+    where,
+    video,
+    id,
+    title: textOf(cell('title')),
+    ocr: ocrOf(cell('ocr')),
+    asr: textOf(cell('asr')),
+    category: categoryOf(textOf(cell('category')), textOf(cell('subcategory'))),
+    tags: tagsOf(cell('tags')),
+    split: textOf(cell('split')) || undefined,
+    group: textOf(cell('group')) || undefined,
+  };
+}
+
+interface Cell {
+  readonly where: string;
+  readonly value: unknown;
+}
+
+/** A name or id; one that a spreadsheet or a JSON number has rounded is refused. */
+function nameOf(cell: Cell): string | undefined {
+  const { where, value } = cell;
+  const rounded = typeof value === 'number' ? Number.isInteger(value) && !Number.isSafeInteger(value) : typeof value === 'string' && /^\d[.,]\d+E\+\d+$/i.test(value.trim()); // prettier-ignore
+  if (rounded) {
+    throw new DataError(`${where}: expected an id, got the rounded number ${String(value)}: write ids of more than 15 digits as text, in quotes`); // prettier-ignore
+  }
+  return textOf(cell) || undefined;
+}
+
+function textOf({ where, value }: Cell): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value.trim();
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value)) return value.map((part) => textOf({ where, value: part })).filter(Boolean).join(' '); // prettier-ignore
+  throw new DataError(`${where}: expected text, got ${JSON.stringify(value).slice(0, 60)}`);
+}
+
+/** Lines of text with the second they stand at: a list of `{time, text}`, or texts (a list, or lines), numbered in order. */
+function ocrOf({ where, value }: Cell): OcrLine[] {
+  const parts: unknown[] = Array.isArray(value) ? value : textOf({ where, value }).split(/\r?\n/);
+  const lines = parts.map((part, i): OcrLine => {
+    if (typeof part !== 'object' || part === null) return { time: i, text: textOf({ where, value: part }) };
+    const { time = i, text } = part as { time?: unknown; text?: unknown };
+    if (typeof time !== 'number' || !Number.isFinite(time)) {
+      throw new DataError(
+        `${where}[${i}].time: expected a number of seconds, got ${JSON.stringify(time).slice(0, 60)}`,
+      );
+    }
+    return { time, text: textOf({ where: `${where}[${i}].text`, value: text }) };
+  });
+  return lines.filter(({ text }) => text !== '');
+}
+
+/** `a`, `a/b`, `a > b`, or two columns; beyond the second level everything is part of it. */
+export function categoryOf(first: string, second = ''): string[] {
+  if (second !== '') return [first, second].filter(Boolean);
+  const [level1, ...rest] = first.split(/\s*[/>\\]\s*/).filter(Boolean);
+  if (level1 === undefined) return [];
+  return rest.length === 0 ? [level1] : [level1, rest.join('/')];
+}
+
+/** A list, or text with any of `| ; , # 、 ，  ；` between tags; blanks where there is none of these. */
+function tagsOf({ where, value }: Cell): string[] {
+  if (Array.isArray(value)) return unique(value.map((part) => textOf({ where, value: part })));
+  const text = textOf({ where, value });
+  return unique(text.split(/[|;,#、，；\n]/.test(text) ? /[|;,#、，；\n]/ : /\s/));
+}
+
+function unique(tags: readonly string[]): string[] {
+  return [...new Set(tags.map((tag) => tag.replaceAll(/\s+/g, ' ').trim()).filter(Boolean))];
+}
