@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Host } from '../program.js';
 import { wholeNumber } from './options.js';
-import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
-import { interruptible } from './serving.js';
+import { addOutOptions, addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
+import { serveAction } from './serving.js';
 
 interface Options extends ServeCommandOptions {
   readonly top: number;
@@ -19,20 +19,12 @@ export function addPredictCommand(program: Command, host: Host, outcome: { code:
         `first few with their probabilities. ${VIDEOS_HELP}A video that cannot be read is told and left out.`,
     )
     .argument('<videos...>', 'videos, or folders of them')
-    .option('--top <number>', 'categories to list', wholeNumber(1), 5)
-    .option('-o, --out <file>', 'write the lines to a file')
-    .option('--resume', 'add to that file what it does not hold yet')
-    .option('--overwrite', 'replace that file');
-  addServeOptions(command)
+    .option('--top <number>', 'categories to list', wholeNumber(1), 5);
+  addServeOptions(addOutOptions(command))
     .addHelpText(
       'after',
       '\nExamples:\n  npx wbdc predict cat.mp4 --name demo --title 一只黑猫\n' +
         '  npx wbdc predict clips/ --texts clips.tsv --checkpoint runs/demo/finetune --out predicted.jsonl\n',
     )
-    .action(async (videos: string[], options: Options) => {
-      outcome.code = await interruptible(host, options, async (output, signal) => {
-        const { predict } = await import('../serve/commands.js');
-        await predict(videos, options, output, signal);
-      });
-    });
+    .action(serveAction<Options>(host, outcome, async () => (await import('../serve/commands.js')).predict));
 }

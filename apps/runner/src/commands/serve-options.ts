@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { Option, type Command } from 'commander';
+import { addEngineOptions, addOutputOptions, addRunOptions, collect, type StageOptions } from './options.js';
 
 /** Options of the commands that apply a finetuned model to videos. */
 export interface ServeCommandOptions extends StageOptions {
@@ -9,6 +9,7 @@ export interface ServeCommandOptions extends StageOptions {
   readonly ocr?: string;
   readonly asr?: string;
   readonly texts?: string;
+  readonly column: readonly string[];
 }
 
 export const VIDEOS_HELP =
@@ -18,11 +19,30 @@ export const VIDEOS_HELP =
 /** Which model, which texts, what computes, how to speak. */
 export function addServeOptions(command: Command): Command {
   command
-    .option('--checkpoint <folder>', 'a finetuned model: a run, its finetune folder, or a checkpoint; default: runs/<name>')
+    .option(
+      '--checkpoint <folder>',
+      'a finetuned model: a run, its finetune folder, or a checkpoint; default: runs/<name>',
+    )
     .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
     .option('--title <text>', 'title of the one video')
     .option('--ocr <text>', 'text in its pictures')
     .option('--asr <text>', 'what is said in it')
-    .option('--texts <file>', 'texts of several by id: .tsv (columns id, title, ocr, asr), .jsonl or WBDC annotations (.json)'); // prettier-ignore
+    .option(
+      '--texts <file>',
+      'texts of several: CSV, TSV, JSON lines or WBDC annotations, with id (or video), title, ocr, asr',
+    ) // prettier-ignore
+    .addOption(
+      new Option('--column <field=column>', 'which of its columns holds what; may be repeated')
+        .argParser(collect)
+        .default([], 'by their names'),
+    );
   return addOutputOptions(addEngineOptions(addRunOptions(command)));
+}
+
+/** Where the lines go. */
+export function addOutOptions(command: Command): Command {
+  return command
+    .option('-o, --out <file>', 'write the lines to a file')
+    .option('--resume', 'add to that file what it does not hold yet')
+    .option('--overwrite', 'replace that file');
 }

@@ -8,8 +8,24 @@ import type { Served } from '../serve/run.js';
 import type { JsonObject } from '../stage.js';
 import type { ServeCommandOptions } from './serve-options.js';
 
-/** Runs a command that Ctrl-C ends after the current batch; gives the exit code. */
-export async function interruptible(
+/** What a command does with the paths of its videos. */
+type Serve<O> = (videos: readonly string[], options: O, output: Output, signal: AbortSignal) => Promise<void>;
+
+/** The action of a command that applies a model; what does the work is loaded when it is asked for, so that `--help` is quick. */
+export function serveAction<O extends ServeCommandOptions>(
+  host: Host,
+  outcome: { code: number },
+  load: () => Promise<Serve<O>>,
+): (videos: string[], options: O) => Promise<void> {
+  return async (videos, options) => {
+    const run = async (output: Output, signal: AbortSignal): Promise<void> =>
+      (await load())(videos, options, output, signal);
+    outcome.code = await interruptible(host, options, run);
+  };
+}
+
+/** Runs what Ctrl-C ends after the current batch; gives the exit code. */
+async function interruptible(
   host: Host,
   options: ServeCommandOptions,
   run: (output: Output, signal: AbortSignal) => Promise<void>,

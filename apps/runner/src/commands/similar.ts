@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Host } from '../program.js';
 import { wholeNumber } from './options.js';
 import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
-import { interruptible } from './serving.js';
+import { serveAction } from './serving.js';
 
 interface Options extends ServeCommandOptions {
   readonly among: string;
@@ -27,10 +27,5 @@ export function addSimilarCommand(program: Command, host: Host, outcome: { code:
       '\nExamples:\n  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n' +
         '  npx wbdc similar cat.mp4 --title 一只黑猫 --name similarity --among clips.jsonl\n',
     )
-    .action(async (videos: string[], options: Options) => {
-      outcome.code = await interruptible(host, options, async (output, signal) => {
-        const { similar } = await import('../serve/commands.js');
-        await similar(videos, options, output, signal);
-      });
-    });
+    .action(serveAction<Options>(host, outcome, async () => (await import('../serve/commands.js')).similar));
 }

@@ -9,6 +9,9 @@ import type { StageName } from '../stage.js';
 import { AIAC, WBDC, type Entry } from './plan.js';
 import type { AiacResults } from './results.js';
 
+/** The share of a training that is not drawn: losses fall so far in it that nothing else could be told apart. */
+const START = 0.15;
+
 /** Losses of the six jobs. */
 export function aiacCurves(root: string): Promise<Card[]> {
   return lossCards(root, AIAC);
@@ -21,8 +24,8 @@ export function wbdcCurves(root: string): Promise<Card[]> {
 
 async function lossCards(root: string, entries: readonly Entry[]): Promise<Card[]> {
   return [
-    await lossCard(root, entries, 'pretrain', 'pretraining: loss'),
-    await lossCard(root, entries, 'finetune', 'finetuning: loss'),
+    await lossCard(root, entries, 'pretrain', 'pretraining: loss, but for the start'),
+    await lossCard(root, entries, 'finetune', 'finetuning: loss, but for the start'),
   ];
 }
 
@@ -31,7 +34,7 @@ async function lossCard(root: string, entries: readonly Entry[], stage: StageNam
   for (const [i, entry] of entries.entries()) {
     if (!entry.stages.includes(stage)) continue;
     const { training } = parseHistory((await readIfThere(join(root, entry.name, stage, METRICS_FILE))) ?? '');
-    const points = training.map(({ step, loss }): Point => ({ step, value: loss }));
+    const points = training.slice(Math.ceil(training.length * START)).map(({ step, loss }): Point => ({ step, value: loss })); // prettier-ignore
     const style = `series-${i + 1}` as Series;
     curves.push({ label: entry.name, points: smooth(points, Math.ceil(points.length / 20)), style });
   }

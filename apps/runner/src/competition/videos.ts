@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { frameZipPath, readAnnotations } from '@wbdc/data';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
+import type { CategoryName } from '../layout/category-name.js';
+import { jpegDataUrl } from '../layout/samples.js';
 import { annotationsPath } from '../stages/data-root.js';
 
 /** A video as a page shows it. */
@@ -33,13 +35,12 @@ export async function readVideos(
 
 async function toDataUrl(bytes: Uint8Array): Promise<string> {
   const small = await sharp(bytes).resize(SIDE, SIDE, { fit: 'cover' }).jpeg({ quality: 80 }).toBuffer();
-  return `data:image/jpeg;base64,${small.toString('base64')}`;
+  return jpegDataUrl(small);
 }
 
 /** English names of the embedded data set's categories: of level 1 by two digits, of level 2 by four. */
 export async function readCategoryNames(root: string): Promise<(id: string) => string> {
-  type Named = Readonly<Record<'group' | 'subgroup', { readonly en: string }>>;
-  const json = JSON.parse(await readFile(join(root, 'categories.json'), 'utf8')) as Record<string, Named>;
+  const json = JSON.parse(await readFile(join(root, 'categories.json'), 'utf8')) as Record<string, CategoryName>;
   const names = new Map<string, string>();
   for (const [id, { group, subgroup }] of Object.entries(json))
     names.set(id, subgroup.en).set(id.slice(0, 2), group.en);

@@ -1,21 +1,17 @@
 import { join } from 'node:path';
 import { readIfThere } from '../files.js';
+import { joinNames, type CategoryName } from '../layout/category-name.js';
 import type { JsonObject } from '../stage.js';
 import { NAMES_FILE } from '../stages/finetune/category.js';
 
 /** Name of a category of two digits (level 1) or four, where there is one. */
 export type NameOf = (category: string) => string | undefined;
 
-interface Named {
-  readonly group: { readonly zh: string };
-  readonly subgroup: { readonly zh: string };
-}
-
 /** Names from a model's folder: `{id: name}`, or as the embedded data set has them. */
 export async function readNames(folder: string): Promise<NameOf> {
   const text = await readIfThere(join(folder, NAMES_FILE));
   const names = new Map<string, string>();
-  for (const [id, value] of Object.entries(JSON.parse(text ?? '{}') as Record<string, string | Named>)) {
+  for (const [id, value] of Object.entries(JSON.parse(text ?? '{}') as Record<string, string | CategoryName>)) {
     if (typeof value === 'string') names.set(id, value);
     else
       names

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { numberedLines, parseLine } from './texts.js';
+import { readTable } from '../prepare/table.js';
 
 /** A line of `wbdc embed`. */
 const line = z.object({
@@ -14,18 +14,22 @@ export type Embedded = z.output<typeof line>;
 
 /** Reads what `wbdc embed --out` wrote; all lines must come from the model with this hash. */
 export async function readCollection(path: string, model: string): Promise<Embedded[]> {
-  const rows = (await numberedLines(path)).map(({ line: text, number }) => {
-    const where = `${path}: line ${number}`;
-    const parsed = line.safeParse(parseLine(text, where));
-    if (!parsed.success) throw new UserError(`${where}: expected a line of 'wbdc embed' ({id, model, embedding}), got another`); // prettier-ignore
+  const expected = "a line of 'wbdc embed' ({id, model, embedding})";
+  const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
+  if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
+  return rows.map(({ where, cells }) => {
+    const parsed = line.safeParse(cells);
+    if (!parsed.success) return refuse(`${where}: expected ${expected}, got another`);
     if (parsed.data.model === model) return parsed.data;
-    throw new UserError(
+    return refuse(
       `${where}: expected embeddings of the same model (${model}), got those of ${parsed.data.model}: cosines of two ` +
         `models do not compare; embed the collection again with this one`,
     );
   });
-  if (rows.length > 0) return rows;
-  throw new UserError(`${path}: expected lines of 'wbdc embed', got an empty file`);
+}
+
+function refuse(message: string): never {
+  throw new UserError(message);
 }
 
 export interface Neighbour {

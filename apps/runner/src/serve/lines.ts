@@ -2,8 +2,8 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { exists, readIfThere } from '../files.js';
 import type { Output } from '../output.js';
+import { readTable } from '../prepare/table.js';
 import type { JsonObject } from '../stage.js';
-import { numberedLines, parseLine } from './texts.js';
 
 /** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */
 export interface Lines {
@@ -58,9 +58,10 @@ async function keepWhole(path: string): Promise<string[]> {
   const text = (await readIfThere(path)) ?? '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) await writeFile(path, whole);
-  return (await numberedLines(path)).map(({ line, number }) => {
-    const { id } = parseLine(line, `${path}: line ${number}`) as { id?: unknown };
-    if (typeof id === 'string') return id;
-    throw new UserError(`${path}: line ${number}: expected an object with an id: choose another --out`);
-  });
+  const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
+  return rows.map(({ where, cells: { id } }) => (typeof id === 'string' ? id : refuse(`${where}: expected an id`)));
+}
+
+function refuse(message: string): never {
+  throw new UserError(`${message}: choose another --out`);
 }

@@ -38,7 +38,7 @@ export async function openSession(
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
   const warn = (line: string): void => output.warn(line);
-  const all = await findVideos(paths.map(from), warn);
+  const all = await findVideos(paths.map(from));
   const textOf = await textsFor(all, options, from, warn);
   const videos = all.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
@@ -71,7 +71,7 @@ async function* closing<T>(rows: AsyncGenerator<T>, close: () => void): AsyncGen
 /** The text of each video, from the options or a file; empty where there is none. */
 async function textsFor(
   videos: readonly VideoInput[],
-  { title, ocr, asr, texts: path }: ServeCommandOptions,
+  { title, ocr, asr, texts: path, column: columns }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => Texts> {
@@ -85,12 +85,12 @@ async function textsFor(
     warn('no texts given: the frames alone decide; see --title and --texts');
     return () => ({});
   }
-  const texts = await readTexts(from(path));
+  const texts = await readTexts(from(path), columns, warn);
   const without = videos.filter(({ id }) => !texts.has(id));
   if (without.length === videos.length) {
     throw new UserError(
-      `${path}: expected texts of the videos (ids such as '${videos[0].id}'), got only others ` +
-        `('${[...texts.keys()][0] ?? ''}'): the id of a video is its name without the ending`,
+      `${path}: expected texts of the videos (such as '${videos[0].id}'), got only others ('${[...texts.keys()][0] ?? ''}'): ` +
+        'name each by its file, or by an id that is its name without the ending',
     );
   }
   if (without.length > 0) warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);

@@ -74,7 +74,10 @@ beforeAll(async () => {
       await writeFrameZip(frameZipPath(join(folder, 'data'), split, id), await frames(i));
     }
   }
-  const names = { '0100': { group: { zh: '动物' }, subgroup: { zh: '哺乳' } }, '0203': '交通' };
+  const names = {
+    '0100': { group: { zh: '动物' }, subgroup: { zh: '哺乳' } },
+    '0203': { group: { zh: '交通' }, subgroup: { zh: '' } },
+  };
   await writeFile(join(folder, 'data/categories.json'), JSON.stringify(names));
   const pairs = labeled.flatMap(({ id }, a) => labeled.slice(a + 1).map((b, i) => `${id}\t${b.id}\t${(i % 2) / 2}\n`));
   await writeFile(join(folder, 'pairs.tsv'), pairs.join(''));
@@ -172,8 +175,11 @@ describe('wbdc predict', () => {
     expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(/config\.json: expected a checkpoint of the finetune stage/); // prettier-ignore
     expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain('--title, --ocr and --asr are for one video, got 2 videos'); // prettier-ignore
     expect(await error(zipOf(0), zipOf(0), ...base)).toContain('expected every name once');
-    await writeFile(join(folder, 'bad.tsv'), 'id\ttitel\nx\ty\n');
-    expect(await error(zipOf(0), '--texts', 'bad.tsv', ...base)).toContain('expected the names of the columns');
+    await writeFile(join(folder, 'bad.tsv'), 'name\ttitle\nx\ty\n');
+    expect(await error(zipOf(0), '--texts', 'bad.tsv', ...base)).toContain('expected a column that names the videos');
+    await writeFile(join(folder, 'named.csv'), `clipname,words\n${heldOut[0].id}.zip,猫\n`);
+    const named = ['--texts', 'named.csv', '--column', 'video=clipname', '--column', 'title=words'];
+    expect((await run('predict', zipOf(0), ...named, ...base)).err).not.toContain('without a text');
     await writeFile(join(folder, 'other.jsonl'), '{"id":"x","title":"y"}\n');
     expect(await error(zipOf(0), '--texts', 'other.jsonl', ...base)).toContain("got only others ('x')");
   });
