@@ -13,10 +13,7 @@ export async function readNames(folder: string): Promise<NameOf> {
   const names = new Map<string, string>();
   for (const [id, value] of Object.entries(JSON.parse(text ?? '{}') as Record<string, string | CategoryName>)) {
     if (typeof value === 'string') names.set(id, value);
-    else
-      names
-        .set(id, [value.group.zh, value.subgroup.zh].filter(Boolean).join(' / '))
-        .set(id.slice(0, 2), value.group.zh);
+    else names.set(id, joinNames(value, 'zh')).set(id.slice(0, 2), value.group.zh);
   }
   return (category) => names.get(category);
 }
