@@ -1,6 +1,6 @@
 import { floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, PARITY_SIZES, describeEncoder } from '../../../tools/encoder-parity.js';
+import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
 import { lxmertModel, type LxmertModelConfig } from '../src/index.js';
 
@@ -8,6 +8,11 @@ const config: LxmertModelConfig = { ...PARITY_SIZES, videoLayers: 2, videoActiva
 
 // The reference is made of transformers' BertModel, ViTLayer and LxmertXLayer.
 describeEncoder('double-stream model', lxmertModel(config), new URL('fixtures/lxmert-model.json', import.meta.url));
+describeRandomEncoders(
+  'double-stream model',
+  (sizes: LxmertModelConfig) => lxmertModel({ ...sizes, videoActivation: 'erf' }),
+  new URL('fixtures/random.json', import.meta.url),
+);
 
 describe('configuration', () => {
   beforeEach(() => useEngine('cpu'));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, PARITY_SIZES } from '../../../tools/encoder-parity.js';
+import { PARITY_BATCH, PARITY_SIZES, batchOfCase, readCases } from '../../../tools/encoder-parity.js';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
 import { bert, flatten, ints, newBert, randomKey, type Bert } from '../src/index.js';
 
@@ -49,6 +49,28 @@ describe.each(ENGINES)('BERT on %s', (engine) => {
     const run = (seed: number): ArrayLike<number> => bert(params, text, config, randomKey(seed)).dataSync();
     expect(run(3)).toEqual(run(3));
     expect(distance(run(3), run(4))).toBeGreaterThan(0.01);
+  });
+});
+
+describe.each(ENGINES)('BERT of random sizes on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+  type Results = { hidden: number[]; gradients: Record<string, number[]> };
+  const cases = readCases<typeof PARITY_SIZES, Results>(new URL('fixtures/bert-random.json', import.meta.url));
+
+  it.each(cases.map((of) => ({ of, about: JSON.stringify(of.sizes) })))('equals transformers: $about', ({ of }) => {
+    const params = newBert(randomKey(1), of.sizes);
+    const leaves = flatten(params);
+    fillWithWaves(leaves);
+    const batch = batchOfCase(of);
+    const mask = tf.tensor3d(Float32Array.from(batch.textMask.data), [...batch.textMask.shape, 1] as [number, number, number]); // prettier-ignore
+    const hidden = (): tf.Tensor => tf.mul(bert(params, batch, of.sizes), mask);
+    const state = hidden();
+    expect(distance(state.dataSync(), of.hidden)).toBeLessThan(1e-5);
+    const weights = tf.tensor(wave(state.size, 0.5, 1), state.shape);
+    const gradients = tf.grads(() => tf.sum(tf.mul(hidden(), weights)))(leaves.map(({ leaf }) => leaf));
+    leaves.forEach(({ path }, i) => {
+      expect(distance(gradients[i].dataSync(), of.gradients[path]), path).toBeLessThan(1e-4);
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, PARITY_SIZES, describeEncoder } from '../../../tools/encoder-parity.js';
+import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
 import { QQ_LARGE, TINY, WBDC_BASE, uniModel } from '../src/index.js';
 
@@ -8,6 +8,11 @@ const config = { ...PARITY_SIZES, frameSegment: 0 };
 
 // The reference reads [CLS], frames, then the rest of the text: QQ's order.
 describeEncoder('single-stream model', uniModel(config), new URL('fixtures/uni-model.json', import.meta.url));
+describeRandomEncoders(
+  'single-stream model',
+  (sizes: typeof PARITY_SIZES) => uniModel({ ...sizes, frameSegment: 0 }),
+  new URL('fixtures/random.json', import.meta.url),
+);
 
 describe('configuration', () => {
   beforeEach(() => useEngine('cpu'));
