@@ -82,7 +82,16 @@ export interface ClipVision {
   forward(params: ClipVisionParams, pixels: Tensor4D, context?: Pick<Context, 'recompute'>): ClipVisionOutput;
 }
 
-const EPSILON = 1e-5;
+/** Of the normalisations in both towers. */
+export const CLIP_EPSILON = 1e-5;
+
+/** The layers of both towers. */
+export function clipLayerConfig({
+  heads,
+  activation = 'quick',
+}: Pick<ClipVisionConfig, 'heads' | 'activation'>): LayerConfig {
+  return { heads, norm: 'pre', epsilon: CLIP_EPSILON, activation, dropout: 0 };
+}
 
 /** The vision tower of CLIP: patches, class token, learned positions, layers normalised before each block. */
 export function clipVision(config: ClipVisionConfig): ClipVision {
@@ -133,19 +142,11 @@ function forward(
   { recompute }: Pick<Context, 'recompute'>,
 ): ClipVisionOutput {
   const [count] = pixels.shape;
-  const layer: LayerConfig = {
-    heads: config.heads,
-    norm: 'pre',
-    epsilon: EPSILON,
-    activation: config.activation ?? 'quick',
-    dropout: 0,
-    recompute,
-  };
-  const x = layerNorm(embedPatches(config, params, pixels), params.preNorm, EPSILON); // [N, P+1, D]
+  const x = layerNorm(embedPatches(config, params, pixels), params.preNorm, CLIP_EPSILON); // [N, P+1, D]
   const bias: Tensor4D = tf.zeros([count, 1, 1, x.shape[1]]); // nothing is padding
-  const hidden = transformer(params.layers, x, bias, layer); // [N, P+1, D]
+  const hidden = transformer(params.layers, x, bias, { ...clipLayerConfig(config), recompute }); // [N, P+1, D]
   const first: Tensor2D = tf.reshape(tf.slice(hidden, [0, 0, 0], [count, 1, config.width]), [count, config.width]);
-  const pooled = layerNorm(first, params.postNorm, EPSILON); // [N, D]
+  const pooled = layerNorm(first, params.postNorm, CLIP_EPSILON); // [N, D]
   return { hidden, pooled, ...(params.projection && { projected: tf.matMul(pooled, params.projection) }) };
 }
 

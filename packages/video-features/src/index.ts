@@ -6,6 +6,16 @@ export {
   saveClipVision,
 } from './clip-checkpoint.js';
 export type { ClipVisionKeyMapOptions } from './clip-checkpoint.js';
+export { CLIP_TEXT_B32, clipText } from './clip-text.js';
+export type { ClipText, ClipTextConfig, ClipTextOutput, ClipTextParams, ClipTexts } from './clip-text.js';
+export {
+  clipTextKeyMap,
+  clipTextShapes,
+  loadClipText,
+  parseClipTextConfig,
+  saveClipText,
+} from './clip-text-checkpoint.js';
+export type { LoadedTower } from './clip-tower.js';
 export { CLIP_VIT_B32, clipVision } from './clip-vision.js';
 export type { ClipVision, ClipVisionConfig, ClipVisionOutput, ClipVisionParams } from './clip-vision.js';
 export { decodeVideo } from './decode-video.js';
