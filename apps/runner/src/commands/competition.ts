@@ -4,7 +4,7 @@ import { childrenOf } from '../jobs/run-jobs.js';
 import { watchInterrupt } from '../interrupt.js';
 import { Output } from '../output.js';
 import type { Host } from '../program.js';
-import { addEngineOptions, addOutputOptions, collect, wholeNumber, type StageOptions } from './options.js';
+import { addEngineOptions, addOutputOptions, collect, jobsOption, type StageOptions } from './options.js';
 
 interface Options extends StageOptions {
   readonly half: Half | 'both';
@@ -25,12 +25,7 @@ export function addCompetitionCommand(program: Command, host: Host, outcome: { c
     )
     .addOption(new Option('--data <set>', 'which data').choices(['demo']).default('demo'))
     .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
-    .option(
-      '-j, --jobs <number>',
-      'stages to run side by side, each in a process with its share of the cores',
-      wholeNumber(1),
-      1,
-    )
+    .addOption(jobsOption())
     .option('--no-evidence', 'leave out the trials: the same finetuning with and without each trick, three seeds each')
     .option('-n, --name <name>', 'name of the run', 'competition')
     .addOption(

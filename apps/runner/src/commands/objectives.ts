@@ -1,13 +1,15 @@
 import { Option, type Command } from 'commander';
 import { watchInterrupt } from '../interrupt.js';
+import { childrenOf } from '../jobs/run-jobs.js';
 import { MODELS, type ModelName } from '../objectives/plan.js';
 import { Output } from '../output.js';
 import type { Host } from '../program.js';
-import { addEngineOptions, addOutputOptions, collect, wholeNumber, type StageOptions } from './options.js';
+import { addEngineOptions, addOutputOptions, collect, jobsOption, wholeNumber, type StageOptions } from './options.js';
 
 interface Options extends StageOptions {
   readonly model: ModelName | 'both';
   readonly seeds: number;
+  readonly jobs: number;
   readonly out?: string;
 }
 
@@ -23,6 +25,7 @@ export function addObjectivesCommand(program: Command, host: Host, outcome: { co
     )
     .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('both'))
     .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
+    .addOption(jobsOption())
     .option('-n, --name <name>', 'name of the run', 'objectives')
     .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results')
     .addOption(
@@ -42,7 +45,12 @@ export function addObjectivesCommand(program: Command, host: Host, outcome: { co
       const models = options.model === 'both' ? MODELS : [options.model];
       try {
         const { runObjectives } = await import('../objectives/run.js');
-        outcome.code = await runObjectives({ ...options, models }, output, interruption.signal);
+        outcome.code = await runObjectives(
+          { ...options, models },
+          output,
+          interruption.signal,
+          childrenOf(host.startChild),
+        );
       } finally {
         interruption.dispose();
       }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { secondsOf } from '../commands/run-job.js';
 import { RunFolder } from '../run-folder.js';
+import { secondsOf } from '../seconds.js';
 import { gatherEvidence, type Evidence } from './evidence.js';
 import { BASE, ENTRIES, trialEntries, type Half } from './plan.js';
 import { aiacResults, wbdcResults, type AiacResults, type WbdcResults } from './results.js';

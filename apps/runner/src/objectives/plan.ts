@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Job } from '../commands/run-job.js';
 import type { TaskName } from '../config/schema.js';
+import type { StageTask } from '../jobs/run-jobs.js';
+import type { StageName } from '../stage.js';
 
 /** The objectives in the order in which they are added: those of QQ Browser AIAC 2021, then those of WBDC 2022. */
 export const OBJECTIVES: readonly TaskName[] = ['tag', 'mlm', 'mfm', 'ftm', 'ftc', 'mmm'];
@@ -37,35 +38,48 @@ export function labelOf(objectives: number): string {
   return objectives === 1 ? OBJECTIVES[0] : `+ ${OBJECTIVES[objectives - 1]}`;
 }
 
-/** What the data, the vision tower and the features come from. */
-export const BASE: Job = {
-  name: 'base',
-  config: configPath('demo.yaml'),
-  set: [],
-  stages: ['data', 'vocab', 'clip', 'features'],
-};
-
-/** The name of a trial's run. */
-export function runNameOf({ model, objectives, seed }: Trial): string {
-  return `${model}-${objectives}-${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
+/** A run, and the stages it has of its own. */
+export interface Run {
+  readonly name: string;
+  readonly stages: readonly StageName[];
 }
 
-/** The runs of a trial; `set` are further settings of all of them. */
-export function jobOf(trial: Trial, set: readonly string[]): Job {
-  const { model, objectives, seed } = trial;
+/** What the data, the vision tower and the features come from. */
+export const BASE: Run = { name: 'base', stages: ['data', 'vocab', 'clip', 'features'] };
+
+/** The run of a trial. */
+export function runOf({ model, objectives, seed }: Trial): Run {
+  const name = `${model}-${objectives}-${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
+  return { name, stages: objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'] };
+}
+
+/** All stages: the base's, then those of the trials. */
+export function stageTasks(trials: readonly Trial[]): StageTask[] {
+  const base = tasksOf(BASE, configPath('demo.yaml'), [], []);
+  const last = base.slice(-1).map(({ name }) => name);
+  return [...base, ...trials.flatMap((trial) => tasksOf(runOf(trial), configOf(trial), settingsOf(trial), last))];
+}
+
+/** The stages of a run, one after another; the first needs others. */
+function tasksOf({ name, stages }: Run, config: string, set: readonly string[], needs: readonly string[]): StageTask[] {
+  return stages.map((stage, i) => ({
+    name: `${name} ${stage}`,
+    needs: i === 0 ? needs : [`${name} ${stages[i - 1]}`],
+    run: name,
+    stage,
+    config,
+    set,
+  }));
+}
+
+export function configOf({ model }: Trial): string {
+  return configPath(join('objectives', `${model}.yaml`));
+}
+
+/** What a trial changes in its model's configuration. */
+export function settingsOf({ objectives, seed }: Trial): string[] {
   const dropped = OBJECTIVES.slice(Math.max(1, objectives)).map((name) => `tasks.${name}=null`);
-  return {
-    name: runNameOf(trial),
-    config: configPath(join('objectives', `${model}.yaml`)),
-    set: [
-      `run.base=${BASE.name}`,
-      `seed=${seed}`,
-      ...dropped,
-      ...(objectives === 0 ? ['finetune.init=none'] : []),
-      ...set,
-    ],
-    stages: objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'],
-  };
+  return [`run.base=${BASE.name}`, `seed=${seed}`, ...dropped, ...(objectives === 0 ? ['finetune.init=none'] : [])];
 }
 
 function configPath(name: string): string {

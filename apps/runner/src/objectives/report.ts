@@ -19,17 +19,18 @@ export function objectivesReport(results: ObjectivesResults): string {
 }
 
 const PROBES = {
-  score: 'for categories; measured is the score of WBDC 2022 (mean of four F1) on held-out videos',
-  spearman: 'for similarity of pairs; measured is the Spearman correlation on pairs of held-out videos',
+  score: 'the same finetuning for categories, measured by the score of WBDC 2022 (mean of four F1) on held-out videos',
+  spearman: 'the same finetuning for similarity, measured by the Spearman correlation on pairs of held-out videos',
 };
 
 function introduction(measure: Measure): string {
   return [
     'Made by `npx nx run runner:objectives`, which repeats it; nothing below is written by hand.',
-    'Both models are pretrained with one objective more at a time, and then all finetuned in the same way',
-    `${PROBES[measure]}. \`no pretraining\` is that`,
-    'finetuning from fresh weights. A change compares with the row above, seed by seed; it is called up or down where its',
-    'mean is more than twice its standard error.',
+    '',
+    'Both models are pretrained with one objective more at a time. Each pretraining is probed by',
+    `${PROBES[measure]}.`,
+    '`no pretraining` is that finetuning from fresh weights. A change compares with the row above, seed by seed; it is called',
+    'up or down where its mean is more than twice its standard error.',
   ].join('\n');
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RunFolder, type StageRecord } from '../run-folder.js';
 import type { JsonObject } from '../stage.js';
 import { meanAndSpread } from '../spread.js';
-import { labelOf, OBJECTIVES, runNameOf, type ModelName, type Trial } from './plan.js';
+import { labelOf, OBJECTIVES, runOf, type ModelName, type Trial } from './plan.js';
 
 /** All that the command has measured. */
 export interface ObjectivesResults {
@@ -86,7 +86,7 @@ export async function gatherResults(
 }
 
 async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefined> {
-  const name = runNameOf(trial);
+  const { name } = runOf(trial);
   const run = new RunFolder(join(root, name), name);
   const finetune = await run.record('finetune');
   if (finetune?.status !== 'complete') return undefined;

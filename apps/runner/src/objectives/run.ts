@@ -1,39 +1,50 @@
 import { join, resolve } from 'node:path';
 import type { StageOptions } from '../commands/options.js';
-import { runJob, secondsOf } from '../commands/run-job.js';
+import { secondsOf } from '../seconds.js';
 import { writeAtomically } from '../files.js';
+import { counted } from '../format.js';
+import { EXIT_INTERRUPTED } from '../interrupt.js';
+import type { StartChild } from '../jobs/child.js';
+import { runStageTasks } from '../jobs/run-jobs.js';
 import type { Output } from '../output.js';
 import { objectivesChart } from './chart.js';
-import { BASE, jobOf, trialsOf, type ModelName } from './plan.js';
+import { BASE, runOf, stageTasks, trialsOf, type ModelName } from './plan.js';
 import { changeText, objectivesReport } from './report.js';
 import { gatherResults, type ObjectivesResults } from './results.js';
 
 export interface ObjectivesOptions extends StageOptions {
   readonly models: readonly ModelName[];
   readonly seeds: number;
+  /** Stages side by side. */
+  readonly jobs: number;
   /** Where the report goes. */
   readonly out?: string;
 }
 
-/** Runs every trial that is not done yet, with a report after each; gives the exit code of the first stage that failed. */
-export async function runObjectives(options: ObjectivesOptions, output: Output, signal: AbortSignal): Promise<number> {
+/** Runs every stage that is not done yet, side by side where asked, and reports what is there; gives the exit code. */
+export async function runObjectives(
+  options: ObjectivesOptions,
+  output: Output,
+  signal: AbortSignal,
+  startChild: StartChild,
+): Promise<number> {
   const runs = join('runs', options.name ?? 'objectives');
   const root = resolve(output.terminal.folder, runs);
   const folder = options.out === undefined ? join(root, 'results') : resolve(output.terminal.folder, options.out);
   const trials = trialsOf(options.models, options.seeds);
-  const base = { ...BASE, set: options.set };
-  const jobs = trials.map((trial) => jobOf(trial, options.set));
-  const code = await runJob(base, runs, options, output, signal);
-  if (code !== 0) return code;
-  for (const [i, job] of jobs.entries()) {
-    output.say(`\n-- trial ${i + 1} of ${jobs.length}`);
-    const code = await runJob(job, runs, options, output, signal);
-    if (code !== 0) return code;
-    const results = { ...(await gatherResults(root, trials)), seconds: await secondsOf(root, [base, ...jobs]) };
+  const tasks = stageTasks(trials);
+  output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
+  const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
+  const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);
+  const results = { ...(await gatherResults(root, trials)), seconds };
+  if (results.done > 0) {
     await write(results, folder);
-    if (i === jobs.length - 1) say(results, folder, output);
+    say(results, folder, output);
   }
-  return 0;
+  const failed = [...outcomes].filter(([, outcome]) => outcome === 'failed');
+  if (failed.length > 0)
+    output.warn(`failed: ${failed.map(([name]) => name).join(', ')}; the same command tries again`);
+  return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
 }
 
 async function write(results: ObjectivesResults, folder: string): Promise<void> {

@@ -4,42 +4,51 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { objectivesChart } from '../../src/objectives/chart.js';
-import { jobOf, runNameOf, trialsOf, type Trial } from '../../src/objectives/plan.js';
+import { configOf, runOf, settingsOf, stageTasks, trialsOf, type Trial } from '../../src/objectives/plan.js';
 import { objectivesReport } from '../../src/objectives/report.js';
 import { gatherResults, type ObjectivesResults } from '../../src/objectives/results.js';
 import { viewsOf } from '../../src/stages/model.js';
 
 describe('the trials', () => {
-  const configOf = (trial: Trial) => {
-    const { config, set } = jobOf(trial, []);
-    return loadConfig({ folder: '.', path: config, set });
-  };
+  const load = (trial: Trial) => loadConfig({ folder: '.', path: configOf(trial), set: settingsOf(trial) });
 
   it('are every number of objectives with both models and all seeds', () => {
     const trials = trialsOf(['single', 'double'], 3);
     expect(trials).toHaveLength(2 * 7 * 3);
-    expect(new Set(trials.map(runNameOf)).size).toBe(trials.length);
+    expect(new Set(trials.map((trial) => runOf(trial).name)).size).toBe(trials.length);
     expect(trials.slice(0, 14).every(({ seed }) => seed === 1)).toBe(true);
   });
 
   it('add one objective at a time and change nothing else but the model', async () => {
     const added: string[][] = [];
     for (const objectives of [1, 2, 3, 4, 5, 6]) {
-      const config = await configOf({ model: 'single', objectives, seed: 2 });
+      const config = await load({ model: 'single', objectives, seed: 2 });
       expect(config).toMatchObject({ seed: 2, model: { kind: 'uni-model' }, run: { base: 'base' } });
       added.push(viewsOf(config).flatMap(({ tasks }) => tasks));
     }
     expect(added.map((tasks) => tasks.length)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(added[2].sort()).toEqual(['mfm', 'mlm', 'tag']);
     const [single, double] = await Promise.all(
-      (['single', 'double'] as const).map((model) => configOf({ model, objectives: 6, seed: 1 })),
+      (['single', 'double'] as const).map((model) => load({ model, objectives: 6, seed: 1 })),
     );
     expect(double).toMatchObject({ model: { kind: 'lxmert-model' }, tasks: single.tasks, train: single.train });
   });
 
+  it('run after the base that they read, and finetune what they pretrained', () => {
+    const tasks = stageTasks(trialsOf(['single'], 1));
+    expect(tasks.slice(0, 5).map(({ name, needs }) => [name, ...needs])).toEqual([
+      ['base data'],
+      ['base vocab', 'base data'],
+      ['base clip', 'base vocab'],
+      ['base features', 'base clip'],
+      ['single-0-none-seed1 finetune', 'base features'],
+    ]);
+    expect(tasks.at(-1)).toMatchObject({ stage: 'finetune', needs: ['single-6-mmm-seed1 pretrain'] });
+  });
+
   it('begin with finetuning from fresh weights', async () => {
-    expect(jobOf({ model: 'single', objectives: 0, seed: 1 }, []).stages).toEqual(['finetune']);
-    expect((await configOf({ model: 'single', objectives: 0, seed: 1 })).finetune.init).toBe('none');
+    expect(runOf({ model: 'single', objectives: 0, seed: 1 }).stages).toEqual(['finetune']);
+    expect((await load({ model: 'single', objectives: 0, seed: 1 })).finetune.init).toBe('none');
   });
 });
 
@@ -50,7 +59,7 @@ describe('the results', () => {
 
   const settings = { model: { width: 64 }, train: { epochs: 3 }, finetune: { kind: 'category', epochs: 2 } };
   async function record(trial: Trial, stage: string, summary: object, status = 'complete'): Promise<void> {
-    const folder = join(root, runNameOf(trial), stage);
+    const folder = join(root, runOf(trial).name, stage);
     await mkdir(folder, { recursive: true });
     const content = { stage, status, settings, summary, seconds: 10, environment: { engine: 'an engine' } };
     await writeFile(join(folder, 'stage.json'), JSON.stringify(content));
