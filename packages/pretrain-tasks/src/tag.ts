@@ -8,11 +8,13 @@ import {
   linear,
   meanPool,
   newLinear,
+  newVector,
   sigmoidCrossEntropy,
   type Batch,
   type Encoded,
   type Floats,
   type Ints,
+  type Key,
   type Linear,
 } from '@wbdc/nn';
 import { averagePrecision } from './metrics.js';
@@ -25,6 +27,12 @@ export interface TagOptions {
   readonly pooling?: 'cls' | 'mean';
   /** Width of a dense layer between that and the output; QQ's job 2 had 256. */
   readonly hidden?: number | null;
+  /**
+   * The share of the tags that a video is taken to have at the start (RetinaNet's initialisation, arXiv 1708.02002). From
+   * fresh weights, without it, the states themselves are first pulled to wherever all tags are improbable: with `mean`, all
+   * of them to one point, from which a short training does not come back. null starts at 1/2, as QQ did from a trained BERT.
+   */
+  readonly prior?: number | null;
 }
 
 export interface TagHead {
@@ -47,12 +55,12 @@ export interface TagTarget {
  * is one whose frames were exchanged. The metric is the
  * mean over videos of the average precision of the ranked tags.
  */
-export function tag({ tagCount, pooling = 'cls', hidden = null }: TagOptions): Task<TagHead, TagTarget> {
+export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: TagOptions): Task<TagHead, TagTarget> {
   return {
     name: 'tag',
     init: (key, { hiddenSize }) => ({
       ...(hidden !== null && { hidden: newLinear(foldIn(key, 'hidden'), hiddenSize, hidden) }),
-      output: newLinear(foldIn(key, 'output'), hidden ?? hiddenSize, tagCount),
+      output: newOutput(foldIn(key, 'output'), hidden ?? hiddenSize, tagCount, prior),
     }),
     corrupt: (batch) => tagTarget(batch, tagCount, pooling),
     loss: ({ head, encoded, target, evaluating }) => {
@@ -66,6 +74,15 @@ export function tag({ tagCount, pooling = 'cls', hidden = null }: TagOptions): T
     },
     baseline: ({ truth }, { tagCounts }) => ({ mAP: rankTags(truth, () => tagCounts) }),
   };
+}
+
+/** Whose probabilities start at about `prior`. */
+function newOutput(key: Key, inputs: number, tagCount: number, prior: number | null): Linear {
+  const output = newLinear(key, inputs, tagCount);
+  if (prior === null) return output;
+  if (!(prior > 0 && prior < 1)) throw new RangeError(`tag: expected a prior between 0 and 1, got ${prior}`);
+  output.bias.dispose();
+  return { ...output, bias: newVector(tagCount, Math.log(prior / (1 - prior))) };
 }
 
 /** Sum and count of the average precision; `scores` gives those of the video that starts at a flat index. */

@@ -136,6 +136,14 @@ describe('mfm', () => {
 });
 
 describe('tag', () => {
+  it('starts at a prior where one is given', () => {
+    const sizes = { hiddenSize: 7, vocabSize: 11, frameSize: 5 };
+    const bias = (prior?: number) => [...tag({ tagCount: 3, ...(prior !== undefined && { prior }) }).init(randomKey(1), sizes).output.bias.dataSync()]; // prettier-ignore
+    expect(bias()).toEqual([0, 0, 0]);
+    for (const value of bias(0.2)) expect(1 / (1 + Math.exp(-value))).toBeCloseTo(0.2, 6);
+    expect(() => bias(1)).toThrow('a prior between 0 and 1, got 1');
+  });
+
   it('leaves out videos without tags', () => {
     const { target } = tag({ tagCount: 12 }).corrupt(batch, keys[0]);
     expect(target.rows.length).toBe(batch.tags!.filter((tags) => tags.length > 0).length);

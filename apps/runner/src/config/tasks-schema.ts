@@ -84,6 +84,8 @@ export const tasksSchema = z
         pooling: z.enum(['cls', 'mean']).default('cls'),
         /** Width of a layer before the output; null leaves it out. QQ's job 2: 256. */
         hidden: z.int().min(1).nullable().default(null),
+        /** The share of the tags that a video is taken to have at the start; null is 1/2. From fresh weights, about tags per video / count. */
+        prior: z.number().gt(0).lt(1).nullable().default(null),
       })
       .nullable()
       .prefault({}),

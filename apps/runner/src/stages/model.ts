@@ -128,6 +128,7 @@ function tasksOf(
       if (!tasks.ftc) return undefined;
       return ftc({ separator: special.sep, field: tasks.ftc.field, temperature: tasks.ftc.temperature ?? 'learned' });
     },
-    tag: () => tasks.tag && tag({ tagCount, pooling: tasks.tag.pooling, hidden: tasks.tag.hidden }),
+    tag: () =>
+      tasks.tag && tag({ tagCount, pooling: tasks.tag.pooling, hidden: tasks.tag.hidden, prior: tasks.tag.prior }),
   } as Record<TaskName, () => Task | undefined>;
 }
