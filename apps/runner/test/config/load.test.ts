@@ -32,6 +32,7 @@ describe('loadConfig', () => {
       maxPositions: 512,
       videoLayers: 6,
       crossLayers: 3,
+      recompute: false,
     });
     expect(config.tasks.mlm).toMatchObject({ weight: 1, probability: 0.15, view: 'masked' });
     expect(config.clip.framesPerVideo).toBe(4);
