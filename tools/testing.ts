@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { registerNodeKernels } from '@wbdc/tfjs-node-kernels';
 import { expect } from 'vitest';
 
 /** The package of libtensorflow that has its binary (tools/install-tensorflow), if any. */
@@ -34,6 +35,7 @@ async function loadTensorflow(): Promise<void> {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined }); // gone in Node 23
   await import(TENSORFLOW);
+  registerNodeKernels();
 }
 
 /** `scale * sin(0.7 i + phase)`: the values that tools/parity/common.py makes too. */

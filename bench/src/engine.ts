@@ -1,21 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 import { ORT_VERSION, OrtUnavailableError, registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { NotHere } from './peer.js';
 
-export type EngineName = 'ort' | 'tensorflow' | 'wasm';
+export type EngineName = 'ort' | 'tensorflow' | 'tensorflow bf16' | 'wasm';
 
 /** Makes an engine tfjs's current one and says what it is; throws NotHere where it does not load. */
 export async function loadEngine(name: EngineName, threads: number): Promise<string> {
   tf.enableProdMode();
   const about = await LOADERS[name](threads);
-  if (!(await tf.setBackend(name))) throw new NotHere(`tfjs did not accept the engine '${name}'`);
+  if (!(await tf.setBackend(name.split(' ')[0]))) throw new NotHere(`tfjs did not accept the engine '${name}'`);
   await tf.ready();
   return about;
 }
 
 const LOADERS: Readonly<Record<EngineName, (threads: number) => Promise<string>>> = {
   ort: loadOrt,
-  tensorflow: loadTensorflow,
+  tensorflow: (threads) => loadTensorflow(threads, 'fp32'),
+  'tensorflow bf16': (threads) => loadTensorflow(threads, 'bf16'),
   wasm: async () => {
     await importAny(['@tensorflow/tfjs-backend-wasm']);
     return 'tfjs-backend-wasm, SIMD, 1 thread (it has no threads in Node)';
@@ -32,10 +34,17 @@ async function loadOrt(threads: number): Promise<string> {
   return `ONNX Runtime ${ORT_VERSION}, ${threads} threads`;
 }
 
-async function loadTensorflow(threads: number): Promise<string> {
+async function loadTensorflow(threads: number, precision: Precision): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads); // read once, when the library loads
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
-  return `${await importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'])}, ${threads} threads`;
+  const specifier = await importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']);
+  try {
+    registerNodeKernels({ precision });
+  } catch (error) {
+    if (error instanceof Bfloat16Error) throw new NotHere(error.message);
+    throw error;
+  }
+  return `${specifier}, ${threads} threads, products in ${precision}`;
 }
 
 async function importAny(specifiers: readonly string[]): Promise<string> {

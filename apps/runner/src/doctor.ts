@@ -1,5 +1,6 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
+import { bfloat16Speedup } from '@wbdc/tfjs-node-kernels';
 import { videoBackends, type VideoBackend } from '@wbdc/video-features';
 import { PREFERENCE, REMEDY, engineLoaders, firstLine, type EngineLoaders, type EngineName } from './engine.js';
 import { describeEnvironment } from './environment.js';
@@ -12,6 +13,8 @@ export interface EngineHealth {
   readonly about: string;
   /** Of a product of two 512 x 512 matrices, in 1e9 operations a second. */
   readonly gflops?: number;
+  /** How much faster it multiplies in bfloat16; absent where it cannot. */
+  readonly bf16Speedup?: number;
   readonly remedy?: string;
 }
 
@@ -58,8 +61,9 @@ export async function diagnose(
 
 async function examine(name: EngineName, threads: number, loaders: EngineLoaders): Promise<EngineHealth> {
   try {
-    const about = await loaders[name](threads);
-    return { name, loads: true, about, gflops: speed() };
+    const about = await loaders[name]({ threads, precision: 'fp32' });
+    const bf16 = tf.getBackend() === 'tensorflow' ? { bf16Speedup: bfloat16Speedup() } : {};
+    return { name, loads: true, about, gflops: speed(), ...bf16 };
   } catch (cause) {
     return { name, loads: false, about: firstLine(cause), remedy: REMEDY[name] };
   }

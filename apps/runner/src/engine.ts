@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { UserError } from './errors.js';
 
 export type EngineName = 'tensorflow' | 'ort' | 'cpu';
@@ -14,11 +15,17 @@ export interface Engine {
   readonly warning?: string;
 }
 
-/** What is wrong with how an engine is used, once for each kernel. */
-export type OnFallback = (message: string) => void;
+/** How an engine is to compute. */
+export interface EngineSettings {
+  readonly threads: number;
+  /** In what it multiplies matrices. */
+  readonly precision: Precision;
+  /** Told once of each kernel that an engine serves badly. */
+  readonly onFallback?: ((message: string) => void) | undefined;
+}
 
-/** Makes an engine tfjs's current one, and says what it is; throws where it cannot load. */
-export type EngineLoader = (threads: number, onFallback?: OnFallback) => Promise<string>;
+/** Makes an engine tfjs's current one, and says what it is; throws where it cannot load, or not as asked. */
+export type EngineLoader = (settings: EngineSettings) => Promise<string>;
 export type EngineLoaders = Readonly<Record<EngineName, EngineLoader>>;
 
 /** In the order of `auto`. */
@@ -31,32 +38,40 @@ export const REMEDY: Readonly<Record<EngineName, string>> = {
   cpu: 'reinstall @tensorflow/tfjs',
 };
 
+/** An engine that loads and cannot compute in the precision asked for. */
+export class PrecisionError extends Error {}
+
 /**
- * Loads an engine and makes it tfjs's current one. `auto` takes the first that loads of tensorflow, ort and cpu.
+ * Loads an engine and makes it tfjs's current one. `auto` takes the first of tensorflow, ort and cpu that loads and has
+ * the precision.
  * @throws UserError with the reason and what to do where the engine asked for does not load
  */
 export async function selectEngine(
   name: EngineName | 'auto',
-  threads: number,
+  settings: EngineSettings,
   loaders: EngineLoaders = engineLoaders,
-  onFallback?: OnFallback,
 ): Promise<Engine> {
   tf.enableProdMode(); // no banner about other packages: what is to be said about an engine is said here
   const reasons: string[] = [];
   for (const candidate of name === 'auto' ? PREFERENCE : [name]) {
     try {
-      const about = await loaders[candidate](threads, onFallback);
+      const about = await loaders[candidate](settings);
       return { name: candidate, about, ...warningFor(candidate, reasons) };
     } catch (cause) {
       reasons.push(`${candidate}: ${firstLine(cause)}`);
-      if (name !== 'auto') {
-        throw new UserError(`the engine '${name}' does not load: ${firstLine(cause)}; ${REMEDY[candidate]}`, 1, {
-          cause,
-        });
-      }
+      if (name !== 'auto') throw new UserError(complaint(name, cause, settings), 1, { cause });
     }
   }
-  throw new UserError(`no engine loads:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`);
+  const what = settings.precision === 'fp32' ? 'no engine loads' : `no engine computes in ${settings.precision} here`;
+  throw new UserError(`${what}:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`);
+}
+
+function complaint(name: EngineName, cause: unknown, { precision }: EngineSettings): string {
+  if (!(cause instanceof PrecisionError)) {
+    return `the engine '${name}' does not load: ${firstLine(cause)}; ${REMEDY[name]}`;
+  }
+  const other = name === 'tensorflow' ? '' : ', or --engine tensorflow where the processor has bfloat16';
+  return `the engine '${name}' does not compute in ${precision}: ${firstLine(cause)}; use --precision fp32${other}`;
 }
 
 function warningFor(name: EngineName, reasons: readonly string[]): { warning?: string } {
@@ -75,33 +90,55 @@ export function firstLine(cause: unknown): string {
 /** The engines of this installation. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
-  ort: async (threads, onFallback) => {
+  ort: async ({ threads, precision, onFallback }) => {
+    assertFp32(precision);
     registerOrtBackend({ threads, ...(onFallback && { onFallback }) });
     await use('ort');
     return `ort (ONNX Runtime ${versionOf('onnxruntime-node')}, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
   },
-  cpu: async () => {
+  cpu: async ({ precision }) => {
+    assertFp32(precision);
     await use('cpu');
     return 'cpu (plain JavaScript, 1 thread)';
   },
 };
 
-async function loadTensorflow(threads: number): Promise<string> {
+function assertFp32(precision: Precision): void {
+  if (precision !== 'fp32') throw new PrecisionError('it multiplies in float32 only');
+}
+
+async function loadTensorflow({ threads, precision }: EngineSettings): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads); // read once, when the library loads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // warnings and errors
   Object.assign(util, { isNullOrUndefined }); // tfjs-node 4.22 calls it; Node 23 took it away
+  const specifier = await importTensorflow();
+  addKernels(precision);
+  const shown = `${threads} ${threads === 1 ? 'thread' : 'threads'}${precision === 'fp32' ? '' : `, ${precision}`}`;
+  return `tensorflow (${specifier} ${versionOf(specifier)}, TensorFlow ${libraryVersion()}, ${shown})`;
+}
+
+/** Loads the one of the two packages that has its binary; gives its name. */
+async function importTensorflow(): Promise<string> {
   const reasons: string[] = [];
   for (const specifier of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await import(specifier);
       await use('tensorflow');
-      const shown = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-      return `tensorflow (${specifier} ${versionOf(specifier)}, TensorFlow ${libraryVersion()}, ${shown})`;
+      return specifier;
     } catch (cause) {
       reasons.push(`${specifier} ${whyNot(cause)}`);
     }
   }
   throw new Error(reasons.join('; '));
+}
+
+function addKernels(precision: Precision): void {
+  try {
+    registerNodeKernels({ precision });
+  } catch (cause) {
+    if (cause instanceof Bfloat16Error) throw new PrecisionError(cause.message, { cause });
+    throw cause;
+  }
 }
 
 function isNullOrUndefined(value: unknown): boolean {

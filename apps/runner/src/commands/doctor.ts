@@ -34,9 +34,11 @@ export function addDoctorCommand(program: Command, terminal: Terminal, outcome: 
 
 function linesOf({ auto, environment, threads, memory, engines, tools }: Diagnosis): string[] {
   const { wbdc, node, platform, cpu } = environment;
-  const engine = engines.flatMap(({ name, loads, about, gflops, remedy }) =>
-    line(name, loads, gflops === undefined ? about : `${about}, ${formatNumber(gflops)} GFLOP/s`, remedy),
-  );
+  const engine = engines.flatMap(({ name, loads, about, gflops, bf16Speedup, remedy }) => {
+    const speed = gflops === undefined ? '' : `, ${formatNumber(gflops)} GFLOP/s`;
+    const bf16 = bf16Speedup === undefined ? '' : `, ${formatNumber(bf16Speedup)} x that with --precision bf16`;
+    return line(name, loads, `${about}${speed}${bf16}`, remedy);
+  });
   return [
     `wbdc ${wbdc}, Node ${node}, ${platform}, ${cpu}`,
     `threads  ${threads}`,

@@ -8,6 +8,7 @@ export interface StageOptions {
   readonly set: readonly string[];
   readonly engine?: string;
   readonly threads?: number;
+  readonly precision?: string;
   readonly seed?: number;
   readonly shard?: string;
   readonly shards?: number;
@@ -19,6 +20,7 @@ export interface StageOptions {
 }
 
 const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow'];
+const PRECISIONS = ['fp32', 'bf16'];
 
 /** Options that say which run and how. */
 export function addRunOptions(command: Command): Command {
@@ -37,7 +39,8 @@ export function addRunOptions(command: Command): Command {
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
-    .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1));
+    .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
+    .addOption(new Option('--precision <name>', 'in what matrices are multiplied (precision)').choices(PRECISIONS));
 }
 
 /** Options that say which part of the work is meant. */
@@ -76,13 +79,14 @@ export function addStageOptions(command: Command): Command {
 }
 
 /** The settings given by options of their own, for the configuration. */
-export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'seed'>): Flag[] {
+export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'precision' | 'seed'>): Flag[] {
   const flag = (option: string, path: string[], value: string | number | undefined): Flag[] =>
     value === undefined ? [] : [{ option: `--${option} ${value}`, path, value }];
   return [
     ...flag('name', ['run', 'name'], options.name),
     ...flag('engine', ['engine'], options.engine),
     ...flag('threads', ['threads'], options.threads),
+    ...flag('precision', ['precision'], options.precision),
     ...flag('seed', ['seed'], options.seed),
   ];
 }

@@ -131,9 +131,10 @@ async function contextOf(
 
 /** Makes the configured engine the current one and says so; gives its description. */
 export async function loadEngine(config: Config, output: Output): Promise<string> {
-  const { engineLoaders, selectEngine } = await import('../engine.js');
+  const { selectEngine } = await import('../engine.js');
   const onFallback = output.options.debug ? (message: string): void => output.warn(message) : undefined;
-  const engine = await selectEngine(config.engine, config.threads ?? availableParallelism(), engineLoaders, onFallback);
+  const threads = config.threads ?? availableParallelism();
+  const engine = await selectEngine(config.engine, { threads, precision: config.precision, onFallback });
   if (engine.warning !== undefined) output.warn(engine.warning);
   output.say(`engine   ${engine.about}`);
   return engine.about;
@@ -235,6 +236,7 @@ function commandOf(stage: string, options: StageOptions, extra: readonly string[
     ...options.set.flatMap((assignment) => option('set', assignment)),
     ...option('seed', options.seed),
     ...option('engine', options.engine),
+    ...option('precision', options.precision),
     ...extra,
   ].join(' ');
 }

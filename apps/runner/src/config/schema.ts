@@ -114,6 +114,8 @@ export const configSchema = z
     engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow']).default('auto'),
     /** Threads of the engine; null takes one per core. */
     threads: count().nullable().default(null),
+    /** In what matrices are multiplied. bf16: engine tensorflow, on a processor or GPU that is faster at it. */
+    precision: z.enum(['fp32', 'bf16']).default('fp32'),
     data: data.prefault({}),
     vocab: vocab.prefault({}),
     text: textSchema.prefault({}),

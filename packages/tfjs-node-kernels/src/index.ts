@@ -1,0 +1,3 @@
+export { bfloat16Speedup } from './bfloat16.js';
+export type { Precision } from './kernels/matmul.js';
+export { Bfloat16Error, registerNodeKernels, type NodeKernelOptions } from './register.js';

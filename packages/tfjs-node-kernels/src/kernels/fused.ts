@@ -1,0 +1,96 @@
+import type { NodeKernel } from '../binding.js';
+import { withFactors, type Drop } from '../factors.js';
+import { run } from '../run.js';
+
+const normalisation = (epsilon: unknown): string => `mean = Mean <keep_dims = true> (x, [-1])
+  d = Sub (x, mean)
+  q = Square (d)
+  variance = Mean <keep_dims = true> (q, [-1])
+  e = AddV2 (variance, ${epsilon})
+  rstd = Rsqrt (e)
+  n = Mul (d, rstd)
+  s = Mul (n, gamma)
+  y = AddV2 (s, beta)`;
+
+/** y, mean and 1 / standard deviation of a layer normalisation over the last axis. */
+const layerNorm: NodeKernel = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) =>
+  run(backend, normalisation(epsilon), { x, gamma, beta }, ['y', 'mean', 'rstd']);
+
+/** A layer normalisation of a + b, and the sum. */
+const addLayerNorm: NodeKernel = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
+  const lines = `x = AddV2 (a, b)\n${normalisation(epsilon)}`;
+  return run(backend, lines, { a, b, gamma, beta }, ['y', 'mean', 'rstd', 'x']);
+};
+
+/** With h = (x - mean) rstd and e = dy gamma: dx = rstd (e - avg(e) - h avg(e h)), dgamma = sum(dy h), dbeta = sum(dy). */
+const LAYER_NORM_GRAD = `d = Sub (x, mean)
+  h = Mul (d, rstd)
+  p = Mul (dy, h)
+  dgamma = BiasAddGrad (p)
+  dbeta = BiasAddGrad (dy)
+  e = Mul (dy, gamma)
+  eh = Mul (e, h)
+  b = Mean <keep_dims = true> (eh, [-1])
+  a = Mean <keep_dims = true> (e, [-1])
+  c = Sub (e, a)
+  hb = Mul (h, b)
+  s = Sub (c, hb)
+  dx = Mul (s, rstd)`;
+
+const layerNormGrad: NodeKernel = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) =>
+  run(backend, LAYER_NORM_GRAD, { dy, x, gamma, mean, rstd }, ['dx', 'dgamma', 'dbeta']);
+
+const QUICK = 1.702;
+const GELU: Record<string, string> = {
+  erf: `u = Mul (x, ${Math.SQRT1_2})
+    e = Erf (u)
+    g = AddV2 (e, 1)
+    h = Mul (x, 0.5)
+    y = Mul (h, g)`,
+  quick: `u = Mul (x, ${QUICK})
+    s = Sigmoid (u)
+    y = Mul (x, s)`,
+};
+
+/** The density's factor goes into its exponent. */
+const GELU_GRAD: Record<string, string> = {
+  erf: `u = Mul (x, ${Math.SQRT1_2})
+    e = Erf (u)
+    q = Square (u)
+    n = Sub (${-0.5 * Math.log(2 * Math.PI)}, q)
+    density = Exp (n)
+    slope = Mul (x, density)
+    f = Mul (e, 0.5)
+    cdf = AddV2 (f, 0.5)
+    d = AddV2 (cdf, slope)
+    dx = Mul (dy, d)`,
+  quick: `u = Mul (x, ${QUICK})
+    s = Sigmoid (u)
+    q = Mul (u, s)
+    r = Sub (u, q)
+    t = AddV2 (r, 1)
+    d = Mul (s, t)
+    dx = Mul (dy, d)`,
+};
+
+const gelu: NodeKernel = ({ backend, inputs: { x }, attrs: { form } }) =>
+  run(backend, GELU[form as string], { x }, ['y'])[0];
+
+const geluGrad: NodeKernel = ({ backend, inputs: { dy, x }, attrs: { form } }) =>
+  run(backend, GELU_GRAD[form as string], { dy, x }, ['dx'])[0];
+
+const dropout: NodeKernel = ({ backend, inputs: { x }, attrs }) => {
+  const { scale, drop } = attrs as unknown as { scale: number; drop: Drop['rows'] };
+  return withFactors(backend, { scale, rows: drop }, x.shape, (factors) =>
+    run(backend, 'y = Mul (x, factors)', { x, factors }, ['y']),
+  );
+};
+
+export const fused: Record<string, NodeKernel> = {
+  WbdcAddLayerNorm: addLayerNorm,
+  WbdcDropout: dropout,
+  WbdcGelu: gelu,
+  WbdcGeluGrad: geluGrad,
+  WbdcLayerNorm: layerNorm,
+  WbdcLayerNormGrad: layerNormGrad,
+};
