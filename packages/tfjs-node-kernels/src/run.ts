@@ -43,11 +43,7 @@ function idOfTensor(backend: NodeBackend, tensor: TensorInfo | Handle): number {
 }
 
 /** The values of a program that are left when it has run; none where a step fails. */
-function runProgram(
-  backend: NodeBackend,
-  { steps }: Program,
-  given: ReadonlyMap<string, number>,
-): Map<string, Handle> {
+function runProgram(backend: NodeBackend, { steps }: Program, given: ReadonlyMap<string, number>): Map<string, Handle> {
   const { binding } = backend;
   const made = new Map<string, Handle>();
   const free = (name: string): void => {

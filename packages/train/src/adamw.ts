@@ -42,9 +42,9 @@ export interface Optimizer {
 const PYTORCH_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /**
- * AdamW over a tree of `tf.Variable`, equal to PyTorch's. Where the engine keeps its data in host memory
- * (`WbdcAdamW`, see @wbdc/tfjs-backend-ort) the parameters change in place, in one pass and without allocations: a
- * tensor that shares a parameter's memory (a clone of it) then changes too. Elsewhere it is composed of tfjs operations.
+ * AdamW over a tree of `tf.Variable`, equal to PyTorch's. Where the engine has a kernel for it (`WbdcAdamW`, see
+ * @wbdc/tfjs-backend-ort and @wbdc/tfjs-node-kernels) the parameters change in place: a tensor that shares a parameter's
+ * memory (a clone of it) then changes too. Elsewhere it is composed of tfjs operations.
  */
 export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {
   const { beta1, beta2, epsilon } = { ...PYTORCH_DEFAULTS, ...defined(options) };

@@ -38,7 +38,10 @@ const weigh = ({ scale, drop }: Attributes, precision: Precision): string => `qs
   ${merge('y', 'm', 'merged')}`;
 
 /** With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - w sum(t), dq = ds k, dk = ds^T q. */
-const unweigh = ({ scale, drop }: Attributes, precision: Precision): string => `${split('qh', 'q', 'queries', precision)}
+const unweigh = (
+  { scale, drop }: Attributes,
+  precision: Precision,
+): string => `${split('qh', 'q', 'queries', precision)}
   ${split('kh', 'k', 'keys', precision)}
   ${split('vh', 'v', 'keys', precision)}
   ${split('dyh', 'dy', 'queries', precision)}

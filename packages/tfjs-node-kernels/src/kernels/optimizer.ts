@@ -10,14 +10,19 @@ import { runHandles, type Input } from '../run.js';
 const adamW: NodeKernel = ({ backend, inputs: { p, g, m, v, e }, attrs }) => {
   const { beta1, beta2, share1, epsilon, rate, kept, decay, gain } = attrs as Record<string, number>;
   const scale = share1 / (1 - beta1);
+  const [excess1, excess2] = [excess(beta1), Math.sqrt(excess(beta2))];
+  const numbers = { beta1, beta2, rate: (rate * excess2) / excess1, epsilon: epsilon * excess2 };
   if (kept !== 1) replace(backend, p, 'y = Mul (p, kept)', { p, kept });
   const adam = scale === 1 ? ADAM('g') : `s = Mul (g, scale)\n${ADAM('s')}`;
   inVariables(backend, [p, m, v], ([pv, mv, vv]) => {
-    runHandles(backend, adam, { pv, mv, vv, g, scale, rate, beta1, beta2, epsilon }, []);
+    runHandles(backend, adam, { pv, mv, vv, g, scale, ...numbers }, []);
   });
   if (e) replace(backend, e, 'a = Mul (e, decay)\nb = Mul (p, gain)\ny = AddV2 (a, b)', { e, p, decay, gain });
   return [];
 };
+
+/** TensorFlow's float32 makes more of 1 - 0.999 than it is, and so of the moments: by a factor of 1.00005. */
+const excess = (beta: number): number => Math.fround(1 - Math.fround(beta)) / (1 - beta);
 
 /** The zeros stand for powers of beta1 and beta2: the rate has the correction of the bias. */
 const ADAM = (gradient: string): string =>
@@ -60,7 +65,8 @@ const variables = new WeakMap<NodeBackend, Handle[]>();
 
 function variablesOf(backend: NodeBackend): Handle[] {
   let made = variables.get(backend);
-  if (!made) variables.set(backend, (made = ['parameter', 'first', 'second'].map((name) => newVariable(backend, name))));
+  if (!made)
+    variables.set(backend, (made = ['parameter', 'first', 'second'].map((name) => newVariable(backend, name))));
   return made;
 }
 
