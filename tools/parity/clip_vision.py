@@ -27,7 +27,8 @@ def layer(path, module):
 
 
 def tower(model):
-    vision = model.vision_model
+    """All parameters but the patches; with a projection where the model has one."""
+    vision = getattr(model, "vision_model", model)
     embeddings = vision.embeddings
     parameters = [
         ("classToken", embeddings.class_embedding, False),
@@ -35,7 +36,8 @@ def tower(model):
     ] + norm("preNorm", vision.pre_layrnorm)
     for i, module in enumerate(vision.encoder.layers):
         parameters += layer(f"layers.{i}", module)
-    return parameters + norm("postNorm", vision.post_layernorm) + [("projection", model.visual_projection.weight, True)]
+    parameters += norm("postNorm", vision.post_layernorm)
+    return parameters + ([("projection", model.visual_projection.weight, True)] if hasattr(model, "visual_projection") else [])
 
 
 def fixture(config, count=3):

@@ -32,6 +32,8 @@ export interface Batch {
   readonly matched?: readonly boolean[];
   /** Frame features of earlier batches `[N, Dv]`: further wrong answers for tasks that choose among frames. */
   readonly pastFrames?: Floats;
+  /** Texts of earlier batches, tokens of one field each: further wrong answers for tasks that choose among texts. */
+  readonly pastTexts?: readonly Int32Array[];
 }
 
 /** The batch of some rows of another. */
@@ -49,6 +51,7 @@ export function takeRows(batch: Batch, rows: ArrayLike<number>): Batch {
     ...(batch.tags && { tags: pick(batch.tags) }),
     ...(batch.matched && { matched: pick(batch.matched) }),
     ...(batch.pastFrames && { pastFrames: batch.pastFrames }),
+    ...(batch.pastTexts && { pastTexts: batch.pastTexts }),
   };
 }
 

@@ -21,14 +21,17 @@ import { INITIAL_LOG_SCALE, contrastiveLoss } from './contrastive.js';
 
 export { INITIAL_LOG_SCALE, clampLogScale, contrastiveLoss } from './contrastive.js';
 
-/** Videos with pixels instead of features: N frames of B videos, and one token row per video. */
+/**
+ * Videos with pixels instead of features: N frames of B videos, and one token row per video. Further rows, P of them, are
+ * titles of earlier batches: wrong answers for all.
+ */
 export interface ClipBatch {
   readonly ids: readonly string[];
   /** Normalised pixels `[N, 3, S, S]`. */
   readonly pixels: Floats;
   /** Which video each frame belongs to `[N]`, as an index into the batch. */
   readonly owner: Int32Array;
-  /** `[B, L]` each. */
+  /** `[B + P, L]` each. */
   readonly tokens: Ints;
   readonly segments: Ints;
   readonly textMask: Ints;
@@ -61,7 +64,7 @@ export function clip(config: ClipConfig) {
     return tf.matMul(averaging(batch.owner, batch.ids.length), pooled); // [B, D]
   };
   const embedText = (params: ClipParams, batch: ClipBatch, dropout?: Key): Tensor2D =>
-    linear(meanPool(bert(params.text, batch, config.text, dropout), batch.textMask), params.projection); // [B, D]
+    linear(meanPool(bert(params.text, batch, config.text, dropout), batch.textMask), params.projection); // [B + P, D]
   return {
     init: (key: Key): ClipParams => ({
       vision: tower.init(foldIn(key, 'vision')),
@@ -69,7 +72,7 @@ export function clip(config: ClipConfig) {
       projection: newLinear(foldIn(key, 'projection'), config.text.hiddenSize, config.vision.width),
       logScale: parameter(new Float32Array([INITIAL_LOG_SCALE]), []) as tf.Tensor as Scalar,
     }),
-    /** One vector per video from its frames, and from its text: `[B, D]`, not normalised. */
+    /** One vector per video from its frames `[B, D]`, and one per token row `[B + P, D]`; not normalised. */
     embedFrames,
     embedText,
     loss: (params: ClipParams, batch: ClipBatch, dropout?: Key): LossResult =>

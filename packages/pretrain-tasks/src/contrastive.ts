@@ -18,7 +18,7 @@ export function clampLogScale(logScale: Scalar): Scalar {
 /**
  * The contrastive loss of CLIP (arXiv 2103.00020) for matching rows of two sets of vectors `[B, D]` of any length, with
  * the share of the left (and of the right) whose own partner is the most similar of the batch. `logScale` is the
- * logarithm of the inverse temperature.
+ * logarithm of the inverse temperature. `right` may have more rows `[B + N, D]`: further wrong answers.
  */
 export function contrastiveLoss(
   left: Tensor2D,
@@ -31,7 +31,7 @@ export function contrastiveLoss(
   const own = Int32Array.from({ length: count }, (_, i) => i);
   const metrics = {
     [names[0]]: { sum: countCorrect(logits, own), count },
-    [names[1]]: { sum: countCorrect(tf.transpose(logits), own), count },
+    [names[1]]: { sum: countCorrect(tf.transpose(tf.slice(logits, [0, 0], [count, count])), own), count },
   };
   return { loss, metrics };
 }

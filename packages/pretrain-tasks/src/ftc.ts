@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import { floats, ints, parameter, type Batch, type FieldSpan } from '@wbdc/nn';
+import { floats, ints, parameter, takeRows, type Batch, type FieldSpan } from '@wbdc/nn';
 import { INITIAL_LOG_SCALE, contrastiveLoss } from './contrastive.js';
-import { chance } from './mfm.js';
-import type { Corrupted, Task } from './task.js';
+import { chance, hasFrames } from './mfm.js';
+import { noLoss, type Corrupted, type Task } from './task.js';
 
 export interface FtcOptions {
   /** The `[SEP]` token. */
@@ -20,14 +20,18 @@ export interface FtcHead {
 }
 
 export interface FtcTarget {
-  /** B; the corrupted batch has twice as many rows. */
+  /** K, the videos that have a title and something else. */
   readonly videos: number;
+  /** N, the texts of earlier batches: the corrupted batch has 2K + N rows. */
+  readonly past: number;
 }
 
 /**
  * Frame-text contrastive, an Inverse Cloze Task (Lee et al., arXiv 1906.00300): the title alone must find the frames, OCR
  * and ASR it was taken from, by the states of `[CLS]` under the same encoder. Both halves go through it as one batch of
- * 2B rows: first the titles, without frames, then the rest.
+ * 2K rows: first the titles, without frames, then the rest; behind them the titles of earlier batches (`pastTexts`),
+ * encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing else, are left
+ * out: of one without either there is nothing to tell.
  */
 export function ftc({ separator, field = 'title', temperature = 'learned' }: FtcOptions): Task<FtcHead, FtcTarget> {
   if (temperature !== 'learned' && !(temperature > 0)) {
@@ -40,69 +44,86 @@ export function ftc({ separator, field = 'title', temperature = 'learned' }: Ftc
       return { logScale: parameter(new Float32Array([INITIAL_LOG_SCALE]), []) as tf.Tensor as Scalar };
     },
     corrupt: (batch) => separate(batch, separator, field),
-    loss: ({ head, encoded, target: { videos } }) => {
-      const part = (start: number): Tensor2D => tf.slice(encoded.cls, [start, 0], [videos, encoded.cls.shape[1]]);
+    loss: ({ head, encoded, target: { videos, past } }) => {
+      if (videos === 0) return { loss: noLoss(encoded), metrics: {} };
+      const part = (start: number, count: number): Tensor2D =>
+        tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
       const logScale = head.logScale ?? tf.scalar(-Math.log(temperature as number));
-      return contrastiveLoss(part(0), part(videos), logScale, ['title to rest', 'rest to title']);
+      const own = part(0, videos);
+      const titles: Tensor2D = past === 0 ? own : tf.concat([own, part(2 * videos, past)]); // [K + N, D]
+      return contrastiveLoss(part(videos, videos), titles, logScale, ['rest to title', 'title to rest']);
     },
-    baseline: ({ videos }) => ({
+    baseline: ({ videos, past }) => ({
       'title to rest': chance(videos, videos),
-      'rest to title': chance(videos, videos),
+      'rest to title': chance(videos, videos + past),
     }),
   };
 }
 
-function separate(batch: Batch, separator: number, field: string): Corrupted<FtcTarget> {
+/** The tokens of a field of all videos that have it: a later batch's `pastTexts`. */
+export function packTexts(batch: Batch, field: string): Int32Array[] {
+  return batch.spans.flatMap((spans, row) => {
+    const found = spans.find((span) => span.field === field);
+    return found && found.end > found.start ? [rowTokens(batch, row).slice(found.start, found.end)] : [];
+  });
+}
+
+function rowTokens({ tokens: { data, shape } }: Batch, row: number): Int32Array {
+  return data.subarray(row * shape[1], (row + 1) * shape[1]);
+}
+
+/** Videos that have a title, and frames or another text. */
+function withBoth(batch: Batch, field: string): Int32Array {
+  const has = (row: number, wanted: (span: FieldSpan) => boolean): boolean =>
+    batch.spans[row].some((span) => span.end > span.start && wanted(span));
+  const rest = (row: number): boolean => hasFrames(batch, row) || has(row, (span) => span.field !== field);
+  return Int32Array.from(batch.ids.keys()).filter((row) => has(row, (span) => span.field === field) && rest(row));
+}
+
+function separate(all: Batch, separator: number, field: string): Corrupted<FtcTarget> {
+  const rows = withBoth(all, field);
+  if (rows.length === 0) return { batch: takeRows(all, [0]), target: { videos: 0, past: 0 } };
+  return split(takeRows(all, rows), separator, field);
+}
+
+function split(batch: Batch, separator: number, field: string): Corrupted<FtcTarget> {
   const videos = batch.ids.length;
-  const alone = batch.spans.map((spans, row) =>
-    tokenRow(
-      batch,
-      row,
-      spans.filter((span) => span.field === field),
-      separator,
-    ),
+  const own = new Set(packTexts(batch, field).map(String)); // what a video of the batch says is not wrong for it
+  const pastTexts = (batch.pastTexts ?? []).filter((text) => !own.has(String(text)));
+  const part = (wanted: (span: FieldSpan) => boolean): TokenRow[] =>
+    batch.spans.map((spans, row) => tokenRow(rowTokens(batch, row), spans.filter(wanted), separator));
+  const first = batch.tokens.data[0];
+  const past = pastTexts.map((text) =>
+    tokenRow(Int32Array.of(first, ...text), [{ field, start: 1, end: 1 + text.length }], separator),
   );
-  const rest = batch.spans.map((spans, row) =>
-    tokenRow(
-      batch,
-      row,
-      spans.filter((span) => span.field !== field),
-      separator,
-    ),
-  );
-  const rows = [...alone, ...rest];
+  const rows = [...part((span) => span.field === field), ...part((span) => span.field !== field), ...past];
   const length = Math.max(...rows.map((row) => row.tokens.length));
-  const tokens = ints([2 * videos, length]);
-  const textMask = ints([2 * videos, length]);
+  const tokens = ints([rows.length, length]);
+  const textMask = ints([rows.length, length]);
   rows.forEach((row, i) => {
     tokens.data.set(row.tokens, i * length);
     textMask.data.fill(1, i * length, i * length + row.tokens.length);
   });
-  const twice = <T>(list: readonly T[]): T[] => [...list, ...list];
   const [, count, width] = batch.frames.shape;
-  const frames = floats([2 * videos, count, width]);
-  const frameMask = ints([2 * videos, count]);
+  const frames = floats([rows.length, count, width]);
+  const frameMask = ints([rows.length, count]);
   frames.data.set(batch.frames.data, videos * count * width);
   frameMask.data.set(batch.frameMask.data, videos * count);
-  const halves = {
-    tokens,
-    segments: ints(tokens.shape),
-    textMask,
-    frames,
-    frameMask,
-    spans: rows.map(({ spans }) => spans),
+  const ids = [...batch.ids, ...batch.ids, ...past.map(() => 'past')];
+  const spans = rows.map((row) => row.spans);
+  return {
+    batch: { ids, tokens, segments: ints(tokens.shape), textMask, frames, frameMask, spans },
+    target: { videos, past: past.length },
   };
-  return { batch: { ids: twice(batch.ids), ...halves }, target: { videos } };
+}
+
+interface TokenRow {
+  readonly tokens: readonly number[];
+  readonly spans: readonly FieldSpan[];
 }
 
 /** `[CLS] field [SEP] field [SEP]` of some spans of a row. */
-function tokenRow(
-  batch: Batch,
-  row: number,
-  spans: readonly FieldSpan[],
-  separator: number,
-): { tokens: number[]; spans: FieldSpan[] } {
-  const source = batch.tokens.data.subarray(row * batch.tokens.shape[1], (row + 1) * batch.tokens.shape[1]);
+function tokenRow(source: Int32Array, spans: readonly FieldSpan[], separator: number): TokenRow {
   const tokens = [source[0]];
   const moved: FieldSpan[] = [];
   for (const { field, start, end } of spans) {

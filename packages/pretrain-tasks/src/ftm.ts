@@ -1,6 +1,7 @@
 import {
   countCorrect,
   foldIn,
+  gatherRows,
   linear,
   newLinear,
   permutation,
@@ -11,7 +12,8 @@ import {
   type Key,
   type Linear,
 } from '@wbdc/nn';
-import type { Corrupted, Task } from './task.js';
+import { hasFrames } from './mfm.js';
+import { noLoss, type Corrupted, type Task } from './task.js';
 
 export interface FtmOptions {
   /** Share of the videos whose frames are exchanged: 0.5 in WBDC. */
@@ -25,22 +27,26 @@ export interface FtmHead {
 }
 
 export interface FtmTarget {
-  /** Per video 1 where frames and text belong together. */
+  /** The videos that have frames: indices into the batch. */
+  readonly rows: Int32Array;
+  /** 1 for each of them where frames and text belong together. */
   readonly labels: Int32Array;
 }
 
 /**
  * Frame-text match (after ViLBERT, arXiv 1908.02265): the frames of some videos of the batch change places, and the state
  * of `[CLS]` tells which pairs belong together. It marks the exchanged rows in the batch, and stands first in a view:
- * what is masked afterwards follows the frames, and text tasks leave the mismatched rows out.
+ * what is masked afterwards follows the frames, and text tasks leave the mismatched rows out. Videos without frames have
+ * nothing to match and take no part.
  */
 export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}): Task<FtmHead, FtmTarget> {
   return {
     name: 'ftm',
     init: (key, { hiddenSize }) => ({ output: newLinear(foldIn(key, 'output'), hiddenSize, 2) }),
     corrupt: (batch, key) => exchange(batch, partners(batch, key, probability, negatives)),
-    loss: ({ head, encoded, target: { labels } }) => {
-      const logits = linear(encoded.cls, head.output); // [B, 2]
+    loss: ({ head, encoded, target: { rows, labels } }) => {
+      if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
+      const logits = linear(gatherRows(encoded.cls, rows), head.output); // [rows, 2]
       const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
       return { loss: softmaxCrossEntropy(logits, labels), metrics: { accuracy } };
     },
@@ -54,7 +60,7 @@ export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}
 /** For every video the one whose frames it gets. Of the chosen each gets another's; one alone keeps its own. */
 function partners(batch: Batch, key: Key, probability: number, negatives: 'random' | 'hard'): Int32Array {
   const videos = batch.ids.length;
-  const order = permutation(foldIn(key, 'order'), videos);
+  const order = permutation(foldIn(key, 'order'), videos).filter((video) => hasFrames(batch, video));
   const chosen = order.filter((video) => uniform(foldIn(key, 'choose'), video) < probability);
   const from = Int32Array.from({ length: videos }, (_, i) => i);
   const cycle = negatives === 'hard' ? chainOfLikes(chosen, meanFrames(batch)) : chosen;
@@ -90,10 +96,8 @@ function meanFrames({ frames, frameMask }: Batch): Float32Array[] {
 
 function exchange(batch: Batch, from: Int32Array): Corrupted<FtmTarget> {
   const { frames, frameMask } = takeRows(batch, from);
-  const labels = from.map((source, video) => (source === video ? 1 : 0));
-  const matched = Array.from(labels, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
-  return {
-    batch: { ...batch, frames, frameMask, matched },
-    target: { labels },
-  };
+  const own = from.map((source, video) => (source === video ? 1 : 0));
+  const matched = Array.from(own, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
+  const rows = from.map((_, video) => video).filter((video) => hasFrames(batch, video));
+  return { batch: { ...batch, frames, frameMask, matched }, target: { rows, labels: rows.map((row) => own[row]) } };
 }

@@ -1,7 +1,7 @@
 export { evaluate } from './evaluate.js';
 export type { Evaluated } from './evaluate.js';
 export { contrastiveLoss } from './contrastive.js';
-export { ftc } from './ftc.js';
+export { ftc, packTexts } from './ftc.js';
 export type { FtcHead, FtcOptions, FtcTarget } from './ftc.js';
 export { ftm } from './ftm.js';
 export type { FtmHead, FtmOptions, FtmTarget } from './ftm.js';

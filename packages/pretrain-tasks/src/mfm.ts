@@ -114,6 +114,11 @@ export function validFrames({ frameMask }: Pick<Batch, 'frameMask'>): Int32Array
   return Int32Array.from(frameMask.data.keys()).filter((row) => frameMask.data[row] === 1);
 }
 
+/** Whether a video has a frame. */
+export function hasFrames({ frameMask: { data, shape } }: Pick<Batch, 'frameMask'>, video: number): boolean {
+  return data.subarray(video * shape[1], (video + 1) * shape[1]).includes(1);
+}
+
 /** The features of some frames `[N, Dv]`, by default of all that are not padding: a later batch's `pastFrames`. */
 export function packFrames({ frames, frameMask }: Batch, rows: Int32Array = validFrames({ frameMask })): Floats {
   const width = frames.shape[2];

@@ -4,6 +4,7 @@ import {
   assertSimilarity,
   chance,
   frameLoss,
+  hasFrames,
   maskFrames,
   newMfmHead,
   validFrames,
@@ -40,7 +41,7 @@ export interface MmmTarget {
 /**
  * Mask modality (VLM, arXiv 2105.09996): half of the videos lose all their frames, the others all their text, and each
  * must be told from the other modality: InfoNCE over frames, cross entropy over every text token. WBDC gave it a quarter
- * of the batch.
+ * of the batch. Videos without frames take no part: nothing would be left of them.
  */
 export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
   const { frameWeight = 0.5, special } = options;
@@ -71,12 +72,12 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
 }
 
 function maskModality(batch: Batch, key: Key, { mask, special }: MmmOptions): Corrupted<MmmTarget> {
-  const videos = batch.ids.length;
-  const order = permutation(key, videos);
-  const frameless = new Set(order.subarray(0, Math.ceil(videos / 2)));
+  const order = permutation(key, batch.ids.length).filter((video) => hasFrames(batch, video));
+  const frameless = new Set(order.subarray(0, Math.ceil(order.length / 2)));
+  const textless = new Set(order.subarray(frameless.size));
   const [length, frames] = [batch.tokens.shape[1], batch.frameMask.shape[1]];
   const tokens = batch.tokens.data.slice();
-  const rows = maskable(batch, special).filter((row) => !frameless.has(Math.floor(row / length)));
+  const rows = maskable(batch, special).filter((row) => textless.has(Math.floor(row / length)));
   for (const row of rows) tokens[row] = mask;
   const valid = validFrames(batch);
   const chosen = valid.map((row) => (frameless.has(Math.floor(row / frames)) ? 1 : 0));

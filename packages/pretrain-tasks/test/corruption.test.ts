@@ -1,7 +1,7 @@
 import { floats, ints, permutation, randomKey, foldIn, takeRows, type Batch } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import { wave } from '../../../tools/testing.js';
-import { chineseWords, ftc, ftm, mfm, mlm, mmm, packFrames, tag } from '../src/index.js';
+import { chineseWords, ftc, ftm, mfm, mlm, mmm, packFrames, packTexts, tag } from '../src/index.js';
 
 const [B, L, F, DV, V] = [101, 53, 31, 2, 997];
 const special = [0, 1, 2, 3, 4];
@@ -36,13 +36,33 @@ function makeBatch(): Batch {
 const batch = makeBatch();
 const keys = Array.from({ length: 200 }, (_, i) => foldIn(randomKey(77), i));
 
+/** That a share of so many draws is what it should be, to five standard deviations. */
+function expectShare(hits: number, draws: number, share: number): void {
+  expect(Math.abs(hits / draws - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / draws));
+}
+
 describe('mlm', () => {
   const maskable = batch.tokens.data.filter((id) => id > 4).length;
+  /** Enough for a million draws. */
+  const many = Array.from({ length: Math.ceil(1e6 / maskable) }, (_, i) => foldIn(randomKey(78), i));
 
-  it('holds its rates over half a million draws, and never touches special tokens', () => {
-    const task = mlm({ mask: 4, special, vocabSize: V, probability: 0.3 });
+  it.each([0.15, 0.3])('chooses %f of the tokens over a million draws', (probability) => {
+    const task = mlm({ mask: 4, special, vocabSize: V, probability });
+    const chosen = many.reduce((sum, key) => sum + task.corrupt(batch, key).target.rows.length, 0);
+    expectShare(chosen, maskable * many.length, probability);
+  });
+
+  it('masks whole words at the same rate', () => {
+    const pairs = (tokens: ArrayLike<number>) => Int32Array.from({ length: tokens.length }, (_, i) => i >> 1);
+    const task = mlm({ mask: 4, special, vocabSize: V, probability: 0.3, words: pairs });
+    const chosen = many.reduce((sum, key) => sum + task.corrupt(batch, key).target.rows.length, 0);
+    expectShare(chosen / 2, (maskable * many.length) / 2, 0.3); // about half as many independent draws
+  });
+
+  it('masks 80 %, keeps 10 % and draws 10 % of a million chosen tokens, and never touches special ones or padding', () => {
+    const task = mlm({ mask: 4, special, vocabSize: V, probability: 1 });
     const seen = { chosen: 0, masked: 0, kept: 0, drawn: 0 };
-    for (const key of keys) {
+    for (const key of many) {
       const { batch: corrupted, target } = task.corrupt(batch, key);
       const chosen = new Set(target.rows);
       corrupted.tokens.data.forEach((id, row) => {
@@ -58,10 +78,11 @@ describe('mlm', () => {
         if (target.labels[i] !== batch.tokens.data[row] || target.labels[i] <= 4) expect.fail(`wrong label at ${row}`);
       });
     }
-    expect(seen.chosen / (maskable * keys.length)).toBeCloseTo(0.3, 2);
-    expect(seen.masked / seen.chosen).toBeCloseTo(0.8, 2);
-    expect(seen.kept / seen.chosen).toBeCloseTo(0.1, 2);
-    expect(seen.drawn / seen.chosen).toBeCloseTo(0.1, 2);
+    expect(seen.chosen).toBe(maskable * many.length);
+    expectShare(seen.masked, seen.chosen, 0.8);
+    // A drawn token may be the one that stood there.
+    expectShare(seen.kept, seen.chosen, 0.1 + 0.1 / (V - special.length));
+    expectShare(seen.drawn, seen.chosen, 0.1 - 0.1 / (V - special.length));
   });
 
   it('stays inside the asked fields', () => {
@@ -106,14 +127,18 @@ describe('mfm', () => {
   const valid = batch.frameMask.data.filter((m) => m === 1).length;
 
   it('zeroes its share of valid frames, and no others', () => {
-    const rates = keys.map((key) => mfm({ probability: 0.25 }).corrupt(batch, key).target.rows.length / valid);
-    expect(rates.reduce((sum, rate) => sum + rate, 0) / rates.length).toBeCloseTo(0.25, 2);
-    const masked = new Set(target.rows);
+    const many = Array.from({ length: Math.ceil(1e6 / valid) }, (_, i) => foldIn(randomKey(79), i));
+    const masked = many.reduce(
+      (sum, key) => sum + mfm({ probability: 0.25 }).corrupt(batch, key).target.rows.length,
+      0,
+    );
+    expectShare(masked, valid * many.length, 0.25);
+    const zeroed = new Set(target.rows);
     for (let row = 0; row < B * F; row++) {
       const now = [...corrupted.frames.data.subarray(row * DV, (row + 1) * DV)];
       const then = [...batch.frames.data.subarray(row * DV, (row + 1) * DV)];
-      expect(now).toEqual(masked.has(row) ? [0, 0] : then);
-      if (masked.has(row)) expect(batch.frameMask.data[row]).toBe(1);
+      expect(now).toEqual(zeroed.has(row) ? [0, 0] : then);
+      if (zeroed.has(row)) expect(batch.frameMask.data[row]).toBe(1);
     }
   });
 
@@ -179,6 +204,25 @@ describe('ftm', () => {
     expect(mismatched / (50 * B)).toBeCloseTo(0.5, 1);
   });
 
+  it('exchanges its share over a million draws', () => {
+    const videos = 1009;
+    const small: Batch = {
+      ids: Array.from({ length: videos }, String),
+      tokens: ints([videos, 1]),
+      segments: ints([videos, 1]),
+      textMask: ints([videos, 1]),
+      frames: floats([videos, 1, 1]),
+      frameMask: ints([videos, 1], new Int32Array(videos).fill(1)),
+      spans: [],
+    };
+    let exchanged = 0;
+    for (let i = 0; i < 1000; i++) {
+      const { labels } = ftm({ probability: 0.3 }).corrupt(small, foldIn(randomKey(80), i)).target;
+      exchanged += labels.reduce((sum, label) => sum + 1 - label, 0);
+    }
+    expectShare(exchanged, 1000 * videos, 0.3);
+  });
+
   it('takes alike videos for hard negatives', () => {
     const means = (of: Batch, row: number): number[] => {
       const valid = of.frameMask.data.subarray(row * F, (row + 1) * F).reduce((sum, m) => sum + m, 0);
@@ -216,6 +260,16 @@ describe('ftm', () => {
     });
   });
 
+  it('leaves videos without frames where they are, and asks nothing of them', () => {
+    const some = takeRows(batch, [3, 5, 7, 9]);
+    some.frameMask.data.fill(0, F, 3 * F);
+    const { batch: exchanged, target } = ftm({ probability: 1 }).corrupt(some, keys[0]);
+    expect([...target.rows]).toEqual([0, 3]);
+    expect([...target.labels]).toEqual([0, 0]);
+    expect(exchanged.matched).toEqual([false, true, true, false]);
+    expect(exchanged.frameMask.data.slice(F, 3 * F).every((m) => m === 0)).toBe(true);
+  });
+
   it('keeps a single video as it is', () => {
     const one = takeRows(batch, [5]);
     expect([...ftm({ probability: 1 }).corrupt(one, keys[0]).target.labels]).toEqual([1]);
@@ -246,6 +300,42 @@ describe('ftc', () => {
     expect(corrupted.frameMask.data.subarray(B * F)).toEqual(batch.frameMask.data);
   });
 
+  it('puts the titles of earlier batches behind, but for those that a video of this batch has', () => {
+    const past = packTexts(takeRows(batch, [5, 9]), 'title');
+    expect(past.map((text) => [...text])).toEqual(
+      [5, 9].map((video) => {
+        const [{ start, end }] = batch.spans[video];
+        return [...batch.tokens.data.subarray(video * L + start, video * L + end)];
+      }),
+    );
+    const some = { ...takeRows(batch, [1, 5]), pastTexts: past };
+    const { batch: queued, target } = ftc({ separator: 3 }).corrupt(some, keys[0]);
+    expect(target).toEqual({ videos: 2, past: 1 });
+    const length = queued.tokens.shape[1];
+    const last = queued.tokens.data.subarray(4 * length, 4 * length + past[1].length + 2);
+    expect([...last]).toEqual([2, ...past[1], 3]);
+    expect(queued.frameMask.data.subarray(4 * F).every((m) => m === 0)).toBe(true);
+    const plain = ftc({ separator: 3 }).corrupt(takeRows(batch, [1, 5]), keys[0]).batch;
+    expect(takeRows(queued, [0, 1, 2, 3]).frames).toEqual(plain.frames);
+    const { baseline } = ftc({ separator: 3 });
+    expect(baseline(target, { tokenCounts: [], tagCounts: [] })).toMatchObject({
+      'title to rest': { sum: 1, count: 2 },
+      'rest to title': { sum: 2 / 3, count: 2 },
+    });
+  });
+
+  it('leaves out videos without a title, and those with nothing else', () => {
+    const some = takeRows(batch, [3, 5, 7]);
+    const spans = [some.spans[0].slice(1), some.spans[1].slice(0, 1), some.spans[2]];
+    some.frameMask.data.fill(0, F, 2 * F);
+    const { batch: left, target } = ftc({ separator: 3 }).corrupt({ ...some, spans }, keys[0]);
+    expect(target).toEqual({ videos: 1, past: 0 });
+    expect(left.ids).toEqual(['7', '7']);
+    const none = ftc({ separator: 3 }).corrupt({ ...some, spans: [[], [], []] }, keys[0]);
+    expect(none.target).toEqual({ videos: 0, past: 0 });
+    expect(none.batch.ids).toHaveLength(1); // an encoder wants a row
+  });
+
   it('refuses a temperature of 0', () => {
     expect(() => ftc({ separator: 3, temperature: 0 })).toThrow("expected 'learned' or a temperature above 0, got 0");
   });
@@ -266,6 +356,13 @@ describe('mmm', () => {
       expect(frames.every((x) => x === 0)).toBe(frameless.has(video));
     }
     target.text.rows.forEach((row, i) => expect(target.text.labels[i]).toBe(batch.tokens.data[row]));
+  });
+
+  it('leaves out videos without frames', () => {
+    const bare = { ...batch, frameMask: ints([B, F]) };
+    const { batch: corrupted, target } = mmm({ mask: 4, special }).corrupt(bare, keys[0]);
+    expect([target.text.rows.length, target.frames.rows.length]).toEqual([0, 0]);
+    expect(corrupted.tokens.data).toEqual(batch.tokens.data);
   });
 });
 

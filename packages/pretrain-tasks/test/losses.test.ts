@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { floats, flatten, ints, randomKey, type Encoded, type ParamTree } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
-import { INITIAL_LOG_SCALE, contrastiveLoss } from '../src/clip.js';
+import { INITIAL_LOG_SCALE, clip, contrastiveLoss } from '../src/clip.js';
 import { ftc, ftm, mfm, mlm, mmm, tag, type LossInput, type Task } from '../src/index.js';
 
 interface Reference {
@@ -20,6 +20,19 @@ const input = (shape: number[], phase: number, scale = 1): tf.Tensor => {
   return tf.tensor(wave(tf.util.sizeFromShape(shape), phase, scale), shape);
 };
 
+const word = (): tf.Tensor => input([V, D], 9, 0.3);
+const masking = { mask: 4, special: [0, 1, 2, 3, 4], vocabSize: V };
+const framesOf = (rows: number[], labels: number[], candidates: number) => ({
+  rows: Int32Array.from(rows),
+  labels: Int32Array.from(labels),
+  candidates: floats([candidates, DV], wave(candidates * DV, 2.5, 1)),
+});
+const tagsOf = (rows: number[], set: number[]) => {
+  const truth = floats([rows.length, T]);
+  for (const position of set) truth.data[position] = 1;
+  return { rows: Int32Array.from(rows), truth };
+};
+
 /** Loss and gradients of a task's head and of what it reads, by the names of the fixture. */
 function check<H extends ParamTree, G>(
   task: Task<H, G>,
@@ -30,10 +43,11 @@ function check<H extends ParamTree, G>(
   const head = task.init(randomKey(1), sizes);
   const leaves = flatten(head);
   fillWithWaves(leaves);
+  const [videos] = Object.values(reads)[0].shape;
   const encoded = {
-    text: tf.zeros([B, L, D]),
-    frames: tf.zeros([B, F, D]),
-    cls: tf.zeros([B, D]),
+    text: tf.zeros([videos, L, D]),
+    frames: tf.zeros([videos, F, D]),
+    cls: tf.zeros([videos, D]),
     ...reads,
   } as Encoded;
   const wordEmbeddings = (reads.word ?? tf.zeros([V, D])) as tf.Tensor2D;
@@ -41,7 +55,9 @@ function check<H extends ParamTree, G>(
   const names = [...Object.keys(reads), ...leaves.map(({ path }) => path)];
   expect([...names].sort()).toEqual(Object.keys(expected.gradients).sort());
   const inputs = [...Object.values(reads), ...leaves.map(({ leaf }) => leaf)];
-  const { value, grads } = tf.valueAndGrads(() => task.loss(call).loss)(inputs);
+  // Where nothing was asked a loss depends on none of them: a zero times their sum gives gradients of zeros.
+  const zero = (): tf.Tensor => tf.mul(tf.addN(inputs.map((x) => tf.sum(x))), 0);
+  const { value, grads } = tf.valueAndGrads(() => tf.add(task.loss(call).loss, zero()))(inputs);
   expect(value.dataSync()[0]).toBeCloseTo(expected.loss, 5);
   names.forEach((name, i) => {
     expect(distance(grads[i].dataSync(), expected.gradients[name]), name).toBeLessThan(1e-4);
@@ -51,95 +67,116 @@ function check<H extends ParamTree, G>(
 describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
   beforeEach(() => useEngine(engine));
 
-  it('mlm', () => {
-    const target = { rows: Int32Array.of(1, 5, 9, 16), labels: Int32Array.of(7, 22, 5, 11) };
-    const reads = { text: input([B, L, D], 0.5), word: input([V, D], 9, 0.3) };
-    check(mlm({ mask: 4, special: [0, 1, 2, 3, 4], vocabSize: V }), target, reads, fixtures.mlm);
+  it.each([
+    ['mlm', [1, 5, 9, 16], [7, 22, 5, 11], B],
+    ['mlm-one', [3], [7], 1],
+    ['mlm-none', [], [], B],
+  ])('%s', (name, rows, labels, videos) => {
+    const target = { rows: Int32Array.from(rows), labels: Int32Array.from(labels) };
+    check(mlm(masking), target, { text: input([videos, L, D], 0.5), word: word() }, fixtures[name]);
   });
 
   it.each([
-    ['mfm', {}],
-    ['mfm-normalized', { normalize: true, temperature: 0.07 }],
-  ])('%s', (name, options) => {
-    const candidates = floats([9, DV], wave(9 * DV, 2.5, 1));
-    const target = { rows: Int32Array.of(0, 6, 14), labels: Int32Array.of(0, 4, 8), candidates };
-    check(mfm(options), target, { frames: input([B, F, D], 1.5) }, fixtures[name]);
+    ['mfm', {}, [0, 6, 14], [0, 4, 8], 9, B],
+    ['mfm-normalized', { normalize: true, temperature: 0.07 }, [0, 6, 14], [0, 4, 8], 9, B],
+    ['mfm-one', {}, [2], [1], 3, 1],
+    ['mfm-only', {}, [2], [0], 1, 1],
+    ['mfm-none', {}, [], [], 9, B],
+    ['mfm-frameless', {}, [], [], 0, B],
+  ])('%s', (name, options, rows, labels, candidates, videos) => {
+    check(mfm(options), framesOf(rows, labels, candidates), { frames: input([videos, F, D], 1.5) }, fixtures[name]);
   });
 
-  it('tag', () => {
-    const truth = floats([2, T]);
-    for (const position of [1, 4, T + 10]) truth.data[position] = 1;
-    check(tag({ tagCount: T }), { rows: Int32Array.of(0, 2), truth }, { cls: input([B, D], 3.5) }, fixtures.tag);
+  it.each([
+    ['tag', [0, 2], [1, 4, T + 10], B],
+    ['tag-one', [0], [4], 1],
+    ['tag-none', [], [], B],
+  ])('%s', (name, rows, set, videos) => {
+    check(tag({ tagCount: T }), tagsOf(rows, set), { cls: input([videos, D], 3.5) }, fixtures[name]);
   });
 
-  it('tag on the mean over tokens and frames, through a layer', () => {
-    const truth = floats([2, T]);
-    for (const position of [1, 4, T + 10]) truth.data[position] = 1;
+  it('tag-mean: through a layer, on the mean without padding', () => {
     const mask = ints([B, L + F]);
-    for (let row = 0; row < B; row++) for (const at of [0, 2, L, L + 1]) mask.data[row * (L + F) + at] = 1;
-    const [text, frames] = [input([B, L, D], 0.5), input([B, F, D], 1.5)];
-    const kept = [0, 2].map((at) => tf.slice(text, [0, at, 0], [B, 1, D]));
-    const mean = tf.mean(tf.concat([...kept, tf.slice(frames, [0, 0, 0], [B, 2, D])], 1), 1);
-    const encoded = { text, frames, cls: tf.zeros([B, D]) } as Encoded;
-    const task = tag({ tagCount: T, pooling: 'mean', hidden: 6 });
-    const head = task.init(randomKey(1), sizes);
-    expect(head.hidden?.weight.shape).toEqual([D, 6]);
-    const rows = Int32Array.of(0, 2);
-    const common = { head, wordEmbeddings: tf.zeros([V, D]) as tf.Tensor2D, evaluating: false };
-    const { loss } = task.loss({ ...common, encoded, target: { rows, truth, mask } });
-    const same = task.loss({ ...common, encoded: { ...encoded, cls: mean as tf.Tensor2D }, target: { rows, truth } });
-    const other = task.loss({ ...common, encoded, target: { rows, truth } });
-    expect(loss.dataSync()[0]).toBeCloseTo(same.loss.dataSync()[0], 6);
-    expect(Math.abs(loss.dataSync()[0] - other.loss.dataSync()[0])).toBeGreaterThan(1e-7);
+    [[7, 2], [3, 0], [0, 0]].forEach(([tokens, frames], row) => {
+      mask.data.fill(1, row * (L + F), row * (L + F) + tokens);
+      mask.data.fill(1, row * (L + F) + L, row * (L + F) + L + frames);
+    }); // prettier-ignore
+    const target = { ...tagsOf([0, 1, 2], [1, 4, T + 10, 2 * T + 3]), mask };
+    const reads = { text: input([B, L, D], 0.5), frames: input([B, F, D], 1.5) };
+    check(tag({ tagCount: T, pooling: 'mean', hidden: 6 }), target, reads, fixtures['tag-mean']);
   });
 
-  it('ftm', () => {
-    check(ftm(), { labels: Int32Array.of(1, 0, 0) }, { cls: input([B, D], 3.5) }, fixtures.ftm);
+  it.each([
+    ['ftm', [0, 1, 2], [1, 0, 0], B],
+    ['ftm-one', [0], [1], 1],
+    ['ftm-none', [0, 1, 2], [1, 1, 1], B],
+    ['ftm-frameless', [], [], B],
+  ])('%s', (name, rows, labels, videos) => {
+    const target = { rows: Int32Array.from(rows), labels: Int32Array.from(labels) };
+    check(ftm(), target, { cls: input([videos, D], 3.5) }, fixtures[name]);
   });
 
-  it('ftc with a learned and with a fixed temperature', () => {
-    const reads = { cls: input([2 * B, D], 3.5) };
-    check(ftc({ separator: 3 }), { videos: B }, reads, fixtures.ftc);
-    check(ftc({ separator: 3, temperature: 1 }), { videos: B }, reads, fixtures['ftc-fixed']);
+  it.each([
+    ['ftc', {}, B, 0],
+    ['ftc-fixed', { temperature: 1 }, B, 0],
+    ['ftc-past', {}, B, 4],
+    ['ftc-one', {}, 1, 0],
+  ])('%s', (name, options, videos, past) => {
+    const reads = { cls: input([2 * videos + past, D], 3.5) };
+    check(ftc({ separator: 3, ...options }), { videos, past }, reads, fixtures[name]);
   });
 
-  it('mmm', () => {
-    const text = { rows: Int32Array.of(1, 2, 3, 4), labels: Int32Array.of(7, 22, 5, 11) };
-    const candidates = floats([9, DV], wave(9 * DV, 2.5, 1));
-    const frames = { rows: Int32Array.of(5, 6, 10), labels: Int32Array.of(3, 4, 6), candidates };
-    const reads = { text: input([B, L, D], 0.5), word: input([V, D], 9, 0.3), frames: input([B, F, D], 1.5) };
-    check(mmm({ mask: 4, special: [0, 1, 2, 3, 4] }), { text, frames }, reads, fixtures.mmm);
+  const [someTokens, someFrames] = [[[1, 2, 3, 4], [7, 22, 5, 11]], [[5, 6, 10], [3, 4, 6]]]; // prettier-ignore
+  const none: number[][] = [[], []];
+  it.each([
+    ['mmm', someTokens, someFrames, 9, B],
+    ['mmm-one', none, [[0, 1], [0, 1]], 2, 1], // prettier-ignore
+    ['mmm-none', none, none, 9, B],
+    ['mmm-frameless', someTokens, none, 0, B],
+  ])('%s', (name, [rows, labels], [places, own], candidates, videos) => {
+    const text = { rows: Int32Array.from(rows), labels: Int32Array.from(labels) };
+    const reads = { text: input([videos, L, D], 0.5), word: word(), frames: input([videos, F, D], 1.5) };
+    check(mmm(masking), { text, frames: framesOf(places, own, candidates) }, reads, fixtures[name]);
   });
 
-  it('clip', () => {
-    const inputs = [input([B, D], 0.5), input([B, D], 1.5), tf.scalar(INITIAL_LOG_SCALE)];
+  it.each([
+    ['clip', B, 0],
+    ['clip-past', B, 4],
+    ['clip-one', 1, 0],
+  ])('%s', (name, videos, past) => {
+    const inputs = [input([videos, D], 0.5), input([videos + past, D], 1.5), tf.scalar(INITIAL_LOG_SCALE)];
     const loss = (a: tf.Tensor, b: tf.Tensor, scale: tf.Tensor): tf.Tensor =>
       contrastiveLoss(a as tf.Tensor2D, b as tf.Tensor2D, scale as tf.Scalar).loss;
     const { value, grads } = tf.valueAndGrads(loss as (...xs: tf.Tensor[]) => tf.Tensor)(inputs);
-    expect(value.dataSync()[0]).toBeCloseTo(fixtures.clip.loss, 5);
-    ['frames', 'texts', 'logScale'].forEach((name, i) => {
-      expect(distance(grads[i].dataSync(), fixtures.clip.gradients[name]), name).toBeLessThan(1e-5);
+    expect(value.dataSync()[0]).toBeCloseTo(fixtures[name].loss, 5);
+    ['frames', 'texts', 'logScale'].forEach((part, i) => {
+      expect(distance(grads[i].dataSync(), fixtures[name].gradients[part]), part).toBeLessThan(1e-5);
     });
   });
-});
 
-describe.each(ENGINES)('nothing to predict on %s', (engine) => {
-  beforeEach(() => useEngine(engine));
-
-  it.each([
-    ['mlm', mlm({ mask: 4, special: [], vocabSize: V }), { rows: new Int32Array(), labels: new Int32Array() }],
-    ['mfm', mfm(), { rows: new Int32Array(), labels: new Int32Array(), candidates: floats([0, DV]) }],
-    ['tag', tag({ tagCount: T }), { rows: new Int32Array(), truth: floats([0, T]) }],
-  ] as [string, Task, unknown][])('%s: loss and gradient are zero', (_, task, target) => {
-    const head = task.init(randomKey(1), sizes);
-    const rest = { text: tf.zeros([B, L, D]), frames: tf.zeros([B, F, D]) };
-    const wordEmbeddings = tf.zeros([V, D]) as tf.Tensor2D;
-    const loss = (cls: tf.Tensor): tf.Tensor => {
-      const encoded = { ...rest, cls } as Encoded;
-      return task.loss({ head, encoded, target, wordEmbeddings, evaluating: false }).loss;
+  it('clip-stage: both towers, several frames to a video, padding in the titles', () => {
+    const vision = { imageSize: 15, patchSize: 5, width: 14, layers: 1, heads: 2, intermediateSize: 22 };
+    const text = { vocabSize: 17, hiddenSize: 6, layers: 1, heads: 2, intermediateSize: 11, maxPositions: 5, segments: 1, dropout: 0.1 }; // prettier-ignore
+    const model = clip({ vision, text });
+    const { logScale, ...towers } = model.init(randomKey(1));
+    fillWithWaves(flatten(towers));
+    const params = { ...towers, logScale: tf.variable(tf.scalar(1)) as tf.Tensor as tf.Scalar };
+    const tokens = ints([3, 5], Int32Array.of(2, 5, 7, 11, 3, 2, 3, 0, 0, 0, 2, 13, 3, 0, 0));
+    const batch = {
+      ids: ['a', 'b', 'c'],
+      pixels: floats([6, 3, 15, 15], wave(6 * 3 * 15 * 15, 0.25, 1)),
+      owner: Int32Array.of(0, 0, 1, 2, 2, 2),
+      tokens,
+      segments: ints([3, 5]),
+      textMask: ints([3, 5], tokens.data.map(Math.sign)),
     };
-    const { value, grad } = tf.valueAndGrad(loss)(input([B, D], 1));
-    expect(value.dataSync()[0]).toBe(0);
-    expect(Array.from(grad.dataSync()).every((x) => x === 0)).toBe(true);
+    const expected = fixtures['clip-stage'];
+    const leaves = flatten({ ...params });
+    expect(leaves.map(({ path }) => path).sort()).toEqual(Object.keys(expected.gradients).sort());
+    const { value, grads } = tf.valueAndGrads(() => model.loss(params, batch).loss)(leaves.map(({ leaf }) => leaf));
+    expect(value.dataSync()[0]).toBeCloseTo(expected.loss, 5);
+    leaves.forEach(({ path }, i) => {
+      expect(distance(grads[i].dataSync(), expected.gradients[path]), path).toBeLessThan(1e-4);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import type { MfmTarget, PreparedView } from '@wbdc/pretrain-tasks';
+import type { FtcTarget, MfmTarget, PreparedView } from '@wbdc/pretrain-tasks';
 import type { Config, TaskName } from '../config/schema.js';
 import { viewsOf } from '../stages/model.js';
 
@@ -29,11 +29,11 @@ interface Sizes {
 export function expectedLosses(config: Config, views: readonly PreparedView[], sizes: Sizes): Expectation[] {
   const plan = viewsOf(config);
   return plan.flatMap(({ tasks }, i) =>
-    tasks.flatMap((name, j) => expectedOf(name, config, views[i].targets[j], views[i].batch.ids.length, sizes)),
+    tasks.flatMap((name, j) => expectedOf(name, config, views[i].targets[j], sizes)),
   );
 }
 
-function expectedOf(name: TaskName, { tasks }: Config, target: unknown, rows: number, sizes: Sizes): Expectation[] {
+function expectedOf(name: TaskName, { tasks }: Config, target: unknown, sizes: Sizes): Expectation[] {
   switch (name) {
     case 'mlm':
       return [tokens('mlm/loss', sizes)];
@@ -48,7 +48,7 @@ function expectedOf(name: TaskName, { tasks }: Config, target: unknown, rows: nu
       return [tokens('mmm/text loss', sizes), framesAmong('mmm/frames loss', frames, tasks.mmm!, sizes)];
     }
     case 'ftc':
-      return [titles(rows / 2, tasks.ftc!.temperature)];
+      return [titles(target as FtcTarget, tasks.ftc!.temperature)];
   }
 }
 
@@ -82,13 +82,14 @@ function framesAmong(
   };
 }
 
-function titles(videos: number, temperature: number | null): Expectation {
-  const floor = temperature === null ? 0 : Math.log1p((videos - 1) * Math.exp(-2 / temperature));
+/** One direction chooses among the videos, the other among those and the titles of earlier batches. */
+function titles({ videos, past }: FtcTarget, temperature: number | null): Expectation {
+  const mean = (of: (choices: number) => number): number => (of(videos) + of(videos + past)) / 2;
   return {
     metric: 'ftc/loss',
-    start: Math.log(videos),
+    start: mean(Math.log),
     tolerance: FEW,
-    floor,
+    floor: temperature === null ? 0 : mean((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature))),
     about: `ln ${videos}, the videos to choose from`,
   };
 }

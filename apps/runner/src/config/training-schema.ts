@@ -67,6 +67,8 @@ export const clipSchema = z.strictObject({
   text: text.prefault({}),
   /** Random frames per video and epoch. WBDC: 4. */
   framesPerVideo: count().default(4),
+  /** Earlier batches whose titles are further wrong answers. */
+  queue: z.int().min(0).max(64).default(0),
   /** WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher. */
   learningRates: z
     .strictObject({

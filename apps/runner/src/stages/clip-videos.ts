@@ -60,9 +60,9 @@ export class ClipVideos {
 
   /**
    * The batch of some videos with at most `limit` frames each, a random sorted subset by the key or all of them without.
-   * Videos whose frames cannot be read are counted and left out.
+   * Videos whose frames cannot be read are counted and left out. Titles of `past` videos stand behind the others.
    */
-  async batch(indices: readonly number[], limit: number, key?: Key): Promise<ClipBatch> {
+  async batch(indices: readonly number[], limit: number, key?: Key, past: readonly number[] = []): Promise<ClipBatch> {
     const entries = indices.map((index) => this.#entries[index]);
     const read = await Promise.all(entries.map(async (entry) => ({ entry, images: await this.#frames(entry) })));
     const videos = read
@@ -74,8 +74,14 @@ export class ClipVideos {
     return {
       ids: videos.map(({ entry }) => entry.id),
       ...pixelsOf(videos.map(({ images }) => images)),
-      ...rowsOf(videos.map(({ entry }) => entry.tokens)),
+      ...rowsOf([...videos.map(({ entry }) => entry.tokens), ...this.#titles(past, entries)]),
     };
+  }
+
+  /** Titles of some videos that none of the others has: those would not be wrong answers. */
+  #titles(indices: readonly number[], others: readonly Entry[]): (readonly number[])[] {
+    const known = new Set(others.map(({ tokens }) => String(tokens)));
+    return indices.map((index) => this.#entries[index].tokens).filter((tokens) => !known.has(String(tokens)));
   }
 
   async #frames({ id, archive }: Entry): Promise<Image[]> {

@@ -15,7 +15,7 @@ import { ClipVideos } from './clip-videos.js';
 import { annotationsPath, dataRoot } from './data-root.js';
 import { frameDecoders } from './frame-decoding.js';
 import { startFromBert, startFromClipVision } from './published.js';
-import { train } from './training.js';
+import { train, type Place } from './training.js';
 import { readSplits } from './video-set.js';
 
 type ClipModel = ReturnType<typeof clip>;
@@ -45,7 +45,8 @@ async function trainClip(context: StageContext, decode: DecodeVideo): Promise<St
     settings,
     rules: { learningRate: settings.learningRates.new, weightDecay: settings.weightDecay, rules: rulesOf(settings) },
     lengths: training.videos.lengths,
-    read: (indices, key) => training.videos.batch(indices, settings.framesPerVideo, key),
+    read: (indices, key, place) =>
+      training.videos.batch(indices, settings.framesPerVideo, key, indicesBefore(place, settings.queue)),
     loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ ids }) => ids,
     evaluate: () => measureRecall(model, params, heldOut.videos, settings.batchSize),
@@ -53,6 +54,11 @@ async function trainClip(context: StageContext, decode: DecodeVideo): Promise<St
     files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
   });
   return { status, read: [...training.read, ...heldOut.read], made, summary };
+}
+
+/** The examples of so many batches before one. */
+function indicesBefore(place: Place, batches: number): number[] {
+  return Array.from({ length: batches }, (_, i) => place.earlier(i + 1)?.indices ?? []).flat();
 }
 
 async function startFromPublished({ config, output }: StageContext, params: ClipParams, sizes: ClipConfig) {

@@ -9,7 +9,7 @@ import { UserError } from '../errors.js';
 import type { StageContext, StageResult } from '../stage.js';
 import { counted } from '../format.js';
 import { bertSizesOf, describeViews, encoderOf, planOf, viewsOf } from './model.js';
-import { frameQueue } from './frame-queue.js';
+import { pastQueue } from './past-queue.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
 import { batchesInOrder, definedOnly, openVideoSet, tagChooser, type VideoSet } from './video-set.js';
@@ -82,9 +82,9 @@ async function pretrain(
     evaluate(model, params, batchesInOrder(heldOut.dataset, config.train.batchSize), corpus, randomKey(0));
   const { learningRate, weightDecay, rules } = config.train;
   const { model: sizes, text, frames, tasks, views } = config;
-  const readWithPast = frameQueue(tasks.mfm?.queue ?? 0, ({ indices, key }) =>
-    readBatch(dataset, indices, foldIn(key, 'frames')),
-  );
+  const { mfm, ftc } = tasks;
+  const queue = { frames: mfm?.queue ?? 0, texts: ftc?.queue ?? 0, field: ftc?.field ?? 'title' };
+  const readWithPast = pastQueue(queue, ({ indices, key }) => readBatch(dataset, indices, foldIn(key, 'frames')));
   const trained = await train<Prepared>(context, {
     params,
     settings: config.train,

@@ -7,6 +7,7 @@ export function softmaxCrossEntropy(logits: Tensor2D, labels: Int32Array): Scala
   const [rows, classes] = logits.shape;
   assertLabels(labels, rows, classes);
   if (rows === 0) return tf.scalar(0);
+  if (classes === 1) return tf.mul(tf.sum(logits), 0); // no doubt, and tf.oneHot refuses a depth of 1
   return differentiable<Scalar>(
     [logits],
     () => {
@@ -64,15 +65,18 @@ export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
 /**
  * Symmetric InfoNCE (van den Oord et al., arXiv 1807.03748; CLIP, arXiv 2103.00020): matching rows of two sets `[B, D]`
  * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse temperature.
+ * `right` may have more rows `[B + N, D]`: further wrong answers, which look for none themselves.
  */
 export function symmetricInfoNce(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
 ): { loss: Scalar; logits: Tensor2D } {
-  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B]
-  const own = Int32Array.from({ length: left.shape[0] }, (_, i) => i);
-  const both = tf.add(softmaxCrossEntropy(logits, own), softmaxCrossEntropy(tf.transpose(logits), own));
+  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + N]
+  const count = left.shape[0];
+  const own = Int32Array.from({ length: count }, (_, i) => i);
+  const back: Tensor2D = tf.transpose(tf.slice(logits, [0, 0], [count, count])); // [B, B]
+  const both = tf.add(softmaxCrossEntropy(logits, own), softmaxCrossEntropy(back, own));
   return { loss: tf.mul(both, 0.5), logits };
 }
 

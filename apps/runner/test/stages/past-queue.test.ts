@@ -1,7 +1,7 @@
 import { collate } from '@wbdc/data';
 import { floats, randomKey, type Batch } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
-import { frameQueue } from '../../src/stages/frame-queue.js';
+import { pastQueue } from '../../src/stages/past-queue.js';
 import type { Place } from '../../src/stages/training.js';
 
 const place = (index: number): Place => ({
@@ -11,28 +11,29 @@ const place = (index: number): Place => ({
   earlier: (back) => (back > index ? undefined : place(index - back)),
 });
 
-/** Batch i: a video of one frame (100 i) beside one of two frames; frames have one value. */
+/** Batch i: a video of one frame (100 i) and a title beside one of two frames and none; frames have one value. */
 function reader() {
   const reads: number[] = [];
   const read = async ({ index }: Place): Promise<Batch> => {
     reads.push(index);
-    const example = (id: string, values: number[]) => ({
+    const example = (id: string, values: number[], title: number[]) => ({
       id,
-      tokens: [2],
-      segments: [0],
-      spans: [],
+      tokens: [2, ...title],
+      segments: title.map(() => 0).concat(0),
+      spans: [{ field: 'title', start: 1, end: 1 + title.length }],
       frames: floats([values.length, 1], Float32Array.from(values)),
     });
-    return collate([example('a', [100 * index]), example('b', [100 * index + 1, 100 * index + 2])]);
+    return collate([example('a', [100 * index], [7 + index, 3]), example('b', [100 * index + 1, 100 * index + 2], [])]);
   };
   return { reads, read };
 }
 
+const ofFrames = (frames: number) => ({ frames, texts: 0, field: 'title' });
 const pastOf = (batch: Batch): number[] => Array.from(batch.pastFrames?.data ?? []);
 
-describe('frameQueue', () => {
+describe('pastQueue', () => {
   it('gives the frames of the batches before, without padding', async () => {
-    const queued = frameQueue(2, reader().read);
+    const queued = pastQueue(ofFrames(2), reader().read);
     expect(pastOf(await queued(place(0)))).toEqual([]);
     expect(pastOf(await queued(place(1)))).toEqual([0, 1, 2]);
     expect(pastOf(await queued(place(2)))).toEqual([100, 101, 102, 0, 1, 2]);
@@ -41,21 +42,33 @@ describe('frameQueue', () => {
 
   it('reads every batch once, and gives the same after a restart', async () => {
     const { reads, read } = reader();
-    const queued = frameQueue(2, read);
+    const queued = pastQueue(ofFrames(2), read);
     for (let index = 0; index < 5; index++) await queued(place(index));
     expect(reads).toEqual([0, 1, 2, 3, 4]);
-    const restarted = await frameQueue(2, read)(place(5));
+    const restarted = await pastQueue(ofFrames(2), read)(place(5));
     expect(pastOf(restarted)).toEqual(pastOf(await queued(place(5))));
   });
 
   it('gives the same when batches are asked for ahead', async () => {
-    const queued = frameQueue(2, reader().read);
+    const queued = pastQueue(ofFrames(2), reader().read);
     const ahead = await Promise.all([0, 1, 2, 3].map((index) => queued(place(index))));
     expect(pastOf(ahead[3])).toEqual([200, 201, 202, 100, 101, 102]);
   });
 
+  it('gives the texts of the batches before, of videos that have one', async () => {
+    const queued = pastQueue({ frames: 1, texts: 2, field: 'title' }, reader().read);
+    const textsOf = (batch: Batch) => batch.pastTexts?.map((text) => [...text]);
+    expect(textsOf(await queued(place(0)))).toEqual([]);
+    const third = await queued(place(2));
+    expect(textsOf(third)).toEqual([[8, 3], [7, 3]]); // prettier-ignore
+    expect(pastOf(third)).toEqual([100, 101, 102]);
+    const onlyTexts = await pastQueue({ frames: 0, texts: 1, field: 'title' }, reader().read)(place(1));
+    expect(onlyTexts.pastFrames).toBeUndefined();
+    expect(textsOf(onlyTexts)).toEqual([[7, 3]]);
+  });
+
   it('is the reader itself where nothing is kept', () => {
     const { read } = reader();
-    expect(frameQueue(0, read)).toBe(read);
+    expect(pastQueue(ofFrames(0), read)).toBe(read);
   });
 });
