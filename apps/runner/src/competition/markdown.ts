@@ -11,8 +11,8 @@ export function competitionMarkdown({ aiac, wbdc, evidence, seconds, environment
     ...evidence.map(evidenceTable),
   ];
   const made =
-    `Written by \`npx wbdc competition\` on the embedded data, measured on held-out videos; all stages together took ` +
-    `${formatSeconds(seconds)} (${Object.values(environment).join(', ')}). Published numbers are of the official data and of full-size models.`; // prettier-ignore
+    `Written by \`npx wbdc competition\` on the embedded data, measured on held-out videos; the stages took ` +
+    `${formatSeconds(seconds)}, added up (${Object.values(environment).join(', ')}). Published numbers are of the official data and of full-size models.`; // prettier-ignore
   return `# The competition at demo size\n\n${made}\n\n${tables.map(tableOf).join('\n')}`;
 }
 

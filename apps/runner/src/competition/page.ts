@@ -10,7 +10,7 @@ import { readCategoryNames, readVideos } from './videos.js';
 
 /** The result page of a competition, which stands alone; `root` is the folder of its runs. */
 export async function competitionPage(results: CompetitionResults, root: string): Promise<string> {
-  const { name, aiac, wbdc, evidence, seconds } = results;
+  const { name, aiac, wbdc, evidence, seconds, environment } = results;
   const parts = [
     ...(aiac ? await aiacParts(aiac, root) : []),
     ...evidence.filter(({ half }) => half === 'aiac').map((one) => renderTable(evidenceTable(one))),
@@ -22,7 +22,11 @@ export async function competitionPage(results: CompetitionResults, root: string)
     subtitle:
       'Measured on held-out videos. Published numbers are of the official data and of full-size models: compare their ' +
       'order, not their height.',
-    facts: [['time of all stages', formatSeconds(seconds)]],
+    facts: [
+      ['all stages, added up', formatSeconds(seconds)],
+      ...(environment['engine'] === undefined ? [] : [['engine of each', environment['engine']] as const]),
+      ...(environment['cpu'] === undefined ? [] : [['machine', environment['cpu']] as const]),
+    ],
     results: [],
     parts: [`<style>${PARTS_STYLE}</style>`, ...parts],
     sections: [],

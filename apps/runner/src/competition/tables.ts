@@ -67,7 +67,7 @@ const TITLES = { aiac: 'AIAC: what each thing gives', wbdc: 'WBDC: what each tri
 export function evidenceTable({ half, measure, trials }: Evidence): Table {
   const pairs = trials.some(({ validation }) => validation !== undefined);
   const row = ({ about, published = '', validation, ...trial }: TrialResult): string[] => {
-    const values = [withSpread(trial.mean, trial.spread), gainOf(trial), trial.values.map(digits).join('  ')];
+    const values = [withSpread(trial.mean, trial.spread), gainOf(trial), trial.values.map(digits).join(', ')];
     return [about, ...values, ...(pairs ? [digits(validation)] : []), published];
   };
   return {

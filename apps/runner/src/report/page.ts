@@ -132,6 +132,7 @@ figure li.series-5::before { border-color: var(--series-5); } figure li.series-6
 figure li.baseline::before { border-top: 2px dashed var(--ink-soft); }
 table { border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 10px; border-spacing: 0; overflow: hidden; }
 th, td { padding: 0.45rem 1.1rem; text-align: right; font-variant-numeric: tabular-nums; }
+tbody td { white-space: nowrap; }
 th { text-align: left; font-weight: 500; }
 thead { color: var(--ink-soft); font-size: 0.85rem; }
 tbody tr { border-top: 1px solid var(--line); }
