@@ -137,13 +137,31 @@ function follow(before: number | undefined, now: number | undefined): number | u
   return before === undefined || now === undefined ? (now ?? before) : 0.9 * before + 0.1 * now;
 }
 
+/** A sink that knows what share of the steps was waiting for data. */
+export function waitingSink(): Sink & { share(): number } {
+  const total = { seconds: 0, waited: 0 };
+  return {
+    write: (record) => {
+      if (record.type !== 'step') return;
+      total.seconds += record.seconds;
+      total.waited += record.waited ?? 0;
+    },
+    share: () => total.waited / total.seconds,
+  };
+}
+
+/** From this share of a step on, its waiting for data is worth a word. */
+const NOTABLE_WAIT = 0.05;
+
 /** `loss 5.12  mlm 3.21  mfm 2.05  210 videos/s` */
-export function trainingNote({ loss, metrics }: StepRecord, videosPerSecond?: number): string {
+export function trainingNote({ loss, metrics, seconds, waited = 0 }: StepRecord, videosPerSecond?: number): string {
   const tasks = Object.entries(metrics)
     .filter(([name]) => name.endsWith('/loss'))
     .map(([name, value]) => [name.slice(0, -'/loss'.length), value] as const);
   const speed = videosPerSecond === undefined ? '' : `  ${formatNumber(videosPerSecond)} videos/s`;
-  return lossNote({ loss, ...Object.fromEntries(tasks) }) + speed;
+  const share = waited / seconds;
+  const waiting = share > NOTABLE_WAIT ? `  ${Math.round(100 * share)} % waiting for data` : '';
+  return lossNote({ loss, ...Object.fromEntries(tasks) }) + speed + waiting;
 }
 
 /** `loss 5.12  mlm 3.21  mfm 2.05` */

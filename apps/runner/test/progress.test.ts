@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Output, type Terminal } from '../src/output.js';
-import { createProgress, measurementLine, progressLine, progressSink } from '../src/progress.js';
+import {
+  createProgress,
+  measurementLine,
+  progressLine,
+  progressSink,
+  trainingNote,
+  waitingSink,
+} from '../src/progress.js';
 
 class TestTerminal implements Terminal {
   text = '';
@@ -96,6 +103,18 @@ describe('progressSink', () => {
       '7/400 steps (1 %), loss 5.12  mlm 3.20  mfm 2.00  210 videos/s\n' +
         'held out after step 100: mlm accuracy 0.312 (baseline 0.0620)\n',
     );
+  });
+
+  it('says when a step waits for its data', () => {
+    expect(trainingNote({ ...step, waited: 0.003 })).toBe('loss 5.12  mlm 3.20  mfm 2.00');
+    expect(trainingNote({ ...step, waited: 0.03 })).toBe('loss 5.12  mlm 3.20  mfm 2.00  30 % waiting for data');
+  });
+
+  it('adds up how long steps waited', () => {
+    const sink = waitingSink();
+    for (const waited of [0.05, 0, 0.01]) void sink.write({ ...step, waited });
+    void sink.write(evaluation);
+    expect(sink.share()).toBeCloseTo(0.2);
   });
 
   it('leaves losses to the report', () => {

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Thread, besideProgram, type ThreadOptions } from '../src/threads.js';
 
@@ -48,6 +50,19 @@ describe('a thread', () => {
     await expect(waiting).rejects.toThrow('an adding thread ended');
     await expect(thread.ask({ do: 'add', value: 1 })).rejects.toThrow('an adding thread ended');
     expect(thread.load).toBe(Infinity);
+  });
+
+  it('keeps a process alive while it has work in hand, and no longer', () => {
+    const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+    const program = `
+      import { Thread } from ${source('../src/threads.ts')};
+      const thread = new Thread({ program: new URL(${source('./thread-program.ts')}), name: 'x', data: { base: 40 } });
+      thread.ask({ do: 'add', value: 2 }).then(console.log);`;
+    const register = fileURLToPath(new URL('../../../tools/from-source/register.mjs', import.meta.url));
+    const env = { PATH: process.env['PATH'] };
+    const args = ['--import', register, '--input-type=module', '--eval', program];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 30_000 });
+    expect([stdout, stderr, status]).toEqual(['42\n', '', 0]);
   });
 
   it('says when its program is not there', () => {

@@ -66,13 +66,15 @@ export async function trainLoop<B>(options: TrainLoopOptions<B>): Promise<TrainR
   const saver = newSaver(options, clock, startStep);
   const emit = (record: TelemetryRecord): Promise<void> => emitTo(options.sinks ?? [], record);
   let step = startStep;
+  let ready = clock();
   while (step < totalSteps && !signal?.aborted) {
-    const record = await trainStep(options, batches, step, clock);
+    const record = await trainStep(options, batches, step, clock, ready);
     step++;
     await emit(record);
     if (evaluate && step % evaluate.everySteps === 0) await emit(await evaluateAt(evaluate, step, clock));
     // After the evaluation: a run resumed from here would not repeat it.
     if (saver.due(step)) await saver.save(step);
+    ready = clock();
     await tf.nextFrame(); // lets signals and reading in
   }
   await saver.save(step);
@@ -91,10 +93,11 @@ async function trainStep<B>(
   next: () => Promise<NumberedBatch<B>>,
   step: number,
   clock: () => number,
+  start: number,
 ): Promise<StepRecord> {
-  const start = clock();
   const batches: NumberedBatch<B>[] = [];
   for (let i = 0; i < (options.accumulate ?? 1); i++) batches.push(await next());
+  const waited = (clock() - start) / 1000;
   const factor = options.schedule?.(step) ?? 1;
   const result = namingStep(step + 1, () => updateOnce(stepOptions(options), batches, factor));
   const seconds = (clock() - start) / 1000;
@@ -107,6 +110,7 @@ async function trainStep<B>(
     gradNorm: result.gradNorm,
     metrics: result.metrics,
     seconds,
+    waited,
     ...(videos === undefined || seconds === 0 ? {} : { videosPerSecond: videos / seconds }),
   };
 }

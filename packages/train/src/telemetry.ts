@@ -13,6 +13,8 @@ export interface StepRecord {
   readonly metrics: Readonly<Record<string, number>>;
   /** Seconds for this update, waiting for data included. */
   readonly seconds: number;
+  /** Of these, until its batches were there. */
+  readonly waited?: number;
   /** Where the loop was told how to name the videos of a batch. */
   readonly videosPerSecond?: number;
 }

@@ -15,7 +15,7 @@ import {
 import type { Config } from '../config/schema.js';
 import { averageBest, offerBest, type Best } from './best.js';
 import { counted, formatCount, formatNumber } from '../format.js';
-import { createProgress, progressSink } from '../progress.js';
+import { createProgress, progressSink, waitingSink } from '../progress.js';
 import { flattenMeasured, type Measured } from '../report/history.js';
 import type { Artifact, JsonObject, StageContext } from '../stage.js';
 
@@ -110,11 +110,13 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   );
   const metrics = await jsonlSink(join(folder, 'metrics.jsonl'), context.resume ? startStep : undefined);
   const progress = createProgress(output, 'steps');
-  const sinks = [metrics, progressSink(progress, lastStep)];
+  const waiting = waitingSink();
+  const sinks = [metrics, progressSink(progress, lastStep), waiting];
   try {
     const order = { plan, totalSteps, lastStep, startStep };
     const { step, interrupted } = await trainLoop({ ...loopOptions(context, job, optimizer, order), sinks, signal });
     progress.stop();
+    if (step > startStep) output.say(`waited for data ${formatNumber(100 * waiting.share())} % of the time`);
     const made = [
       { path: checkpoints, about: `weights, optimizer and position after step ${step}` },
       { path: join(folder, 'metrics.jsonl'), about: 'losses and measurements by step' },

@@ -3,9 +3,11 @@ import {
   byFrequency,
   countTags,
   evenStride,
+  joinSources,
   openAiacIndex,
   openDataset,
   openFeatureStore,
+  prefetch,
   readAnnotations,
   readBatch,
   readTagList,
@@ -57,6 +59,7 @@ export async function openVideoSet(
     tags,
     maxFrames: frames.limit,
     ...frameChoice(frames),
+    thread: true,
     skipped,
   });
   if (skipped.count > 0)
@@ -69,7 +72,7 @@ export async function openVideoSet(
       about: counted(sources[i].size, 'video'),
     })),
     sizes: () => sizesOf(dataset, sources),
-    close: async () => void (await Promise.all(sources.map((source) => source.close()))),
+    close: async () => void (await Promise.all([dataset, ...sources].map((one) => one.close()))),
   };
 }
 
@@ -125,14 +128,20 @@ export async function* readSplits(
 }
 
 /** A set in its order, batch after batch, with the frames of evaluation. */
-export async function* batchesInOrder(dataset: Dataset, batchSize: number): AsyncGenerator<Batch> {
-  for (let start = 0; start < dataset.size; start += batchSize) {
-    const count = Math.min(batchSize, dataset.size - start);
-    yield await readBatch(
-      dataset,
-      Array.from({ length: count }, (_, i) => start + i),
-    );
-  }
+export function batchesInOrder(dataset: Dataset, batchSize: number): AsyncGenerator<Batch> {
+  return batchesOf(dataset, Array.from({ length: dataset.size }, (_, i) => i), batchSize); // prettier-ignore
+}
+
+/** Some videos of a set in this order, batch after batch: while one is used, the next is being read. */
+export async function* batchesOf(
+  dataset: Dataset,
+  videos: readonly number[],
+  batchSize: number,
+): AsyncGenerator<Batch> {
+  const last = Math.ceil(videos.length / batchSize) - 1;
+  const read = (at: number): Promise<Batch> => readBatch(dataset, videos.slice(at * batchSize, (at + 1) * batchSize));
+  const batchAt = prefetch(read, { ahead: 1, last });
+  for (let at = 0; at <= last; at++) yield await batchAt(at);
 }
 
 /**
@@ -178,14 +187,7 @@ function oneSource(stores: readonly FeatureSource[], splits: readonly string[]):
         `make them again with wbdc features --overwrite`,
     );
   });
-  const storeOf = (id: string): FeatureSource => stores.find((store) => store.has(id)) ?? stores[0];
-  return {
-    width,
-    size: stores.reduce((sum, { size }) => sum + size, 0),
-    has: (id) => storeOf(id).has(id),
-    read: (id) => storeOf(id).read(id),
-    close: async () => void (await Promise.all(stores.map((store) => store.close()))),
-  };
+  return joinSources(stores);
 }
 
 /** The same without the keys that hold nothing. */

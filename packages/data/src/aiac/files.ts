@@ -1,11 +1,11 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Floats } from '@wbdc/nn';
+import type { Floats } from '@wbdc/nn/plain';
 import { DataError, refuse } from '../files/data-error.js';
-import type { FeatureSource } from '../store/feature-store.js';
+import type { FeatureSource } from '../store/feature-source.js';
 import { readExactly } from '../store/zip-directory.js';
 import type { Video } from '../wbdc/annotations.js';
 import { decodeExample } from './example.js';
-import { loadRecordIndex, RecordIndex, saveRecordIndex } from './record-index.js';
+import { loadRecordIndex, RecordIndex, saveRecordIndex, type SharedIndex } from './record-index.js';
 import { checkPayload, isGzip, readTfRecords, RECORD_FOOTER, type ReadTfRecordsOptions } from './tfrecord.js';
 import { AIAC_WIDTH, frameEntries, framesOf, rowsOf, videoOf, type AiacOptions } from './videos.js';
 
@@ -44,6 +44,19 @@ export async function openAiacFiles(paths: readonly string[], options: AiacOptio
 export async function openAiacIndex(path: string): Promise<FeatureSource> {
   const { index, paths, width } = await loadRecordIndex(path);
   return new IndexedFiles(await openAll(paths), paths, { width }, index);
+}
+
+/** What a thread needs to read records that another has open. */
+export interface SharedRecords {
+  readonly kind: 'records';
+  readonly paths: readonly string[];
+  readonly width: number;
+  readonly index: SharedIndex;
+}
+
+/** Opens what another thread has open, for access by id. */
+export async function reopenRecords({ paths, width, index }: SharedRecords): Promise<FeatureSource> {
+  return new IndexedFiles(await openAll(paths), paths, { width }, RecordIndex.of(index));
 }
 
 /** Dv of the first frame in some files; nothing where no record has one. */
@@ -121,6 +134,10 @@ class IndexedFiles implements AiacFiles {
 
   saveIndex(path: string): Promise<void> {
     return saveRecordIndex(path, this.index, { paths: this.paths, width: this.width });
+  }
+
+  share(): SharedRecords {
+    return { kind: 'records', paths: this.paths, width: this.width, index: this.index.share() };
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic-file.js';
 import { DataError } from '../files/data-error.js';
 import { readLines, type Line } from '../files/lines.js';
-import { Growing } from '../store/growing.js';
-import { IdIndex } from '../store/id-index.js';
+import type { IdIndex } from '../store/id-index.js';
+import { IdTable, type SharedTable } from '../store/id-table.js';
 
 /** Where a record's payload lies. */
 export interface RecordPlace {
@@ -13,28 +13,41 @@ export interface RecordPlace {
   readonly length: number;
 }
 
+type Column = keyof RecordPlace;
+
+const COLUMNS = { file: Uint16Array, offset: Float64Array, length: Uint32Array } as const;
+
+/** An index in memory that threads share. */
+export type SharedIndex = SharedTable<Column>;
+
 /** Where the record of every id lies in some TFRecord files: about 60 bytes a record. */
 export class RecordIndex {
-  readonly ids = new IdIndex();
-  private readonly files = new Growing((length) => new Uint16Array(length));
-  private readonly offsets = new Growing((length) => new Float64Array(length));
-  private readonly lengths = new Growing((length) => new Uint32Array(length));
+  constructor(private readonly table: IdTable<Column> = IdTable.create(COLUMNS)) {}
+
+  /** What another thread has shared. */
+  static of(shared: SharedIndex): RecordIndex {
+    return new RecordIndex(IdTable.of(shared));
+  }
+
+  share(): SharedIndex {
+    return this.table.share();
+  }
+
+  get ids(): IdIndex {
+    return this.table.ids;
+  }
 
   /** Notes a record; false where its id stands at another place already. The same place again is fine. */
-  add(id: string, { file, offset, length }: RecordPlace): boolean {
-    const known = this.ids.get(id);
-    if (known >= 0) return this.files.at(known) === file && this.offsets.at(known) === offset;
-    this.ids.add(id);
-    this.files.push(file);
-    this.offsets.push(offset);
-    this.lengths.push(length);
-    return true;
+  add(id: string, place: RecordPlace): boolean {
+    if (this.table.add(id, place)) return true;
+    const known = this.get(id)!;
+    return known.file === place.file && known.offset === place.offset;
   }
 
   get(id: string): RecordPlace | undefined {
     const i = this.ids.get(id);
     if (i < 0) return undefined;
-    return { file: this.files.at(i), offset: this.offsets.at(i), length: this.lengths.at(i) };
+    return { file: this.table.at('file', i), offset: this.table.at('offset', i), length: this.table.at('length', i) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { foldIn, permutation, randomKey, type Key } from '@wbdc/nn';
+import { foldIn, permutation, randomKey, type Key } from '@wbdc/nn/plain';
 
 export interface BatchPlan {
   /** Length of every example; what counts as length (tokens, tokens + frames) is the caller's choice. */

@@ -1,4 +1,4 @@
-import { floats, ints, type Batch, type FieldSpan, type Floats } from '@wbdc/nn';
+import { floats, ints, type Batch, type FieldSpan, type Floats } from '@wbdc/nn/plain';
 
 /** One video, ready for a batch. */
 export interface Example {

@@ -1,4 +1,4 @@
-import type { FieldSpan } from '@wbdc/nn';
+import type { FieldSpan } from '@wbdc/nn/plain';
 import { Growing } from '../store/growing.js';
 
 /** A tokenised text as `packText` of @wbdc/tokenizer gives it. */
@@ -6,6 +6,15 @@ export interface PackedText {
   readonly tokens: ArrayLike<number>;
   readonly segments: ArrayLike<number>;
   readonly spans: readonly FieldSpan[];
+}
+
+/** Texts in memory that threads share. */
+export interface SharedTexts {
+  readonly fields: readonly string[];
+  readonly tokens: Uint16Array | Int32Array;
+  readonly segments: Uint8Array;
+  readonly starts: Float64Array;
+  readonly spans: Uint16Array;
 }
 
 /** Marks a field that a text does not have. */
@@ -16,18 +25,33 @@ const ABSENT = 0xffff;
  * videos of 100 tokens take 300 MB, and tokenisation happens once.
  */
 export class PackedTexts {
-  private readonly tokens: Growing<Uint16Array | Int32Array>;
-  private readonly segments = new Growing((length) => new Uint8Array(length));
-  private readonly starts = new Growing((length) => new Float64Array(length));
-  /** Start and end of every field, in the order of `fields`. */
-  private readonly spans = new Growing((length) => new Uint16Array(length));
-
-  constructor(
-    vocabSize: number,
+  private constructor(
     private readonly fields: readonly string[],
-  ) {
-    this.tokens = new Growing((length) => (vocabSize > 1 << 16 ? new Int32Array(length) : new Uint16Array(length)));
-    this.starts.push(0);
+    private readonly tokens: Growing<Uint16Array | Int32Array>,
+    private readonly segments: Growing<Uint8Array>,
+    private readonly starts: Growing<Float64Array>,
+    /** Start and end of every field, in the order of `fields`. */
+    private readonly spans: Growing<Uint16Array>,
+  ) {}
+
+  static create(vocabSize: number, fields: readonly string[]): PackedTexts {
+    const tokens = new Growing<Uint16Array | Int32Array>(vocabSize > 1 << 16 ? Int32Array : Uint16Array);
+    const starts = new Growing(Float64Array);
+    starts.push(0);
+    return new PackedTexts(fields, tokens, new Growing(Uint8Array), starts, new Growing(Uint16Array));
+  }
+
+  /** What another thread has shared. */
+  static of({ fields, tokens, segments, starts, spans }: SharedTexts): PackedTexts {
+    return new PackedTexts(fields, Growing.of(tokens), Growing.of(segments), Growing.of(starts), Growing.of(spans));
+  }
+
+  share(): SharedTexts {
+    const { fields, tokens, segments, starts, spans } = this;
+    return {
+      ...{ fields, tokens: tokens.share(), segments: segments.share() },
+      ...{ starts: starts.share(), spans: spans.share() },
+    };
   }
 
   add({ tokens, segments, spans }: PackedText): void {

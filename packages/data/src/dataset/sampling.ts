@@ -1,6 +1,6 @@
-import { evenStride } from '@wbdc/nn';
+import { evenStride } from '@wbdc/nn/plain';
 
-export { evenStride, randomSubset } from '@wbdc/nn';
+export { evenStride, randomSubset } from '@wbdc/nn/plain';
 
 /**
  * The rule of the AIAC solution: frame i of `limit` is taken at `round((i + 0.5) * (n - 1) / limit)`. Python's `round`

@@ -1,4 +1,4 @@
-import type { Dataset } from './dataset.js';
+import type { Dataset } from './packed-dataset.js';
 
 /** What a trivial baseline needs to know: how often each token and each tag occurs. */
 export interface CorpusStatistics {

@@ -4,6 +4,14 @@ import { byFrequency, type TagCount } from '../wbdc/tags.js';
 /** Decides which tags count, and their order, from how many videos carry each. */
 export type ChooseTags = (counts: readonly TagCount[]) => readonly string[];
 
+/** Tags in memory that threads share. */
+export interface SharedTags {
+  readonly list: readonly string[];
+  readonly values: Int32Array;
+  readonly starts: Float64Array;
+  readonly tagged: Uint8Array;
+}
+
 /**
  * The tags of every video as numbers. Which of them count can be decided when all videos have been read, so that one pass
  * over the annotations is enough.
@@ -13,9 +21,22 @@ export class TagLists {
   list: readonly string[] = [];
   private readonly numbers = new Map<string, number>();
   private counts: number[] = [];
-  private values = new Growing((length) => new Int32Array(length));
+  private values: Growing<Int32Array> = new Growing(Int32Array);
   private starts = newStarts();
-  private readonly tagged = new Growing((length) => new Uint8Array(length));
+  private tagged: Growing<Uint8Array> = new Growing(Uint8Array);
+
+  /** What another thread has shared. */
+  static of({ list, values, starts, tagged }: SharedTags): TagLists {
+    const tags = new TagLists();
+    tags.list = list;
+    [tags.values, tags.starts, tags.tagged] = [Growing.of(values), Growing.of(starts), Growing.of(tagged)];
+    return tags;
+  }
+
+  share(): SharedTags {
+    const { list, values, starts, tagged } = this;
+    return { list, values: values.share(), starts: starts.share(), tagged: tagged.share() };
+  }
 
   add(tags: readonly string[] | undefined): void {
     for (const tag of new Set(tags)) {
@@ -36,7 +57,7 @@ export class TagLists {
       const number = this.numbers.get(tag);
       if (number !== undefined) indices[number] = index;
     });
-    const [values, starts] = [new Growing((length) => new Int32Array(length)), newStarts()];
+    const [values, starts] = [new Growing(Int32Array), newStarts()];
     for (let i = 0; i < this.tagged.length; i++) {
       values.append(this.numbersOf(i).map((number) => indices[number]).filter((index) => index >= 0).sort()); // prettier-ignore
       starts.push(values.length);
@@ -57,7 +78,7 @@ export class TagLists {
 }
 
 function newStarts(): Growing<Float64Array> {
-  const starts = new Growing((length) => new Float64Array(length));
+  const starts = new Growing(Float64Array);
   starts.push(0);
   return starts;
 }

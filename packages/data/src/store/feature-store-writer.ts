@@ -1,13 +1,14 @@
 import { access, open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import type { Floats } from '@wbdc/nn';
+import type { Floats } from '@wbdc/nn/plain';
 import { AtomicFile } from '../files/atomic-file.js';
 import { DataError } from '../files/data-error.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
 import { RECIPE_NAME, type Recipe } from './feature-store.js';
 import { encodeNpy, type NpyType } from './npy.js';
 import { readExactly } from './zip-directory.js';
-import { ZIP, ZipWriter, type WrittenEntry } from './zip-writer.js';
+import { ZIP } from './zip-format.js';
+import { ZipWriter, type WrittenEntry } from './zip-writer.js';
 
 /** The largest finite float16. */
 const LARGEST = 65504;

@@ -1,7 +1,8 @@
-import type { Floats } from '@wbdc/nn';
+import type { Floats } from '@wbdc/nn/plain';
 import { DataError } from '../files/data-error.js';
+import type { FeatureSource } from './feature-source.js';
 import { decodeNpy } from './npy.js';
-import { ZipReader } from './zip-reader.js';
+import { ZipReader, type SharedZip } from './zip-reader.js';
 
 /** How features were made (model, preprocessing, sampling): a model refuses features of another recipe. */
 export type Recipe = Readonly<Record<string, unknown>>;
@@ -9,23 +10,17 @@ export type Recipe = Readonly<Record<string, unknown>>;
 /** The entry that holds the recipe. */
 export const RECIPE_NAME = 'recipe.json';
 
-/** Frame features by video id, wherever they are kept. */
-export interface FeatureSource {
-  /** Dv, the width of a feature. */
-  readonly width: number;
-  readonly size: number;
-  has(id: string): boolean;
-  /**
-   * Features `[n, Dv]` of a video.
-   * @throws DataError when there are none, or they are damaged
-   */
-  read(id: string): Promise<Floats>;
-  close(): Promise<void>;
-}
-
 export interface FeatureStore extends FeatureSource {
   readonly ids: Iterable<string>;
   readonly recipe?: Recipe;
+}
+
+/** What a thread needs to read a store that another has open. */
+export interface SharedStore {
+  readonly kind: 'store';
+  readonly zip: SharedZip;
+  readonly width: number;
+  readonly hasRecipe: boolean;
 }
 
 export interface OpenFeatureStoreOptions {
@@ -50,6 +45,11 @@ export async function openFeatureStore(path: string, options: OpenFeatureStoreOp
     await zip.close();
     throw error;
   }
+}
+
+/** Opens what another thread has open. */
+export async function reopenFeatureStore({ zip, width, hasRecipe }: SharedStore): Promise<FeatureSource> {
+  return new ZipFeatureStore(await ZipReader.reopen(zip), width, hasRecipe);
 }
 
 /** Keys are ids; no id has a dot, so the recipe's name is free. */
@@ -84,6 +84,10 @@ class ZipFeatureStore implements FeatureStore {
       `${this.zip.path}: ${id}: expected features [n, ${this.width}], got [${features.shape.join(', ')}]: ` +
         'make them with the model this one was trained with',
     );
+  }
+
+  share(): SharedStore {
+    return { kind: 'store', zip: this.zip.share(), width: this.width, hasRecipe: this.hasRecipe };
   }
 
   close(): Promise<void> {

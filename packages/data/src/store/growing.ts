@@ -1,12 +1,34 @@
-type NumberArray = Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float64Array;
+export type NumberArray = Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float64Array;
 
-/** A typed array that doubles when full: a million numbers without a million objects. */
+/** The constructor of a typed array. */
+export interface ArrayType<A> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: SharedArrayBuffer): A;
+}
+
+/**
+ * A typed array that doubles when full: a million numbers without a million objects. It lies in shared memory, so that
+ * threads can read it without a copy of their own.
+ */
 export class Growing<A extends NumberArray> {
   private used = 0;
   private array: A;
 
-  constructor(private readonly create: (length: number) => A) {
-    this.array = create(64);
+  constructor(private readonly type: ArrayType<A>) {
+    this.array = this.create(64);
+  }
+
+  /** Numbers that another thread has shared. */
+  static of<A extends NumberArray>(shared: A): Growing<A> {
+    const growing = new Growing<A>(shared.constructor as unknown as ArrayType<A>);
+    growing.array = shared;
+    growing.used = shared.length;
+    return growing;
+  }
+
+  /** For another thread: a view of the same memory. */
+  share(): A {
+    return this.subarray(0, this.used);
   }
 
   get length(): number {
@@ -37,5 +59,9 @@ export class Growing<A extends NumberArray> {
     const larger = this.create(Math.max(needed, this.array.length * 2));
     larger.set(this.array.subarray(0, this.used));
     this.array = larger;
+  }
+
+  private create(length: number): A {
+    return new this.type(new SharedArrayBuffer(length * this.type.BYTES_PER_ELEMENT));
   }
 }

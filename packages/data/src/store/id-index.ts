@@ -1,16 +1,37 @@
+import { Growing } from './growing.js';
+
+/** An index in memory that threads share. */
+export interface SharedIds {
+  readonly bytes: Uint8Array;
+  readonly starts: Float64Array;
+  readonly slots: Int32Array;
+}
+
 /**
  * Numbers ids in the order of their adding and finds them again: about 30 bytes an id beside its characters, where a Map
  * of strings takes 150. Open addressing over FNV-1a; the characters lie one after another in one growing array.
  */
 export class IdIndex {
-  private bytes = new Uint8Array(1 << 10);
-  private starts = new Float64Array(1 << 6);
-  private slots = new Int32Array(1 << 7).fill(-1);
-  private count = 0;
+  private bytes = new Growing(Uint8Array);
+  private starts = new Growing(Float64Array);
+  private slots = emptySlots(1 << 7);
   private readonly scratch = Buffer.allocUnsafe(256);
 
+  constructor() {
+    this.starts.push(0);
+  }
+
+  static of({ bytes, starts, slots }: SharedIds): IdIndex {
+    const index = new IdIndex();
+    return Object.assign(index, { bytes: Growing.of(bytes), starts: Growing.of(starts), slots });
+  }
+
+  share(): SharedIds {
+    return { bytes: this.bytes.share(), starts: this.starts.share(), slots: this.slots };
+  }
+
   get size(): number {
-    return this.count;
+    return this.starts.length - 1;
   }
 
   /** The number of a new id, or -1 when it is there already. */
@@ -18,13 +39,12 @@ export class IdIndex {
     const key = this.encode(id);
     const slot = this.findSlot(key);
     if (this.slots[slot] >= 0) return -1;
-    this.reserve(key.length);
-    const start = this.starts[this.count];
-    this.bytes.set(key, start);
-    this.slots[slot] = this.count++;
-    this.starts[this.count] = start + key.length;
-    if (this.count * 2 > this.slots.length) this.rehash();
-    return this.count - 1;
+    const index = this.size;
+    this.slots[slot] = index;
+    this.bytes.append(key);
+    this.starts.push(this.bytes.length);
+    if (this.size * 2 > this.slots.length) this.rehash();
+    return index;
   }
 
   /** The number of an id, or -1. */
@@ -33,12 +53,12 @@ export class IdIndex {
   }
 
   at(index: number): string {
-    if (index < 0 || index >= this.count) throw new RangeError(`expected an index under ${this.count}, got ${index}`);
+    if (index < 0 || index >= this.size) throw new RangeError(`expected an index under ${this.size}, got ${index}`);
     return Buffer.from(this.key(index)).toString();
   }
 
   *[Symbol.iterator](): Generator<string> {
-    for (let i = 0; i < this.count; i++) yield this.at(i);
+    for (let i = 0; i < this.size; i++) yield this.at(i);
   }
 
   /** The bytes of an id; valid until the next call, so that a million look-ups leave no garbage. */
@@ -48,7 +68,7 @@ export class IdIndex {
   }
 
   private key(index: number): Uint8Array {
-    return this.bytes.subarray(this.starts[index], this.starts[index + 1]);
+    return this.bytes.subarray(this.starts.at(index), this.starts.at(index + 1));
   }
 
   /** Where a key stands, or the empty slot where it belongs. */
@@ -60,30 +80,20 @@ export class IdIndex {
   }
 
   private equals(index: number, key: Uint8Array): boolean {
-    const start = this.starts[index];
-    if (this.starts[index + 1] - start !== key.length) return false;
-    for (let i = 0; i < key.length; i++) if (this.bytes[start + i] !== key[i]) return false;
+    const start = this.starts.at(index);
+    if (this.starts.at(index + 1) - start !== key.length) return false;
+    for (let i = 0; i < key.length; i++) if (this.bytes.at(start + i) !== key[i]) return false;
     return true;
   }
 
-  private reserve(length: number): void {
-    const needed = this.starts[this.count] + length;
-    if (needed > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
-    if (this.count + 2 > this.starts.length) {
-      const grown = new Float64Array(this.starts.length * 2);
-      grown.set(this.starts);
-      this.starts = grown;
-    }
-  }
-
   private rehash(): void {
-    this.slots = new Int32Array(this.slots.length * 2).fill(-1);
-    for (let i = 0; i < this.count; i++) this.slots[this.findSlot(this.key(i))] = i;
+    this.slots = emptySlots(this.slots.length * 2);
+    for (let i = 0; i < this.size; i++) this.slots[this.findSlot(this.key(i))] = i;
   }
+}
+
+function emptySlots(count: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(count * 4)).fill(-1);
 }
 
 /** FNV-1a with a final mix: similar ids, as of one upload, spread over the whole table. */

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { DataError } from '../files/data-error.js';
-import { ZIP } from './zip-writer.js';
+import { ZIP } from './zip-format.js';
 
 /** One entry of a central directory. */
 export interface DirectoryEntry {

@@ -1,25 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { AtomicFile } from '../files/atomic-file.js';
 import { DataError } from '../files/data-error.js';
-import { Growing } from './growing.js';
-import { IdIndex } from './id-index.js';
-
-/** Sizes, signatures and marks of the ZIP format (PKWARE APPNOTE 6.3.10). */
-export const ZIP = {
-  local: 0x04034b50,
-  central: 0x02014b50,
-  end: 0x06054b50,
-  end64: 0x06064b50,
-  locator64: 0x07064b50,
-  localSize: 30,
-  centralSize: 46,
-  endSize: 22,
-  end64Size: 56,
-  locatorSize: 20,
-  /** Stands in a 32-bit field whose value is in the ZIP64 part. */
-  full32: 0xffffffff,
-  full16: 0xffff,
-} as const;
+import { IdTable } from './id-table.js';
+import { ZIP } from './zip-format.js';
 
 /** 1980-01-01, the format's first day: the same content gives the same bytes. */
 const DATE = 0x0021;
@@ -38,10 +21,7 @@ export interface WrittenEntry {
  * 60 bytes an entry. The file appears under its name when `finish` succeeds.
  */
 export class ZipWriter {
-  private readonly names = new IdIndex();
-  private readonly offsets = new Growing((length) => new Float64Array(length));
-  private readonly sizes = new Growing((length) => new Uint32Array(length));
-  private readonly crcs = new Growing((length) => new Uint32Array(length));
+  private readonly entries = IdTable.create({ offset: Float64Array, size: Uint32Array, crc: Uint32Array });
 
   private constructor(private readonly file: AtomicFile) {}
 
@@ -57,11 +37,11 @@ export class ZipWriter {
   }
 
   get size(): number {
-    return this.names.size;
+    return this.entries.size;
   }
 
   has(name: string): boolean {
-    return this.names.get(name) >= 0;
+    return this.entries.ids.get(name) >= 0;
   }
 
   /** @throws DataError when the name is there already */
@@ -90,15 +70,15 @@ export class ZipWriter {
     return this.file.suspend();
   }
 
-  private remember({ name, offset, size, crc }: WrittenEntry): void {
-    if (this.names.add(name) < 0) throw new DataError(`${this.file.path}: expected each name once, got ${name} twice`);
-    this.offsets.push(offset);
-    this.sizes.push(size);
-    this.crcs.push(crc);
+  private remember(entry: WrittenEntry): void {
+    if (this.entries.add(entry.name, entry)) return;
+    throw new DataError(`${this.file.path}: expected each name once, got ${entry.name} twice`);
   }
 
   private entry(i: number): WrittenEntry {
-    return { name: this.names.at(i), offset: this.offsets.at(i), size: this.sizes.at(i), crc: this.crcs.at(i) };
+    const { entries } = this;
+    const [offset, size, crc] = [entries.at('offset', i), entries.at('size', i), entries.at('crc', i)];
+    return { name: entries.ids.at(i), offset, size, crc };
   }
 }
 

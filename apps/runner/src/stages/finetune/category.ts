@@ -23,7 +23,7 @@ import type { Measured } from '../../report/history.js';
 import type { Json, StageContext } from '../../stage.js';
 import { dataRoot } from '../data-root.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { batchesInOrder } from '../video-set.js';
+import { batchesInOrder, batchesOf } from '../video-set.js';
 import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
 /** A labelled video: its place in a data set, and its category. */
@@ -196,8 +196,7 @@ async function probabilitiesOf(
   predict: Predict,
 ): Promise<Float32Array> {
   const parts: Float32Array[] = [];
-  for (let start = 0; start < rows.length; start += size) {
-    const batch = await readBatch(dataset, rows.slice(start, start + size));
+  for await (const batch of batchesOf(dataset, rows, size)) {
     const probabilities = predict(batch);
     parts.push(probabilities.dataSync<'float32'>().slice());
     probabilities.dispose();

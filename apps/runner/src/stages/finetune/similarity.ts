@@ -15,7 +15,7 @@ import { writeAtomically } from '../../files.js';
 import { counted } from '../../format.js';
 import type { Measured } from '../../report/history.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { batchesInOrder } from '../video-set.js';
+import { batchesInOrder, batchesOf } from '../video-set.js';
 import { labeller, readPairs, type PairParts, type PairSet } from './pairs.js';
 import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
@@ -110,10 +110,8 @@ async function vectorsOf(
   embed: Embed,
 ): Promise<Map<number, Float32Array>> {
   const vectors = new Map<number, Float32Array>();
-  for (let start = 0; start < videos.length; start += size) {
-    const part = videos.slice(start, start + size);
-    const rows = rowsOf(embed(await readBatch(dataset, part)));
-    part.forEach((video, i) => vectors.set(video, rows[i]));
+  for await (const batch of batchesOf(dataset, videos, size)) {
+    for (const row of rowsOf(embed(batch))) vectors.set(videos[vectors.size], row);
   }
   return vectors;
 }

@@ -1,0 +1,47 @@
+import type { Floats } from '@wbdc/nn/plain';
+import type { SharedRecords } from '../aiac/files.js';
+import type { SharedStore } from './feature-store.js';
+
+/** Frame features by video id, wherever they are kept. */
+export interface FeatureSource {
+  /** Dv, the width of a feature. */
+  readonly width: number;
+  readonly size: number;
+  has(id: string): boolean;
+  /**
+   * Features `[n, Dv]` of a video.
+   * @throws DataError when there are none, or they are damaged
+   */
+  read(id: string): Promise<Floats>;
+  /** What another thread needs to read the same; where there is nothing, batches are read on this one. */
+  share?(): SharedSource | undefined;
+  close(): Promise<void>;
+}
+
+/** A source in shared memory and by its files: plain data, for {@link openSharedSource}. */
+export type SharedSource = SharedStore | SharedRecords | SharedSources;
+
+export interface SharedSources {
+  readonly kind: 'several';
+  readonly sources: readonly SharedSource[];
+}
+
+/** Several sources of one width as one; an id is looked for in their order. */
+export function joinSources(sources: readonly FeatureSource[]): FeatureSource {
+  const [first] = sources;
+  if (first === undefined) throw new RangeError('expected at least one source of features, got none');
+  const other = sources.find(({ width }) => width !== first.width);
+  if (other) throw new RangeError(`expected features of width ${first.width} everywhere, got ${other.width} too`);
+  const sourceOf = (id: string): FeatureSource => sources.find((source) => source.has(id)) ?? first;
+  return {
+    width: first.width,
+    size: sources.reduce((sum, { size }) => sum + size, 0),
+    has: (id) => sourceOf(id).has(id),
+    read: (id) => sourceOf(id).read(id),
+    share: () => {
+      const shared = sources.flatMap((source) => source.share?.() ?? []);
+      return shared.length === sources.length ? { kind: 'several', sources: shared } : undefined;
+    },
+    close: async () => void (await Promise.all(sources.map((source) => source.close()))),
+  };
+}
