@@ -25,6 +25,9 @@ export interface ThreadOptions {
   readonly revive?: (failure: Failure) => Error;
 }
 
+/** Threads inherit Node's flags; that the main program is given as text is not true of theirs, and Node then refuses. */
+const EXEC_ARGV = process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {};
+
 interface Waiting<Reply> {
   resolve(reply: Reply): void;
   reject(error: Error): void;
@@ -41,7 +44,7 @@ export class Thread<Request, Reply> {
   #failure: Error | undefined;
 
   constructor(private readonly options: ThreadOptions) {
-    this.#worker = new Worker(options.program, { workerData: options.data });
+    this.#worker = new Worker(options.program, { workerData: options.data, ...EXEC_ARGV });
     this.#worker.unref();
     this.#worker.on('message', (answer: Answer<Reply>) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#fail(error));

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Thread, besideProgram, type ThreadOptions } from '../src/threads.js';
 
@@ -52,17 +55,21 @@ describe('a thread', () => {
     expect(thread.load).toBe(Infinity);
   });
 
-  it('keeps a process alive while it has work in hand, and no longer', () => {
-    const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
-    const program = `
-      import { Thread } from ${source('../src/threads.ts')};
-      const thread = new Thread({ program: new URL(${source('./thread-program.ts')}), name: 'x', data: { base: 40 } });
-      thread.ask({ do: 'add', value: 2 }).then(console.log);`;
+  it('keeps a process alive while it has work in hand, and no longer; its program may be text', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wbdc-thread-'));
+    const plain = join(folder, 'program.mjs'); // such a process gives its threads no loader of TypeScript
+    await writeFile(plain, `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ job, request }) => parentPort.postMessage({ job, reply: request + 2 }));`); // prettier-ignore
+    const main = `
+      import { Thread } from '${new URL('../src/threads.ts', import.meta.url).href}';
+      const thread = new Thread({ program: new URL('${pathToFileURL(plain).href}'), name: 'x' });
+      thread.ask(40).then(console.log);`;
     const register = fileURLToPath(new URL('../../../tools/from-source/register.mjs', import.meta.url));
+    const args = ['--import', register, '--input-type=module', '--eval', main];
     const env = { PATH: process.env['PATH'] };
-    const args = ['--import', register, '--input-type=module', '--eval', program];
     const { stdout, stderr, status } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 30_000 });
     expect([stdout, stderr, status]).toEqual(['42\n', '', 0]);
+    await rm(folder, { recursive: true });
   });
 
   it('says when its program is not there', () => {
