@@ -1,4 +1,4 @@
-import type { FtcTarget, MfmTarget, PreparedView } from '@wbdc/pretrain-tasks';
+import type { FtcTarget, MfmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
 import type { Config, TaskName } from '../config/schema.js';
 import { viewsOf } from '../stages/model.js';
 
@@ -38,7 +38,7 @@ function expectedOf(name: TaskName, { tasks }: Config, target: unknown, sizes: S
     case 'mlm':
       return [tokens('mlm/loss', sizes)];
     case 'tag':
-      return [{ metric: 'tag/loss', start: Math.LN2, tolerance: MANY, floor: 0, about: 'ln 2' }];
+      return [tags(target as TagTarget, tasks.tag!.prior ?? 0.5)];
     case 'ftm':
       return [{ metric: 'ftm/loss', start: Math.LN2, tolerance: MANY, floor: 0, about: 'ln 2' }];
     case 'mfm':
@@ -50,6 +50,14 @@ function expectedOf(name: TaskName, { tasks }: Config, target: unknown, sizes: S
     case 'ftc':
       return [titles(target as FtcTarget, tasks.ftc!.temperature)];
   }
+}
+
+/** Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2. */
+function tags({ truth: { data } }: TagTarget, prior: number): Expectation {
+  const share = data.reduce((sum, value) => sum + value, 0) / Math.max(1, data.length);
+  const start = -share * Math.log(prior) - (1 - share) * Math.log(1 - prior);
+  const about = prior === 0.5 ? 'ln 2' : `the tags' share by a prior of ${prior}`;
+  return { metric: 'tag/loss', start, tolerance: MANY, floor: 0, about };
 }
 
 function tokens(metric: string, { vocabSize }: Sizes): Expectation {

@@ -51,6 +51,13 @@ describe('check', () => {
     expect(losses.find(({ metric }) => metric === 'ftc/loss')?.expected).toBeCloseTo(Math.log(8));
   });
 
+  it('knows where a tag head with a prior starts', async () => {
+    const { start } = await runQuick('tasks={mlm: {}, mfm: null, tag: {count: 19, prior: 0.1}}');
+    expect(start.status).toBe('ok');
+    const losses = start.details['losses'] as { metric: string; expected: number }[];
+    expect(losses.find(({ metric }) => metric === 'tag/loss')?.expected).toBeLessThan(0.65); // ln 2 is 0.69
+  });
+
   it('names parameters that no task reads', async () => {
     const { gradients } = await runQuick('model.kind=lxmert-model', ...ONE);
     expect(gradients.status).toBe('failed');
