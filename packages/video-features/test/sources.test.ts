@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { zipSync } from 'fflate';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { SOURCE_LIMITS, SourceError, openFrameSource, type FrameSource } from '../src/index.js';
+import {
+  CLIP_PREPROCESSING,
+  SOURCE_LIMITS,
+  SourceError,
+  decodeVideo,
+  openFrameSource,
+  type FrameSource,
+} from '../src/index.js';
 import { fixtureBytes } from './fixtures.js';
 import { temporaryFolder } from './folder.js';
 
@@ -67,6 +74,19 @@ describe('openFrameSource', () => {
     writeFileSync(path, fixtureBytes('wide.jpg'));
     expect(await openFrameSource(path)).toMatchObject({ count: 1 });
     expect(await openFrameSource(path)).not.toHaveProperty('times');
+  });
+
+  it('knows videos of no frames, which are left out', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'none'));
+    writeFileSync(join(folder, 'none.zip'), zipSync({ 'sub/': new Uint8Array(0) }));
+    const settings = { preprocessing: CLIP_PREPROCESSING, sampling: { kind: 'all' } } as const;
+    for (const name of ['none', 'none.zip']) {
+      expect((await openFrameSource(join(folder, name))).count).toBe(0);
+      const decoding = decodeVideo({ id: '123', path: join(folder, name) }, settings);
+      await expect(decoding).rejects.toThrow(SourceError);
+      await expect(decoding).rejects.toThrow(`${name}: expected at least one frame, got none. Leave the video out.`);
+    }
   });
 
   it('says what is missing, empty or broken', async () => {

@@ -17,6 +17,7 @@ case "$name" in
   file:/*) size=3,2 ;;
   *) echo "expected a file: $name" >&2; exit 1 ;;
 esac
+case "$name" in *partial*) echo '[mov] stream 0: partial file' >&2 ;; *counted*) size=3,2,9 ;; *) size=$size,N/A ;; esac
 printf 'packet,%s\\n' 0.40,K__ 0.80,___ 0.60,___ -0.2,KD_ 1.00,___ 1.20,___
 echo "stream,$size"
 `;
@@ -74,6 +75,8 @@ describe('a video file through ffmpeg', () => {
   it('says when the file is cut, has no pictures or is too large', async () => {
     await expect(open('cut.mp4')).rejects.toThrow(/cut\.mp4: expected a video that ffprobe reads, got: moov atom/);
     await expect(open('sound.mp4')).rejects.toThrow('sound.mp4: expected a video, found no video track');
+    await expect(open('counted.mp4')).rejects.toThrow('expected 9 frames, got 6 frames: the file is cut off');
+    await expect(open('partial.webm')).rejects.toThrow('expected a whole file, got 6 frames: the file is cut off');
     await expect(open('huge.mp4')).rejects.toThrow('at most 50000000 pixels, got 40000 x 40000');
     await expect(open('v.mp4', { ...SOURCE_LIMITS, maxFrames: 4 })).rejects.toThrow('expected at most 4 frames');
     const short = await open('short.mp4');

@@ -2,7 +2,7 @@ import { collate, type Example } from '@wbdc/data';
 import { floats, foldIn, randomInt, uniform, type Batch, type Key } from '@wbdc/nn';
 import { packTokens, Tokenizer } from '@wbdc/tokenizer';
 import type { Config } from '../config/schema.js';
-import { definedOnly } from '../stages/video-set.js';
+import { layoutOf } from '../stages/video-set.js';
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 /** The first Chinese character of Unicode, and how many follow it. */
@@ -29,7 +29,7 @@ export function syntheticBatch(
     const words = (field: string): number[] =>
       Array.from({ length: text.budget }, (_, place) => ordinaryToken(tokenizer, foldIn(own, field), place));
     const fields = Object.fromEntries(text.fields.map((field) => [field, words(field)]));
-    const layout = { ...text, limits: definedOnly(text.limits) };
+    const layout = layoutOf(text);
     return {
       id: String(i),
       ...packTokens(tokenizer.special, fields, layout),

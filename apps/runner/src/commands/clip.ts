@@ -17,10 +17,11 @@ export const clipStage: Stage = {
   needs: ['data', 'vocab'],
   absentFor: inRecords,
   needsEngine: true,
-  settings: ({ seed, clip, data }) => ({
+  settings: ({ seed, clip, data, text: { cleaning } }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
     clip: trainingSettings(clip),
+    ...(cleaning && { text: { cleaning } }),
   }),
   run: async (context) => (await import('../stages/clip.js')).runClipStage(context),
 };

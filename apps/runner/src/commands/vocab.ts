@@ -13,6 +13,10 @@ export const vocabStage: Stage = {
   ],
   needs: ['data'],
   needsEngine: false,
-  settings: ({ vocab, data }) => ({ vocab, data: { trainSplits: data.trainSplits } }),
+  settings: ({ vocab, data, text: { cleaning } }) => ({
+    vocab,
+    data: { trainSplits: data.trainSplits },
+    ...(cleaning && { text: { cleaning } }),
+  }),
   run: async (context) => (await import('../stages/vocab.js')).runVocabStage(context),
 };

@@ -1,3 +1,4 @@
+import { DEFAULT_CLEANING } from '@wbdc/data';
 import { z } from 'zod';
 import { finetuneSchema } from './finetune-schema.js';
 import { modelSchema } from './model-schema.js';
@@ -53,6 +54,24 @@ const vocab = z.strictObject({
   minFrequency: count().default(2),
 });
 
+/** What is done to dirty texts before they are tokenised, here, in the vocabulary and in predictions; null leaves them. `{}` does all. */
+const cleaning = z
+  .strictObject({
+    /** NFKC makes full-width letters and digits plain. */
+    unicode: z.enum(['NFKC', 'NFC', 'keep']).default(DEFAULT_CLEANING.unicode),
+    /** Control, format and private-use characters become blanks. */
+    dropControls: z.boolean().default(DEFAULT_CLEANING.dropControls),
+    dropLinks: z.boolean().default(DEFAULT_CLEANING.dropLinks),
+    /** Longest run of one character; 0 leaves runs alone. */
+    maxRun: count(0).default(DEFAULT_CLEANING.maxRun),
+    /** A caption that stands in many frames counts once. */
+    dropRepeatedOcr: z.boolean().default(DEFAULT_CLEANING.dropRepeatedOcr),
+    /** Characters of a field that are looked at. */
+    maxCharacters: count().default(DEFAULT_CLEANING.maxCharacters),
+  })
+  .nullable()
+  .default(null);
+
 /** How texts become a row of tokens. */
 export const textSchema = z
   .strictObject({
@@ -66,6 +85,7 @@ export const textSchema = z
       .prefault({}),
     /** QQ's layout: [CLS] [SEP] title [SEP]. */
     separatorFirst: z.boolean().default(false),
+    cleaning,
   })
   .refine((layout) => new Set(layout.fields).size === layout.fields.length, {
     path: ['fields'],

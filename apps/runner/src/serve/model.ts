@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Video } from '@wbdc/data';
 import { categoryModel, similarityModel, type HeadConfig } from '@wbdc/finetune';
 import { flatten, foldIn, randomKey, type Batch, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
@@ -15,7 +16,7 @@ import { exists } from '../files.js';
 import { readEncoderSizes } from '../export/checkpoint.js';
 import { encoderOf } from '../stages/model.js';
 import { FINISHED_MODEL } from '../stages/training.js';
-import { layoutOf } from '../stages/video-set.js';
+import { layoutOf, textReader } from '../stages/video-set.js';
 
 export type Kind = 'category' | 'similarity';
 
@@ -26,6 +27,8 @@ export interface ServedModel {
   readonly hash: string;
   readonly tokenizer: Tokenizer;
   readonly layout: TextLayout;
+  /** The texts of a video as the model read them when it was trained: cleaned, if they were. */
+  readonly textsOf: (video: Video) => Record<string, string>;
   /** Most frames of a video. */
   readonly frameLimit: number;
   /** Dv. */
@@ -85,6 +88,7 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
     hash: (await hashParameters(params)).slice(0, 16),
     tokenizer: await Tokenizer.load(folder),
     layout: layoutOf(config.text),
+    textsOf: textReader(config.text),
     frameLimit: config.frames.limit,
     frameSize,
     recipe: config.features && 'weights' in config.features ? config.features : undefined, // of AIAC's records nobody knows

@@ -70,8 +70,13 @@ function samplingOf({ recipe, frameLimit }: ServedModel): Sampling {
   return recipe.sampling;
 }
 
-function exampleOf({ tokenizer, layout, frameLimit }: ServedModel, id: string, texts: Texts, frames: Floats): Example {
-  return { id, ...packText(tokenizer, texts, layout), frames: atMost(frames, frameLimit) };
+function exampleOf(
+  { tokenizer, layout, textsOf, frameLimit }: ServedModel,
+  id: string,
+  texts: Texts,
+  frames: Floats,
+): Example {
+  return { id, ...packText(tokenizer, textsOf({ id, ...texts }), layout), frames: atMost(frames, frameLimit) };
 }
 
 function atMost({ data, shape: [count, width] }: Floats, limit: number): Floats {

@@ -10,7 +10,8 @@ import { createProgress } from '../progress.js';
 import { findVideos } from './inputs.js';
 import { findModel, openModel, type Kind, type ServedModel } from './model.js';
 import { serve, type Served } from './run.js';
-import { readTexts, type Texts } from './texts.js';
+import { definedOnly } from '../stages/video-set.js';
+import { plainTexts, readTexts, type Texts } from './texts.js';
 import { openTower } from './tower.js';
 
 export interface Session {
@@ -80,10 +81,10 @@ async function textsFor(
     const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
     throw new UserError(`--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`, 2); // prettier-ignore
   }
-  if (given) return () => ({ title: title ?? '', ocr: ocr ?? '', asr: asr ?? '' });
+  if (given) return () => plainTexts(definedOnly({ title, ocr, asr }));
   if (path === undefined) {
     warn('no texts given: the frames alone decide; see --title and --texts');
-    return () => ({});
+    return () => plainTexts({});
   }
   const texts = await readTexts(from(path), columns, warn);
   const without = videos.filter(({ id }) => !texts.has(id));
@@ -94,5 +95,5 @@ async function textsFor(
     );
   }
   if (without.length > 0) warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
-  return (id) => texts.get(id) ?? {};
+  return (id) => texts.get(id) ?? plainTexts({});
 }

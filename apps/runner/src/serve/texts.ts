@@ -1,12 +1,17 @@
-import { textsOf } from '@wbdc/data';
+import type { Video } from '@wbdc/data';
 import { UserError } from '../errors.js';
 import { chooseColumns } from '../prepare/columns.js';
 import { readTable } from '../prepare/table.js';
 import { parseRow } from '../prepare/texts.js';
 import { plainName } from './inputs.js';
 
-/** The text of a video: title, OCR and ASR. */
-export type Texts = Readonly<Record<string, string>>;
+/** The texts of a video. */
+export type Texts = Pick<Video, 'title' | 'ocr' | 'asr'>;
+
+/** Out of plain texts; what is missing is empty. */
+export function plainTexts({ title = '', ocr = '', asr = '' }: Readonly<Partial<Record<string, string>>>): Texts {
+  return { title, ocr: ocr === '' ? [] : [{ time: 0, text: ocr }], asr };
+}
 
 /**
  * Texts by the names of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's annotations,
@@ -25,7 +30,7 @@ export async function readTexts(
     for (const name of new Set([id, video && plainName(video)])) {
       if (name === undefined) continue;
       if (texts.has(name)) throw new UserError(`${row.where}: expected every video once, got '${name}' again`);
-      texts.set(name, textsOf({ id: name, title, ocr, asr }));
+      texts.set(name, { title, ocr, asr });
     }
   }
   return texts;

@@ -23,6 +23,8 @@ export interface ClipVideosOptions {
   /** Root of the data set. */
   readonly root: string;
   readonly tokenizer: Tokenizer;
+  /** The texts of a video as they are tokenised. */
+  readonly texts: (video: Video) => Record<string, string>;
   /** Most tokens of a title. */
   readonly budget: number;
   readonly imageSize: number;
@@ -52,9 +54,10 @@ export class ClipVideos {
     return Int32Array.from(this.#entries, ({ tokens }) => tokens.length);
   }
 
-  add(split: string, { id, title }: Video): void {
-    const { tokenizer, budget, root } = this.options;
-    const { tokens } = packText(tokenizer, { title }, { fields: ['title'], budget, separatorFirst: false });
+  add(split: string, video: Video): void {
+    const { tokenizer, budget, root, texts } = this.options;
+    const { id } = video;
+    const { tokens } = packText(tokenizer, texts(video), { fields: ['title'], budget, separatorFirst: false });
     this.#entries.push({ id, tokens, archive: frameZipPath(root, split, id) });
   }
 

@@ -16,7 +16,7 @@ import { annotationsPath, dataRoot } from './data-root.js';
 import { frameDecoders } from './frame-decoding.js';
 import { startFromBert, startFromClipVision } from './published.js';
 import { train, type Place } from './training.js';
-import { readSplits } from './video-set.js';
+import { readSplits, textReader } from './video-set.js';
 
 type ClipModel = ReturnType<typeof clip>;
 
@@ -111,7 +111,15 @@ async function openVideos(context: StageContext, splits: readonly string[], toke
   const root = dataRoot(context);
   const { text, vision } = settings;
   const { imageSize } = vision;
-  const videos = new ClipVideos({ root, tokenizer, budget: text.budget, imageSize, skipped, decode });
+  const videos = new ClipVideos({
+    texts: textReader(context.config.text),
+    root,
+    tokenizer,
+    budget: text.budget,
+    imageSize,
+    skipped,
+    decode,
+  });
   const read: Artifact[] = [];
   for (const split of splits) {
     const before = videos.size;

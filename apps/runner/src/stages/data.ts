@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
+import { DataError, frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
 import { buildDemoData, type DemoSummary } from '../demo/index.js';
 import { UserError } from '../errors.js';
 import { exists } from '../files.js';
@@ -72,10 +72,11 @@ async function checkFolder(context: StageContext): Promise<StageResult> {
   await mkdir(context.folder, { recursive: true });
   const read: Artifact[] = [];
   const splits: Record<string, { videos: number; bad: number; withoutFrames: number }> = {};
+  const seen = new Map<string, string>();
   for (const split of allSplits(data)) {
     const path = annotationsPath(root, split);
     if (!(await exists(path))) throw new UserError(missingSplit(path, split));
-    splits[split] = await checkSplit(root, split, data.maxBadShare, context.signal);
+    splits[split] = await checkSplit(context, root, split, seen);
     read.push({
       path,
       about: `${counted(splits[split].videos, 'video')}, ${splits[split].bad} bad, ${splits[split].withoutFrames} without frames`,
@@ -92,15 +93,30 @@ function missingSplit(path: string, split: string): string {
   );
 }
 
-async function checkSplit(root: string, split: string, maxBadShare: number, signal: AbortSignal) {
-  const bad = new SkipCounter('records', maxBadShare);
+/** `seen`: the split of every id so far. A video that stands twice is bad, most of all one that is learned from and held out. */
+async function checkSplit(
+  { config, signal, output }: StageContext,
+  root: string,
+  split: string,
+  seen: Map<string, string>,
+) {
+  const bad = new SkipCounter('records', config.data.maxBadShare);
+  const path = annotationsPath(root, split);
   let videos = 0;
   let withoutFrames = 0;
-  for await (const { id } of readAnnotations(annotationsPath(root, split), { onBad: bad.add })) {
+  for await (const { id } of readAnnotations(path, { onBad: bad.add })) {
     signal.throwIfAborted();
+    const before = seen.get(id);
+    if (before !== undefined) {
+      bad.add(new DataError(`${path}: expected every id once, got video ${id} again, after ${before}`));
+      continue;
+    }
+    seen.set(id, split);
     videos++;
     if (!(await exists(frameZipPath(root, split, id)))) withoutFrames++;
   }
   bad.check(videos + bad.count);
+  if (bad.count > 0)
+    output.warn(`${split}: ${counted(bad.count, 'record')} to be skipped; the first: ${bad.examples[0]}`);
   return { videos, bad: bad.count, withoutFrames };
 }

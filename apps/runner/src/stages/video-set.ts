@@ -1,6 +1,7 @@
 import {
   aiacStride,
   byFrequency,
+  cleanedTexts,
   countTags,
   evenStride,
   joinSources,
@@ -12,6 +13,7 @@ import {
   readBatch,
   readTagList,
   SkipCounter,
+  textsOf,
   type ChooseTags,
   type Dataset,
   type FeatureSource,
@@ -56,6 +58,7 @@ export async function openVideoSet(
     features: oneSource(sources, splits),
     tokenizer,
     layout: layoutOf(text),
+    texts: textReader(text),
     tags,
     maxFrames: frames.limit,
     ...frameChoice(frames),
@@ -108,8 +111,13 @@ function frameChoice({ choice }: Config['frames']) {
 }
 
 /** How texts are packed into a row of tokens. */
-export function layoutOf(text: StageContext['config']['text']): TextLayout {
-  return { ...text, limits: definedOnly(text.limits) };
+export function layoutOf({ fields, budget, limits, separatorFirst }: Config['text']): TextLayout {
+  return { fields, budget, limits: definedOnly(limits), separatorFirst };
+}
+
+/** The texts of a video as they are tokenised. */
+export function textReader({ cleaning }: Config['text']): typeof textsOf {
+  return cleaning === null ? textsOf : cleanedTexts(cleaning);
 }
 
 /** All videos of splits, one after another. */

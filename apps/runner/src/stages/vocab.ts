@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path';
-import { readAnnotations, SkipCounter, textsOf } from '@wbdc/data';
+import { readAnnotations, SkipCounter } from '@wbdc/data';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { counted, formatCount } from '../format.js';
 import type { Artifact, StageContext, StageResult } from '../stage.js';
 import { annotationsPath, dataRoot } from './data-root.js';
+import { textReader } from './video-set.js';
 
 interface Texts {
   readonly titles: string[];
@@ -41,6 +42,7 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
 
 async function readTexts(context: StageContext): Promise<Texts> {
   const { data } = context.config;
+  const read = textReader(context.config.text);
   const texts: Texts = { titles: [], all: [], read: [] };
   for (const split of data.trainSplits) {
     const path = annotationsPath(dataRoot(context), split);
@@ -49,8 +51,8 @@ async function readTexts(context: StageContext): Promise<Texts> {
     for await (const video of readAnnotations(path, { onBad: bad.add })) {
       context.signal.throwIfAborted();
       videos++;
-      texts.titles.push(video.title);
-      texts.all.push(...Object.values(textsOf(video)));
+      texts.titles.push(read(video)['title']);
+      texts.all.push(...Object.values(read(video)));
     }
     bad.check(videos + bad.count);
     texts.read.push({

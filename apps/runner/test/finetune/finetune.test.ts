@@ -39,7 +39,7 @@ beforeAll(async () => {
   await mkdir(join(folder, 'data/annotations'), { recursive: true });
   await writeAnnotations(join(folder, 'data/annotations/labeled.json'), labeled);
   await writeAnnotations(join(folder, 'data/annotations/test_a.json'), heldOut);
-  const truth = heldOut.map(({ id }, i) => `${id},${CATEGORIES[i % 3]}\n`);
+  const truth = [...heldOut, { id: '1999999999999999999' }].map(({ id }, i) => `${id},${CATEGORIES[i % 3]}\n`);
   await writeFile(join(folder, 'data/annotations/test_a_truth.csv'), truth.join(''));
   await Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })).save(run().folderOf('vocab'));
   await writeFeatures('labeled', labeled);
@@ -90,6 +90,7 @@ describe('category finetuning', () => {
     const result = await readFile(join(stage.folder, 'result.csv'), 'utf8');
     const predicted = readCategories(result, new Set(heldOut.map(({ id }) => id)), new Set(CATEGORIES));
     expect(predicted.size).toBe(7);
+    expect(said).toContain('1 label of held-out videos that are not there: not counted');
     const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as Record<string, unknown>;
     expect(scores).toMatchObject({ videos: 7, majority: '0100', confusionByLevel1: { labels: ['01', '02'] } });
     // Of 0100, 0101, 0203 times 3, 2, 2: always 0100 has micro-F1 5/7 and 3/7, macro-F1 (10/12)/2 and (6/10)/3.

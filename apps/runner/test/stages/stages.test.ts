@@ -14,6 +14,7 @@ import { RunFolder } from '../../src/run-folder.js';
 import type { StageContext } from '../../src/stage.js';
 import { runDataStage } from '../../src/stages/data.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
+import { textReader } from '../../src/stages/video-set.js';
 import { runVocabStage } from '../../src/stages/vocab.js';
 
 let folder: string;
@@ -108,6 +109,18 @@ describe('data, with a folder of the user', () => {
     expect(read[0].about).toBe('3 videos, 0 bad, 1 without frames');
   });
 
+  it('counts a video that stands twice as bad, and says where', async () => {
+    await writeData();
+    const path = join(folder, 'data/annotations/test_a.json');
+    await writeAnnotations(path, [video('2000000000000000001', '狗'), video(ids[0], '猫')]);
+    await expect(runDataStage(await context('data'))).rejects.toThrow(
+      `test_a.json: expected every id once, got video ${ids[0]} again, after unlabeled`,
+    );
+    const { summary } = await runDataStage(await context('data', { set: ['data.maxBadShare=0.5'] }));
+    expect(summary).toMatchObject({ videos: 4, splits: { test_a: { videos: 1, bad: 1 } } });
+    expect(said).toContain('warning: test_a: 1 record to be skipped');
+  });
+
   it('names the file that is missing', async () => {
     await expect(runDataStage(await context('data'))).rejects.toThrow(
       `expected the annotations of the split 'unlabeled' at ${join(folder, 'data/annotations/unlabeled.json')}, but there is no such file`,
@@ -136,6 +149,34 @@ describe('vocab', () => {
     expect(tokenizer.vocab).toEqual(expect.arrayContaining(['黑', '猫', '叫', 'cat']));
     expect(tokenizer.vocab).not.toContain('狗'); // held out
     expect(said).toContain('黑猫 cat  ->  黑 猫 cat');
+  });
+});
+
+describe('dirty texts', () => {
+  const dirty: Video = {
+    ...video(ids[0], '看 http://a.cn/x 哈哈哈哈哈哈'),
+    ocr: [{ time: 1, text: '字幕' }, { time: 0, text: '字幕' }, { time: 2, text: 'ＡＢ' }],
+  }; // prettier-ignore
+  const read = async (...set: string[]) => textReader((await context('x', { set })).config.text)(dirty);
+
+  it('are read as they are, or cleaned as the configuration says', async () => {
+    expect(await read()).toMatchObject({ title: dirty.title, ocr: '字幕 字幕 ＡＢ' });
+    expect(await read('text.cleaning={}')).toMatchObject({ title: '看 哈哈哈', ocr: '字幕 AB' });
+    expect(await read('text.cleaning={unicode: keep, dropLinks: false, maxRun: 2, dropRepeatedOcr: false}')).toMatchObject({ title: '看 http://a.cn/x 哈哈', ocr: '字幕 字幕 ＡＢ' }); // prettier-ignore
+  });
+
+  it('are cleaned for the vocabulary too', async () => {
+    await writeData();
+    await writeAnnotations(join(folder, 'data/annotations/unlabeled.json'), [dirty]);
+    const words = async (...set: string[]) => {
+      const vocab = await context('vocab', { set });
+      await runVocabStage(vocab);
+      return (await Tokenizer.load(vocab.folder)).vocab;
+    };
+    expect(await words()).toEqual(expect.arrayContaining(['http', '哈']));
+    const cleaned = await words('text.cleaning={}');
+    expect(cleaned).toContain('哈');
+    expect(cleaned).not.toContain('http');
   });
 });
 

@@ -87,7 +87,9 @@ export async function loadRecordIndex(
   }
   if (!head) throw new DataError(`${path}: expected an index of records, got an empty file: make it again`);
   for (const { path: name, bytes } of head.files) {
-    const { size } = await stat(name);
+    const { size } = await stat(name).catch((cause: unknown) => {
+      throw new DataError(`${path}: expected the file ${name} that it was made of, found none: make the index again`, { cause }); // prettier-ignore
+    });
     if (size !== bytes) throw new DataError(`${name}: expected ${bytes} bytes as when it was indexed, got ${size}: make the index ${path} again`); // prettier-ignore
   }
   return { index, paths: head.files.map((file) => file.path), width: head.width };

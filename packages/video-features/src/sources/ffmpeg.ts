@@ -43,17 +43,19 @@ interface Probe {
 
 /** Sizes, and the times of all packets: the frames are counted without decoding one. */
 async function probe(path: string, limits: SourceLimits): Promise<Probe> {
-  const entries = 'packet=pts_time,flags:stream=width,height';
+  const entries = 'packet=pts_time,flags:stream=width,height,nb_frames';
   const process = start(
     'ffprobe',
     ['-select_streams', 'v:0', '-show_entries', entries, '-of', 'csv', ...input(path)],
     limits,
   );
   const packets: string[] = [];
+  let found = 0;
   let size: number[] | undefined;
   for await (const line of lines(process.child.stdout)) {
     const [kind, ...fields] = line.split(',');
     if (kind === 'stream') size = fields.map(Number);
+    if (kind === 'packet') found++;
     // D: a frame that the container's edit list hides.
     if (kind === 'packet' && !fields[1]?.includes('D')) packets.push(fields[0]);
     if (packets.length > limits.maxFrames) {
@@ -63,7 +65,11 @@ async function probe(path: string, limits: SourceLimits): Promise<Probe> {
   }
   await process.end(path);
   if (!size) throw new SourceError(`${path}: expected a video, found no video track. Leave it out.`);
-  const [width, height] = size;
+  const [width, height, listed] = size; // mp4 and mov list how many frames there are, others say N/A
+  if (found < listed || /ended prematurely|partial file/.test(process.complaint())) {
+    const all = found < listed ? `${listed} frames` : 'a whole file';
+    throw new SourceError(`${path}: expected ${all}, got ${found} frames: the file is cut off. Replace it.`);
+  }
   const known = packets.every((time) => /^-?\d/.test(time));
   const times = packets.map(Number).sort((a, b) => a - b); // packets come in the order of decoding
   return { width, height, count: packets.length, ...(known && { times: times.map((time) => time - times[0]) }) };
@@ -120,6 +126,8 @@ function input(path: string): string[] {
 
 interface Running {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  /** What the program has complained about so far. */
+  complaint(): string;
   /** Waits for the end, and throws what the program complained about when it failed. */
   end(path: string): Promise<void>;
 }
@@ -135,6 +143,7 @@ function start(program: string, args: readonly string[], { maxSeconds }: SourceL
   ended.catch(() => undefined); // reported by end()
   return {
     child,
+    complaint: () => complaint,
     end: async (path) => {
       const result = await ended;
       if (result === 0) return;

@@ -103,6 +103,9 @@ async function divide({ context, training, heldOut }: Finetuning): Promise<Parts
   }
   const truth = await readTruth(context);
   const known = labelledOf(heldOut.dataset, truth);
+  const unknown = truth.size - known.filter(({ index }) => truth.has(heldOut.dataset.id(index))).length;
+  if (unknown > 0)
+    context.output.warn(`${counted(unknown, 'label')} of held-out videos that are not there: not counted`);
   if (known.length === 0) {
     context.output.warn(
       `no truth of ${data.heldOutSplits.join(', ')}: predicts them without measuring; or set finetune.folds`,
