@@ -1,8 +1,9 @@
-import { floats, ints, randomKey } from '@wbdc/nn';
+import { readFile } from 'node:fs/promises';
+import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
-import { lxmertModel, type LxmertModelConfig } from '../src/index.js';
+import { BASE, LARGE, TINY, lxmertModel, type LxmertModelConfig } from '../src/index.js';
 
 const config: LxmertModelConfig = { ...PARITY_SIZES, videoLayers: 2, videoActivation: 'erf', crossLayers: 2 };
 
@@ -16,6 +17,27 @@ describeRandomEncoders(
 
 describe('configuration', () => {
   beforeEach(() => useEngine('cpu'));
+
+  const count = (c: LxmertModelConfig): number => {
+    const { hiddenSize: d, intermediateSize: i } = c;
+    const attention = 4 * (d * d + d) + 2 * d; // with its normalisation
+    const layer = attention + (d * i + i) + (i * d + d) + 2 * d;
+    const text = (c.vocabSize + c.maxPositions + c.segments + 2) * d + c.layers * layer;
+    const video = (c.frameSize * d + d) + (2 + c.maxFrames) * d + c.videoLayers * layer + 2 * d; // prettier-ignore
+    return text + video + c.crossLayers * (attention + 2 * layer);
+  };
+
+  it('counts what it makes', () => {
+    const made = flatten(lxmertModel(config).init(randomKey(1))).reduce((sum, { leaf }) => sum + leaf.size, 0);
+    expect(made).toBe(count(config));
+  });
+
+  it('has the sizes that the README says', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    for (const [name, preset] of Object.entries({ TINY, BASE, LARGE })) {
+      expect(readme).toMatch(new RegExp(`\\| \`${name}\` .*\\| ${count(preset).toLocaleString('en')} *\\|`));
+    }
+  });
 
   it.each([
     [{ heads: 3 }, 'expected hiddenSize to be a multiple of heads, got 14 and 3'],

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
@@ -28,6 +29,13 @@ describe('configuration', () => {
     // bert-base-chinese and chinese-roberta-wwm-ext-large without their poolers, and the frames' own block.
     expect(count(WBDC_BASE)).toBe(102_267_648 - 590_592 + (768 * 768 + 768 + 36 * 768));
     expect(count(QQ_LARGE)).toBe(325_522_432 - 1_049_600 + (1536 * 1024 + 1024 + 36 * 1024));
+  });
+
+  it('has the sizes that the README says', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    for (const [name, preset] of Object.entries({ QQ_LARGE, WBDC_BASE, TINY })) {
+      expect(readme).toMatch(new RegExp(`\\| \`${name}\` .*\\| ${count(preset).toLocaleString('en')} *\\|`));
+    }
   });
 
   it('counts what it makes', () => {
