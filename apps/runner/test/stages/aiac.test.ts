@@ -83,6 +83,9 @@ describe('a folder in the AIAC layout', () => {
 
   it('pretrains on tags of tag_list.txt, masked text and masked frames', async () => {
     expect(await run('pretrain --config qq.yaml')).toBe(0);
+    expect(host.out).toContain('1 encoder pass a step: masked (mlm, mfm, tag)');
+    const { summary } = JSON.parse(await readFile(made('pretrain/stage.json'), 'utf8')) as { summary: object };
+    expect(summary).toMatchObject({ 'encoder passes': 1 });
     const list = await readTagList(join(folder, 'qq/tag_list.txt'));
     expect(await readTagList(made('pretrain/tag_list.txt'))).toEqual(list.slice(0, 9));
     const lines = (await readFile(made('pretrain/metrics.jsonl'), 'utf8')).trim().split('\n');
