@@ -103,6 +103,21 @@ describe('readAnnotations', () => {
     );
   });
 
+  it('holds no more in memory for a large file than for a small one', async () => {
+    const records = 60_000; // 100 MB
+    const asr = '语音'.repeat(280);
+    const path = join(folder, 'large.json');
+    await writeAnnotations(path, (function* () { for (let i = 0; i < records; i++) yield { ...plain, id: `${10n ** 18n + BigInt(i)}`, asr }; })()); // prettier-ignore
+    const before = process.memoryUsage().rss;
+    let [count, peak] = [0, 0];
+    for await (const video of readAnnotations(path)) {
+      count += Number(video.asr === asr);
+      if (count % 1000 === 0) peak = Math.max(peak, process.memoryUsage().rss - before);
+    }
+    expect(count).toBe(records);
+    expect(peak).toBeLessThan(80e6);
+  });
+
   it('says which file is missing', async () => {
     await expect(collect(readAnnotations(join(folder, 'none.json')))).rejects.toThrow(/none\.json/);
   });
