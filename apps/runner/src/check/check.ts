@@ -1,16 +1,14 @@
 import { totalmem } from 'node:os';
-import { disposeTree, flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
-import { pretraining } from '@wbdc/pretrain-tasks';
+import { disposeTree, randomKey } from '@wbdc/nn';
 import { adamW } from '@wbdc/train';
 import type { Config } from '../config/schema.js';
 import { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '../format.js';
-import { describeViews, encoderOf, planOf, viewsOf } from '../stages/model.js';
 import type { Json } from '../stage.js';
-import { definedOnly } from '../stages/video-set.js';
-import { expectedLosses } from './expected.js';
+import type { Expectation } from './expected.js';
+import type { CheckJob } from './jobs.js';
 import { measure, startLosses, type Gradients, type Measured } from './measure.js';
 import { overfit, type OverfitResult } from './overfit.js';
-import { syntheticBatch, syntheticTokenizer } from './synthetic.js';
+import { countValues, subjectOf, type Subject } from './subject.js';
 
 export interface CheckItem {
   readonly name: 'parameters' | 'passes' | 'start' | 'gradients' | 'overfit' | 'memory' | 'time';
@@ -21,68 +19,58 @@ export interface CheckItem {
 }
 
 export interface CheckRequest {
+  readonly job: CheckJob;
   readonly config: Config;
-  /** Videos to train on, where that is known: without it no time for the whole job. */
-  readonly videos?: number | undefined;
+  /** Examples to train on, where that is known: without it no time for the whole job. */
+  readonly examples?: number | undefined;
 }
 
-const START_VIDEOS = 8;
+const START_EXAMPLES = 8;
 const SHARE_OF_MEMORY = 0.9;
+/** Of WBDC 2022; the data decide it. */
+const CLASSES = 200;
 
-/** Builds the model and the plan of a configuration and tries them on made-up videos of the configured sizes. */
-export function* check({ config, videos }: CheckRequest): Generator<CheckItem> {
+/** Builds what a job of a configuration would train and tries it on made-up examples of the configured sizes. */
+export function* check({ job, config, examples }: CheckRequest): Generator<CheckItem> {
   const sizes = {
     vocabSize: config.vocab.size,
     frameSize: config.clip.vision.width,
     tagCount: config.tasks.tag?.count ?? 0,
+    classes: CLASSES,
   };
-  const tokenizer = syntheticTokenizer(sizes.vocabSize);
-  const model = pretraining(
-    encoderOf(config, sizes.vocabSize, sizes.frameSize),
-    planOf(config, tokenizer, sizes.tagCount),
-  );
-  const batchOf = (count: number) => syntheticBatch(config, tokenizer, { ...sizes, videos: count }, randomKey(0));
-  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const subject = subjectOf(job, config, sizes, randomKey(config.seed));
   try {
-    yield countParameters(config, { ...params });
-    yield passes(config, model.encoderPasses);
-    const started = startLosses(model, params, batchOf(START_VIDEOS), randomKey(0));
-    yield compareStart(expectedLosses(config, started.views, sizes), started.losses);
-    const { learningRate, rules } = config.train;
-    const optimizer = adamW(params, { learningRate, rules: rules.map(definedOnly) });
-    const measured = measure(model, params, optimizer, batchOf, config.train.batchSize);
+    yield countParameters(subject);
+    if (subject.passes) yield passesItem(subject.passes);
+    const started = startLosses(subject, START_EXAMPLES);
+    yield compareStart(started.expected, started.losses);
+    const averages = subject.averages ? { averageDecay: 0.999 } : {};
+    const optimizer = adamW(subject.params, { ...subject.rules, ...averages });
+    const measured = measure(subject, optimizer);
     optimizer.dispose();
     yield gradientItem(measured.gradients);
-    yield memoryItem(measured, config.train.batchSize);
-    yield timeItem(measured, config, videos);
+    yield memoryItem(measured, subject);
+    yield timeItem(measured, subject, examples);
   } finally {
-    disposeTree(params);
+    disposeTree(subject.params);
   }
-  yield overfitItem(overfit(config, sizes));
+  yield overfitItem(overfit(job, config, sizes));
 }
 
-function countParameters(
-  { model }: Config,
-  { encoder, heads }: { encoder: ParamTree; heads: Readonly<Record<string, ParamTree>> },
-): CheckItem {
-  const size = (tree: ParamTree): number => flatten(tree).reduce((sum, { leaf }) => sum + leaf.size, 0);
-  const byPart: [string, number][] = [
-    ['encoder', size(encoder)],
-    ...Object.entries(heads).map(([name, head]): [string, number] => [name, size(head)]),
-  ];
+function countParameters({ about, parts }: Subject): CheckItem {
+  const byPart = Object.entries(parts).map(([name, part]): [string, number] => [name, countValues(part)]);
   const total = byPart.reduce((sum, [, count]) => sum + count, 0);
-  const parts = byPart.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
+  const list = byPart.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
   const details = { total, ...Object.fromEntries(byPart) };
-  return { name: 'parameters', status: 'told', about: `${model.kind}, ${formatCount(total)}: ${parts}`, details };
+  return { name: 'parameters', status: 'told', about: `${about}, ${formatCount(total)}: ${list}`, details };
 }
 
-function passes(config: Config, count: number): CheckItem {
-  const views = viewsOf(config);
-  const about = `${counted(count, 'encoder pass', 'encoder passes')} a step: ${describeViews(views)}`;
-  return { name: 'passes', status: 'told', about, details: { encoderPasses: count } };
+function passesItem({ count, about }: NonNullable<Subject['passes']>): CheckItem {
+  const text = `${counted(count, 'encoder pass', 'encoder passes')} a step: ${about}`;
+  return { name: 'passes', status: 'told', about: text, details: { encoderPasses: count } };
 }
 
-function compareStart(expected: ReturnType<typeof expectedLosses>, measured: ReadonlyMap<string, number>): CheckItem {
+function compareStart(expected: readonly Expectation[], measured: ReadonlyMap<string, number>): CheckItem {
   const rows = expected.map(({ metric, start, tolerance, about }) => {
     const got = measured.get(metric)!;
     const ok =
@@ -116,7 +104,7 @@ function gradientItem({ trained, unreached }: Gradients): CheckItem {
   };
 }
 
-function memoryItem({ memory, timedVideos }: Measured, batchSize: number): CheckItem {
+function memoryItem({ memory, timed }: Measured, { noun, settings: { batchSize } }: Subject): CheckItem {
   const there = totalmem();
   const fits = memory.total <= SHARE_OF_MEMORY * there;
   const parts = (['weights', 'gradients', 'optimizer', 'activations'] as const)
@@ -127,29 +115,29 @@ function memoryItem({ memory, timedVideos }: Measured, batchSize: number): Check
     status: fits ? 'ok' : 'failed',
     about:
       `about ${formatBytes(memory.total)} of ${formatBytes(there)} for a batch of ${batchSize} ` +
-      `(from ${timedVideos.join(' and ')} videos): ${parts}` +
+      `(from ${timed.join(' and ')} ${noun}s): ${parts}` +
       (fits ? '' : '; take a smaller train.batchSize and raise train.accumulate'),
     details: { ...memory, available: there },
   };
 }
 
-function timeItem({ secondsPerStep, timedVideos }: Measured, { train }: Config, videos?: number): CheckItem {
-  const { batchSize, epochs, accumulate } = train;
-  const batches = videos === undefined ? undefined : epochs * Math.max(1, Math.floor(videos / batchSize));
+function timeItem({ secondsPerStep, timed }: Measured, { noun, settings }: Subject, examples?: number): CheckItem {
+  const { batchSize, epochs, accumulate } = settings;
+  const batches = examples === undefined ? undefined : epochs * Math.max(1, Math.floor(examples / batchSize));
   const seconds = batches === undefined ? undefined : batches * secondsPerStep;
   const whole =
     batches === undefined
       ? 'for the whole job give --videos'
-      : `${formatSeconds(seconds!)} for ${counted(batches, 'batch', 'batches')} of ${counted(videos!, 'video')}`;
+      : `${formatSeconds(seconds!)} for ${counted(batches, 'batch', 'batches')} of ${counted(examples!, noun)}`;
   return {
     name: 'time',
     status: 'told',
-    about: `about ${formatSeconds(secondsPerStep)} a batch of ${batchSize} at full length (from ${timedVideos.join(' and ')} videos); ${whole}`,
+    about: `about ${formatSeconds(secondsPerStep)} a batch of ${batchSize} at full length (from ${timed.join(' and ')} ${noun}s); ${whole}`,
     details: { secondsPerBatch: secondsPerStep, batches, seconds, steps: batches && Math.floor(batches / accumulate) },
   };
 }
 
-function overfitItem({ steps, videos, cut, tasks }: OverfitResult): CheckItem {
+function overfitItem({ steps, samples, cut, tasks }: OverfitResult): CheckItem {
   const rows = tasks.map(({ metric, from, to, ok }) => {
     return `${metric} ${formatNumber(from)} -> ${formatNumber(to)}${ok ? '' : ': HARDLY FALLS'}`;
   });
@@ -157,7 +145,7 @@ function overfitItem({ steps, videos, cut, tasks }: OverfitResult): CheckItem {
   return {
     name: 'overfit',
     status: tasks.every(({ ok }) => ok) ? 'ok' : 'failed',
-    about: [`${videos} samples in ${steps} steps${sizes}`, ...rows].join('\n'),
-    details: { steps, videos, cut, losses: tasks.map((task) => ({ ...task })) },
+    about: [`${samples} samples in ${steps} steps${sizes}`, ...rows].join('\n'),
+    details: { steps, samples, cut, losses: tasks.map((task) => ({ ...task })) },
   };
 }

@@ -1,3 +1,4 @@
+import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import type { FtcTarget, MfmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
 import type { Config, TaskName } from '../config/schema.js';
 import { viewsOf } from '../stages/model.js';
@@ -100,4 +101,24 @@ function titles({ videos, past }: FtcTarget, temperature: number | null): Expect
     floor: temperature === null ? 0 : mean((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature))),
     about: `ln ${videos}, the videos to choose from`,
   };
+}
+
+/** Fresh towers see little difference between examples: one partner among as many is as good as another. */
+export function expectedClip({ ids, tokens }: ClipBatch): Expectation[] {
+  const mean = (Math.log(ids.length) + Math.log(tokens.shape[0])) / 2;
+  const about = `ln ${ids.length}, the videos to choose from`;
+  return [{ metric: 'loss', start: mean, tolerance: FEW, floor: 0, about }];
+}
+
+/** With label smoothing the loss cannot fall below the entropy of the smoothed label. */
+export function expectedCategory(classes: number, smoothing: number): Expectation[] {
+  const other = smoothing / classes;
+  const own = 1 - smoothing + other;
+  const entropy = smoothing === 0 ? 0 : -own * Math.log(own) - (classes - 1) * other * Math.log(other);
+  const about = `ln ${classes}, the categories`;
+  return [{ metric: 'loss', start: Math.log(classes), tolerance: MANY, floor: entropy, about }];
+}
+
+export function expectedSimilarity(): Expectation[] {
+  return [{ metric: 'loss', tolerance: FEW, floor: 0, about: 'depends on how alike fresh embeddings are' }];
 }

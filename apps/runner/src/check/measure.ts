@@ -1,15 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { flatten, foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
-import type { PretrainParams, Pretraining } from '@wbdc/pretrain-tasks';
-import { disposeGrads, valueAndGrad, type Optimizer } from '@wbdc/train';
-import type { VideoTextParams } from '../stages/model.js';
+import { flatten, foldIn, randomKey } from '@wbdc/nn';
+import { disposeGrads, type Optimizer } from '@wbdc/train';
+import type { Expectation } from './expected.js';
+import type { Subject } from './subject.js';
 
-type Params = PretrainParams<VideoTextParams>;
-type Model = Pretraining<VideoTextParams>;
-
-/** One step on so many videos. */
+/** One step on so many examples. */
 interface Step {
-  readonly videos: number;
   readonly seconds: number;
   /** What the forward pass leaves for the backward pass. */
   readonly activationBytes: number;
@@ -26,8 +22,8 @@ export interface Measured {
   /** Of a step of the whole batch. */
   readonly secondsPerStep: number;
   readonly memory: Memory;
-  /** The batches that were timed. */
-  readonly timedVideos: readonly number[];
+  /** Examples of the batches that were timed. */
+  readonly timed: readonly number[];
 }
 
 /** Bytes during a step of the whole batch. */
@@ -46,38 +42,36 @@ const KEY = randomKey(0);
 const QUICK_SECONDS = 5;
 
 /**
- * Times steps on a few videos and reckons from them what a whole batch takes: a part that does not depend on the batch
+ * Times steps on a few examples and reckons from them what a whole batch takes: a part that does not depend on the batch
  * (the optimizer) and one that grows with it.
  */
-export function measure(
-  model: Model,
-  params: Params,
-  optimizer: Optimizer,
-  batchOf: (videos: number) => Batch,
-  batchSize: number,
-): Measured {
+export function measure(subject: Subject, optimizer: Optimizer): Measured {
+  const { batchSize } = subject.settings;
   const [few, more] = [Math.min(2, batchSize), Math.min(8, batchSize)];
-  timedStep(model, params, optimizer, batchOf(few)); // engines prepare their kernels at the first
-  const small = timedStep(model, params, optimizer, batchOf(few));
-  const large = fasterOf(timedStep(model, params, optimizer, batchOf(more)), () =>
-    timedStep(model, params, optimizer, batchOf(more)),
-  );
+  const step = (examples: number) => timedStep(subject, optimizer, subject.batchOf(examples));
+  step(few); // engines prepare their kernels at the first
+  const small = step(few);
+  const large = fasterOf(step(more), () => step(more));
   const atBatch = (of: (step: Step) => number): number => {
     if (more === few) return of(large);
     const slope = Math.max(0, (of(large) - of(small)) / (more - few));
     return of(large) + slope * (batchSize - more);
   };
   const activations = Math.round(atBatch(({ activationBytes }) => activationBytes));
-  const leaves = flatten(params);
+  const leaves = flatten(subject.params);
   const bytes = (trainedOnly: boolean): number =>
     4 *
     leaves.filter(({ path }) => !trainedOnly || optimizer.trains(path)).reduce((sum, { leaf }) => sum + leaf.size, 0);
-  const parts = { weights: bytes(false), gradients: bytes(true), optimizer: 2 * bytes(true), activations };
+  const [weights, gradients] = [bytes(false), bytes(true)];
+  const kept = (subject.averages ? 3 : 2) * gradients;
   return {
     gradients: large.gradients,
     secondsPerStep: atBatch(({ seconds }) => seconds),
-    memory: { ...parts, total: parts.weights + parts.gradients + parts.optimizer + parts.activations },
-    timedVideos: [few, more],
+    memory: {
+      ...{ weights, gradients, optimizer: kept, activations },
+      total: weights + gradients + kept + activations,
+    },
+    timed: [few, more],
   };
 }
 
@@ -89,26 +83,24 @@ function fasterOf<T extends Step>(first: T, again: () => T): T {
 }
 
 function timedStep(
-  model: Model,
-  params: Params,
+  { params, loss, gradients: gradientsAt }: Subject,
   optimizer: Optimizer,
-  batch: Batch,
+  batch: unknown,
 ): Step & { readonly gradients: Gradients } {
   const start = performance.now();
-  const views = model.prepare(batch, foldIn(KEY, 'masks'));
   const before = tf.memory().numBytes;
   let activationBytes = 0;
-  const loss = () => {
-    const result = model.loss(params, views, foldIn(KEY, 'dropout'));
-    activationBytes = tf.memory().numBytes - before;
+  const measured = () => {
+    const result = loss(batch, foldIn(KEY, 'dropout'));
+    activationBytes = Math.max(activationBytes, tf.memory().numBytes - before);
     return result;
   };
-  const { grads, unreached } = valueAndGrad(params, loss, (path) => optimizer.trains(path));
+  const { grads, unreached } = gradientsAt(params, measured, (path) => optimizer.trains(path));
   optimizer.update(grads, { factor: 0 });
   const seconds = (performance.now() - start) / 1000;
   const gradients = { trained: grads.size + unreached.length, unreached: [...unreached, ...zeros(grads)] };
   disposeGrads(grads);
-  return { videos: batch.ids.length, seconds, activationBytes, gradients };
+  return { seconds, activationBytes, gradients };
 }
 
 function zeros(grads: ReadonlyMap<string, tf.Tensor>): string[] {
@@ -116,14 +108,14 @@ function zeros(grads: ReadonlyMap<string, tf.Tensor>): string[] {
   return [...grads].filter(([path, grad]) => !NO_GRADIENT.test(path) && isZero(grad)).map(([path]) => path);
 }
 
-/** The losses before any step, without dropout, by metric. */
-export function startLosses(model: Model, params: Params, batch: Batch, key: Key) {
-  const views = model.prepare(batch, key);
+/** The losses before any step, without dropout, by metric; and what they should be. */
+export function startLosses({ batchOf, loss, expected }: Subject, examples: number) {
+  const batch = batchOf(examples);
   const losses = tf.tidy(() =>
-    Object.entries(model.loss(params, views).metrics).map(([name, { sum, count }]): [string, number] => [
+    Object.entries(loss(batch).metrics).map(([name, { sum, count }]): [string, number] => [
       name,
       (typeof sum === 'number' ? sum : sum.dataSync()[0]) / count,
     ]),
   );
-  return { views, losses: new Map(losses) };
+  return { expected: expected(batch) as Expectation[], losses: new Map(losses) };
 }

@@ -1,17 +1,15 @@
-import { disposeTree, foldIn, randomKey } from '@wbdc/nn';
-import { pretraining } from '@wbdc/pretrain-tasks';
+import { disposeTree, randomKey } from '@wbdc/nn';
 import { adamW, disposeGrads, valueAndGrad } from '@wbdc/train';
 import type { Config } from '../config/schema.js';
-import { encoderOf, planOf } from '../stages/model.js';
-import { expectedLosses } from './expected.js';
-import { syntheticBatch, syntheticTokenizer } from './synthetic.js';
+import type { CheckJob } from './jobs.js';
+import { subjectOf, type DataSizes } from './subject.js';
 
-const VIDEOS = 8;
+const SAMPLES = 8;
 const STEPS = 80;
 const LEARNING_RATE = 3e-3;
 /** What is left of the way down to the smallest loss. */
 const SHARE_LEFT = 0.5;
-const LARGEST = { width: 64, layers: 2, budget: 24, frames: 6, vocabSize: 500, tagCount: 50, frameSize: 64 };
+const LARGEST = { width: 64, layers: 2, budget: 24, frames: 6, vocabSize: 500, tagCount: 50, frameSize: 64, patch: 16 };
 
 /** How far a task's loss fell on the samples. */
 export interface Overfitted {
@@ -23,30 +21,20 @@ export interface Overfitted {
 
 export interface OverfitResult {
   readonly steps: number;
-  readonly videos: number;
+  readonly samples: number;
   /** The sizes it was done with, where the configuration's are larger. */
   readonly cut: readonly string[];
   readonly tasks: readonly Overfitted[];
 }
 
-interface DataSizes {
-  readonly vocabSize: number;
-  readonly frameSize: number;
-  readonly tagCount: number;
-}
-
-/** Trains the tasks of a configuration on 8 samples, always masked the same: what cannot be learned by heart is broken. */
-export function overfit(config: Config, sizes: DataSizes): OverfitResult {
-  const { small, data, cut } = cutDown(config, sizes);
-  const tokenizer = syntheticTokenizer(data.vocabSize);
-  const encoder = encoderOf(small, data.vocabSize, data.frameSize);
-  const model = pretraining(encoder, planOf(small, tokenizer, data.tagCount));
-  const params = model.init(randomKey(0));
-  const batch = syntheticBatch(small, tokenizer, { ...data, videos: VIDEOS }, foldIn(randomKey(0), 'batch'));
-  const views = model.prepare(batch, foldIn(randomKey(0), 'masks'));
+/** Trains a job on 8 samples, always masked the same: what cannot be learned by heart is broken. */
+export function overfit(job: CheckJob, config: Config, sizes: DataSizes): OverfitResult {
+  const { small, data, cut } = job === 'clip' ? cutClip(config, sizes) : cutModel(config, sizes);
+  const { params, batchOf, loss, expected } = subjectOf(job, small, data, randomKey(0));
+  const batch = batchOf(SAMPLES);
   const optimizer = adamW(params, { learningRate: LEARNING_RATE });
   const step = (): Map<string, number> => {
-    const { metrics, grads } = valueAndGrad(params, () => model.loss(params, views));
+    const { metrics, grads } = valueAndGrad(params, () => loss(batch));
     optimizer.update(grads, { factor: 1 });
     disposeGrads(grads);
     return new Map(Object.entries(metrics).map(([name, { sum, count }]) => [name, sum / count]));
@@ -56,21 +44,24 @@ export function overfit(config: Config, sizes: DataSizes): OverfitResult {
   const last = step();
   optimizer.dispose();
   disposeTree(params);
-  const tasks = expectedLosses(small, views, data).map(({ metric, floor }) => {
+  const tasks = expected(batch).map(({ metric, floor }) => {
     const [from, to] = [first.get(metric)!, last.get(metric)!];
     return { metric, from, to, ok: to - floor <= SHARE_LEFT * (from - floor) };
   });
-  return { steps: STEPS, videos: VIDEOS, cut, tasks };
+  return { steps: STEPS, samples: SAMPLES, cut, tasks };
+}
+
+interface Cut {
+  readonly small: Config;
+  readonly data: DataSizes;
+  /** What was cut, and to what. */
+  readonly cut: readonly string[];
 }
 
 /** The configuration with sizes that train in seconds, without dropout, which keeps anything from being learned by heart. */
-function cutDown(config: Config, sizes: DataSizes): { small: Config; data: DataSizes; cut: string[] } {
-  const cut: string[] = [];
-  const atMost = (name: string, value: number, limit: number): number => {
-    if (value > limit) cut.push(`${name} ${limit}`);
-    return Math.min(value, limit);
-  };
-  const { model, text, frames } = config;
+function cutModel(config: Config, sizes: DataSizes): Cut {
+  const { cut, atMost } = cutter();
+  const { model, text, frames, finetune } = config;
   const width = atMost('width', model.width, LARGEST.width);
   const small: Config = {
     ...config,
@@ -86,11 +77,55 @@ function cutDown(config: Config, sizes: DataSizes): { small: Config; data: DataS
     },
     text: { ...text, budget: atMost('text tokens', text.budget, LARGEST.budget) },
     frames: { ...frames, limit: atMost('frames', frames.limit, LARGEST.frames) },
+    finetune: { ...finetune, dropout: 0 },
   };
   const data = {
     vocabSize: atMost('vocabulary', sizes.vocabSize, LARGEST.vocabSize),
     frameSize: atMost('frame features', sizes.frameSize, LARGEST.frameSize),
     tagCount: atMost('tags', sizes.tagCount, LARGEST.tagCount),
+    classes: sizes.classes,
   };
   return { small, data, cut };
+}
+
+/** The same for the CLIP stage: fewer pixels too. */
+function cutClip(config: Config, sizes: DataSizes): Cut {
+  const { cut, atMost } = cutter();
+  const { vision, text, framesPerVideo } = config.clip;
+  const tower = <T extends { width: number; layers: number; heads: number; intermediate: number | null }>(
+    name: string,
+    of: T,
+  ): T => {
+    const width = atMost(`${name} width`, of.width, LARGEST.width);
+    const layers = atMost(`${name} layers`, of.layers, LARGEST.layers);
+    const intermediate = of.width > LARGEST.width ? null : of.intermediate;
+    return { ...of, width, layers, intermediate, heads: width % of.heads === 0 ? of.heads : 2 };
+  };
+  const patchSize = Math.min(vision.patchSize, LARGEST.patch);
+  const imageSize = atMost('pixels', vision.imageSize, 2 * patchSize);
+  const small: Config = {
+    ...config,
+    clip: {
+      ...config.clip,
+      vision: { ...tower('vision', vision), patchSize, imageSize },
+      text: {
+        ...tower('text', text),
+        init: undefined,
+        dropout: 0,
+        budget: atMost('tokens', text.budget, LARGEST.budget),
+      },
+      framesPerVideo: atMost('frames', framesPerVideo, 2),
+    },
+  };
+  return { small, data: { ...sizes, vocabSize: atMost('vocabulary', sizes.vocabSize, LARGEST.vocabSize) }, cut };
+}
+
+/** Keeps a list of what was cut. */
+function cutter(): { cut: string[]; atMost: (name: string, value: number, limit: number) => number } {
+  const cut: string[] = [];
+  const atMost = (name: string, value: number, limit: number): number => {
+    if (value > limit) cut.push(`${name} ${limit}`);
+    return Math.min(value, limit);
+  };
+  return { cut, atMost };
 }

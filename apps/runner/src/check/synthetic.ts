@@ -1,5 +1,6 @@
 import { collate, type Example } from '@wbdc/data';
-import { floats, foldIn, randomInt, uniform, type Batch, type Key } from '@wbdc/nn';
+import { floats, foldIn, ints, randomInt, sizeOf, uniform, type Batch, type Key } from '@wbdc/nn';
+import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packTokens, Tokenizer } from '@wbdc/tokenizer';
 import type { Config } from '../config/schema.js';
 import { layoutOf } from '../stages/video-set.js';
@@ -38,6 +39,27 @@ export function syntheticBatch(
     };
   });
   return collate(examples);
+}
+
+/** Random pictures and titles that fill every limit of the CLIP stage. */
+export function syntheticClipBatch(
+  { vision, text, framesPerVideo }: Config['clip'],
+  { videos, vocabSize }: { readonly videos: number; readonly vocabSize: number },
+  key: Key,
+): ClipBatch {
+  const tokens = ints([videos, text.budget]);
+  for (let place = 0; place < tokens.data.length; place++) {
+    tokens.data[place] = SPECIAL.length + randomInt(foldIn(key, 'text'), place, vocabSize - SPECIAL.length);
+  }
+  const shape = [videos * framesPerVideo, 3, vision.imageSize, vision.imageSize];
+  return {
+    ids: Array.from({ length: videos }, String),
+    pixels: floats(shape, randomFrames(foldIn(key, 'pixels'), sizeOf(shape), 1).data),
+    owner: Int32Array.from({ length: shape[0] }, (_, frame) => Math.floor(frame / framesPerVideo)),
+    tokens,
+    segments: ints(tokens.shape),
+    textMask: ints(tokens.shape, new Int32Array(tokens.data.length).fill(1)),
+  };
 }
 
 function ordinaryToken({ vocabSize }: Tokenizer, key: Key, place: number): number {

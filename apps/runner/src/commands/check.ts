@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import type { Config } from '../config/schema.js';
 import type { CheckItem } from '../check/check.js';
+import { CHECK_JOBS, type CheckJob } from '../check/jobs.js';
 import { Output, type Terminal } from '../output.js';
 import type { RunFolder } from '../run-folder.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
@@ -16,46 +17,55 @@ export function addCheckCommand(program: Command, terminal: Terminal, outcome: {
     .command('check')
     .summary('try a training on made-up videos before hours are spent')
     .description(
-      'Builds the model and the tasks of a configuration and tries them on made-up videos of the configured sizes: ' +
-        'counts parameters and encoder passes, compares the losses at the start with those of ignorance, sees that ' +
+      'Builds what a training stage of a configuration would train and tries it on made-up examples of the configured ' +
+        'sizes: counts parameters and encoder passes, compares the losses at the start with those of ignorance, sees that ' +
         'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and estimates ' +
-        'memory and time. Needs no data. Fresh weights, also where model.init is set. Exit code 1 when something is wrong.',
+        'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in for it. ' +
+        'Fresh weights, also where the configuration starts from others. Exit code 1 when something is wrong.',
     )
-    .addArgument(new Argument('<job>', 'the stage').choices(['pretrain']))
-    .option('--videos <number>', 'videos to train on, for the time; default: those of the data stage', wholeNumber(1));
+    .addArgument(new Argument('<job>', 'the stage').choices(CHECK_JOBS))
+    .option(
+      '--videos <number>',
+      'videos to train on (finetune for similarity: pairs), for the time; default: those of the data stage',
+      wholeNumber(1),
+    );
   addOutputOptions(addEngineOptions(addRunOptions(command)))
     .addHelpText(
       'after',
       '\nExamples:\n  npx wbdc check pretrain --config apps/runner/configs/demo.yaml\n' +
+        '  npx wbdc check finetune --config apps/runner/configs/aiac2021/job1.yaml --videos 60000\n' +
         '  npx wbdc check pretrain --set model.preset=tiny --videos 100000 --json\n',
     )
-    .action(async (_job: string, options: CheckOptions) => {
-      outcome.code = await runCheck(options, new Output(terminal, options));
+    .action(async (job: CheckJob, options: CheckOptions) => {
+      outcome.code = await runCheck(job, options, new Output(terminal, options));
     });
 }
 
-async function runCheck(options: CheckOptions, output: Output): Promise<number> {
+async function runCheck(job: CheckJob, options: CheckOptions, output: Output): Promise<number> {
   const config = await configOf(options, output);
   const engine = await loadEngine(config, output);
   const { check } = await import('../check/check.js');
-  const videos = options.videos ?? (await countVideos(config, runFolderOf(config, output.terminal.folder)));
+  const examples = options.videos ?? (await countVideos(job, config, runFolderOf(config, output.terminal.folder)));
   const items: CheckItem[] = [];
-  for (const item of check({ config, videos })) {
+  for (const item of check({ job, config, examples })) {
     items.push(item);
     output.say(lineOf(item));
   }
   const ok = items.every(({ status }) => status !== 'failed');
   const checks = items.map(({ name, status, details }) => ({ name, status, ...details }));
-  output.result({ job: 'pretrain', ok, engine, checks });
+  output.result({ job, ok, engine, checks });
   return ok ? 0 : 1;
 }
 
-/** Those the data stage found in the training splits, where it has run. */
-async function countVideos({ data }: Config, run: RunFolder): Promise<number | undefined> {
+/** Those the data stage found in the splits to learn from, where it has run; it does not know of pairs. */
+async function countVideos(job: CheckJob, config: Config, run: RunFolder): Promise<number | undefined> {
+  const { data, train, finetune } = config;
+  if (job === 'finetune' && finetune.kind === 'similarity') return undefined;
   const record = await (await run.holderOf('data')).record('data');
-  const splits = record?.summary['splits'] as Readonly<Record<string, { videos?: number }>> | undefined;
-  if (splits === undefined) return undefined;
-  return data.trainSplits.reduce((sum, split) => sum + (splits[split]?.videos ?? 0), 0) || undefined;
+  const found = record?.summary['splits'] as Readonly<Record<string, { videos?: number }>> | undefined;
+  if (found === undefined) return undefined;
+  const splits = { pretrain: train.splits ?? data.trainSplits, clip: data.trainSplits, finetune: finetune.splits }[job];
+  return splits.reduce((sum, split) => sum + (found[split]?.videos ?? 0), 0) || undefined;
 }
 
 function lineOf({ name, status, about }: CheckItem): string {

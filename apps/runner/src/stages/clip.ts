@@ -79,7 +79,8 @@ export function visionConfigOf({ vision }: Config['clip']): ClipConfig['vision']
   return { imageSize, patchSize, width, layers, heads, intermediateSize: intermediate ?? 4 * width };
 }
 
-function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
+/** The sizes of both towers. */
+export function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
   const { text } = settings;
   return {
     vision: visionConfigOf(settings),
@@ -97,7 +98,8 @@ function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
   };
 }
 
-function rulesOf({ learningRates: { text, vision, temperature } }: Config['clip']): Rule[] {
+/** The learning rates of both towers and of the temperature. */
+export function rulesOf({ learningRates: { text, vision, temperature } }: Config['clip']): Rule[] {
   return [
     { pattern: 'vision.**', learningRate: vision },
     { pattern: 'text.**', learningRate: text },

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useEngine } from '../../../../tools/testing.js';
 import { check, type CheckItem } from '../../src/check/check.js';
+import type { CheckJob } from '../../src/check/jobs.js';
 import { loadConfig } from '../../src/config/load.js';
 import { runCommandLine } from '../../src/program.js';
 import { viewsOf } from '../../src/stages/model.js';
@@ -21,17 +22,19 @@ const ONE = ['tasks={mlm: {}, tag: null, mfm: null}'];
 
 const configOf = (...set: string[]) => loadConfig({ folder: '.', set: [...SIZES, ...set] });
 
-async function run(...set: string[]): Promise<Record<string, CheckItem>> {
-  const items = [...check({ config: await configOf(...set), videos: 57 })];
+async function runJob(job: CheckJob, ...set: string[]): Promise<Record<string, CheckItem>> {
+  const items = [...check({ job, config: await configOf(...set), examples: 57 })];
   return Object.fromEntries(items.map((item) => [item.name, item]));
 }
+
+const run = (...set: string[]) => runJob('pretrain', ...set);
 
 beforeAll(() => useEngine('ort'));
 
 /** All but the last, which takes longest. */
 async function runQuick(...set: string[]): Promise<Record<string, CheckItem>> {
   const items: Record<string, CheckItem> = {};
-  for (const item of check({ config: await configOf(...set), videos: 57 })) {
+  for (const item of check({ job: 'pretrain', config: await configOf(...set), examples: 57 })) {
     items[item.name] = item;
     if (item.name === 'time') break;
   }
@@ -92,6 +95,44 @@ describe('check', () => {
     expect(overfit.status).toBe('failed');
     expect(overfit.about).toMatch(/ftm\/loss .*: HARDLY FALLS/);
     expect(overfit.about).not.toMatch(/mlm\/loss .*HARDLY/);
+  });
+});
+
+const notOk = (items: Record<string, CheckItem>): string[] =>
+  Object.values(items).flatMap(({ name, status, about }) => (status === 'failed' ? [`${name}: ${about}`] : []));
+
+describe('check of other jobs', () => {
+  it('finds nothing wrong with the CLIP stage', async () => {
+    const text = 'clip.text={width: 14, layers: 1, heads: 2, budget: 7}';
+    const items = await runJob('clip', text, 'clip.batchSize=14', 'clip.epochs=3', 'clip.framesPerVideo=2');
+    expect(notOk(items)).toEqual([]);
+    expect(items['parameters'].about).toMatch(/^clip, .*vision .*, text .*, rest /);
+    const [{ expected }] = items['start'].details['losses'] as { expected: number }[];
+    expect(expected).toBeCloseTo(Math.log(8));
+    expect(items['time'].details).toMatchObject({ batches: 3 * 4 });
+  });
+
+  it.each(['uni-model', 'lxmert-model'])('finds nothing wrong with finetuning a %s for categories', async (kind) => {
+    const attack = 'finetune.adversarial={kind: pgd}';
+    const pooling = kind === 'lxmert-model' ? ['finetune.pooling=both'] : [];
+    const items = await runJob('finetune', `model.kind=${kind}`, attack, 'finetune.batchSize=14', 'finetune.ema=0.99', ...pooling); // prettier-ignore
+    expect(notOk(items)).toEqual([]);
+    const [{ expected }] = items['start'].details['losses'] as { expected: number }[];
+    expect(expected).toBeCloseTo(Math.log(200));
+    const { weights, optimizer } = items['memory'].details as Record<string, number>;
+    expect(optimizer).toBe(3 * weights); // two moments and the average
+    expect(items['passes']).toBeUndefined();
+  });
+
+  it('finds nothing wrong with finetuning for similarity', async () => {
+    const items = await runJob('finetune', 'finetune.kind=similarity', 'finetune.width=11', 'finetune.batchSize=14');
+    expect(notOk(items)).toEqual([]);
+    expect(items['time'].about).toContain('57 pairs');
+  });
+
+  it('names an attack on nothing', async () => {
+    const attack = 'finetune.adversarial={kind: fgm, pattern: encoder.words}';
+    await expect(runJob('finetune', attack, 'finetune.batchSize=2')).rejects.toThrow(/'encoder.words'/);
   });
 });
 
