@@ -46,8 +46,8 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     const peers = await startAll([reference, ...group], skipped);
     assertSameModel(peers);
     try {
-      measured.push(...(await measure(peers, rounds)).slice(number === 0 ? 0 : 1));
-      if (number === 0) await afterwards?.(peers);
+      measured.push(...(await measure(peers, rounds, skipped)).slice(number === 0 ? 0 : 1));
+      if (number === 0) await afterwards?.(peers.filter(({ name }) => !(name in skipped)));
     } finally {
       await Promise.all(peers.map((peer) => peer.stop()));
     }
@@ -100,22 +100,34 @@ function assertSameModel(peers: readonly Peer[]): void {
   throw new Error(`expected models of the same size, got ${said.join(', ')} parameters`);
 }
 
-async function measure(peers: readonly Peer[], rounds: number): Promise<Measured[]> {
-  const replies = peers.map((): Awaited<ReturnType<Peer['step']>>[] => []);
+/** A contender that ends on its way (memory, say) is skipped; the others go on. */
+async function measure(peers: readonly Peer[], rounds: number, skipped: Record<string, string>): Promise<Measured[]> {
+  const replies = new Map(peers.map((peer) => [peer, [] as Awaited<ReturnType<Peer['step']>>[]]));
   for (let round = 0; round <= rounds; round++) {
     process.stderr.write(round === 0 ? 'warming up\n' : `round ${round} of ${rounds}\n`);
-    for (const [i, peer] of peers.entries()) {
-      replies[i].push(await peer.step(round));
+    for (const [peer, of] of replies) {
+      try {
+        of.push(await peer.step(round));
+      } catch (error) {
+        if (peer === peers[0]) throw error;
+        skipped[peer.name] = error instanceof Error ? error.message : String(error);
+        replies.delete(peer);
+      }
       await pause(PAUSE);
     }
   }
-  const times = replies.map((of) => of.slice(1).map(({ seconds }) => seconds));
-  return peers.map(({ name, introduction }, i) => ({
-    name,
-    about: introduction.about,
-    seconds: times[i],
-    toReference: median(times[i].map((seconds, round) => seconds / times[0][round])),
-    peakRss: Math.max(...replies[i].map(({ peakRss }) => peakRss)),
-    loss: replies[i].at(-1)!.loss,
+  const secondsOf = (peer: Peer): number[] =>
+    replies
+      .get(peer)!
+      .slice(1)
+      .map(({ seconds }) => seconds);
+  const reference = secondsOf(peers[0]);
+  return [...replies].map(([peer, of]) => ({
+    name: peer.name,
+    about: peer.introduction.about,
+    seconds: secondsOf(peer),
+    toReference: median(secondsOf(peer).map((seconds, round) => seconds / reference[round])),
+    peakRss: Math.max(...of.map(({ peakRss }) => peakRss)),
+    loss: of.at(-1)!.loss,
   }));
 }
