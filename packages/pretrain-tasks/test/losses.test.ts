@@ -158,7 +158,8 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     const vision = { imageSize: 15, patchSize: 5, width: 14, layers: 1, heads: 2, intermediateSize: 22 };
     const text = { vocabSize: 17, hiddenSize: 6, layers: 1, heads: 2, intermediateSize: 11, maxPositions: 5, segments: 1, dropout: 0.1 }; // prettier-ignore
     const model = clip({ vision, text });
-    const { logScale, ...towers } = model.init(randomKey(1));
+    const { vision: frames, text: titles, projection } = model.init(randomKey(1));
+    const towers = { vision: frames, text: titles, projection };
     fillWithWaves(flatten(towers));
     const params = { ...towers, logScale: tf.variable(tf.scalar(1)) as tf.Tensor as tf.Scalar };
     const tokens = ints([3, 5], Int32Array.of(2, 5, 7, 11, 3, 2, 3, 0, 0, 0, 2, 13, 3, 0, 0));
