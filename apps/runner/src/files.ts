@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Writes a file so that a reader sees the old contents or the new, never a part. */
@@ -7,6 +7,19 @@ export async function writeAtomically(path: string, contents: string): Promise<v
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, contents);
   await rename(temporary, path);
+}
+
+/** The same for bytes, and for lines too many to hold. */
+export async function writeBytesAtomically(path: string, contents: Uint8Array | AsyncIterable<string>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, contents);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -4,6 +4,6 @@ export type { Embeddings } from './members.js';
 export type { Blocks } from './rows.js';
 export { javascriptProducts, type Products } from './products.js';
 export { load, save } from './file.js';
-export { searchWeights, type Pair, type WeightSearch } from './weights.js';
+export { pairCosines, searchWeights, type Pair, type WeightSearch } from './weights.js';
 export { combineProbabilities, type ProbabilityEnsemble } from './probabilities.js';
 export { averageRanks, pearson, spearman } from './spearman.js';

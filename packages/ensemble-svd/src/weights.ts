@@ -33,7 +33,7 @@ const STEPS = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01];
  */
 export function searchWeights(members: readonly Embeddings[], pairs: readonly Pair[]): WeightSearch {
   const { names } = layoutOf(members);
-  const cosines = pairCosines(members, pairs);
+  const cosines = cosinesOfAll(members, pairs);
   const ranks = scoreRanks(pairs);
   const rate = (weights: readonly number[]) => pearson(averageRanks(weightedSum(cosines, weights)), ranks);
   const single = names.map((_, m) => rate(names.map((_, k) => (k === m ? 1 : 0))));
@@ -89,21 +89,26 @@ function weightedSum(cosines: readonly Float64Array[], weights: readonly number[
 }
 
 /** Cosine of every pair by every model. */
-function pairCosines(members: readonly Embeddings[], pairs: readonly Pair[]): Float64Array[] {
-  const order = alignRows(members);
-  const rows = new Map(members[0].ids.map((id, row) => [id, row]));
-  const rowOf = (id: string, p: number) => {
+function cosinesOfAll(members: readonly Embeddings[], pairs: readonly Pair[]): Float64Array[] {
+  alignRows(members); // the same ids
+  return members.map((member) => pairCosines(member, pairs));
+}
+
+/**
+ * Cosine of every pair.
+ * @throws when a pair names an id that the model has no row of
+ */
+export function pairCosines(member: Embeddings, pairs: readonly Pick<Pair, 'id1' | 'id2'>[]): Float64Array {
+  const rows = new Map(member.ids.map((id, row) => [id, row]));
+  const rowOf = (id: string, p: number): number => {
     const row = rows.get(id);
     if (row !== undefined) return row;
     throw new Error(
-      `searchWeights: pairs[${p}]: expected an id that the models have rows of, got '${id}'. ` +
+      `ensemble: pairs[${p}]: expected an id that model '${member.name}' has a row of, got '${id}'. ` +
         'Predict this video too, or leave the pair out.',
     );
   };
-  const indices = pairs.map(({ id1, id2 }, p) => [rowOf(id1, p), rowOf(id2, p)]);
-  return members.map((member, m) => {
-    return Float64Array.from(indices, ([a, b]) => cosine(member, order[m][a], order[m][b]));
-  });
+  return Float64Array.from(pairs, ({ id1, id2 }, p) => cosine(member, rowOf(id1, p), rowOf(id2, p)));
 }
 
 function cosine(member: Embeddings, a: number, b: number): number {

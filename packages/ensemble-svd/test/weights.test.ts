@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { averageRanks, pearson, searchWeights, spearman, type Embeddings, type Pair } from '@wbdc/ensemble-svd';
+import {
+  averageRanks,
+  pairCosines,
+  pearson,
+  searchWeights,
+  spearman,
+  type Embeddings,
+  type Pair,
+} from '@wbdc/ensemble-svd';
 import fixture from './fixtures/svd.json' with { type: 'json' };
 import { ids, models, noise } from './noise.js';
 
@@ -69,12 +77,19 @@ test('one model: weight 1', () => {
   expect([equal, ...single]).toEqual([spearman, spearman]);
 });
 
+test('cosines of pairs, by hand', () => {
+  const rows = { name: 'a', ids: ['x', 'y', 'z'], width: 2, values: Float64Array.of(3, 0, 1, 1, -2, 0) };
+  const cosines = pairCosines(rows, [{ id1: 'x', id2: 'y' }, { id1: 'z', id2: 'x' }]); // prettier-ignore
+  expect(cosines[0]).toBeCloseTo(Math.SQRT1_2, 15);
+  expect(cosines[1]).toBe(-1);
+});
+
 describe('errors', () => {
   const members = models(29, 5);
   const pair = (id2: string, score: number) => ({ id1: 'v1', id2, score });
   test('unknown id', () => {
     expect(() => searchWeights(members, [pair('v2', 0), pair('x', 1)])).toThrow(
-      "pairs[1]: expected an id that the models have rows of, got 'x'",
+      "pairs[1]: expected an id that model 'model0' has a row of, got 'x'",
     );
   });
   test('scores', () => {

@@ -5,7 +5,7 @@ export type { AwpOptions, FgmOptions, PgdOptions } from './adversarial.js';
 export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
 export type { GradientFunction, MetricSum, ValueAndGrad } from './gradients.js';
 export { matchPaths, nearestPaths } from './patterns.js';
-export { NO_DECAY, layerwiseDecay, resolveRules } from './rules.js';
+export { NO_DECAY, freezing, layerwiseDecay, resolveRules } from './rules.js';
 export type { LayerwiseDecay, ParamSettings, Rule, Rules } from './rules.js';
 export { constant, warmupCosine, warmupLinear } from './schedules.js';
 export type { Schedule } from './schedules.js';

@@ -63,6 +63,19 @@ function assertSettings(path: string, settings: ParamSettings): void {
   }
 }
 
+/**
+ * Rules that freeze the parameters of some patterns, before others. Of those, what would cover frozen parameters alone is
+ * left out: a rate for a frozen layer is no mistake.
+ */
+export function freezing(patterns: readonly string[], rules: readonly Rule[], paths: readonly string[]): Rule[] {
+  const frozen = new Set(patterns.flatMap((pattern) => matchPaths(pattern, paths, 'freeze')));
+  const left = rules.filter(({ pattern }) => {
+    const own = paths.filter((path) => matchesPattern(pattern, path));
+    return own.length === 0 || own.some((path) => !frozen.has(path));
+  });
+  return [...patterns.map((pattern) => ({ pattern, frozen: true })), ...left];
+}
+
 export interface LayerwiseDecay {
   /** Path of the list of layers, e.g. `encoder.bert.layers`. */
   readonly layers: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matchesPattern } from '@wbdc/nn';
-import { layerwiseDecay, resolveRules } from '../src/index.js';
+import { freezing, layerwiseDecay, resolveRules } from '../src/index.js';
 
 const PATHS = [
   'encoder.embeddings.word',
@@ -77,5 +77,17 @@ describe('rules', () => {
     });
     const settings = resolveRules(PATHS, { learningRate: 1, rules });
     expect(PATHS.map((path) => settings.get(path)?.learningRate)).toEqual([0.125, 0.25, 0.25, 0.5, 0.5, 1, 1]);
+  });
+
+  it('freezes first, and forgets rules for frozen parameters alone', () => {
+    const layers = layerwiseDecay({ layers: 'encoder.layers', count: 2, learningRate: 1, decay: 0.5 });
+    const rules = freezing(['encoder.embeddings.**', 'encoder.layers.0.**'], layers, PATHS);
+    const settings = resolveRules(PATHS, { learningRate: 1, rules });
+    expect(PATHS.map((path) => settings.get(path)!.frozen)).toEqual([true, true, true, false, false, false, false]);
+    expect(settings.get(PATHS[3])!.learningRate).toBe(0.5);
+    expect(() => freezing(['encoder.layer.0.**'], layers, PATHS)).toThrow(/freeze: .*'encoder\.layer\.0\.\*\*'/);
+    // A pattern that matches nothing at all is still a mistake.
+    const wrong = freezing(['bias'], [{ pattern: 'heads.tags.**' }], PATHS);
+    expect(() => resolveRules(PATHS, { learningRate: 1, rules: wrong })).toThrow(/'heads\.tags\.\*\*'/);
   });
 });

@@ -80,6 +80,15 @@ describe.each(ENGINES)('an encoder of pixels on %s', (engine) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('gives projected features where asked', () => {
+    const wide = clipVision({ ...tower.config, width: 8, projection: 10 });
+    const params = encodingPixels(wide, encoder, 'projected').init(randomKey(3));
+    const { frames } = encodingPixels(wide, encoder, 'projected').encode(params, batch, {});
+    const picture = tf.tensor4d(batch.frames.data.slice(0, PIXELS), [1, 3, 6, 6]);
+    const expected = linear(wide.forward(params.vision, picture).projected!, params.projection);
+    expect(distance(frames.dataSync().slice(0, 7), expected.dataSync())).toBeLessThan(1e-5);
+  });
+
   it('takes a batch without frames', () => {
     const params = pixelEncoder.init(randomKey(3));
     const bare = { ...batch, frameMask: ints([3, 5]) };
@@ -95,7 +104,12 @@ it('starts the encoder as without pixels, and says what does not fit', () => {
   expect(flatten(vision).length).toBeGreaterThan(30);
   const plain = flatten(encoder.init(key)).map(({ leaf }) => [...leaf.dataSync()]);
   expect(flatten(own).map(({ leaf }) => [...leaf.dataSync()])).toEqual(plain);
-  expect(() => encodingPixels(tower, { ...encoder, frameSize: 768 })).toThrow("the tower's width 10, got 768");
+  expect(() => encodingPixels(tower, { ...encoder, frameSize: 768 })).toThrow(
+    "the tower's pooled features of 10, got 768",
+  );
+  expect(() => encodingPixels(tower, encoder, 'projected')).toThrow(
+    "the tower's projected features of undefined, got 10",
+  );
   const other = { ...batch, frames: floats([3, 5, 12]) };
   expect(() => pixelEncoder.encode(pixelEncoder.init(key), other, {})).toThrow(
     'expected pixels [B, F, 3 x 6 x 6], got 12',

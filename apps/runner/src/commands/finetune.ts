@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.js';
 import type { Stage } from '../stage.js';
 import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
@@ -17,17 +18,33 @@ export const finetuneStage: Stage = {
   ],
   needs: ['data', 'vocab'],
   alsoNeeds: (config) => [
-    ...featuresOf(config),
+    ...(config.finetune.vision === null || readsDemoPairs(config) ? featuresOf(config) : []),
+    ...(config.finetune.vision !== null && config.features.tower === null ? (['clip'] as const) : []),
     ...(config.finetune.init === 'pretrain' ? (['pretrain'] as const) : []),
   ],
   needsEngine: true,
-  settings: ({ seed, data, text, frames, model, finetune }) => ({
+  settings: ({ seed, data, text, frames, model, finetune, clip, features }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
     text,
     frames,
     model,
-    finetune: trainingSettings(finetune),
+    finetune: {
+      ...trainingSettings(finetune),
+      // Where the best measurements are averaged, their cadence decides what is learned.
+      ...(finetune.averageBest !== null && { evaluateEvery: finetune.evaluateEvery }),
+    },
+    ...(finetune.vision !== null && { vision: clip.vision, features: describeFeatures(features) }),
   }),
   run: async (context) => (await import('../stages/finetune/finetune.js')).runFinetuneStage(context),
 };
+
+/** The embedded data set makes its pairs from features. */
+function readsDemoPairs({ finetune, data }: Config): boolean {
+  return finetune.kind === 'similarity' && finetune.pairs === null && data.folder === null;
+}
+
+/** What of the features' settings decides how pictures are read. */
+function describeFeatures({ tower, output, statistics, resizer, sampling }: Config['features']) {
+  return { tower, output, statistics, resizer, sampling };
+}

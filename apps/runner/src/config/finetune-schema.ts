@@ -6,15 +6,53 @@ const share = z.number().min(0).lt(1);
 const split = z.string().regex(/^[\w-]+$/, 'the name of a split, such as labeled');
 
 /** Parameters moved against the loss before a second gradient; a pattern that matches nothing is an error. */
-const adversarial = z.strictObject({
-  kind: z.enum(['none', 'fgm', 'pgd']).default('none'),
-  /** WBDC: the word embeddings. */
-  pattern: z.string().min(1).default('encoder.**.word'),
-  /** Length of the move; for pgd of all its steps together. */
-  epsilon: z.number().positive().default(1),
-  /** pgd: steps, and the length of each. */
-  steps: count().default(3),
-  alpha: z.number().positive().default(0.3),
+const adversarial = z
+  .strictObject({
+    /** fgm: one step; pgd: several; awp: of the weights, and trains with the gradient found there alone. */
+    kind: z.enum(['none', 'fgm', 'pgd', 'awp']).default('none'),
+    /** null: the word embeddings (as WBDC) for fgm and pgd, all weights of the encoder for awp. */
+    pattern: z.string().min(1).nullable().default(null),
+    /** Length of the move, of pgd's steps together; for awp a share of each parameter's own. null: 1, for awp 0.005. */
+    epsilon: z.number().positive().nullable().default(null),
+    /** pgd and awp: steps. null: 3, for awp 1. */
+    steps: count().nullable().default(null),
+    /** pgd and awp: length of each. null: 0.3, for awp epsilon / steps. */
+    alpha: z.number().positive().nullable().default(null),
+  })
+  .superRefine(({ kind, epsilon }, context) => {
+    if (kind !== 'awp' || epsilon === null || epsilon < 1) return;
+    const message = `expected a share of each parameter's length, such as 0.005, for awp, got ${epsilon}`;
+    context.addIssue({ code: 'custom', path: ['epsilon'], message });
+  });
+
+/** An ensemble teaches on videos without labels. */
+const distill = z
+  .strictObject({
+    /** Folders of finetune stages that predicted the splits (finetune.predict): runs/<name>/finetune. */
+    from: z.array(z.string().min(1)).min(1),
+    /** How much each counts in the mean of their probabilities; null: all the same. WBDC: 1, 1, 0.7, 1. */
+    weights: z.array(z.number().min(0)).min(1).nullable().default(null),
+    /** Among data.trainSplits. Videos with a category_id keep it. */
+    splits: z.array(split).min(1).default(['unlabeled']),
+    /** soft: the probabilities themselves; hard: the most probable class (pseudo-labels). */
+    labels: z.enum(['soft', 'hard']).default('soft'),
+    /** Videos whose most probable class has less than this are left out. */
+    minConfidence: share.default(0),
+    /** How much such a video counts in the loss, a labelled one being 1. */
+    weight: z.number().positive().default(1),
+  })
+  .superRefine(({ from, weights }, context) => {
+    if (weights === null || weights.length === from.length) return;
+    const message = `expected one for each of finetune.distill.from (${from.length}), got ${weights.length}`;
+    context.addIssue({ code: 'custom', path: ['weights'], message });
+  });
+
+/** The vision tower of the features, trained end to end: frames are read as pictures. */
+const vision = z.strictObject({
+  /** WBDC: 1e-5. */
+  learningRate: z.number().positive().max(1).default(1e-5),
+  /** Most frames of a video; null is frames.limit. Time and memory grow with them. */
+  frames: count().nullable().default(null),
 });
 
 /** Where the labels of pairs stand. */
@@ -33,44 +71,112 @@ export const finetuneSchema = z.strictObject({
   init: z.string().min(1).default('pretrain'),
   /** Splits with labels, among data.trainSplits. */
   splits: z.array(split).min(1).default(['labeled']),
+  /** Trains the vision tower too; null reads stored features. */
+  vision: vision.nullable().default(null),
   pooling: z.enum(['mean', 'attention', 'cls', 'both']).default('mean'),
   /** Similarity: width of the embedding. AIAC allows 256. */
   width: count().max(256).default(256),
   /** Before the last layer. */
   dropout: share.default(0.1),
-  /** Draws of multi-sample dropout. */
+  /** Draws of multi-sample dropout, whose losses are averaged. */
   samples: count().default(1),
   /** Category. WBDC: 0.1. */
   labelSmoothing: share.default(0.1),
-  /** Category: weight of R-Drop; 0 leaves it out. */
+  /** Weight of R-Drop (of cosines: the squared difference of two passes); 0 leaves it out. */
   rDrop: z.number().min(0).default(0),
   adversarial: adversarial.prefault({}),
   /** Decay of averaged weights, such as 0.999, which are then the ones measured and used; null takes the last weights. */
   ema: share.nullable().default(null),
-  /** Each layer of the text's BERT learns with this share of the rate of the one above it. Takes those parameters before `rules`. */
+  /**
+   * Each layer of the text's BERT learns with this share of the rate of the one above it, its embeddings with one share
+   * less. Takes those parameters before `rules`.
+   */
   layerwiseDecay: z
     .strictObject({ decay: z.number().positive().max(1), learningRate: z.number().positive().max(1).default(5e-5) })
     .nullable()
     .default(null),
-  /** Category: learns from all but one of so many folds, stratified by class, and measures on that; null learns from all. */
+  /** Ends with the mean of the weights of so many best measurements; null ends with the last. evaluateEvery says how often. */
+  averageBest: count().nullable().default(null),
+  /** Patterns of parameters that keep their values. They come before layerwiseDecay and `rules`. */
+  freeze: z.array(z.string().min(1)).default([]),
+  /**
+   * Learns from all but one of so many folds and measures on that: stratified by class, for pairs by their videos. null
+   * learns from all (category), or from the split below (similarity).
+   */
   folds: count(2).nullable().default(null),
-  fold: count(0).default(0),
+  /** Which fold is held out, from 0; all: one model after another, and their mean. */
+  fold: z.union([count(0), z.literal('all')]).default(0),
+  /** Category: further splits among data.trainSplits to predict, as teachers for finetune.distill. */
+  predict: z.array(split).default([]),
+  /** Category: learns from an ensemble's predictions too. */
+  distill: distill.nullable().default(null),
   /** Category: predicted probabilities times this / count + 1, in favour of rare classes; other teams took 10. 0: as they are. */
   rareClass: z.number().min(0).default(0),
   /** Similarity: null takes the pairs of the embedded data set. */
   pairs: pairs.nullable().default(null),
   /** Similarity: no video on both sides, or AIAC's own rule (ids that are multiples of 5), by which videos leak. */
   split: z.enum(['video-disjoint', 'official']).default('video-disjoint'),
-  /** Similarity, video-disjoint: share of the videos held out; 0 learns from all pairs. */
+  /** Similarity, video-disjoint without folds: share of the videos held out; 0 learns from all pairs. */
   share: share.default(0.2),
   /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
   labels: z.enum(['rank', 'raw']).default('rank'),
   ...loop,
   batchSize: count().default(32),
   epochs: count().default(5),
+  /** Ends after so many epochs, on a schedule of all. WBDC submitted the weights of epoch 3 of 5. */
+  stopAfter: count().nullable().default(null),
   warmup: share.default(0.1),
   /** Of parameters that no rule covers. WBDC: 5e-4 for new layers; QQ: 5e-5. */
   learningRate: z.number().positive().max(1).default(5e-4),
-  /** WBDC 5e-5 for BERT, QQ 1e-5. */
-  rules: z.array(rule).default([{ pattern: 'encoder.bert.**', learningRate: 5e-5 }]),
+  /** null: 5e-5 for BERT (WBDC; QQ 1e-5), or none beside layerwiseDecay. */
+  rules: z.array(rule).nullable().default(null),
 });
+
+interface Problem {
+  readonly path: string[];
+  readonly message: string;
+}
+
+/** What does not go together. */
+export function finetuneProblems({ finetune, frames, data }: Reading): Problem[] {
+  const {
+    kind,
+    folds,
+    fold,
+    split: pairSplit,
+    distill: teaching,
+    predict,
+    vision: tower,
+    epochs,
+    stopAfter,
+  } = finetune;
+  const problems: Problem[] = [];
+  const report = (key: string, message: string): unknown => problems.push({ path: key.split('.'), message });
+  if (fold !== 'all' && fold >= (folds ?? 1)) report('fold', `expected a number below finetune.folds, got ${fold}`);
+  if (fold === 'all' && folds === null) report('fold', `expected finetune.folds with 'all', got null`);
+  if (kind === 'similarity') {
+    if (folds !== null && pairSplit === 'official') {
+      report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);
+    }
+    const only = { distill: teaching, predict: predict.length > 0 ? predict : null };
+    for (const [key, value] of Object.entries(only)) {
+      if (value !== null) report(key, `expected nothing: it is for finetune.kind 'category' alone`);
+    }
+  }
+  if (stopAfter !== null && stopAfter > epochs) {
+    report('stopAfter', `expected at most finetune.epochs (${epochs}), got ${stopAfter}`);
+  }
+  if (tower !== null && data.layout === 'aiac') {
+    report('vision', 'expected null: the records of the AIAC layout hold frame features and no pictures');
+  }
+  if (tower?.frames != null && tower.frames > frames.limit) {
+    report('vision.frames', `expected at most frames.limit (${frames.limit}), got ${tower.frames}`);
+  }
+  return problems;
+}
+
+interface Reading {
+  readonly finetune: z.output<typeof finetuneSchema>;
+  readonly frames: { readonly limit: number };
+  readonly data: { readonly layout: 'wbdc' | 'aiac' };
+}

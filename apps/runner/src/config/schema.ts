@@ -1,6 +1,6 @@
 import { DEFAULT_CLEANING } from '@wbdc/data';
 import { z } from 'zod';
-import { finetuneSchema } from './finetune-schema.js';
+import { finetuneProblems, finetuneSchema } from './finetune-schema.js';
 import { modelSchema } from './model-schema.js';
 import { tasksSchema, VIEWS, viewsSchema } from './tasks-schema.js';
 import { clipSchema, trainSchema } from './training-schema.js';
@@ -169,8 +169,7 @@ export const configSchema = z
         `expected clip where features.tower is null, got ${config.features.statistics}: ${why}`,
       );
     }
-    const { folds, fold } = config.finetune;
-    if (fold >= (folds ?? 1)) report(['finetune', 'fold'], `expected a number below finetune.folds, got ${fold}`);
+    for (const { path, message } of finetuneProblems(config)) report(['finetune', ...path], message);
     const used = Object.values(tasks).flatMap((task) => (task === null ? [] : [task.view]));
     const known = [...new Set([...used, ...VIEWS])]; // those of dropped tasks too: dropping one is one change
     for (const name of Object.keys(views).filter((view) => !known.includes(view))) {

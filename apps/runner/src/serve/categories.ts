@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readIfThere } from '../files.js';
 import { joinNames, type CategoryName } from '../layout/category-name.js';
 import type { JsonObject } from '../stage.js';
-import { NAMES_FILE } from '../stages/finetune/category.js';
+import { NAMES_FILE } from '../stages/finetune/category-data.js';
 
 /** Name of a category of two digits (level 1) or four, where there is one. */
 export type NameOf = (category: string) => string | undefined;

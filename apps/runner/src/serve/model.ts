@@ -48,6 +48,8 @@ const configJson = z.object({
   sizes: modelSchema,
   text: textSchema,
   frames: z.object({ limit: z.int().min(1) }),
+  /** Where the tower was trained too: it may have read fewer frames. */
+  vision: z.object({ frames: z.int().min(1).nullable() }).optional(),
   features: z.custom<FeatureRecipe>((value) => typeof value === 'object').nullable().default(null),
   kind: z.enum(['category', 'similarity']).optional(),
   classes: z.array(z.string()).default([]),
@@ -89,7 +91,7 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
     tokenizer: await Tokenizer.load(folder),
     layout: layoutOf(config.text),
     textsOf: textReader(config.text),
-    frameLimit: config.frames.limit,
+    frameLimit: config.vision?.frames ?? config.frames.limit,
     frameSize,
     recipe: config.features && 'weights' in config.features ? config.features : undefined, // of AIAC's records nobody knows
     classes: config.classes,

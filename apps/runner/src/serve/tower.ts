@@ -15,6 +15,7 @@ import {
 import { UserError } from '../errors.js';
 import { exists } from '../files.js';
 import type { StageRecord } from '../run-folder.js';
+import { TOWER_FOLDER } from '../stages/finetune/finished.js';
 
 /** A vision tower with its weights. */
 export interface Tower {
@@ -77,6 +78,8 @@ async function assertSameFeatures({ tower, params }: Tower, path: string, recipe
 /** Follows what the stages read, as their stage.json says, from the model to the CLIP stage or a published tower. */
 async function towerOfRun(checkpoint: string): Promise<string> {
   const stage = await stageAbove(checkpoint);
+  const own = join(dirname(checkpoint), TOWER_FOLDER); // finetuned with the model
+  if (await exists(own)) return own;
   const features = stage && readFrom(stage, await recordIn(stage), 'features');
   const record = features === undefined ? {} : await recordIn(features);
   const { tower } = (record.settings?.['features'] ?? {}) as { tower?: string | null };

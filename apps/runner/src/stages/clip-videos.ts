@@ -9,8 +9,8 @@ import {
   STATISTICS,
   type DecodeVideo,
   type Image,
-  type Preprocessing,
 } from '@wbdc/video-features';
+import { PictureCache, pictureOf } from './picture-cache.js';
 
 /** A title with the place of its frames. */
 interface Entry {
@@ -32,18 +32,16 @@ export interface ClipVideosOptions {
   readonly decode: DecodeVideo;
 }
 
-/** Decoded frames are kept up to this many bytes: a small data set is decoded once, not every epoch. */
-const CACHE_BYTES = 512 * 2 ** 20;
-
 /** Titles in memory and frames on disk, for the CLIP stage. */
 export class ClipVideos {
   readonly #entries: Entry[] = [];
-  readonly #cache = new Map<string, Image[]>();
-  readonly #preprocessing: Preprocessing;
-  #cached = 0;
+  readonly #pictures: PictureCache;
+  /** Counted once, not every epoch. */
+  readonly #unreadable = new Set<string>();
 
   constructor(private readonly options: ClipVideosOptions) {
-    this.#preprocessing = { ...CLIP_PREPROCESSING, imageSize: options.imageSize };
+    const preprocessing = { ...CLIP_PREPROCESSING, imageSize: options.imageSize };
+    this.#pictures = new PictureCache(options.decode, { preprocessing, sampling: { kind: 'all' } });
   }
 
   get size(): number {
@@ -88,30 +86,13 @@ export class ClipVideos {
   }
 
   async #frames({ id, archive }: Entry): Promise<Image[]> {
-    const known = this.#cache.get(id);
-    if (known) return known;
-    const images = await this.#decode(id, archive);
-    const bytes = images.reduce((sum, { data }) => sum + data.length, 0);
-    if (this.#cached + bytes <= CACHE_BYTES) {
-      this.#cache.set(id, images);
-      this.#cached += bytes;
-    }
-    return images;
-  }
-
-  async #decode(id: string, path: string): Promise<Image[]> {
+    if (this.#unreadable.has(id)) return [];
     try {
-      const settings = { preprocessing: this.#preprocessing, sampling: { kind: 'all' } } as const;
-      const { count, pixels } = await this.options.decode({ id, path }, settings);
-      const side = this.#preprocessing.imageSize;
-      const bytes = pixels.length / count;
-      return Array.from({ length: count }, (_, i) => ({
-        width: side,
-        height: side,
-        data: pixels.subarray(i * bytes, (i + 1) * bytes),
-      }));
+      const decoded = await this.#pictures.read({ id, path: archive });
+      return Array.from({ length: decoded.count }, (_, i) => pictureOf(decoded, i, this.options.imageSize));
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
+      this.#unreadable.add(id);
       this.options.skipped.add(new DataError(error.message));
       this.options.skipped.check(this.size);
       return [];

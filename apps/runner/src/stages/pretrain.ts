@@ -26,7 +26,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
   const splits = splitsOf(config);
   const chooser = await tagChooser(context, splits);
-  const training = await openVideoSet(context, splits, tokenizer, chooser, config.data.heldOutSplits);
+  const training = await openVideoSet(context, splits, tokenizer, chooser, { tagless: config.data.heldOutSplits });
   const { tags } = training.dataset;
   await writeTagList(join(folder, 'tag_list.txt'), tags);
   const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);

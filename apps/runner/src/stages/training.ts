@@ -60,8 +60,17 @@ export interface TrainingJob<B> {
   readonly conclude?: () => Promise<Conclusion>;
   /** What a checkpoint must fit, written beside it. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What to save in the end instead of all parameters, once the weights to keep are in place. */
+  readonly finished?: () => Promise<Finished>;
   /** Files copied into every checkpoint: the tokenizer. */
   readonly files: readonly string[];
+}
+
+/** The model that a training leaves for use. */
+export interface Finished {
+  readonly params: ParamTree;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly made: readonly Artifact[];
 }
 
 /** Where a batch stands in the order of the data. */
@@ -131,7 +140,7 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
       if (job.conclude === undefined) return done;
       const model = await saveFinished(folder, job, { step, seed: config.seed });
       const end = await job.conclude();
-      return { ...done, made: [...done.made, model, ...end.made], summary: { ...measured, ...end.summary } };
+      return { ...done, made: [...done.made, ...model, ...end.made], summary: { ...measured, ...end.summary } };
     });
   } finally {
     progress.stop();
@@ -146,10 +155,11 @@ function stepsOf({ epochs, stopAfter, accumulate }: LoopSettings, batches: numbe
 }
 
 /** The weights that were measured, as a checkpoint of their own: for prediction, while the others are for going on. */
-async function saveFinished<B>(folder: string, job: TrainingJob<B>, state: RunState): Promise<Artifact> {
+async function saveFinished<B>(folder: string, job: TrainingJob<B>, state: RunState): Promise<Artifact[]> {
   const path = join(folder, FINISHED_MODEL);
-  await saveCheckpoint(path, { params: job.params, config: job.config, state, files: job.files });
-  return { path, about: 'the finished model, for predict, embed and similar' };
+  const { params, config, made } = (await job.finished?.()) ?? { params: job.params, config: job.config, made: [] };
+  await saveCheckpoint(path, { params, config, state, files: job.files });
+  return [{ path, about: 'the finished model, for predict, embed and similar' }, ...made];
 }
 
 /** Runs with the averaged weights, where there are any. */

@@ -42,16 +42,31 @@ export interface VideoSet {
   close(): Promise<void>;
 }
 
-/** Opens splits for the model; the tags of those named `tagless` are not looked at. */
+/** What stands for frames. */
+export interface FrameInput {
+  /** Of the frames that are read as they are. */
+  readonly recipe?: Recipe;
+  readonly maxFrames: number;
+  open(split: string): Promise<FeatureSource>;
+}
+
+export interface VideoSetOptions {
+  /** Splits whose tags are not looked at. */
+  readonly tagless?: readonly string[];
+  /** Default: stored features, those of the AIAC records in their layout. */
+  readonly input?: FrameInput;
+}
+
+/** Opens splits for the model. */
 export async function openVideoSet(
   context: StageContext,
   splits: readonly string[],
   tokenizer: Tokenizer,
   tags: readonly string[] | ChooseTags,
-  tagless: readonly string[] = [],
+  { tagless = [], input = storedFeatures(context) }: VideoSetOptions = {},
 ): Promise<VideoSet> {
   const { text, frames, data } = context.config;
-  const sources = await openFeatures(context, splits);
+  const sources = await inTurn(splits, (split) => input.open(split));
   const skipped = new SkipCounter('videos', data.maxBadShare);
   const dataset = await openDataset({
     videos: readSplits(context, splits, skipped, tagless),
@@ -60,7 +75,7 @@ export async function openVideoSet(
     layout: layoutOf(text),
     texts: textReader(text),
     tags,
-    maxFrames: frames.limit,
+    maxFrames: input.maxFrames,
     ...frameChoice(frames),
     thread: true,
     skipped,
@@ -69,7 +84,7 @@ export async function openVideoSet(
     context.output.warn(`${counted(skipped.count, 'video')} skipped; the first: ${skipped.examples[0]}`);
   return {
     dataset,
-    recipe: recipeOf(context.config, sources[0]),
+    recipe: input.recipe ?? recipeOf(context.config, sources[0]),
     read: splits.map((split, i) => ({
       path: annotationsPath(dataRoot(context), split),
       about: counted(sources[i].size, 'video'),
@@ -85,14 +100,16 @@ function sizesOf(dataset: Dataset, sources: readonly FeatureSource[]): number[] 
   return sizes;
 }
 
-/** Frame features of every split: a store that the features stage made, or the records of the AIAC layout. */
-function openFeatures(context: StageContext, splits: readonly string[]): Promise<FeatureSource[]> {
-  const { layout } = context.config.data;
-  return inTurn(splits, (split) =>
-    layout === 'aiac'
-      ? openAiacIndex(recordIndexPath(context.upstream('data'), split))
-      : openFeatureStore(featureStorePath(context.upstream('features'), split)),
-  );
+/** Frame features of a split: a store that the features stage made, or the records of the AIAC layout. */
+function storedFeatures(context: StageContext): FrameInput {
+  const { data, frames } = context.config;
+  return {
+    maxFrames: frames.limit,
+    open: (split) =>
+      data.layout === 'aiac'
+        ? openAiacIndex(recordIndexPath(context.upstream('data'), split))
+        : openFeatureStore(featureStorePath(context.upstream('features'), split)),
+  };
 }
 
 async function inTurn<A, B>(values: readonly A[], make: (value: A) => Promise<B>): Promise<B[]> {

@@ -1,85 +1,15 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
-import { createFeatureStore, writeAnnotations, type Video } from '@wbdc/data';
 import { readCategories, readEmbeddings } from '@wbdc/finetune';
-import { floats } from '@wbdc/nn';
-import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
-import { Output } from '../../src/output.js';
-import { RunFolder } from '../../src/run-folder.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StageContext } from '../../src/stage.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
+import { CATEGORIES, heldOut, labeled, linesOf, makeWorld, type World } from './world.js';
 
-const WIDTH = 5;
-const CATEGORIES = ['0100', '0101', '0203'];
-/** The title tells the category: two steps of learning are no proof, but the right answer exists. */
-const WORDS = ['cat', 'dog', 'bus'];
-
-let folder: string;
-let said: string;
-const run = (): RunFolder => new RunFolder(join(folder, 'run'), 'run');
-
-const videos = (from: number, count: number): Video[] =>
-  Array.from({ length: count }, (_, i) => ({
-    id: `1${String(from + i).padStart(18, '0')}`,
-    title: WORDS[i % 3],
-    asr: '',
-    ocr: [],
-    categoryId: CATEGORIES[i % 3],
-  }));
-const labeled = videos(0, 13);
-const heldOut = videos(100, 7).map(({ categoryId: _hidden, ...video }) => video);
-
-beforeAll(async () => {
-  await tf.setBackend('cpu');
-  folder = await mkdtemp(join(tmpdir(), 'wbdc-finetune-'));
-  await mkdir(join(folder, 'data/annotations'), { recursive: true });
-  await writeAnnotations(join(folder, 'data/annotations/labeled.json'), labeled);
-  await writeAnnotations(join(folder, 'data/annotations/test_a.json'), heldOut);
-  const truth = [...heldOut, { id: '1999999999999999999' }].map(({ id }, i) => `${id},${CATEGORIES[i % 3]}\n`);
-  await writeFile(join(folder, 'data/annotations/test_a_truth.csv'), truth.join(''));
-  await Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })).save(run().folderOf('vocab'));
-  await writeFeatures('labeled', labeled);
-  await writeFeatures('test_a', heldOut);
-});
-afterAll(() => rm(folder, { recursive: true }));
-beforeEach(() => void (said = ''));
-
-async function writeFeatures(split: string, list: readonly { id: string }[]): Promise<void> {
-  await mkdir(run().folderOf('features'), { recursive: true });
-  const path = join(run().folderOf('features'), `${split}.zip`);
-  const store = await createFeatureStore(path, { width: WIDTH, recipe: { made: 'up' } });
-  for (const [i, { id }] of list.entries())
-    await store.add(id, floats([1, WIDTH], new Float32Array(WIDTH).fill(i % 3)));
-  await store.finish();
-}
-
-const SETTINGS = [
-  'data.folder=data',
-  'data.trainSplits=[labeled]',
-  'model={width: 6, layers: 1, heads: 2, maxPositions: 16}',
-  'text.budget=8',
-  'finetune={init: none, batchSize: 3, epochs: 1, learningRate: 0.01, rules: [], width: 4}',
-];
-
-async function context(stage: string, set: string[] = []): Promise<StageContext> {
-  const write = (text: string): void => void (said += text);
-  const terminal = { stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 };
-  await mkdir(run().folderOf(stage), { recursive: true });
-  return {
-    config: await loadConfig({ folder, set: [...SETTINGS, ...set] }),
-    folder: run().folderOf(stage),
-    upstream: (name) => run().folderOf(name),
-    upstreamSummary: () => ({}),
-    resume: false,
-    signal: new AbortController().signal,
-    output: new Output(terminal, {}),
-    run: run(),
-  };
-}
+let world: World;
+beforeAll(async () => void (world = await makeWorld()));
+afterAll(() => world.remove());
+const context = (stage: string, set?: string[]): Promise<StageContext> => world.context(stage, set);
 
 describe('category finetuning', () => {
   it('learns, measures beside the majority class, and predicts every held-out video', async () => {
@@ -90,6 +20,7 @@ describe('category finetuning', () => {
     const result = await readFile(join(stage.folder, 'result.csv'), 'utf8');
     const predicted = readCategories(result, new Set(heldOut.map(({ id }) => id)), new Set(CATEGORIES));
     expect(predicted.size).toBe(7);
+    expect(world.said.join('')).toContain('1 label of held-out videos that are not there: not counted');
     expect(said).toContain('1 label of held-out videos that are not there: not counted');
     const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as Record<string, unknown>;
     expect(scores).toMatchObject({ videos: 7, majority: '0100', confusionByLevel1: { labels: ['01', '02'] } });
@@ -112,7 +43,7 @@ describe('category finetuning', () => {
 
   it('refuses a split that has no features, and a pattern that matches nothing', async () => {
     await expect(runFinetuneStage(await context('x', ['finetune.splits=[other]']))).rejects.toThrow(
-      "finetune.splits: expected some of data.trainSplits (labeled), got 'other'",
+      "finetune.splits: expected some of data.trainSplits (unlabeled, labeled), got 'other'",
     );
     const rule = 'finetune.rules=[{pattern: "encoder.brt.**", learningRate: 0.1}]';
     await expect(runFinetuneStage(await context('x', [rule]))).rejects.toThrow("'encoder.brt.**'");
@@ -121,7 +52,7 @@ describe('category finetuning', () => {
 
 describe('similarity finetuning', () => {
   const write = (name: string, lines: string[]): Promise<void> =>
-    writeFile(join(folder, name), lines.map((line) => `${line}\n`).join(''));
+    writeFile(join(world.folder, name), lines.map((line) => `${line}\n`).join(''));
   const pair = (list: readonly { id: string }[], a: number, b: number, score: number): string =>
     `${list[a].id}\t${list[b].id}\t${score}`;
 

@@ -2,36 +2,49 @@ import { Tokenizer } from '@wbdc/tokenizer';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { StageContext, StageResult } from '../../stage.js';
-import { encoderOf } from '../model.js';
-import { openVideoSet } from '../video-set.js';
 import { finetuneCategory } from './category.js';
+import { finetuneFolds } from './folds.js';
 import { finetuneSimilarity } from './similarity.js';
-import type { Finetuning } from './start.js';
+import { newEncoder, openInputs } from './start.js';
 
 const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity };
 
 /** Finetunes the video-text model and predicts the held-out splits. */
 export async function runFinetuneStage(context: StageContext): Promise<StageResult> {
+  assertSplits(context.config);
+  return context.config.finetune.fold === 'all' ? finetuneFolds(context, finetune) : finetune(context);
+}
+
+/** Trains one model. */
+async function finetune(context: StageContext): Promise<StageResult> {
   const { config } = context;
-  assertSplits(config);
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
-  const training = await openVideoSet(context, config.finetune.splits, tokenizer, []);
-  const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, []);
-  const encoder = encoderOf(config, tokenizer.vocabSize, training.dataset.frameSize);
-  const finetuning: Finetuning = { context, tokenizer, encoder, training, heldOut };
+  const inputs = await openInputs(context, tokenizer);
+  const training = await inputs.open(learnedSplits(config));
+  const heldOut = await inputs.open(config.data.heldOutSplits);
+  const encoder = newEncoder(context, tokenizer, training, inputs.extractor);
   try {
-    const { status, made, summary } = await KINDS[config.finetune.kind](finetuning);
-    return { status, read: [...training.read, ...heldOut.read], made, summary };
+    const { status, made, summary } = await KINDS[config.finetune.kind]({ context, tokenizer, encoder, training, heldOut, ...inputs }); // prettier-ignore
+    const tower = inputs.extractor ? [inputs.extractor.read] : [];
+    return { status, read: [...tower, ...training.read, ...heldOut.read], made, summary };
   } finally {
-    await Promise.all([training.close(), heldOut.close()]);
+    await Promise.all([training.close(), heldOut.close(), inputs.close()]);
   }
 }
 
+/** The labelled splits, and those that an ensemble has predicted. */
+function learnedSplits({ finetune: { splits, distill } }: Config): string[] {
+  return [...new Set([...splits, ...(distill?.splits ?? [])])];
+}
+
 /** The features stage has only these. */
-function assertSplits({ finetune, data }: Config): void {
-  const foreign = finetune.splits.find((name) => !data.trainSplits.includes(name));
-  if (foreign === undefined) return;
-  throw new UserError(
-    `finetune.splits: expected some of data.trainSplits (${data.trainSplits.join(', ')}), got '${foreign}'`,
-  );
+function assertSplits({ finetune: { splits, distill, predict }, data }: Config): void {
+  const named = { splits, 'distill.splits': distill?.splits ?? [], predict };
+  for (const [setting, list] of Object.entries(named)) {
+    const foreign = list.find((name) => !data.trainSplits.includes(name));
+    if (foreign === undefined) continue;
+    throw new UserError(
+      `finetune.${setting}: expected some of data.trainSplits (${data.trainSplits.join(', ')}), got '${foreign}'`,
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
-import { officialPairSplit, rankLabeller, videoDisjointSplit, type Pair } from '@wbdc/finetune';
+import { openFeatureStore, readLabels, SkipCounter, type Dataset, type LabelledPair } from '@wbdc/data';
+import { officialPairSplit, rankLabeller, videoDisjointFold, videoDisjointSplit, type Pair } from '@wbdc/finetune';
 import { foldIn, randomKey } from '@wbdc/nn';
 import { buildDemoAiac } from '../../demo/index.js';
 import { UserError } from '../../errors.js';
@@ -36,11 +36,7 @@ interface PairPaths {
 export async function readPairs(context: StageContext, training: Dataset, heldOut: Dataset): Promise<PairParts> {
   const { finetune } = context.config;
   const paths = await pairPaths(context);
-  const labelled = await readPairFile(context, paths.train, training);
-  const { train, validation, dropped } =
-    finetune.split === 'official'
-      ? officialPairSplit(labelled)
-      : videoDisjointSplit(labelled, finetune.share, foldIn(randomKey(0), 'pairs')); // the same whatever the seed
+  const { train, validation, dropped } = splitPairs(await readPairFile(context, paths.train, training), finetune);
   if (train.length === 0) throw new UserError(`${paths.train}: expected pairs to learn from, got none after the split`);
   assertVaried(train, paths.train);
   const others = paths.heldOut === undefined ? [] : await readPairFile(context, paths.heldOut, heldOut);
@@ -54,6 +50,15 @@ export async function readPairs(context: StageContext, training: Dataset, heldOu
     validation: optional(validation, training),
     heldOut: optional(others, heldOut),
   };
+}
+
+/** The same whatever the seed: results compare, and models of several folds make a whole. */
+function splitPairs(pairs: readonly Pair[], { split, folds, fold, share }: StageContext['config']['finetune']) {
+  if (split === 'official') return officialPairSplit(pairs);
+  const key = foldIn(randomKey(0), 'pairs');
+  return folds === null
+    ? videoDisjointSplit(pairs, share, key)
+    : videoDisjointFold(pairs, { folds, fold: Number(fold) }, key);
 }
 
 /** Spearman says nothing of constant labels, and there is nothing to learn from them. */
@@ -80,6 +85,12 @@ function pairSet(pairs: readonly Pair[], dataset: Dataset): PairSet {
     right: Int32Array.from(pairs, ({ right }) => places.get(right)!),
     scores: Float64Array.from(pairs, ({ score }) => score),
   };
+}
+
+/** The labels of held-out pairs, where they are known. */
+export async function heldOutPairs(context: StageContext): Promise<LabelledPair[]> {
+  const { heldOut } = await pairPaths(context);
+  return heldOut === undefined ? [] : readLabels(heldOut, { onBad: () => undefined });
 }
 
 async function pairPaths(context: StageContext): Promise<PairPaths> {

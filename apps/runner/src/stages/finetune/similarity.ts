@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBatch, type Dataset } from '@wbdc/data';
 import {
@@ -11,11 +10,13 @@ import {
 } from '@wbdc/finetune';
 import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
-import { writeAtomically } from '../../files.js';
+import { writeAtomically, writeBytesAtomically } from '../../files.js';
+import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
 import type { Measured } from '../../report/history.js';
 import { train, type Conclusion, type Trained } from '../training.js';
 import { batchesInOrder, batchesOf } from '../video-set.js';
+import { finishedModel } from './finished.js';
 import { labeller, readPairs, type PairParts, type PairSet } from './pairs.js';
 import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
@@ -26,32 +27,55 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
   const { finetune } = config;
   const parts = await readPairs(context, training.dataset, heldOut.dataset);
   const label = labeller(parts.train.scores, finetune.labels);
-  const { pooling, dropout, samples, width } = finetune;
+  const { pooling, dropout, samples, width, rDrop, averageBest } = finetune;
   const head = { pooling, dropout, samples, outputs: width };
-  const model = similarityModel(encoder, head);
+  const model = similarityModel(encoder, { ...head, rDrop });
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
   await startEncoder(finetuning, params.encoder);
   const embed = (batch: Batch): Tensor2D => model.embed(params, batch);
-  const evaluate = () => measure(parts, label, finetune.batchSize, embed);
+  const running: Running = { finetuning, parts, label, embed };
+  const saved = { ...architectureOf(config, training), kind: 'similarity', head, ema: finetune.ema, ...(finetune.vision && { vision: finetune.vision }) }; // prettier-ignore
   return train<PairBatch>(context, {
     params,
     settings: finetune,
     noun: 'pair',
-    rules: rulesOf(config),
+    rules: rulesOf(config, params),
     gradients: gradientsOf(finetune.adversarial),
     averageDecay: finetune.ema ?? undefined,
+    best: averageBest === null ? undefined : { count: averageBest, metric: measureOf(parts) },
     lengths: lengthsOf(parts.train),
     read: (indices, key) => readPairBatch(parts.train, indices, label, key),
     loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ batch }) => batch.ids,
-    evaluate,
-    conclude: () => conclude(finetuning, embed, evaluate),
-    config: { ...architectureOf(config, training), kind: 'similarity', head, ema: finetune.ema },
+    evaluate: async () => (await measure(running)).measured,
+    conclude: () => conclude(running),
+    config: saved,
+    finished: () => finishedModel(finetuning, params, saved),
     files: tokenizerFiles(context),
   });
 }
 
 type Embed = (batch: Batch) => Tensor2D;
+
+interface Running {
+  readonly finetuning: Finetuning;
+  readonly parts: PairParts;
+  readonly label: (score: number) => number;
+  readonly embed: Embed;
+}
+
+/** Predictions of the pairs of the fold that was held out. */
+export const OUT_OF_FOLD_PAIRS = 'out-of-fold.jsonl';
+
+const VALIDATION = 'validation/spearman';
+
+/** What the best weights are chosen by: pairs that are no test, where there are any. */
+function measureOf({ validation, heldOut }: PairParts): string {
+  if (validation === undefined && heldOut === undefined) {
+    throw new UserError('finetune.averageBest: expected pairs to choose the best by, got none: set finetune.share or finetune.folds'); // prettier-ignore
+  }
+  return validation === undefined ? 'spearman' : VALIDATION;
+}
 
 function lengthsOf({ dataset, left, right }: PairSet): Int32Array {
   return left.map((video, i) => Math.max(dataset.length(video), dataset.length(right[i])));
@@ -74,24 +98,28 @@ async function readPairBatch(
   };
 }
 
-async function measure(
-  { train: learned, validation, heldOut }: PairParts,
-  label: (score: number) => number,
-  batchSize: number,
-  embed: Embed,
-): Promise<Record<string, Measured>> {
+interface Judged {
+  readonly measured: Record<string, Measured>;
+  /** Of the validation pairs. */
+  readonly cosines: Float64Array;
+}
+
+async function measure({ finetuning, parts, label, embed }: Running): Promise<Judged> {
+  const { train: learned, validation, heldOut } = parts;
+  const { batchSize } = finetuning.context.config.finetune;
   const mean = learned.scores.reduce((sum, score) => sum + label(score), 0) / learned.scores.length;
   const measured: Record<string, Measured> = {};
+  let cosines: Float64Array = new Float64Array(0);
   const sets = [['', heldOut], ['validation/', validation]] as const; // prettier-ignore
   for (const [name, pairs] of sets) {
     if (pairs === undefined) continue;
-    const cosines = await cosinesOf(pairs, batchSize, embed);
+    cosines = await cosinesOf(pairs, batchSize, embed);
     const labels = Float64Array.from(pairs.scores, label);
     const constant = labels.map(() => mean);
     measured[`${name}spearman`] = { value: spearman(cosines, pairs.scores), baseline: 0 };
     measured[`${name}mse`] = { value: meanSquaredError(cosines, labels), baseline: meanSquaredError(constant, labels) };
   }
-  return measured;
+  return { measured, cosines };
 }
 
 async function cosinesOf({ dataset, left, right }: PairSet, batchSize: number, embed: Embed): Promise<Float64Array> {
@@ -125,26 +153,36 @@ function rowsOf(tensor: Tensor2D): Float32Array[] {
 }
 
 /** Embeds the held-out splits and checks the submission by reading it again. */
-async function conclude(
-  { context, heldOut }: Finetuning,
-  embed: Embed,
-  evaluate: () => Promise<Record<string, Measured>>,
-): Promise<Conclusion> {
+async function conclude(running: Running): Promise<Conclusion> {
+  const { finetuning, parts, embed } = running;
+  const { context, heldOut } = finetuning;
+  const { batchSize, folds } = context.config.finetune;
   const embeddings = new Map<string, Float32Array>();
-  for await (const batch of batchesInOrder(heldOut.dataset, context.config.finetune.batchSize)) {
+  for await (const batch of batchesInOrder(heldOut.dataset, batchSize)) {
+    context.signal.throwIfAborted();
     const rows = rowsOf(embed(batch));
     batch.ids.forEach((id, i) => embeddings.set(id, rows[i]));
   }
   const path = (name: string): string => join(context.folder, name);
   const zip = writeEmbeddings(embeddings);
   readEmbeddings(zip, new Set(embeddings.keys()));
-  await writeFile(path('result.zip'), zip);
-  await writeAtomically(path('scores.json'), `${JSON.stringify(await evaluate(), null, 2)}\n`);
+  await writeBytesAtomically(path('result.zip'), zip);
+  const { measured, cosines } = await measure(running);
+  const held = folds === null ? undefined : parts.validation;
+  if (held) await writeAtomically(path(OUT_OF_FOLD_PAIRS), outOfFold(held, cosines, context.config.finetune.fold));
+  await writeAtomically(path('scores.json'), `${JSON.stringify(measured, null, 2)}\n`);
   return {
     made: [
       { path: path('result.zip'), about: `embeddings of ${counted(embeddings.size, 'video')}, as submitted` },
+      ...(held ? [{ path: path(OUT_OF_FOLD_PAIRS), about: 'cosines of the pairs of the fold that was held out' }] : []),
       { path: path('scores.json'), about: 'what was measured' },
     ],
     summary: {},
   };
+}
+
+function outOfFold({ dataset, left, right, scores }: PairSet, cosines: Float64Array, fold: number | 'all'): string {
+  const line = (video: number, i: number): string =>
+    `${JSON.stringify({ id1: dataset.id(video), id2: dataset.id(right[i]), fold, score: scores[i], cosine: cosines[i] })}\n`;
+  return Array.from(left, line).join('');
 }

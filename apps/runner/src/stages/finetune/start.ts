@@ -1,29 +1,77 @@
 import { join, resolve } from 'node:path';
-import type { Encoder } from '@wbdc/nn';
+import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
-import { fgm, layerwiseDecay, pgd, valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
+import { awp, fgm, freezing, layerwiseDecay, pgd, valueAndGrad, type GradientFunction, type Rule, type Rules } from '@wbdc/train'; // prettier-ignore
 import { assertSameConfig, findCheckpoint, loadParams } from '@wbdc/train/node';
+import { encodingPixels, type WithTower } from '@wbdc/video-features';
 import type { Config } from '../../config/schema.js';
 import type { StageContext } from '../../stage.js';
-import { bertSizesOf, type VideoTextParams } from '../model.js';
+import { frameDecoders } from '../frame-decoding.js';
+import { bertSizesOf, encoderOf, type VideoTextParams } from '../model.js';
+import { PictureCache } from '../picture-cache.js';
 import { startFromBert } from '../published.js';
-import { definedOnly, type VideoSet } from '../video-set.js';
+import { loadExtractor, type Extractor } from '../tower.js';
+import { definedOnly, openVideoSet, type VideoSet } from '../video-set.js';
+import { pictureInput } from './pictures.js';
+
+/** Parameters of an encoder, with a tower where that is trained too. */
+export type EncoderParams = VideoTextParams & Partial<WithTower<ParamTree>>;
 
 /** What both kinds of finetuning work with. */
 export interface Finetuning {
   readonly context: StageContext;
   readonly tokenizer: Tokenizer;
-  readonly encoder: Encoder<VideoTextParams>;
-  /** The labelled splits. */
+  readonly encoder: Encoder<EncoderParams>;
+  /** The splits to learn from. */
   readonly training: VideoSet;
   readonly heldOut: VideoSet;
+  /** The tower, where it is trained. */
+  readonly extractor: Extractor | undefined;
+  readonly open: (splits: readonly string[]) => Promise<VideoSet>;
 }
 
-/** Gives the encoder the weights that `finetune.init` names. */
-export async function startEncoder(finetuning: Finetuning, encoder: VideoTextParams): Promise<void> {
+/** Where videos come from: stored features, or pictures for a tower that is trained. */
+export interface Inputs extends Pick<Finetuning, 'extractor' | 'open'> {
+  close(): Promise<void>;
+}
+
+export async function openInputs(context: StageContext, tokenizer: Tokenizer): Promise<Inputs> {
+  const open = (splits: readonly string[], options = {}) => openVideoSet(context, splits, tokenizer, [], options);
+  if (context.config.finetune.vision === null) {
+    return { extractor: undefined, open: (splits) => open(splits), close: async () => undefined };
+  }
+  const extractor = await loadExtractor(context);
+  const { decode, close } = frameDecoders(context.config);
+  const { preprocessing, sampling } = extractor;
+  const input = pictureInput(context, extractor, new PictureCache(decode, { preprocessing, sampling }));
+  context.output.say(`the vision tower of ${extractor.read.path} learns too`);
+  return { extractor, open: (splits) => open(splits, { input }), close };
+}
+
+/** The encoder of a configuration, behind the tower where that is trained. */
+export function newEncoder(
+  { config }: StageContext,
+  { vocabSize }: Tokenizer,
+  { dataset }: VideoSet,
+  extractor: Extractor | undefined,
+): Encoder<EncoderParams> {
+  if (extractor === undefined) return encoderOf(config, vocabSize, dataset.frameSize);
+  const { tower, params, width, output } = extractor;
+  const inner = encoderOf(config, vocabSize, width);
+  const joined = encodingPixels(tower, inner, output);
+  const encoder = {
+    ...joined,
+    init: (key: Parameters<typeof inner.init>[0]) => ({ ...inner.init(key), vision: params }),
+  };
+  return (config.model.recompute ? recomputing(encoder) : encoder) as Encoder<EncoderParams>;
+}
+
+/** Gives the encoder the weights that `finetune.init` names; the tower has its own already. */
+export async function startEncoder(finetuning: Finetuning, params: EncoderParams): Promise<void> {
   const { context, tokenizer, training } = finetuning;
   const { model, finetune } = context.config;
+  const { vision: _tower, ...encoder } = params;
   if (finetune.init === 'none') {
     if (model.init === undefined) return context.output.say('finetune.init is none: fresh weights');
     const start = { setting: 'model.init', folder: model.init, path: 'bert.' };
@@ -42,7 +90,10 @@ function checkpointsOf({ config, upstream, output }: StageContext): string {
 }
 
 /** What the weights of an encoder depend on, as its checkpoint's config.json says it. */
-export function architectureOf({ model, text, frames }: Config, { recipe }: VideoSet): Record<string, unknown> {
+export function architectureOf(
+  { model, text, frames }: Config,
+  { recipe }: Pick<VideoSet, 'recipe'>,
+): Record<string, unknown> {
   return { model: model.kind, sizes: model, text, frames, features: recipe ?? null };
 }
 
@@ -51,28 +102,36 @@ export function tokenizerFiles({ upstream }: StageContext): string[] {
   return TOKENIZER_FILES.map((name) => join(upstream('vocab'), name));
 }
 
-/** The learning rates of a finetuning. */
-export function rulesOf({ finetune, model }: Pick<Config, 'finetune' | 'model'>): Rules {
-  const { learningRate, weightDecay, rules, layerwiseDecay: layerwise } = finetune;
-  const layers = layerwise
-    ? layerwiseDecay({
-        layers: 'encoder.bert.layers',
-        count: model.layers,
-        below: ['encoder.bert.embeddings.**'],
-        ...layerwise,
-      })
-    : [];
-  return { learningRate, weightDecay, rules: [...layers, ...rules.map(definedOnly)] };
+/** The learning rates of a finetuning: what is frozen, the tower's, those by layer, those of the configuration. */
+export function rulesOf({ finetune, model }: Pick<Config, 'finetune' | 'model'>, params: ParamTree): Rules {
+  const { learningRate, weightDecay, rules, freeze, vision, layerwiseDecay: layerwise } = finetune;
+  const all = [
+    ...(vision ? [{ pattern: 'encoder.vision.**', learningRate: vision.learningRate }] : []),
+    ...(layerwise ? layerRules(layerwise, model.layers) : []),
+    ...(rules?.map(definedOnly) ?? (layerwise ? [] : BERT_RATE)),
+  ];
+  return { learningRate, weightDecay, rules: freezing(freeze, all, flatten(params).map(({ path }) => path)) }; // prettier-ignore
 }
 
+/** WBDC. */
+const BERT_RATE: readonly Rule[] = [{ pattern: 'encoder.bert.**', learningRate: 5e-5 }];
+
+function layerRules(settings: NonNullable<Config['finetune']['layerwiseDecay']>, count: number): Rule[] {
+  return layerwiseDecay({ layers: 'encoder.bert.layers', count, below: ['encoder.bert.embeddings.**'], ...settings });
+}
+
+const [WORDS, WEIGHTS] = ['encoder.**.word', 'encoder.**.weight'];
+
 /** How gradients are taken. */
-export function gradientsOf({
-  kind,
-  pattern,
-  epsilon,
-  steps,
-  alpha,
-}: Config['finetune']['adversarial']): GradientFunction {
+export function gradientsOf({ kind, ...settings }: Config['finetune']['adversarial']): GradientFunction {
+  const { pattern, epsilon, steps, alpha } = withoutNulls(settings);
   if (kind === 'none') return valueAndGrad;
-  return kind === 'fgm' ? fgm({ pattern, epsilon }) : pgd({ pattern, epsilon, steps, alpha });
+  if (kind === 'fgm') return fgm(definedOnly({ pattern: pattern ?? WORDS, epsilon }));
+  if (kind === 'pgd') return pgd(definedOnly({ pattern: pattern ?? WORDS, epsilon, steps, alpha }));
+  return awp(definedOnly({ pattern: pattern ?? WEIGHTS, epsilon, steps, alpha }));
+}
+
+function withoutNulls<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], null> | undefined } {
+  const entries = Object.entries(value).map(([name, item]) => [name, item ?? undefined]);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], null> | undefined };
 }
