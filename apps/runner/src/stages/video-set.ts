@@ -79,7 +79,7 @@ export async function openVideoSet(
     ...frameChoice(frames),
     thread: true,
     skipped,
-  });
+  }).catch((error: unknown) => closeAll(sources).then(() => Promise.reject(error)));
   if (skipped.count > 0)
     context.output.warn(`${counted(skipped.count, 'video')} skipped; the first: ${skipped.examples[0]}`);
   return {
@@ -90,8 +90,12 @@ export async function openVideoSet(
       about: counted(sources[i].size, 'video'),
     })),
     sizes: () => sizesOf(dataset, sources),
-    close: async () => void (await Promise.all([dataset, ...sources].map((one) => one.close()))),
+    close: () => closeAll([dataset, ...sources]),
   };
+}
+
+async function closeAll(opened: readonly { close(): Promise<void> }[]): Promise<void> {
+  await Promise.all(opened.map((one) => one.close()));
 }
 
 function sizesOf(dataset: Dataset, sources: readonly FeatureSource[]): number[] {

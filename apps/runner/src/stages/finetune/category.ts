@@ -143,14 +143,10 @@ async function predictFurther(running: Running): Promise<Artifact[]> {
   const { context, open } = running.finetuning;
   const made: Artifact[] = [];
   for (const split of context.config.finetune.predict) {
-    const { dataset, close } = await open([split]);
-    try {
-      const path = predictionsPath(context.folder, split);
-      await writeBytesAtomically(path, probabilityLines(predicting(running, dataset, [...Array(dataset.size).keys()])));
-      made.push({ path, about: `probabilities of ${counted(dataset.size, 'video')}, for finetune.distill` });
-    } finally {
-      await close();
-    }
+    const { dataset } = await open([split]);
+    const path = predictionsPath(context.folder, split);
+    await writeBytesAtomically(path, probabilityLines(predicting(running, dataset, [...Array(dataset.size).keys()])));
+    made.push({ path, about: `probabilities of ${counted(dataset.size, 'video')}, for finetune.distill` });
   }
   return made;
 }

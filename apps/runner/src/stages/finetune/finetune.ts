@@ -20,15 +20,15 @@ async function finetune(context: StageContext): Promise<StageResult> {
   const { config } = context;
   const tokenizer = await Tokenizer.load(context.upstream('vocab'));
   const inputs = await openInputs(context, tokenizer);
-  const training = await inputs.open(learnedSplits(config));
-  const heldOut = await inputs.open(config.data.heldOutSplits);
-  const encoder = newEncoder(context, tokenizer, training, inputs.extractor);
   try {
+    const training = await inputs.open(learnedSplits(config));
+    const heldOut = await inputs.open(config.data.heldOutSplits);
+    const encoder = newEncoder(context, tokenizer, training, inputs.extractor);
     const { status, made, summary } = await KINDS[config.finetune.kind]({ context, tokenizer, encoder, training, heldOut, ...inputs }); // prettier-ignore
     const tower = inputs.extractor ? [inputs.extractor.read] : [];
     return { status, read: [...tower, ...training.read, ...heldOut.read], made, summary };
   } finally {
-    await Promise.all([training.close(), heldOut.close(), inputs.close()]);
+    await inputs.close();
   }
 }
 

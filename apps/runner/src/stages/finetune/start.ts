@@ -12,7 +12,7 @@ import { bertSizesOf, encoderOf, type VideoTextParams } from '../model.js';
 import { PictureCache } from '../picture-cache.js';
 import { startFromBert } from '../published.js';
 import { loadExtractor, type Extractor } from '../tower.js';
-import { definedOnly, openVideoSet, type VideoSet } from '../video-set.js';
+import { definedOnly, openVideoSet, type VideoSet, type VideoSetOptions } from '../video-set.js';
 import { pictureInput } from './pictures.js';
 
 /** Parameters of an encoder, with a tower where that is trained too. */
@@ -33,18 +33,24 @@ export interface Finetuning {
 
 /** Where videos come from: stored features, or pictures for a tower that is trained. */
 export interface Inputs extends Pick<Finetuning, 'extractor' | 'open'> {
+  /** Closes what was opened. */
   close(): Promise<void>;
 }
 
 export async function openInputs(context: StageContext, tokenizer: Tokenizer): Promise<Inputs> {
-  const open = (splits: readonly string[], options = {}) => openVideoSet(context, splits, tokenizer, [], options);
-  if (context.config.finetune.vision === null) {
-    return { extractor: undefined, open: (splits) => open(splits), close: async () => undefined };
-  }
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(opened.map((one) => one.close())));
+  const open = async (splits: readonly string[], options?: VideoSetOptions): Promise<VideoSet> => {
+    const set = await openVideoSet(context, splits, tokenizer, [], options);
+    opened.push(set);
+    return set;
+  };
+  if (context.config.finetune.vision === null) return { extractor: undefined, open: (splits) => open(splits), close };
   const extractor = await loadExtractor(context);
-  const { decode, close } = frameDecoders(context.config);
+  const decoders = frameDecoders(context.config);
+  opened.push(decoders);
   const { preprocessing, sampling } = extractor;
-  const input = pictureInput(context, extractor, new PictureCache(decode, { preprocessing, sampling }));
+  const input = pictureInput(context, extractor, new PictureCache(decoders.decode, { preprocessing, sampling }));
   context.output.say(`the vision tower of ${extractor.read.path} learns too`);
   return { extractor, open: (splits) => open(splits, { input }), close };
 }
@@ -71,7 +77,7 @@ export function newEncoder(
 export async function startEncoder(finetuning: Finetuning, params: EncoderParams): Promise<void> {
   const { context, tokenizer, training } = finetuning;
   const { model, finetune } = context.config;
-  const { vision: _tower, ...encoder } = params;
+  const encoder = withoutTower(params);
   if (finetune.init === 'none') {
     if (model.init === undefined) return context.output.say('finetune.init is none: fresh weights');
     const start = { setting: 'model.init', folder: model.init, path: 'bert.' };
@@ -82,6 +88,10 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
   assertSameConfig(architectureOf(context.config, training), await readJson(where), where);
   await loadParams(join(checkpoint, 'model.safetensors'), encoder, 'encoder.');
   context.output.say(`the encoder starts from ${checkpoint}`);
+}
+
+function withoutTower({ vision: _vision, ...encoder }: EncoderParams): VideoTextParams {
+  return encoder;
 }
 
 function checkpointsOf({ config, upstream, output }: StageContext): string {
