@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { distance, useEngine, wave } from '../../../tools/testing.js';
 import { loadConfig } from '../src/config/load.js';
+import { gradientsOf } from '../src/stages/finetune/start.js';
 import { encoderOf, planOf, type VideoTextParams } from '../src/stages/model.js';
 
 // What the published systems got wrong, and these must not.
@@ -87,12 +88,13 @@ describe.each(['uni-model', 'lxmert-model'])('on a %s', (kind) => {
   });
 
   it('the pattern of the fast gradient method matches, and one that matches nothing is an error', async () => {
-    const { pattern } = (await configOf(kind)).finetune.adversarial;
+    const { adversarial } = (await configOf(kind)).finetune;
+    const asConfigured = gradientsOf({ ...adversarial, kind: 'fgm' });
     const model = categoryModel(encoder, { pooling: 'mean', outputs: 3, dropout: 0 });
     const params = model.init(randomKey(1));
     const batch = { batch: makeBatch(), labels: Int32Array.from({ length: B }, (_, i) => i % 3) };
     const loss = () => model.loss(params, batch);
-    const [plain, moved] = [valueAndGrad(params, loss), fgm({ pattern })(params, loss)];
+    const [plain, moved] = [valueAndGrad(params, loss), asConfigured(params, loss)];
     const [clean, attacked] = [plain, moved].map(({ grads }) => grads.get('encoder.bert.embeddings.word')!.dataSync());
     expect(distance(attacked, clean)).toBeGreaterThan(1e-4);
     disposeGrads(plain.grads);

@@ -55,7 +55,7 @@ describe('all folds of categories', () => {
     const controller = new AbortController();
     const cut = await world.context('folds-cut', ALL, { signal: controller.signal });
     const say = cut.output.say.bind(cut.output);
-    cut.output.say = (line) => (line.startsWith('fold 1') && controller.abort(new Error('stop')), say(line));
+    cut.output.say = (line = '') => (line.startsWith('fold 1') && controller.abort(new Error('stop')), say(line));
     const first = await runFinetuneStage(cut).catch((error: Error) => ({ status: error.message }));
     expect(['interrupted', 'stop']).toContain(first.status);
     const again = await world.context('folds-cut', ALL, { resume: true });

@@ -38,13 +38,17 @@ async function train(name: string, ...set: string[]) {
 }
 
 describe('settings', () => {
-  it.each(['fgm', 'pgd', 'awp'])('%s changes what is learned', async (kind) => {
-    const [plain, adversarial] = [await train(`${kind}-off`), await train(`${kind}-on`, `finetune.adversarial.kind=${kind}`)]; // prettier-ignore
-    expect(adversarial.weights.get('head.output.weight')).not.toEqual(plain.weights.get('head.output.weight'));
+  it('adversarial training changes what is learned, by each kind in another way', async () => {
+    const heads: string[] = [];
+    for (const kind of ['none', 'fgm', 'pgd', 'awp']) {
+      const { weights } = await train(kind, `finetune.adversarial.kind=${kind}`);
+      heads.push(String(weights.get('head.output.weight')));
+    }
+    expect(new Set(heads).size).toBe(4);
   });
 
   it('a pattern that matches nothing is an error: adversarial, frozen', async () => {
-    const run = async (set: string) => runFinetuneStage(await world.context('none', [set]));
+    const run = async (set: string) => runFinetuneStage(await world.context('refused', [set]));
     await expect(run('finetune.adversarial={kind: awp, pattern: "encoder.**.weights"}')).rejects.toThrow("'encoder.**.weights'"); // prettier-ignore
     await expect(run('finetune.freeze=["encoder.berd.**"]')).rejects.toThrow(/freeze: .*'encoder\.berd\.\*\*'/);
   });

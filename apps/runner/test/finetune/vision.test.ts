@@ -124,9 +124,9 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
     const folder = join(stage.folder, 'model');
     const model = await openModel(folder, 'category');
     expect(model.frameLimit).toBe(2);
-    const tower = await openTower(folder, undefined, model.recipe);
+    const tower = await openTower(folder, undefined, model.recipe, world.folder);
     const videos = world.ids['test_a'].map((id) => ({ id, path: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`) })); // prettier-ignore
-    const served = serve({ model, tower, videos, textOf: (id) => ({ title: `视频 ${id}` }), onSkip: (_, error) => { throw error; }, signal: stage.signal }); // prettier-ignore
+    const served = serve({ model, tower, videos, textOf: (id) => ({ title: `视频 ${id}`, ocr: [], asr: '' }), onSkip: (_, error) => { throw error; }, signal: stage.signal }); // prettier-ignore
     let i = 0;
     for await (const { row } of served) {
       row.forEach((p, c) => expect(p).toBeCloseTo(rows[i].probabilities[c], 4));
@@ -142,7 +142,7 @@ describe('the tower', () => {
     const whole = await train('cut-whole', ...set);
     const controller = new AbortController();
     const stage = await context('cut', set, { signal: controller.signal });
-    stage.output.say = (line) => void (line.startsWith('training') && setTimeout(() => controller.abort(), 0));
+    stage.output.say = (line = '') => void (line.startsWith('training') && setTimeout(() => controller.abort(), 0));
     const first = await runFinetuneStage(stage);
     expect(first.status).toBe('interrupted');
     const again = await context('cut', set, { resume: true });
