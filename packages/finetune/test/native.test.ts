@@ -7,6 +7,7 @@ import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { adamW, fgm, trainLoop, valueAndGrad, type GradientFunction } from '@wbdc/train';
 import { TINY, uniModel } from '@wbdc/uni-model';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES, useEngine } from '../../../tools/testing.js';
 
 const fallbacks: string[] = [];
 beforeEach(async () => {
@@ -110,16 +111,23 @@ it('trains the CLIP stage, vision tower included, on native kernels alone', () =
   expect(fallbacks).toEqual([]);
 });
 
-it('1,000 steps at changing lengths leave tensors and memory where they were', async () => {
-  const batches = [11, 23, 31].map((length, i) => takeRows(makeBatch(foldIn(randomKey(9), i), length), [1, 2, 3]));
-  const seen = new Map<number, { numTensors: number; numDataBuffers: number; rss: number }>();
-  const after = (step: number): void => {
-    const { numTensors, numDataBuffers } = tf.memory();
-    if (step === 250 || step === 1250) seen.set(step, { numTensors, numDataBuffers, rss: process.memoryUsage().rss });
-  };
-  const losses = await train(encoders['single stream'] as Encoder<ParamTree>, [plan[0]], batches, 1250, { after });
-  const [before, end] = [seen.get(250)!, seen.get(1250)!];
-  expect(end).toMatchObject({ numTensors: before.numTensors, numDataBuffers: before.numDataBuffers });
-  expect(end.rss - before.rss).toBeLessThan(48e6);
-  expect(losses.at(-1)).toBeLessThan(losses[0]);
-}, 120_000);
+const NATIVE = ENGINES.filter((engine) => engine !== 'cpu');
+
+it.each(NATIVE)(
+  '1,000 steps at changing lengths leave tensors and memory where they were, on %s',
+  async (engine) => {
+    await useEngine(engine);
+    const batches = [11, 23, 31].map((length, i) => takeRows(makeBatch(foldIn(randomKey(9), i), length), [1, 2, 3]));
+    const seen = new Map<number, { numTensors: number; numDataBuffers: number; rss: number }>();
+    const after = (step: number): void => {
+      const { numTensors, numDataBuffers } = tf.memory();
+      if (step === 250 || step === 1250) seen.set(step, { numTensors, numDataBuffers, rss: process.memoryUsage().rss });
+    };
+    const losses = await train(encoders['single stream'] as Encoder<ParamTree>, [plan[0]], batches, 1250, { after });
+    const [before, end] = [seen.get(250)!, seen.get(1250)!];
+    expect(end).toMatchObject({ numTensors: before.numTensors, numDataBuffers: before.numDataBuffers });
+    expect(end.rss - before.rss).toBeLessThan(48e6);
+    expect(losses.at(-1)).toBeLessThan(losses[0]);
+  },
+  120_000,
+);
