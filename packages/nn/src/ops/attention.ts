@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { Key } from '../random.js';
 import { dropMask, type DropMask } from './drop-mask.js';
 import { dropFactors } from './dropout.js';
 import { differentiable, fusedKernel } from './kernel.js';
-import { biasGradient, inputGradient, project, weightGradients, type Linear } from './linear.js';
+import { linearGradients, project, type Linear } from './linear.js';
 
 export interface AttentionOptions {
   readonly heads: number;
@@ -67,13 +67,14 @@ export function projectedAttention(
     },
     (dy, [x, context, wq, wk, wv, q, k, v, w]) => {
       const [dq, dk, dv] = kernel.backward(dy, q, k, v, w);
-      const back = (d: Tensor, weight: Tensor, to: Tensor): Tensor => inputGradient(d, weight as Tensor2D, to.shape);
-      const [dxq, dxk, dxv] = [back(dq, wq, x), back(dk, wk, context), back(dv, wv, context)];
-      const weights = self
-        ? weightGradients(x, [dq, dk, dv])
-        : [...weightGradients(x, [dq]), ...weightGradients(context, [dk, dv])];
-      const parts = [dq, dk, dv].flatMap((d, i) => [weights[i], biasGradient(d)]);
-      return [...(self ? [tf.addN([dxq, dxk, dxv])] : [dxq, tf.add(dxk, dxv)]), ...parts];
+      const gradients = self
+        ? linearGradients(x, [wq, wk, wv], [dq, dk, dv])
+        : [...linearGradients(x, [wq], [dq]), ...linearGradients(context, [wk, wv], [dk, dv])];
+      const [[dxq], [dxk], [dxv]] = gradients;
+      return [
+        ...(self ? [tf.addN([dxq, dxk, dxv])] : [dxq, tf.add(dxk, dxv)]),
+        ...gradients.flatMap(([, dWeight, dBias]) => [dWeight, dBias]),
+      ];
     },
   ) as Tensor3D;
 }

@@ -11,7 +11,11 @@ const QUICK = 1.702;
 export function gelu<T extends Tensor>(x: T, form: GeluForm = 'erf'): T {
   return differentiable<Tensor>(
     [x],
-    () => ({ value: fusedKernel('WbdcGelu', { x }, { form })?.[0] ?? tf.mul(x, gate(x, form)), saved: [x] }),
+    () => {
+      // An engine may have something better than x to keep for its own gradient.
+      const [value, kept = x] = fusedKernel('WbdcGelu', { x }, { form }) ?? [tf.mul(x, gate(x, form))];
+      return { value, saved: [kept] };
+    },
     (dy, [x]) => [fusedKernel('WbdcGeluGrad', { dy, x }, { form })?.[0] ?? tf.mul(dy, slope(x, form))],
   ) as T;
 }

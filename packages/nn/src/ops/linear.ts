@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
-import { differentiable } from './kernel.js';
+import { differentiable, fusedKernel } from './kernel.js';
 
 /** A dense layer. The weight is `[in, out]`: the transpose of PyTorch's. */
 export interface Linear {
@@ -13,10 +13,7 @@ export function linear<T extends Tensor>(x: T, { weight, bias }: Linear): T {
   return differentiable<Tensor>(
     [x, weight, bias],
     () => ({ value: project(x, { weight, bias }), saved: [x, weight] }),
-    (dy, [x, weight]) => {
-      const [dWeight] = weightGradients(x, [dy]);
-      return [inputGradient(dy, weight as Tensor2D, x.shape), dWeight, biasGradient(dy)];
-    },
+    (dy, [x, weight]) => linearGradients(x, [weight], [dy])[0],
   ) as T;
 }
 
@@ -30,20 +27,21 @@ export function project(x: Tensor, { weight, bias }: Linear): Tensor {
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
 }
 
-/** The gradient of a linear layer's input, of the given shape. */
-export function inputGradient(dy: Tensor, weight: Tensor2D, shape: number[]): Tensor {
-  return tf.reshape(tf.matMul(rows(dy), weight, false, true), shape);
+/** The gradients of layers that share their input x: by each layer of x, its weight `[in, out]` and its bias. */
+export function linearGradients(x: Tensor, weights: readonly Tensor[], dys: readonly Tensor[]): Tensor[][] {
+  const fused = weights.map((weight, i) => fusedKernel('WbdcLinearGrad', { dy: dys[i], x, weight }));
+  if (fused[0]) return fused as Tensor[][];
+  const dWeights = weightGradients(x, dys);
+  return dys.map((dy, i) => {
+    const dx = tf.matMul(rows(dy), weights[i] as Tensor2D, false, true);
+    return [tf.reshape(dx, x.shape), dWeights[i], tf.sum(rows(dy), 0)];
+  });
 }
 
-/** The gradients of the weights `[in, out]` of layers that share their input x. */
-export function weightGradients(x: Tensor, dys: readonly Tensor[]): Tensor[] {
+function weightGradients(x: Tensor, dys: readonly Tensor[]): Tensor[] {
   if (dys.length === 1) return [tf.matMul(rows(x), rows(dys[0]), true, false)];
   const columns = tf.transpose(rows(x)); // [in, N], once for all
   return dys.map((dy) => tf.matMul(columns, rows(dy)));
-}
-
-export function biasGradient(dy: Tensor): Tensor {
-  return tf.sum(rows(dy), 0);
 }
 
 /** `[..., D]` as a matrix `[N, D]`. */

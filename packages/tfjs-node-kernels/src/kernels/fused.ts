@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { NodeKernel } from '../binding.js';
 import { withFactors, type Drop } from '../factors.js';
 import { run } from '../run.js';
@@ -40,44 +41,43 @@ const LAYER_NORM_GRAD = `d = Sub (x, mean)
 const layerNormGrad: NodeKernel = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) =>
   run(backend, LAYER_NORM_GRAD, { dy, x, gamma, mean, rstd }, ['dx', 'dgamma', 'dbeta']);
 
-const QUICK = 1.702;
-const GELU: Record<string, string> = {
-  erf: `u = Mul (x, ${Math.SQRT1_2})
-    e = Erf (u)
-    g = AddV2 (e, 1)
-    h = Mul (x, 0.5)
-    y = Mul (h, g)`,
-  quick: `u = Mul (x, ${QUICK})
-    s = Sigmoid (u)
-    y = Mul (x, s)`,
+/**
+ * y = x g(x) with the normal distribution function, or its logistic approximation, as gate g; and where the slope is
+ * wanted, g + x g'. The density's factor goes into its exponent.
+ */
+const GELU: Record<string, { readonly value: string; readonly slope: string }> = {
+  erf: {
+    value: `u = Mul (x, ${Math.SQRT1_2})
+      e = Erf (u)
+      f = Mul (e, 0.5)
+      g = AddV2 (f, 0.5)
+      y = Mul (x, g)`,
+    slope: `q = Square (u)
+      n = Sub (${-0.5 * Math.log(2 * Math.PI)}, q)
+      density = Exp (n)
+      t = Mul (x, density)
+      slope = AddV2 (g, t)`,
+  },
+  quick: {
+    value: `u = Mul (x, 1.702)
+      g = Sigmoid (u)
+      y = Mul (x, g)`,
+    slope: `r = Mul (u, g)
+      s = Sub (u, r)
+      t = AddV2 (s, 1)
+      slope = Mul (g, t)`,
+  },
 };
 
-/** The density's factor goes into its exponent. */
-const GELU_GRAD: Record<string, string> = {
-  erf: `u = Mul (x, ${Math.SQRT1_2})
-    e = Erf (u)
-    q = Square (u)
-    n = Sub (${-0.5 * Math.log(2 * Math.PI)}, q)
-    density = Exp (n)
-    slope = Mul (x, density)
-    f = Mul (e, 0.5)
-    cdf = AddV2 (f, 0.5)
-    d = AddV2 (cdf, slope)
-    dx = Mul (dy, d)`,
-  quick: `u = Mul (x, ${QUICK})
-    s = Sigmoid (u)
-    q = Mul (u, s)
-    r = Sub (u, q)
-    t = AddV2 (r, 1)
-    d = Mul (s, t)
-    dx = Mul (dy, d)`,
+/** In a gradient's forward pass, the value and the slope. */
+const gelu: NodeKernel = ({ backend, inputs: { x }, attrs: { form } }) => {
+  const { value, slope } = GELU[form as string];
+  if (tf.engine().state.gradientDepth === 0) return run(backend, value, { x }, ['y']);
+  return run(backend, `${value}\n${slope}`, { x }, ['y', 'slope']);
 };
 
-const gelu: NodeKernel = ({ backend, inputs: { x }, attrs: { form } }) =>
-  run(backend, GELU[form as string], { x }, ['y'])[0];
-
-const geluGrad: NodeKernel = ({ backend, inputs: { dy, x }, attrs: { form } }) =>
-  run(backend, GELU_GRAD[form as string], { dy, x }, ['dx'])[0];
+/** x is the slope that was kept in place of it. */
+const geluGrad: NodeKernel = ({ backend, inputs: { dy, x } }) => run(backend, 'dx = Mul (dy, x)', { dy, x }, ['dx']);
 
 const dropout: NodeKernel = ({ backend, inputs: { x }, attrs }) => {
   const { scale, drop } = attrs as unknown as { scale: number; drop: Drop['rows'] };

@@ -33,3 +33,23 @@ export const bfloat16MatMul: NodeKernel = ({ backend, inputs: { a, b }, attrs: {
   ];
   return run(backend, lines.join('\n'), { a, b }, ['y'])[0];
 };
+
+/** The gradients dx [..., in], dweight [in, out] and dbias [out] of x weight + bias. */
+export function linearGrad(precision: Precision): NodeKernel {
+  const lines = `dyr = Reshape (dy, dyRows)
+    xr = Reshape (x, xRows)
+    ${narrow('dyn', 'dyr', precision)}
+    ${narrow('xn', 'xr', precision)}
+    ${narrow('wn', 'weight', precision)}
+    ${product('dxn', 'dyn', 'wn', 'b')}
+    ${widen('dxr', 'dxn')}
+    dx = Reshape (dxr, shape)
+    ${product('dwn', 'xn', 'dyn', 'a')}
+    ${widen('dweight', 'dwn')}
+    dbias = BiasAddGrad (dyr)`;
+  return ({ backend, inputs: { dy, x, weight } }) => {
+    const [inputs, outputs] = weight.shape;
+    const vectors = { dyRows: [-1, outputs], xRows: [-1, inputs], shape: x.shape };
+    return run(backend, lines, { dy, x, weight, ...vectors }, ['dx', 'dweight', 'dbias']);
+  };
+}
