@@ -145,7 +145,7 @@ function finetuning(config: Config, params: { readonly encoder: ParamTree; reado
     params: { ...params },
     parts: { encoder: params.encoder, head: params.head },
     settings: finetune,
-    rules: finetuneRulesOf(config),
+    rules: finetuneRulesOf(config, { ...params }),
     gradients: gradientsOf(finetune.adversarial),
     averages: finetune.ema !== null,
   };
