@@ -116,9 +116,9 @@ function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryB
 }
 
 function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBatch> {
-  const { pooling, dropout, samples, width } = config.finetune;
+  const { pooling, dropout, samples, width, rDrop } = config.finetune;
   const head = { pooling, dropout, samples, outputs: width };
-  const model = similarityModel(encoderOf(config, sizes.vocabSize, sizes.frameSize), head);
+  const model = similarityModel(encoderOf(config, sizes.vocabSize, sizes.frameSize), { ...head, rDrop });
   const params = model.init(foldIn(key, 'init'));
   const every = (pairs: number, from: number): Int32Array => Int32Array.from({ length: pairs }, (_, i) => from + i);
   return {
