@@ -139,13 +139,15 @@ const FINETUNE = { category, similarity };
 
 /** What both kinds of finetuning have in common. */
 function finetuning(config: Config, params: { readonly encoder: ParamTree; readonly head: ParamTree }) {
-  const { finetune, model } = config;
+  const { model } = config;
+  const finetune = { ...config.finetune, vision: null }; // made-up videos have features, no pictures
+  const without = config.finetune.vision === null ? '' : '; its vision tower, which is trained too, is not counted';
   return {
-    about: `${model.kind}, finetuned for ${finetune.kind}`,
+    about: `${model.kind}, finetuned for ${finetune.kind}${without}`,
     params: { ...params },
     parts: { encoder: params.encoder, head: params.head },
     settings: finetune,
-    rules: finetuneRulesOf(config, { ...params }),
+    rules: finetuneRulesOf({ finetune, model }, params),
     gradients: gradientsOf(finetune.adversarial),
     averages: finetune.ema !== null,
   };
