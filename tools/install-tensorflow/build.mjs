@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { run, runs, say, Unavailable } from './common.mjs';
+import { run, runs, say } from './common.mjs';
 
 /** Compiles the binding from the C++ sources in its npm package against deps/. */
 export async function buildBinding(target) {
@@ -16,17 +16,11 @@ export async function buildBinding(target) {
   rmSync(join(folder, 'build'), { recursive: true, force: true });
 }
 
-/** Before some hundred megabytes are downloaded: what the compilation will need. */
-export function assertCompiler() {
-  const compiler = process.env.CXX ?? 'g++';
-  for (const program of [compiler, 'make']) {
-    if (!runs(program, '--version')) {
-      throw new Unavailable(
-        `expected ${program} to compile the binding, got no such program: install a C++ compiler and make`,
-      );
-    }
-  }
-  findNodeGyp();
+/** What the compilation will need and this machine lacks. */
+export function missingForBuild() {
+  const missing = [process.env.CXX ?? 'g++', 'make'].filter((program) => !runs(program, '--version'));
+  if (!findNodeGyp()) missing.push(`npm's node-gyp (run this through 'npx nx run tools:install-tensorflow')`);
+  return missing;
 }
 
 /** Where Node's own headers stand beside it, as in its archives and most distributions' packages. */
@@ -39,9 +33,5 @@ function headersFolder() {
 function findNodeGyp() {
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   const beside = join(prefix, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js');
-  const found = [process.env.npm_config_node_gyp, beside].find((path) => path && existsSync(path));
-  if (found) return found;
-  throw new Unavailable(
-    `expected npm's node-gyp at ${beside}, got none: run this tool through 'npx nx run tools:install-tensorflow'`,
-  );
+  return [process.env.npm_config_node_gyp, beside].find((path) => path && existsSync(path));
 }

@@ -2,14 +2,18 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { assertCompiler, buildBinding } from './build.mjs';
+import { buildBinding, missingForBuild } from './build.mjs';
 import { firstLine, run, say, Unavailable } from './common.mjs';
 import { installOfficial } from './official.mjs';
 import { findTarget, isBuilt, seesGpu } from './target.mjs';
-import { layOutWheel } from './wheel.mjs';
+import { findPython, layOutWheel, wheelOf } from './wheel.mjs';
 
 const MINUTES = 60;
 const MINUTES_IN_CI = 4;
+
+const NO_CUDA =
+  'it does not use the GPU: TensorFlow found no driver, or no CUDA and cuDNN of its version on the library path ' +
+  '(TF_CPP_MIN_LOG_LEVEL=0 has it say what it looks for)';
 
 const HELP = `Usage: npx nx run tools:install-tensorflow [options]
 
@@ -79,7 +83,9 @@ async function install({ cpu, gpu, from, force, 'if-possible': ifPossible }) {
     }
   }
   const source = await firstThatWorks(target, from, (ifPossible ? MINUTES_IN_CI : MINUTES) * 60_000);
-  say(`proving it: ${await prove(target)}`);
+  const proof = await prove(target);
+  say(`proving it: ${proof}`);
+  if (target.gpu && !proof.includes('on the GPU')) say(NO_CUDA);
   say(`${target.name} works (${source}); next: npx wbdc doctor, or any stage with --engine tensorflow`);
 }
 
@@ -97,7 +103,8 @@ async function firstThatWorks(target, from, timeout) {
       reasons.push(`  ${name}: ${error.message}`);
     }
   }
-  throw new Unavailable(`no way to get libtensorflow for ${target.name}:\n${reasons.join('\n')}`);
+  const without = `the engine 'ort' needs none of this${target.gpu ? ', and --cpu takes TensorFlow without the GPU' : ''}`;
+  throw new Unavailable(`no way to get libtensorflow for ${target.name}:\n${reasons.join('\n')}\n  ${without}`);
 }
 
 /** A ready binary that does not load here (an old C library, another processor) is no reason to stop. */
@@ -113,10 +120,21 @@ async function fromOfficial(target, timeout) {
 }
 
 async function fromWheel(target, timeout) {
-  assertCompiler();
-  const source = await layOutWheel(target, timeout);
+  const wheel = wheelOf(target.gpu);
+  assertTools();
+  const source = await layOutWheel(target, wheel, timeout);
   await buildBinding(target);
   return source;
+}
+
+/** Before some hundred megabytes are downloaded: all that will be needed, in one message. */
+function assertTools() {
+  const missing = [...(findPython() ? [] : ['python3 with pip']), ...missingForBuild()];
+  if (missing.length === 0) return;
+  throw new Unavailable(
+    `expected python3 with pip, a C++ compiler and make, got no ${missing.join(', no ')}: install them ` +
+      `(Debian, Ubuntu: 'apt-get install python3-pip g++ make'; Fedora: 'dnf install python3-pip gcc-c++ make')`,
+  );
 }
 
 async function prove({ name }) {

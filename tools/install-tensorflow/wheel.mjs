@@ -36,12 +36,10 @@ const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 const HEADERS = ['tensorflow/', 'xla/', 'tsl/'].map((folder) => `${PREFIX}include/${folder}`);
 
 /** Lays the C library and its headers out of TensorFlow's own wheel where the binding's build looks for them. */
-export async function layOutWheel({ deps, gpu }, timeout) {
-  const python = findPython();
-  const wheel = wheelOf(gpu);
+export async function layOutWheel({ deps }, wheel, timeout) {
   const scratch = mkdtempSync(join(tmpdir(), 'tensorflow-wheel-'));
   try {
-    await download(python, wheel, scratch, timeout);
+    await download(findPython(), wheel, scratch, timeout);
     const [file] = readdirSync(scratch).filter((name) => name.endsWith('.whl'));
     say(`taking the C library out of ${file}`);
     rmSync(deps, { recursive: true, force: true });
@@ -55,13 +53,13 @@ export async function layOutWheel({ deps, gpu }, timeout) {
   return `${wheel.project} ${VERSION}`;
 }
 
-function findPython() {
-  const python = ['python3', 'python'].find((command) => runs(command, '-m', 'pip', '--version'));
-  if (python) return python;
-  throw new Unavailable(`expected Python with pip ('python3 -m pip --version'), got none: install python3 and pip`);
+/** A Python that has pip, if there is one. */
+export function findPython() {
+  return ['python3', 'python'].find((command) => runs(command, '-m', 'pip', '--version'));
 }
 
-function wheelOf(gpu) {
+/** The wheel for this machine. */
+export function wheelOf(gpu) {
   const machine = `${process.platform} ${process.arch} ${gpu ? 'gpu' : 'cpu'}`;
   const wheel = WHEELS[machine];
   if (wheel) return wheel;
