@@ -105,18 +105,36 @@ export interface Moved<Reply> {
   readonly transfer: readonly Transferable[];
 }
 
-/** The other side: inside a thread's program, answers every request. `start` gets the thread's data. */
+/**
+ * The other side: inside a thread's program, answers every request, `atOnce` of them at a time and the others in their
+ * order. `start` gets the thread's data.
+ */
 export function answerRequests<Data, Request, Reply>(
   start: (data: Data) => (request: Request) => Promise<Moved<Reply>>,
+  { atOnce = Infinity }: { readonly atOnce?: number } = {},
 ): void {
   const port = parentPort;
   if (!port) throw new Error('expected to run in a thread of its own, got the main thread');
   const handle = start(workerData as Data);
-  port.on('message', ({ job, request }: { job: number; request: Request }) => {
-    handle(request).then(
-      ({ reply, transfer }) => port.postMessage({ job, reply }, transfer),
-      (error: unknown) => port.postMessage({ job, failure: failureOf(error) }),
-    );
+  const waiting: { readonly job: number; readonly request: Request }[] = [];
+  let running = 0;
+  const next = (): void => {
+    if (running >= atOnce || waiting.length === 0) return;
+    const { job, request } = waiting.shift()!;
+    running++;
+    handle(request)
+      .then(
+        ({ reply, transfer }) => port.postMessage({ job, reply }, transfer),
+        (error: unknown) => port.postMessage({ job, failure: failureOf(error) }),
+      )
+      .finally(() => {
+        running--;
+        next();
+      });
+  };
+  port.on('message', (message: { job: number; request: Request }) => {
+    waiting.push(message);
+    next();
   });
 }
 

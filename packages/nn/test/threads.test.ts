@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Thread, besideProgram, type ThreadOptions } from '../src/threads.js';
 
 interface Request {
-  readonly do: 'add' | 'fail' | 'open' | 'wait' | 'die';
+  readonly do: 'add' | 'fail' | 'open' | 'wait' | 'die' | 'sleep' | 'most';
   readonly value: number;
 }
 
@@ -27,6 +27,15 @@ describe('a thread', () => {
     expect(thread.load).toBe(3);
     expect(await Promise.all(replies)).toEqual([41, 42, 43]);
     expect(thread.load).toBe(0);
+  });
+
+  it('answers so many at a time as its program says, the others in their order', async () => {
+    const thread = start({ data: { base: 0, atOnce: 2 } });
+    const order: number[] = [];
+    const asked = [60, 1, 2, 3].map(async (value) => order.push(await thread.ask({ do: 'sleep', value })));
+    await Promise.all(asked);
+    expect(order).toEqual([1, 2, 3, 60]);
+    expect(await thread.ask({ do: 'most', value: 0 })).toBe(2);
   });
 
   it('throws what its program threw, and goes on', async () => {
