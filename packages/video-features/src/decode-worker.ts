@@ -10,7 +10,14 @@ export interface DecodeRequest {
 
 sharp.concurrency(1); // the threads of the pool are the parallelism
 
-answerRequests<undefined, DecodeRequest, DecodedVideo>(() => async ({ video, settings }) => {
-  const reply = await decodeVideo(video, settings);
-  return { reply, transfer: [reply.pixels.buffer as ArrayBuffer] };
-});
+/** While one video is resized on this thread, another one's pictures are decoded on libuv's; the first is done soon. */
+const AT_ONCE = 2;
+
+answerRequests<undefined, DecodeRequest, DecodedVideo>(
+  () =>
+    async ({ video, settings }) => {
+      const reply = await decodeVideo(video, settings);
+      return { reply, transfer: [reply.pixels.buffer as ArrayBuffer] };
+    },
+  { atOnce: AT_ONCE },
+);

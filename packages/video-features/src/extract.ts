@@ -18,6 +18,8 @@ export interface ExtractProgress {
   readonly seconds: number;
   /** Of these, how long the tower had nothing to do because no picture was ready. */
   readonly waited: number;
+  /** And how long it computed. */
+  readonly computed: number;
 }
 
 export interface ExtractOptions extends OpenOptions {
@@ -61,7 +63,7 @@ export interface VideoFeatures {
 export async function* extractFeatures(options: ExtractOptions): AsyncGenerator<VideoFeatures> {
   const preprocessing = preprocessingOf(options);
   const batcher = new Batcher(options, preprocessing);
-  const progress = newProgress(options);
+  const progress = newProgress(options, batcher);
   const emit = function* (): Generator<VideoFeatures> {
     for (const done of batcher.takeDone()) {
       progress.count({ videos: 1, frames: done.features.shape[0] });
@@ -84,14 +86,15 @@ export async function* extractFeatures(options: ExtractOptions): AsyncGenerator<
 }
 
 /** Counts, and measures what of the time is spent waiting. */
-function newProgress({ onProgress }: ExtractOptions) {
+function newProgress({ onProgress }: ExtractOptions, tower: { readonly milliseconds: number }) {
   const counts = { videos: 0, frames: 0, skipped: 0 };
   const start = performance.now();
   let waited = 0;
   return {
     count: (more: Partial<typeof counts>): void => {
       for (const [name, value] of Object.entries(more)) counts[name as keyof typeof counts] += value;
-      onProgress?.({ ...counts, seconds: (performance.now() - start) / 1000, waited: waited / 1000 });
+      const seconds = (performance.now() - start) / 1000;
+      onProgress?.({ ...counts, seconds, waited: waited / 1000, computed: tower.milliseconds / 1000 });
     },
     waiting: async function* <T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
       for (;;) {
@@ -172,6 +175,8 @@ class Batcher {
   readonly #size: number;
   readonly #width: number;
   readonly #pixels: Float32Array;
+  /** That the tower has computed. */
+  milliseconds = 0;
   /** Oldest first. */
   #videos: Pending[] = [];
   #filled = 0;
@@ -216,6 +221,7 @@ class Batcher {
   async #run(count: number): Promise<Float32Array> {
     const { tower, params, output = 'pooled' } = this.#options;
     const size = this.#size;
+    const start = performance.now();
     const result = tf.tidy(() => {
       const pixels = this.#pixels.slice(0, count * size * size * 3); // engines may keep the array they are given
       return tower.forward(params, tf.tensor4d(pixels, [count, 3, size, size]))[output]!;
@@ -224,6 +230,7 @@ class Batcher {
       return Float32Array.from(await result.data());
     } finally {
       result.dispose();
+      this.milliseconds += performance.now() - start;
     }
   }
 

@@ -22,7 +22,7 @@ export interface Preprocessing {
   readonly filter: Filter;
   /**
    * `pillow` is exact; `fast` is sharp's own for pictures that shrink: on 113 photographs 0.3 of 255 away on average, 13
-   * at most.
+   * at most. Both take the same time.
    */
   readonly resizer: 'pillow' | 'fast';
   /** CLIP's own statistics are the default; WBDC 2022, rank 8 used ImageNet's. */
@@ -94,11 +94,13 @@ export function normalize(
   out: Float32Array = new Float32Array(image.data.length),
   offset = 0,
 ): Float32Array {
-  const size = image.width * image.height;
-  for (let channel = 0; channel < 3; channel++) {
-    const table = normalTable(statistics.mean[channel], statistics.deviation[channel]);
-    const plane = offset + channel * size;
-    for (let i = 0; i < size; i++) out[plane + i] = table[image.data[3 * i + channel]];
+  const { width, height, data } = image;
+  const size = width * height;
+  const [red, green, blue] = [0, 1, 2].map((c) => normalTable(statistics.mean[c], statistics.deviation[c]));
+  for (let i = 0, from = 0; i < size; i++, from += 3) {
+    out[offset + i] = red[data[from]];
+    out[offset + size + i] = green[data[from + 1]];
+    out[offset + 2 * size + i] = blue[data[from + 2]];
   }
   return out;
 }

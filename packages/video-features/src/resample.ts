@@ -1,4 +1,5 @@
 import type { Image } from './image.js';
+import { PRECISION, ResampleKernel, type Coefficients } from './resample-kernel.js';
 
 export type Filter = 'bicubic' | 'bilinear';
 
@@ -23,20 +24,10 @@ function bicubic(distance: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/** Pillow's fixed point: 8 bits of pixel, 2 bits of headroom for overshoot, the rest for the weight. */
-const PRECISION = 32 - 8 - 2;
-const HALF = 1 << (PRECISION - 1);
-
-/** For every output position: the first input position and `taps` weights in fixed point. */
-interface Coefficients {
-  readonly first: Int32Array;
-  readonly weights: Int32Array;
-  readonly taps: number;
-}
-
 /**
  * Resizes like Pillow's `Image.resize`, to the bit: an antialiasing convolution in two passes, each rounded to 8 bits, in
- * 22-bit fixed point (Pillow, `src/libImaging/Resample.c`). Of the result only `box` is computed where it is given.
+ * 22-bit fixed point (Pillow, `src/libImaging/Resample.c`), in vectors of WebAssembly. Of the result only `box` is computed
+ * where it is given.
  */
 export function resizePillow(image: Image, width: number, height: number, filter: Filter, box?: Box): Image {
   checkSize(width, height);
@@ -44,11 +35,12 @@ export function resizePillow(image: Image, width: number, height: number, filter
   const across = coefficients(image.width, width, filter, part.left, part.width);
   const down = coefficients(image.height, height, filter, part.top, part.height);
   // Pillow leaves out a pass that would change nothing; the weights of such a pass are 0 and 1, so the result is equal.
-  const top = down.first[0];
-  const bottom = down.first[part.height - 1] + down.taps;
-  const rows = resizeRows(image, across, top, bottom);
-  return resizeColumns(rows, down, top);
+  kernel ??= new ResampleKernel();
+  return { width: part.width, height: part.height, data: kernel.resize(image.data, image.width, across, down) };
 }
+
+/** Compiled at the first picture. */
+let kernel: ResampleKernel | undefined;
 
 function checkSize(width: number, height: number): void {
   if (Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0) return;
@@ -83,56 +75,4 @@ function coefficients(from: number, to: number, filter: Filter, start: number, c
 
 function toFixed(weight: number): number {
   return Math.trunc(weight * (1 << PRECISION) + (weight < 0 ? -0.5 : 0.5));
-}
-
-/** The horizontal pass over the input rows [top, bottom). */
-function resizeRows(
-  { width, data }: Image,
-  { first, weights, taps }: Coefficients,
-  top: number,
-  bottom: number,
-): Image {
-  const columns = first.length;
-  const out = new Uint8ClampedArray((bottom - top) * columns * 3);
-  for (let y = top, to = 0; y < bottom; y++) {
-    for (let x = 0; x < columns; x++, to += 3) {
-      let from = (y * width + first[x]) * 3;
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      for (let k = x * taps; k < (x + 1) * taps; k++, from += 3) {
-        const weight = weights[k];
-        red += data[from] * weight;
-        green += data[from + 1] * weight;
-        blue += data[from + 2] * weight;
-      }
-      out[to] = red >> PRECISION;
-      out[to + 1] = green >> PRECISION;
-      out[to + 2] = blue >> PRECISION;
-    }
-  }
-  return { width: columns, height: bottom - top, data: bytesOf(out) };
-}
-
-/** The vertical pass over rows of which the first is input row `top`. */
-function resizeColumns({ width, data }: Image, { first, weights, taps }: Coefficients, top: number): Image {
-  const stride = width * 3;
-  const height = first.length;
-  const out = new Uint8ClampedArray(height * stride);
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < height; y++) {
-    sums.fill(HALF);
-    for (let k = 0; k < taps; k++) {
-      const weight = weights[y * taps + k];
-      if (weight === 0) continue;
-      const row = (first[y] - top + k) * stride;
-      for (let i = 0; i < stride; i++) sums[i] += data[row + i] * weight;
-    }
-    for (let i = 0; i < stride; i++) out[y * stride + i] = sums[i] >> PRECISION;
-  }
-  return { width, height, data: bytesOf(out) };
-}
-
-function bytesOf(clamped: Uint8ClampedArray): Uint8Array {
-  return new Uint8Array(clamped.buffer, clamped.byteOffset, clamped.length);
 }

@@ -1,0 +1,30 @@
+import * as tf from '@tensorflow/tfjs';
+import { flatten, randomKey } from '@wbdc/nn';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { expect, it } from 'vitest';
+import { distance, fillWithWaves, useEngine, wave } from '../../../tools/testing.js';
+import { clipVision } from '../src/index.js';
+import { clipVisionOnnx } from '../src/onnx.js';
+
+it.each([
+  [11, 'quick'],
+  [undefined, 'erf'],
+] as const)('is the tower, for any number of pictures (projection %s, GELU %s)', async (projection, activation) => {
+  await useEngine('cpu');
+  const sizes = { imageSize: 15, patchSize: 5, width: 14, layers: 2, heads: 2, intermediateSize: 22 };
+  const config = { ...sizes, activation, ...(projection && { projection }) };
+  const tower = clipVision(config);
+  const params = tower.init(randomKey(1));
+  fillWithWaves(flatten(params));
+  const session = await InferenceSession.create(clipVisionOnnx(params, config));
+  expect(session.outputNames).toEqual(projection ? ['pooled', 'projected'] : ['pooled']);
+  for (const count of [1, 3]) {
+    const pixels = wave(count * 3 * 15 * 15, 2, 1.5);
+    const found = await session.run({ pixels: new Tensor('float32', pixels, [count, 3, 15, 15]) });
+    const expected = tower.forward(params, tf.tensor4d(pixels, [count, 3, 15, 15]));
+    for (const name of session.outputNames as ('pooled' | 'projected')[]) {
+      expect(found[name].dims).toEqual(expected[name]!.shape);
+      expect(distance(found[name].data as Float32Array, expected[name]!.dataSync())).toBeLessThan(1e-5);
+    }
+  }
+});
