@@ -29,12 +29,14 @@ const START_EXAMPLES = 8;
 const SHARE_OF_MEMORY = 0.9;
 /** Of WBDC 2022; the data decide it. */
 const CLASSES = 200;
+/** Of the records of AIAC 2021, and of a published CLIP's projection. */
+const [AIAC_FRAMES, PROJECTION] = [1536, 512];
 
 /** Builds what a job of a configuration would train and tries it on made-up examples of the configured sizes. */
 export function* check({ job, config, examples }: CheckRequest): Generator<CheckItem> {
   const sizes = {
     vocabSize: config.vocab.size,
-    frameSize: config.clip.vision.width,
+    frameSize: frameSizeOf(config),
     tagCount: config.tasks.tag?.count ?? 0,
     classes: CLASSES,
   };
@@ -55,6 +57,12 @@ export function* check({ job, config, examples }: CheckRequest): Generator<Check
     disposeTree(subject.params);
   }
   yield overfitItem(overfit(job, config, sizes));
+}
+
+/** Dv */
+function frameSizeOf({ data, features, clip }: Config): number {
+  if (data.layout === 'aiac') return AIAC_FRAMES;
+  return features.output === 'projected' ? PROJECTION : clip.vision.width;
 }
 
 function countParameters({ about, parts }: Subject): CheckItem {

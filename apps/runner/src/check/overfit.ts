@@ -61,10 +61,12 @@ interface Cut {
 /** The configuration with sizes that train in seconds, without dropout, which keeps anything from being learned by heart. */
 function cutModel(config: Config, sizes: DataSizes): Cut {
   const { cut, atMost } = cutter();
-  const { model, text, frames, finetune } = config;
+  const { clip, model, text, frames, features, finetune } = config;
+  const { vision } = finetune;
   const width = atMost('width', model.width, LARGEST.width);
   const small: Config = {
     ...config,
+    ...(vision && { clip: { ...clip, vision: cutVision(clip.vision, atMost) } }),
     model: {
       ...model,
       width,
@@ -77,11 +79,12 @@ function cutModel(config: Config, sizes: DataSizes): Cut {
     },
     text: { ...text, budget: atMost('text tokens', text.budget, LARGEST.budget) },
     frames: { ...frames, limit: atMost('frames', frames.limit, LARGEST.frames) },
-    finetune: { ...finetune, dropout: 0 },
+    finetune: { ...finetune, vision: vision && { ...vision, frames: null }, dropout: 0 },
   };
+  const frameSize = vision && features.output === 'pooled' ? small.clip.vision.width : sizes.frameSize;
   const data = {
     vocabSize: atMost('vocabulary', sizes.vocabSize, LARGEST.vocabSize),
-    frameSize: atMost('frame features', sizes.frameSize, LARGEST.frameSize),
+    frameSize: atMost('frame features', frameSize, LARGEST.frameSize),
     tagCount: atMost('tags', sizes.tagCount, LARGEST.tagCount),
     classes: sizes.classes,
   };
@@ -92,24 +95,13 @@ function cutModel(config: Config, sizes: DataSizes): Cut {
 function cutClip(config: Config, sizes: DataSizes): Cut {
   const { cut, atMost } = cutter();
   const { vision, text, framesPerVideo } = config.clip;
-  const tower = <T extends { width: number; layers: number; heads: number; intermediate: number | null }>(
-    name: string,
-    of: T,
-  ): T => {
-    const width = atMost(`${name} width`, of.width, LARGEST.width);
-    const layers = atMost(`${name} layers`, of.layers, LARGEST.layers);
-    const intermediate = of.width > LARGEST.width ? null : of.intermediate;
-    return { ...of, width, layers, intermediate, heads: width % of.heads === 0 ? of.heads : 2 };
-  };
-  const patchSize = Math.min(vision.patchSize, LARGEST.patch);
-  const imageSize = atMost('pixels', vision.imageSize, 2 * patchSize);
   const small: Config = {
     ...config,
     clip: {
       ...config.clip,
-      vision: { ...tower('vision', vision), patchSize, imageSize },
+      vision: cutVision(vision, atMost),
       text: {
-        ...tower('text', text),
+        ...cutTower('text', text, atMost),
         init: undefined,
         dropout: 0,
         budget: atMost('tokens', text.budget, LARGEST.budget),
@@ -120,8 +112,27 @@ function cutClip(config: Config, sizes: DataSizes): Cut {
   return { small, data: { ...sizes, vocabSize: atMost('vocabulary', sizes.vocabSize, LARGEST.vocabSize) }, cut };
 }
 
+type AtMost = (name: string, value: number, limit: number) => number;
+
+function cutVision(vision: Config['clip']['vision'], atMost: AtMost): Config['clip']['vision'] {
+  const patchSize = Math.min(vision.patchSize, LARGEST.patch);
+  const imageSize = atMost('pixels', vision.imageSize, 2 * patchSize);
+  return { ...cutTower('vision', vision, atMost), patchSize, imageSize };
+}
+
+function cutTower<T extends { width: number; layers: number; heads: number; intermediate: number | null }>(
+  name: string,
+  of: T,
+  atMost: AtMost,
+): T {
+  const width = atMost(`${name} width`, of.width, LARGEST.width);
+  const layers = atMost(`${name} layers`, of.layers, LARGEST.layers);
+  const intermediate = of.width > LARGEST.width ? null : of.intermediate;
+  return { ...of, width, layers, intermediate, heads: width % of.heads === 0 ? of.heads : 2 };
+}
+
 /** Keeps a list of what was cut. */
-function cutter(): { cut: string[]; atMost: (name: string, value: number, limit: number) => number } {
+function cutter(): { cut: string[]; atMost: AtMost } {
   const cut: string[] = [];
   const atMost = (name: string, value: number, limit: number): number => {
     if (value > limit) cut.push(`${name} ${limit}`);

@@ -1,11 +1,18 @@
 import { clip, type ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
-import { categoryModel, similarityModel, type CategoryBatch, type PairBatch } from '@wbdc/finetune';
-import { flatten, foldIn, randomInt, uniform, type Batch, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
+import {
+  categoryModel,
+  similarityModel,
+  type CategoryBatch,
+  type FinetuneParams,
+  type PairBatch,
+} from '@wbdc/finetune';
+import { flatten, foldIn, randomInt, uniform, type Batch, type Encoder, type Key, type LossResult, type ParamTree } from '@wbdc/nn'; // prettier-ignore
 import { valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
+import { clipVision } from '@wbdc/video-features';
 import type { Config } from '../config/schema.js';
-import { clipConfigOf, rulesOf as clipRulesOf } from '../stages/clip.js';
-import { gradientsOf, rulesOf as finetuneRulesOf } from '../stages/finetune/start.js';
+import { clipConfigOf, rulesOf as clipRulesOf, visionConfigOf } from '../stages/clip.js';
+import { behindTower, gradientsOf, rulesOf as finetuneRulesOf, type EncoderParams } from '../stages/finetune/start.js';
 import { describeViews, encoderOf, planOf, viewsOf } from '../stages/model.js';
 import { definedOnly } from '../stages/video-set.js';
 import { expectedCategory, expectedClip, expectedLosses, expectedSimilarity, type Expectation } from './expected.js';
@@ -101,13 +108,14 @@ function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Ke
 function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryBatch> {
   const { pooling, dropout, samples, labelSmoothing, rDrop } = config.finetune;
   const head = { pooling, dropout, samples, outputs: sizes.classes };
-  const model = categoryModel(encoderOf(config, sizes.vocabSize, sizes.frameSize), { ...head, labelSmoothing, rDrop });
+  const encoder = finetunedEncoder(config, sizes);
+  const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
   const params = model.init(foldIn(key, 'init'));
   return {
     ...finetuning(config, params),
     noun: 'video',
     batchOf: (videos) => ({
-      batch: videosOf(config, sizes, videos, key),
+      batch: videosOf(config, encoder, videos, key),
       labels: Int32Array.from({ length: videos }, (_, i) => randomInt(foldIn(key, 'labels'), i, sizes.classes)),
     }),
     loss: (batch, dropoutKey) => withLoss(model.loss(params, batch, dropoutKey)),
@@ -118,14 +126,15 @@ function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryB
 function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBatch> {
   const { pooling, dropout, samples, width, rDrop } = config.finetune;
   const head = { pooling, dropout, samples, outputs: width };
-  const model = similarityModel(encoderOf(config, sizes.vocabSize, sizes.frameSize), { ...head, rDrop });
+  const encoder = finetunedEncoder(config, sizes);
+  const model = similarityModel(encoder, { ...head, rDrop });
   const params = model.init(foldIn(key, 'init'));
   const every = (pairs: number, from: number): Int32Array => Int32Array.from({ length: pairs }, (_, i) => from + i);
   return {
     ...finetuning(config, params),
     noun: 'pair',
     batchOf: (pairs) => ({
-      batch: videosOf(config, sizes, 2 * pairs, key),
+      batch: videosOf(config, encoder, 2 * pairs, key),
       left: every(pairs, 0),
       right: every(pairs, pairs),
       labels: Float32Array.from({ length: pairs }, (_, i) => uniform(foldIn(key, 'labels'), i)),
@@ -137,25 +146,37 @@ function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBat
 
 const FINETUNE = { category, similarity };
 
+/** The encoder, behind a tower where that is trained too. */
+function finetunedEncoder(config: Config, { vocabSize, frameSize }: DataSizes): Encoder<EncoderParams> {
+  const encoder = encoderOf(config, vocabSize, frameSize);
+  if (config.finetune.vision === null) return encoder;
+  const { output } = config.features;
+  const sizes = visionConfigOf(config.clip);
+  const tower = clipVision(output === 'projected' ? { ...sizes, projection: frameSize } : sizes);
+  return behindTower(config, encoder, tower, output);
+}
+
 /** What both kinds of finetuning have in common. */
-function finetuning(config: Config, params: { readonly encoder: ParamTree; readonly head: ParamTree }) {
-  const { model } = config;
-  const finetune = { ...config.finetune, vision: null }; // made-up videos have features, no pictures
-  const without = config.finetune.vision === null ? '' : '; its vision tower, which is trained too, is not counted';
+function finetuning({ model, finetune }: Config, params: FinetuneParams<EncoderParams>) {
+  const { vision, ...encoder } = params.encoder;
+  const { kind, adversarial, ema } = finetune;
   return {
-    about: `${model.kind}, finetuned for ${finetune.kind}${without}`,
+    about: `${model.kind}, finetuned for ${kind}${vision ? ', its vision tower too' : ''}`,
     params: { ...params },
-    parts: { encoder: params.encoder, head: params.head },
+    parts: { encoder, ...(vision && { vision }), head: params.head },
     settings: finetune,
-    rules: finetuneRulesOf({ finetune, model }, params),
-    gradients: gradientsOf(finetune.adversarial),
-    averages: finetune.ema !== null,
+    rules: finetuneRulesOf({ finetune, model }, { ...params }),
+    gradients: gradientsOf(adversarial),
+    averages: ema !== null,
   };
 }
 
-function videosOf(config: Config, sizes: DataSizes, videos: number, key: Key): Batch {
-  const tokenizer = syntheticTokenizer(sizes.vocabSize);
-  return syntheticBatch(config, tokenizer, { ...sizes, tagCount: 0, videos }, foldIn(key, 'batch'));
+/** Made-up videos, with pictures where the encoder reads such. */
+function videosOf(config: Config, { vocabSize, frameSize }: Encoder<EncoderParams>, videos: number, key: Key): Batch {
+  const limit = config.finetune.vision?.frames ?? config.frames.limit;
+  const settings = { text: config.text, frames: { ...config.frames, limit } };
+  const sizes = { frameSize, tagCount: 0, videos };
+  return syntheticBatch(settings, syntheticTokenizer(vocabSize), sizes, foldIn(key, 'batch'));
 }
 
 function withLoss({ loss, metrics }: LossResult): LossResult {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { favourRareClasses } from '@wbdc/finetune';
 import { readIfThere } from '../files.js';
 import { joinNames, type CategoryName } from '../layout/category-name.js';
 import type { JsonObject } from '../stage.js';
 import { NAMES_FILE } from '../stages/finetune/category-data.js';
+import type { ServedModel } from './model.js';
 
 /** Name of a category of two digits (level 1) or four, where there is one. */
 export type NameOf = (category: string) => string | undefined;
@@ -18,10 +20,13 @@ export async function readNames(folder: string): Promise<NameOf> {
   return (category) => names.get(category);
 }
 
-/** What is said about a video's categories: the most probable one, its level 1, and the first few. */
+/**
+ * What is said about a video's categories: the chosen one, its level 1, and the first few. Probabilities are the model's own;
+ * where it favours rare categories, that decides their order.
+ */
 export function describeCategories(
   probabilities: Float32Array,
-  classes: readonly string[],
+  { classes, rare }: Pick<ServedModel, 'classes' | 'rare'>,
   nameOf: NameOf,
   top: number,
 ): JsonObject {
@@ -30,7 +35,9 @@ export function describeCategories(
     name: nameOf(category),
     probability: rounded(probability),
   });
-  const order = [...classes.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  const scores = probabilities.slice();
+  if (rare !== undefined) favourRareClasses(scores, rare.counts, rare.strength);
+  const order = [...classes.keys()].sort((a, b) => scores[b] - scores[a]);
   const [best] = order;
   const group = classes[best].slice(0, 2);
   const inGroup = order.filter((i) => classes[i].startsWith(group));

@@ -19,9 +19,9 @@ export async function predict(
 ): Promise<void> {
   const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
   const session = await openSession('category', videos, options, output, signal, lines.done);
-  const { classes, folder } = session.model;
-  const nameOf = await readNames(folder);
-  await writeRows(session, lines, (row) => describeCategories(row, classes, nameOf, options.top));
+  const { model } = session;
+  const nameOf = await readNames(model.folder);
+  await writeRows(session, lines, (row) => describeCategories(row, model, nameOf, options.top));
 }
 
 /** Embeds videos. */

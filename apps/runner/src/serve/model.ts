@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import type { Video } from '@wbdc/data';
-import { categoryModel, similarityModel, type HeadConfig } from '@wbdc/finetune';
+import { categoryModel, similarityModel, type HeadConfig, type RareClasses } from '@wbdc/finetune';
 import { flatten, foldIn, randomKey, type Batch, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
 import { Tokenizer, type TextLayout } from '@wbdc/tokenizer';
@@ -37,6 +37,8 @@ export interface ServedModel {
   readonly recipe: FeatureRecipe | undefined;
   /** Of a category model, in the order of its outputs. */
   readonly classes: readonly string[];
+  /** Whether its predictions favour rare categories, as they did when it was finetuned. */
+  readonly rare: RareClasses | undefined;
   /** Probabilities or unit vectors, a row per video. */
   run(batch: Batch): Float32Array[];
   dispose(): void;
@@ -53,6 +55,7 @@ const configJson = z.object({
   features: z.custom<FeatureRecipe>((value) => typeof value === 'object').nullable().default(null),
   kind: z.enum(['category', 'similarity']).optional(),
   classes: z.array(z.string()).default([]),
+  rareClass: z.object({ strength: z.number().min(0), counts: z.array(z.number()) }).optional(),
   head: z
     .object({
       pooling: z.enum(['mean', 'attention', 'cls', 'both']),
@@ -95,6 +98,7 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
     frameSize,
     recipe: config.features && 'weights' in config.features ? config.features : undefined, // of AIAC's records nobody knows
     classes: config.classes,
+    rare: config.rareClass,
     run: (batch) => rowsOf(run(batch)),
     dispose: () => flatten(params).forEach(({ leaf }) => leaf.dispose()),
   };

@@ -130,6 +130,21 @@ describe('check of other jobs', () => {
     expect(items['time'].about).toContain('57 pairs');
   });
 
+  it.each(['pooled', 'projected'])('counts a vision tower that is trained too, its features %s', async (output) => {
+    const tower = ['finetune.vision={frames: 2}', `features={output: ${output}, tower: somewhere}`];
+    const items = await runJob('finetune', ...tower, 'finetune.batchSize=14');
+    expect(notOk(items)).toEqual([]);
+    const { vision, total, encoder, head } = items['parameters'].details as Record<string, number>;
+    expect(vision).toBeGreaterThan(22 * 3 * 8 * 8);
+    expect(total).toBe(encoder + vision + head);
+  });
+
+  it('reads frames of 1536 values in the AIAC layout', async () => {
+    const { parameters: wbdc } = await runQuick(...ONE);
+    const { parameters: aiac } = await runQuick(...ONE, 'data={layout: aiac, folder: somewhere}');
+    expect(Number(aiac.details['encoder']) - Number(wbdc.details['encoder'])).toBe(26 * (1536 - 22));
+  });
+
   it('names an attack on nothing', async () => {
     const attack = 'finetune.adversarial={kind: fgm, pattern: encoder.words}';
     await expect(runJob('finetune', attack, 'finetune.batchSize=2')).rejects.toThrow(/'encoder.words'/);

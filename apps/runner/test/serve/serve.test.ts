@@ -123,6 +123,24 @@ describe('wbdc predict', () => {
     }
   });
 
+  it('favours rare categories where the model was finetuned so', async () => {
+    await stage('finetune', '--name', 'rare', '--set', 'run.base=base', '--set', 'finetune.rareClass=10');
+    const texts = ['--texts', 'data/annotations/test_a.json'];
+    const predict = async (name: string) => lines((await run('predict', 'data/zip_frames/test_a', ...texts, '--name', name)).out); // prettier-ignore
+    const plain = await predict('base');
+    expect(await predict('rare')).toEqual(plain); // both have four videos
+    const path = join(folder, 'runs/rare/finetune/model/config.json');
+    const saved = JSON.parse(await readFile(path, 'utf8')) as object;
+    expect(saved).toMatchObject({ rareClass: { strength: 10, counts: [4, 4] } });
+    await writeFile(path, JSON.stringify({ ...saved, rareClass: { strength: 1e6, counts: [1, 1e6] } }));
+    const rare = await predict('rare');
+    expect(new Set(rare.map(({ category }) => category))).toEqual(new Set(['0100']));
+    for (const [i, { probability }] of rare.entries()) {
+      const top = plain[i]['top'] as { category: string; probability: number }[];
+      expect(probability).toBeCloseTo(top.find(({ category }) => category === '0100')!.probability, 5);
+    }
+  });
+
   it('takes a folder of pictures with --title, and names categories', async () => {
     const video = join(folder, 'red');
     await mkdir(video);

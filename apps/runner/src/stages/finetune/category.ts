@@ -44,9 +44,10 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
   await startEncoder(finetuning, params.encoder);
   const learned = parts.train.map(({ category }) => category);
-  const rare = { counts: countClasses(learned, classes), strength: finetune.rareClass };
+  const rare = { counts: [...countClasses(learned, classes)], strength: finetune.rareClass };
   const running: Running = { finetuning, parts, rare, predict: (batch) => model.predict(params, batch) };
-  const own = { kind: 'category', head, ema: finetune.ema, classes };
+  const favoured = rare.strength > 0 && { rareClass: rare };
+  const own = { kind: 'category', head, ema: finetune.ema, classes, ...favoured };
   const saved = { ...architectureOf(config, training), ...own, ...(finetune.vision && { vision: finetune.vision }) };
   return train<CategoryBatch>(context, {
     params,

@@ -4,7 +4,7 @@ import { readJson } from '@wbdc/nn/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
 import { awp, fgm, freezing, layerwiseDecay, pgd, valueAndGrad, type GradientFunction, type Rule, type Rules } from '@wbdc/train'; // prettier-ignore
 import { assertSameConfig, findCheckpoint, loadParams } from '@wbdc/train/node';
-import { encodingPixels, type WithTower } from '@wbdc/video-features';
+import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/video-features';
 import type { Config } from '../../config/schema.js';
 import type { StageContext } from '../../stage.js';
 import { frameDecoders } from '../frame-decoding.js';
@@ -65,12 +65,19 @@ export function newEncoder(
   if (extractor === undefined) return encoderOf(config, vocabSize, dataset.frameSize);
   const { tower, params, width, output } = extractor;
   const inner = encoderOf(config, vocabSize, width);
-  const joined = encodingPixels(tower, inner, output);
-  const encoder = {
-    ...joined,
-    init: (key: Parameters<typeof inner.init>[0]) => ({ ...inner.init(key), vision: params }),
-  };
-  return (config.model.recompute ? recomputing(encoder) : encoder) as Encoder<EncoderParams>;
+  const encoder = behindTower(config, inner, tower, output);
+  return { ...encoder, init: (key) => ({ ...inner.init(key), vision: params }) };
+}
+
+/** An encoder that reads pictures through a tower. */
+export function behindTower(
+  { model }: Pick<Config, 'model'>,
+  inner: Encoder<VideoTextParams>,
+  tower: ClipVision,
+  output: Config['features']['output'],
+): Encoder<EncoderParams> {
+  const encoder = encodingPixels(tower, inner, output);
+  return (model.recompute ? recomputing(encoder) : encoder) as Encoder<EncoderParams>;
 }
 
 /** Gives the encoder the weights that `finetune.init` names; the tower has its own already. */
