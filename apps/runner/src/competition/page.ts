@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { formatSeconds } from '../format.js';
-import { renderPage, renderSection, renderTable } from '../report/page.js';
+import { renderCard, renderPage, renderSection, renderTable } from '../report/page.js';
 import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
+import type { Evidence } from './evidence.js';
 import type { CompetitionResults } from './gather.js';
 import { confusionPart, neighboursPart, PARTS_STYLE } from './parts.js';
+import type { Half } from './plan.js';
 import type { AiacResults, WbdcResults } from './results.js';
 import { ensembleTable, evidenceTable, hardestTable, jobsTable, wbdcTable } from './tables.js';
+import { trialCard } from './trial-chart.js';
 import { readCategoryNames, readVideos } from './videos.js';
 
 /** The result page of a competition, which stands alone; `root` is the folder of its runs. */
@@ -13,9 +16,9 @@ export async function competitionPage(results: CompetitionResults, root: string)
   const { name, aiac, wbdc, evidence, seconds, environment } = results;
   const parts = [
     ...(aiac ? await aiacParts(aiac, root) : []),
-    ...evidence.filter(({ half }) => half === 'aiac').map((one) => renderTable(evidenceTable(one))),
+    ...evidenceParts(evidence, 'aiac'),
     ...(wbdc ? await wbdcParts(wbdc, root) : []),
-    ...evidence.filter(({ half }) => half === 'wbdc').map((one) => renderTable(evidenceTable(one))),
+    ...evidenceParts(evidence, 'wbdc'),
   ];
   return renderPage({
     title: `${name}: the competition on the embedded data`,
@@ -32,6 +35,12 @@ export async function competitionPage(results: CompetitionResults, root: string)
     sections: [],
     details: [],
   });
+}
+
+function evidenceParts(evidence: readonly Evidence[], half: Half): string[] {
+  return evidence
+    .filter((one) => one.half === half)
+    .map((one) => `${renderTable(evidenceTable(one))}<div class="wide">${renderCard(trialCard(one))}</div>`);
 }
 
 async function aiacParts(aiac: AiacResults, root: string): Promise<string[]> {

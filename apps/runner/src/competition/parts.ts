@@ -37,6 +37,7 @@ export function confusionPart({ labels, counts }: WbdcResults['confusion'], name
 }
 
 export const PARTS_STYLE = `
+.wide { max-width: 820px; margin-top: 1rem; }
 .near { display: flex; align-items: flex-start; gap: 1.6rem; padding: 0.7rem 1rem; margin-bottom: 0.6rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
 .near > div { display: flex; gap: 1.2rem; padding-left: 1.6rem; border-left: 1px solid var(--line); }
 .video { display: flex; flex-direction: column; width: 172px; flex: none; font-size: 0.82rem; line-height: 1.35; }

@@ -28,15 +28,17 @@ function readBy(entry: Entry): string[] {
   return [entry.stages.includes('clip') ? `${BASE.name} vocab` : `${BASE.name} features`];
 }
 
-function fromOf({ from }: Entry): string[] {
-  return from ? [`${from.entry} pretrain`] : [];
+function fromOf({ from, teachers = [] }: Entry): string[] {
+  return [...(from ? [`${from.entry} pretrain`] : []), ...teachers.map((entry) => `${entry} finetune`)];
 }
 
 function settingsOf(entry: Entry, runs: string): string[] {
-  const { from, set = [] } = entry;
+  const { from, teachers, set = [] } = entry;
+  const taught = teachers?.map((name) => join(runs, name, 'finetune'));
   return [
     ...(entry === BASE ? [] : [`run.base=${BASE.name}`]),
     ...(from ? [`${from.setting}=${join(runs, from.entry, 'pretrain', 'checkpoints')}`] : []),
+    ...(taught ? [`finetune.distill={from: [${taught.join(', ')}]}`] : []),
     ...set,
   ];
 }

@@ -84,7 +84,7 @@ export function renderSection({ title, cards }: Page['sections'][number]): strin
   return `<section><h2>${escape(title)}</h2><div class="grid">${cards.map(renderCard).join('')}</div></section>`;
 }
 
-function renderCard({ title, value, svg, legend }: Card): string {
+export function renderCard({ title, value, svg, legend }: Card): string {
   const items = legend.map(({ label, style }) => `<li class="${style}">${escape(label)}</li>`).join('');
   const number = value === undefined ? '' : `<b>${escape(value)}</b>`;
   return `<figure><figcaption><span>${escape(title)}</span>${number}</figcaption>${svg}<ul>${items}</ul></figure>`;

@@ -173,6 +173,11 @@ describe('the plan', () => {
     expect(needs('job4 pretrain')).toEqual(['base features', 'job1 pretrain']);
     expect(needs('single clip')).toEqual(['base vocab']);
     expect(needs('aiac-scratch-seed2 finetune')).toEqual(['base features']);
+    expect(needs('wbdc-distill-seed2 finetune')).toEqual([
+      'base features',
+      'single-clip pretrain',
+      ...SEEDS.map((seed) => `wbdc-plain-seed${seed} finetune`),
+    ]);
     for (const { config, set } of tasks) await loadConfig({ path: config, folder, set });
   });
 });
