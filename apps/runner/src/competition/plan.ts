@@ -95,8 +95,6 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'raw', about: 'scores as they are, not their ranks', set: ['finetune.labels=raw'], published: 'lower by 0.006' }, // prettier-ignore
     { name: 'leaky', about: "the original's split, by which videos leak", set: ['finetune.split=official'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'] },
-    { name: 'fgm-large', about: 'FGM with the published epsilon of 1', set: ['finetune.adversarial={kind: fgm, epsilon: 1}'] }, // prettier-ignore
-    { name: 'pgd', about: 'PGD', set: ['finetune.adversarial={kind: pgd, epsilon: 0.1, alpha: 0.03}'] },
     { name: 'awp', about: 'adversarial weights (AWP)', set: ['finetune.adversarial={kind: awp}'] },
     { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.98'] },
     {
@@ -106,7 +104,6 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     },
     { name: 'rdrop', about: 'R-Drop', set: ['finetune.rDrop=1'] },
     { name: 'samples', about: 'multi-sample dropout', set: ['finetune.samples=5'] },
-    { name: 'layers', about: 'layer-wise decay of the learning rate', set: ['finetune.layerwiseDecay={decay: 0.8, learningRate: 5.0e-4}', 'finetune.rules=[]'] }, // prettier-ignore
   ],
   wbdc: [
     { name: 'plain', about: 'cross entropy alone', set: ['finetune.predict=[unlabeled]'] },
