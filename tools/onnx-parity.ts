@@ -17,19 +17,65 @@ import {
   type ParamTree,
 } from '@wbdc/nn';
 import type { OnnxHead } from '@wbdc/nn/onnx';
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findBrowser, openBrowser, type BrowserRuntime, type WebTensor } from './browser-runtime.js';
 import { PARITY_SIZES } from './encoder-parity.js';
 import { distance, fillWithWaves, useEngine, wave } from './testing.js';
 
-/** What onnxruntime-node and onnxruntime-web have in common. */
-interface Runtime {
-  readonly InferenceSession: { create(model: Uint8Array): Promise<InferenceSession> };
-  readonly Tensor: new (type: 'int32' | 'float32', data: Int32Array | Float32Array, dims: readonly number[]) => Tensor;
+interface Model {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(
+    feeds: Readonly<Record<string, Feed>>,
+  ): Promise<Readonly<Record<string, Pick<Ort.Tensor, 'data' | 'dims'> | WebTensor>>>;
 }
 
-/** onnxruntime in Node, and the WebAssembly that browsers run, where it is installed (`npm ci` does). */
-const RUNTIMES = ['onnxruntime-node', 'onnxruntime-web'].filter((name) => process.env['CI'] || isInstalled(name));
+interface Feed extends Omit<WebTensor, 'data'> {
+  readonly data: Int32Array | Float32Array;
+}
+
+/** What serves an ONNX file. */
+interface Runtime {
+  load(model: Uint8Array): Promise<Model>;
+  close?(): Promise<void>;
+}
+
+const browser = findBrowser();
+
+/** onnxruntime in Node, the WebAssembly of the web in Node, where it is installed (`npm ci` does), and in a browser. */
+const RUNTIMES: Readonly<Record<string, (() => Promise<Runtime>) | undefined>> = {
+  'onnxruntime-node': () => inNode('onnxruntime-node'),
+  'onnxruntime-web': process.env['CI'] || isInstalled('onnxruntime-web') ? () => inNode('onnxruntime-web') : undefined,
+  Chromium: browser && isInstalled('onnxruntime-web') ? async () => inBrowser(await openBrowser(browser)) : undefined,
+};
+
+async function inNode(name: string): Promise<Runtime> {
+  const { InferenceSession, Tensor } = (await import(name)) as typeof Ort;
+  return {
+    load: async (model) => {
+      const session = await InferenceSession.create(model);
+      const tensor = ({ type, data, dims }: Feed): Ort.Tensor =>
+        new Tensor(type as 'float32', data as Float32Array, dims);
+      const run = async (feeds: Readonly<Record<string, Feed>>) =>
+        session.run(Object.fromEntries(Object.entries(feeds).map(([input, feed]) => [input, tensor(feed)])));
+      return { inputNames: session.inputNames, outputNames: session.outputNames, run };
+    },
+  };
+}
+
+function inBrowser(runtime: BrowserRuntime): Runtime {
+  return {
+    close: () => runtime.close(),
+    load: async (model) => {
+      const { session, ...names } = await runtime.create(model);
+      const plain = ({ data, ...feed }: Feed): WebTensor => ({ ...feed, data: [...data] });
+      const run = (feeds: Readonly<Record<string, Feed>>) =>
+        runtime.run(session, Object.fromEntries(Object.entries(feeds).map(([input, feed]) => [input, plain(feed)])));
+      return { ...names, run };
+    },
+  };
+}
 
 /** Sizes of the encoders whose files are tested; none divides another where it need not. */
 export const ONNX_SIZES = { ...PARITY_SIZES, intermediateSize: 31, segments: 3 };
@@ -57,43 +103,35 @@ export function describeOnnx<P extends ParamTree>(
   encoder: Encoder<P>,
   toOnnx: (params: P, head?: OnnxHead) => Uint8Array,
 ): void {
-  describe.each(RUNTIMES)(`${name} on %s`, (runtime) => {
+  describe.each(Object.entries(RUNTIMES))(`${name} on %s`, (runtimeName, open) => {
+    if (!open) return void it.skip(`${runtimeName} is not installed`);
     let params: P;
     let head: Linear;
-    let ort: Runtime;
-    let session: InferenceSession;
+    let runtime: Runtime | undefined;
+    let model: Model;
     beforeAll(async () => {
       await useEngine('cpu');
-      ort = (await import(runtime)) as Runtime;
+      runtime = await open();
       params = encoder.init(randomKey(1));
       head = newLinear(randomKey(2), encoder.hiddenSize, 7);
       fillWithWaves(flatten({ params, head }));
       const tags = { name: 'tags', linear: head, activation: 'sigmoid' } as const;
-      session = await ort.InferenceSession.create(toOnnx(params, tags));
+      model = await runtime!.load(toOnnx(params, tags));
     });
-    afterAll(() => disposeTree({ params, head }));
-
-    async function run(model: InferenceSession, { tokens, segments, textMask, frames, frameMask }: Batch) {
-      const whole = { tokens, segments, textMask, frameMask };
-      const feeds = Object.entries(whole).map(([input, { data, shape }]) => [
-        input,
-        new ort.Tensor('int32', data, shape),
-      ]);
-      return model.run({
-        ...(Object.fromEntries(feeds) as Record<string, Tensor>),
-        frames: new ort.Tensor('float32', frames.data, frames.shape),
-      });
-    }
+    afterAll(async () => {
+      disposeTree({ params, head });
+      await runtime?.close?.();
+    });
 
     it.each(SHAPES)('equals tfjs for %i videos of %i tokens and %i frames', async (videos, length, count) => {
       const batch = batchOf(videos, length, count);
-      const results = await run(session, batch);
+      const results = await model.run(feedsOf(batch));
       tf.tidy(() => {
         const { text, frames, cls } = encoder.encode(params, batch, {});
         const tags = tf.sigmoid(linear(cls, head));
         for (const [output, tensor] of Object.entries({ text, frameStates: frames, cls, tags })) {
           expect(results[output].dims, output).toEqual(tensor.shape);
-          expect(distance(results[output].data as Float32Array, tensor.dataSync()), output).toBeLessThan(1e-5);
+          expect(distance(results[output].data as ArrayLike<number>, tensor.dataSync()), output).toBeLessThan(1e-5);
         }
       });
     });
@@ -101,21 +139,29 @@ export function describeOnnx<P extends ParamTree>(
     it('pools as the head wants it', async () => {
       const embedding = { name: 'embedding', linear: head, pooling: 'mean', activation: 'unit' } as const;
       const batch = batchOf(3, 7, 5);
-      const results = await run(await ort.InferenceSession.create(toOnnx(params, embedding)), batch);
+      const results = await (await runtime!.load(toOnnx(params, embedding))).run(feedsOf(batch));
       tf.tidy(() => {
         const { text, frames } = encoder.encode(params, batch, {});
         const states = tf.concat([text, frames], 1) as tf.Tensor3D;
         const expected = l2Normalize(linear(meanPool(states, joinColumns(batch.textMask, batch.frameMask)), head));
-        expect(distance(results['embedding'].data as Float32Array, expected.dataSync())).toBeLessThan(1e-5);
+        expect(distance(results['embedding'].data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
       });
     });
 
     it('has no output of a head without one', async () => {
-      const plain = await ort.InferenceSession.create(toOnnx(params));
+      const plain = await runtime!.load(toOnnx(params));
       expect(plain.outputNames).toEqual(['text', 'frameStates', 'cls']);
       expect(plain.inputNames).toEqual(['tokens', 'segments', 'textMask', 'frames', 'frameMask']);
     });
   });
+}
+
+function feedsOf({ tokens, segments, textMask, frames, frameMask }: Batch): Record<string, Feed> {
+  const whole = Object.entries({ tokens, segments, textMask, frameMask });
+  return {
+    ...Object.fromEntries(whole.map(([input, { data, shape }]) => [input, { type: 'int32', data, dims: shape }])),
+    frames: { type: 'float32', data: frames.data, dims: frames.shape },
+  };
 }
 
 /** Rows of different lengths, both kinds of padding: the first video has `[CLS]` alone. */
