@@ -3,7 +3,7 @@ import { ORT_VERSION, OrtUnavailableError, registerOrtBackend } from '@wbdc/tfjs
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { NotHere } from './peer.js';
 
-export type EngineName = 'ort' | 'tensorflow' | 'tensorflow bf16' | 'wasm';
+export type EngineName = 'ort' | 'tensorflow' | 'tensorflow bf16' | 'tensorflow plain' | 'wasm';
 
 /** Makes an engine tfjs's current one and says what it is; throws NotHere where it does not load. */
 export async function loadEngine(name: EngineName, threads: number): Promise<string> {
@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<EngineName, (threads: number) => Promise<string>>
   ort: loadOrt,
   tensorflow: (threads) => loadTensorflow(threads, 'fp32'),
   'tensorflow bf16': (threads) => loadTensorflow(threads, 'bf16'),
+  'tensorflow plain': async (threads) => `${await importTensorflow(threads)}, ${threads} threads`,
   wasm: async () => {
     await importAny(['@tensorflow/tfjs-backend-wasm']);
     return 'tfjs-backend-wasm, SIMD, 1 thread (it has no threads in Node)';
@@ -35,9 +36,7 @@ async function loadOrt(threads: number): Promise<string> {
 }
 
 async function loadTensorflow(threads: number, precision: Precision): Promise<string> {
-  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads); // read once, when the library loads
-  process.env['TF_NUM_INTEROP_THREADS'] = '1';
-  const specifier = await importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']);
+  const specifier = await importTensorflow(threads);
   try {
     registerNodeKernels({ precision });
   } catch (error) {
@@ -45,6 +44,12 @@ async function loadTensorflow(threads: number, precision: Precision): Promise<st
     throw error;
   }
   return `${specifier}, ${threads} threads, products in ${precision}`;
+}
+
+function importTensorflow(threads: number): Promise<string> {
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads); // read once, when the library loads
+  process.env['TF_NUM_INTEROP_THREADS'] = '1';
+  return importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']);
 }
 
 async function importAny(specifiers: readonly string[]): Promise<string> {

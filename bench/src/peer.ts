@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 /** One of the programs that are compared, in a process of its own. */
 export interface Contender {
@@ -42,6 +43,9 @@ export type Command =
 /** The contender cannot run here, and says why. */
 export class NotHere extends Error {}
 
+/** What TensorFlow says at every start. */
+const CHATTER = /^I0000 |absl::InitializeLog|^To enable the following instructions/;
+
 /** A running contender: asked one thing at a time, so that never two compute at once. */
 export class Peer {
   private constructor(
@@ -61,6 +65,7 @@ export class Peer {
     child.stdin.on('error', () => undefined); // the end of the process tells more
     createInterface(child.stderr).on('line', (line) => problems.push(line));
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    child.on('exit', (_, signal) => signal && problems.push(endedBy(signal)));
     const first = await answer<Introduction & { skip?: string }>(name, lines, problems);
     if (first.skip !== undefined) throw new NotHere(first.skip);
     return new Peer(name, first, child, lines, problems);
@@ -93,11 +98,20 @@ export class Peer {
   }
 }
 
+/** Nobody here sends SIGKILL. */
+function endedBy(signal: string): string {
+  return signal === 'SIGKILL' ? 'killed by the system, as it does where memory is short' : `ended by ${signal}`;
+}
+
 /** The next line that is an answer; what libraries print between is passed over. */
 async function answer<T>(name: string, lines: AsyncIterator<string>, problems: readonly string[]): Promise<T> {
   for (;;) {
     const { done, value } = await lines.next();
-    if (done) throw new Error(`${name}: expected an answer, but the process ended: ${problems.slice(-12).join('\n')}`);
+    if (done) {
+      await setTimeout(100); // for the reason, which may come after the end of the output
+      const told = problems.filter((line) => !CHATTER.test(line)).slice(-12);
+      throw new Error(`${name}: expected an answer, but the process ended: ${told.join('\n')}`);
+    }
     if (value.startsWith('{"')) return JSON.parse(value) as T;
   }
 }

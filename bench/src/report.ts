@@ -33,7 +33,14 @@ export function publish(report: Report, options: Options): void {
   const { comparison, data, work } = report;
   const text = formatReport(report, options);
   console.log(options.json ? JSON.stringify({ work, machine: machine(), ...comparison, ...data }, null, 2) : text);
-  if (options.save) saveSection(join(ROOT, 'bench', 'results.md'), report.name, text);
+  if (options.save) saveSection(join(ROOT, 'bench', 'results.md'), sectionOf(report.name, options), text);
+}
+
+/** Other sizes have sections of their own. */
+function sectionOf(name: string, options: Options): string {
+  const flags = (['small', 'large', 'recompute'] as const).filter((flag) => options[flag]);
+  const sizes = Object.entries(options.sizes).map((size) => size.join(' '));
+  return [name, ...[...flags, ...sizes].map((option) => `--${option}`)].join(' ');
 }
 
 function formatReport(report: Report, options: Options): string {

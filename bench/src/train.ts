@@ -29,7 +29,7 @@ try {
   const comparison = await compare({ ...options, reference, others, bytesEach, afterwards });
   publish(
     {
-      name: ['train', ...(options.large ? ['--large'] : []), ...(options.recompute ? ['--recompute'] : [])].join(' '),
+      name: 'train',
       work: `A training step (${sayRecipe(recipe)}; mlm + mfm + tag of ${recipe.tags}, dropout 0.1, clipping, AdamW).`,
       comparison,
       amount: recipe.batch,

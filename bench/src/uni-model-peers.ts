@@ -28,7 +28,9 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     ...(python ? variants.map(([variant, precision]) => torch(variant, precision)) : []),
     ours('tensorflow'),
     ours('tensorflow bf16'),
-    ...(mode === 'train' ? [plain('tfjs-node as it comes', 'tensorflow'), plain('wasm as it comes', 'wasm')] : []),
+    ...(mode === 'train'
+      ? [plain('tfjs-node as it comes', 'tensorflow plain'), plain('wasm as it comes', 'wasm')]
+      : []),
   ];
   return { reference: ours('ort'), others, notes: python ? [] : [withoutPython('torch')] };
 }
