@@ -110,10 +110,7 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
     { name: 'smoothing', about: 'label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'], published: 'higher' },
-    { name: 'awp', about: 'adversarial weights (AWP)', set: ['finetune.adversarial={kind: awp}'] },
     { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.99'], published: 'higher' },
-    { name: 'rdrop', about: 'R-Drop', set: ['finetune.rDrop=1'] },
-    { name: 'samples', about: 'multi-sample dropout', set: ['finetune.samples=5'] },
     { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.003 to 0.006' }, // prettier-ignore
     {
       name: 'distill',

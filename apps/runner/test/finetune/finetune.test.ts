@@ -56,17 +56,29 @@ describe('similarity finetuning', () => {
     `${list[a].id}\t${list[b].id}\t${score}`;
 
   it('measures pairs of unseen videos, and embeds every held-out one', async () => {
-    const lines = labeled.flatMap((_, a) => [1, 2, 3].map((d) => pair(labeled, a, (a + d) % 13, d === 3 ? 0.9 : 0.1)));
+    const lines = labeled.flatMap((_, a) => [1, 2, 3].map((d) => pair(labeled, a, (a + d) % 13, (a + d) / 20)));
     await write('train.tsv', lines);
     await write('test.tsv', [pair(heldOut, 0, 3, 0.9), pair(heldOut, 1, 2, 0.1), pair(heldOut, 4, 5, 0.3)]);
     const pairs = 'finetune.pairs={train: train.tsv, heldOut: test.tsv}';
-    const stage = await context('similarity', ['finetune.kind=similarity', 'finetune.share=0.3', pairs]);
+    const stage = await context('similarity', ['finetune.kind=similarity', 'finetune.share=0.5', pairs]);
     const { summary } = await runFinetuneStage(stage);
     const names = Object.keys(summary['measured'] as object);
     expect(names).toEqual(expect.arrayContaining(['spearman', 'mse', 'mse baseline', 'validation/spearman']));
     const zip = await readFile(join(stage.folder, 'result.zip'));
     const rows = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
     expect([...rows.values()].map(({ length }) => length)).toEqual(Array.from({ length: 7 }, () => 4));
+  });
+
+  it('does not measure where all held-out pairs have one score, and says so', async () => {
+    await write('varied.tsv', [pair(labeled, 0, 1, 0.5), pair(labeled, 2, 3, 0.1), pair(labeled, 4, 5, 0.1)]);
+    await write('constant.tsv', [pair(heldOut, 0, 3, 0.2), pair(heldOut, 1, 2, 0.2)]);
+    const set = ['finetune.kind=similarity', 'finetune.share=0'];
+    const pairs = 'finetune.pairs={train: varied.tsv, heldOut: constant.tsv}';
+    const { summary } = await runFinetuneStage(await context('constant', [...set, pairs]));
+    expect(Object.keys((summary['measured'] ?? {}) as object)).not.toContain('spearman');
+    expect(world.said.join('')).toContain('all 2 held-out pairs have the score 0.2; of constant scores Spearman is undefined'); // prettier-ignore
+    const best = await context('constant-best', [...set, pairs, 'finetune.averageBest=2']);
+    await expect(runFinetuneStage(best)).rejects.toThrow('expected pairs to choose the best by, got none');
   });
 
   it('refuses pairs of unknown videos and constant labels', async () => {

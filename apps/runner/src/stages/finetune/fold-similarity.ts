@@ -21,7 +21,8 @@ export async function combineSimilarity(context: StageContext, folders: readonly
   const texts = await Promise.all(folders.map((folder) => readIfThere(join(folder, OUT_OF_FOLD_PAIRS))));
   await writeAtomically(path(OUT_OF_FOLD_PAIRS), texts.join(''));
   const folds = texts.map((text = '') => spearmanOf(text.split('\n').filter(Boolean).map((line) => JSON.parse(line)))); // prettier-ignore
-  const mean = folds.reduce((sum, value) => sum + value, 0) / folds.length;
+  const measured = folds.filter(Number.isFinite); // a fold may have no pairs, or those of one score
+  const mean = measured.reduce((sum, value) => sum + value, 0) / measured.length;
   const members = await Promise.all(folders.map(readMember));
   const { embeddings } = await fitTransform(members, { dimension: members[0].width });
   const { ids, width, values } = embeddings;

@@ -21,7 +21,7 @@ export interface PairSet {
 
 export interface PairParts {
   readonly train: PairSet;
-  /** Of the same splits as `train`; none where nothing is held out there. */
+  /** Of the same splits as `train`; none where nothing is held out there, or all scores are the same. */
   readonly validation: PairSet | undefined;
   /** Of the held-out splits, where their truth is known. */
   readonly heldOut: PairSet | undefined;
@@ -43,12 +43,17 @@ export async function readPairs(context: StageContext, training: Dataset, heldOu
   context.output.say(
     `${counted(train.length, 'pair')} to learn from, ${validation.length} to validate, ${dropped.length} across the two dropped, ${others.length} held out`,
   );
-  const optional = (pairs: readonly Pair[], dataset: Dataset): PairSet | undefined =>
-    pairs.length === 0 ? undefined : pairSet(pairs, dataset);
+  const measurable = (pairs: readonly Pair[], dataset: Dataset, name: string): PairSet | undefined => {
+    if (pairs.length === 0) return undefined;
+    if (isVaried(pairs)) return pairSet(pairs, dataset);
+    const why = `of constant scores Spearman is undefined: they are not measured`;
+    context.output.warn(`all ${counted(pairs.length, name)} have the score ${pairs[0].score}; ${why}`);
+    return undefined;
+  };
   return {
     train: pairSet(train, training),
-    validation: optional(validation, training),
-    heldOut: optional(others, heldOut),
+    validation: measurable(validation, training, 'validation pair'),
+    heldOut: measurable(others, heldOut, 'held-out pair'),
   };
 }
 
@@ -63,8 +68,12 @@ function splitPairs(pairs: readonly Pair[], { split, folds, fold, share }: Stage
 
 /** Spearman says nothing of constant labels, and there is nothing to learn from them. */
 function assertVaried(pairs: readonly Pair[], path: string): void {
-  if (pairs.some(({ score }) => score !== pairs[0].score)) return;
+  if (isVaried(pairs)) return;
   throw new UserError(`${path}: expected different scores, got ${pairs[0].score} for all ${pairs.length} pairs`);
+}
+
+function isVaried(pairs: readonly Pair[]): boolean {
+  return pairs.some(({ score }) => score !== pairs[0].score);
 }
 
 async function readPairFile(context: StageContext, path: string, dataset: Dataset): Promise<Pair[]> {
