@@ -13,7 +13,7 @@ import { readCategoryNames, readVideos } from './videos.js';
 
 /** The result page of a competition, which stands alone; `root` is the folder of its runs. */
 export async function competitionPage(results: CompetitionResults, root: string): Promise<string> {
-  const { name, aiac, wbdc, evidence, seconds, environment } = results;
+  const { name, aiac, wbdc, evidence, seconds, wallSeconds, environment } = results;
   const parts = [
     ...(aiac ? await aiacParts(aiac, root) : []),
     ...evidenceParts(evidence, 'aiac'),
@@ -27,6 +27,7 @@ export async function competitionPage(results: CompetitionResults, root: string)
       'order, not their height.',
     facts: [
       ['all stages, added up', formatSeconds(seconds)],
+      ['the last command', formatSeconds(wallSeconds)],
       ...(environment['engine'] === undefined ? [] : [['engine of each', environment['engine']] as const]),
       ...(environment['cpu'] === undefined ? [] : [['machine', environment['cpu']] as const]),
     ],
