@@ -5,10 +5,8 @@ import {
   floats,
   flatten,
   ints,
-  joinColumns,
   l2Normalize,
   linear,
-  meanPool,
   newLinear,
   randomKey,
   type Batch,
@@ -16,6 +14,7 @@ import {
   type Linear,
   type ParamTree,
 } from '@wbdc/nn';
+import { applyHead, newHead } from '@wbdc/finetune';
 import type { OnnxHead } from '@wbdc/nn/onnx';
 import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -136,16 +135,34 @@ export function describeOnnx<P extends ParamTree>(
       });
     });
 
-    it('pools as the head wants it', async () => {
-      const embedding = { name: 'embedding', linear: head, pooling: 'mean', activation: 'unit' } as const;
+    it.each(['mean', 'both', 'attention'] as const)('pools as the head wants it: %s', async (pooling) => {
+      const config = { hiddenSize: encoder.hiddenSize, pooling, outputs: 7, dropout: 0 };
+      const own = newHead(randomKey(3), config);
+      fillWithWaves(flatten({ own }));
+      const { output, ...attention } = own;
+      const served = { name: 'embedding', linear: output, ...attention, pooling, activation: 'unit' } as const;
+      const loaded = await runtime!.load(toOnnx(params, served));
+      for (const batch of [batchOf(3, 7, 5), batchOf(1, 1, 1)]) {
+        const { embedding } = await loaded.run(feedsOf(batch));
+        tf.tidy(() => {
+          const expected = l2Normalize(applyHead(own, encoder.encode(params, batch, {}), batch, config));
+          expect(distance(embedding.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
+        });
+      }
+      disposeTree({ own });
+    });
+
+    it('puts a layer before that of the output where the head has one', async () => {
+      const hidden = newLinear(randomKey(4), encoder.hiddenSize, encoder.hiddenSize);
+      fillWithWaves(flatten({ hidden }));
       const batch = batchOf(3, 7, 5);
-      const results = await (await runtime!.load(toOnnx(params, embedding))).run(feedsOf(batch));
+      const loaded = await runtime!.load(toOnnx(params, { name: 'tags', linear: head, hidden }));
+      const { tags } = await loaded.run(feedsOf(batch));
       tf.tidy(() => {
-        const { text, frames } = encoder.encode(params, batch, {});
-        const states = tf.concat([text, frames], 1) as tf.Tensor3D;
-        const expected = l2Normalize(linear(meanPool(states, joinColumns(batch.textMask, batch.frameMask)), head));
-        expect(distance(results['embedding'].data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
+        const expected = linear(linear(encoder.encode(params, batch, {}).cls, hidden), head);
+        expect(distance(tags.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
       });
+      disposeTree({ hidden });
     });
 
     it('has no output of a head without one', async () => {

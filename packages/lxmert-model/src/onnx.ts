@@ -8,6 +8,7 @@ import {
   onnxLayerNorm,
   onnxLinear,
   onnxOutputs,
+  onnxParams,
   onnxResidual,
   onnxSlice,
   onnxTransformer,
@@ -36,7 +37,7 @@ interface Stream {
  * @throws RangeError above 2 GB of weights, the limit of the format
  */
 export function lxmertModelOnnx(params: LxmertModel, config: LxmertModelConfig, head?: OnnxHead): Uint8Array {
-  const graph = new OnnxGraph({ encoder: params, ...(head && { head: head.linear }) });
+  const graph = new OnnxGraph(onnxParams(params, head));
   const { tokens, segments, textMask, features, frameMask } = onnxInputs(graph, config.frameSize);
   const layer = bertLayerConfig(config);
   const textBias = onnxAttentionBias(graph, textMask);

@@ -1,6 +1,6 @@
 export { OnnxGraph } from './onnx/graph.js';
 export type { OnnxDimension, OnnxType, Value } from './onnx/graph.js';
-export { onnxInputs, onnxOutputs, onnxSlice } from './onnx/head.js';
+export { onnxInputs, onnxOutputs, onnxParams, onnxSlice } from './onnx/head.js';
 export type { OnnxHead, OnnxStates } from './onnx/head.js';
 export {
   onnxAttention,

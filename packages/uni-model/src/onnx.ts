@@ -7,6 +7,7 @@ import {
   onnxInputs,
   onnxLinear,
   onnxOutputs,
+  onnxParams,
   onnxSlice,
   onnxTransformer,
   onnxWords,
@@ -27,7 +28,7 @@ export type { OnnxHead } from '@wbdc/nn/onnx';
  */
 export function uniModelOnnx(params: UniModel, config: UniModelConfig, head?: OnnxHead): Uint8Array {
   const { bert, frames } = params;
-  const graph = new OnnxGraph({ encoder: params, ...(head && { head: head.linear }) });
+  const graph = new OnnxGraph(onnxParams(params, head));
   const { tokens, segments, textMask, features, frameMask } = onnxInputs(graph, config.frameSize);
   const text = onnxWords(graph, bert.embeddings, tokens, segments); // [B, L, D]
   const frameType = graph.op('Gather', [graph.weight(frames.embeddings.segment), graph.int(config.frameSegment)]);

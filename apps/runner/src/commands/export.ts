@@ -48,9 +48,8 @@ async function runExport(options: ExportOptions, output: Output): Promise<void> 
   const { exportCheckpoint } = await import('../export/export.js');
   const checkpoint = (await exists(join(checkpoints, 'config.json'))) ? checkpoints : await findCheckpoint(checkpoints);
   await loadEngine(config, output);
-  const { made, missing } = await exportCheckpoint(checkpoint, out);
+  const made = await exportCheckpoint(checkpoint, out);
   output.say(`read     ${checkpoint}`);
   for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);
-  for (const line of missing) output.warn(line);
-  output.result({ checkpoint, made: made.map(({ path, about }) => ({ path, about })), missing });
+  output.result({ checkpoint, made: made.map(({ path, about }) => ({ path, about })) });
 }

@@ -36,11 +36,17 @@ export interface TrainedModel {
   readonly encoder: VideoTextParams;
   /** Of the masked language model, where it was trained. */
   readonly mlmHead?: { readonly transform: Linear; readonly norm: Norm; readonly bias: Norm['beta'] };
-  readonly tagHead?: Linear;
-  /** Between the pooled state and the tags, where there is one. */
-  readonly tagHidden?: Linear;
+  readonly tagHead?: TrainedHead;
   /** Of a finetuning. */
-  readonly head?: Linear;
+  readonly head?: TrainedHead;
+}
+
+export interface TrainedHead {
+  readonly output: Linear;
+  /** Between the pooled state and the output. */
+  readonly hidden?: Linear;
+  /** Of attention pooling. */
+  readonly attention?: Linear;
 }
 
 /** Reads encoder and heads of a checkpoint of the pretrain or the finetune stage. */
@@ -88,7 +94,7 @@ function encoderSizes(file: WeightFile, model: string): { vocabSize: number; fra
   return { vocabSize, frameSize };
 }
 
-async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'tagHidden' | 'head'>> {
+async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead' | 'tagHead' | 'head'>> {
   const has = (path: string): boolean => file.tensors.has(path);
   return {
     ...(has('heads.mlm.bias') && {
@@ -98,9 +104,17 @@ async function readHeads(file: WeightFile): Promise<Pick<TrainedModel, 'mlmHead'
         bias: await read(file, 'heads.mlm.bias'),
       },
     }),
-    ...(has('heads.tag.output.weight') && { tagHead: await readLinear(file, 'heads.tag.output') }),
-    ...(has('heads.tag.hidden.weight') && { tagHidden: await readLinear(file, 'heads.tag.hidden') }),
-    ...(has('head.output.weight') && { head: await readLinear(file, 'head.output') }),
+    ...(has('heads.tag.output.weight') && { tagHead: await readHead(file, 'heads.tag') }),
+    ...(has('head.output.weight') && { head: await readHead(file, 'head') }),
+  };
+}
+
+async function readHead(file: WeightFile, path: string): Promise<TrainedHead> {
+  const has = (layer: string): boolean => file.tensors.has(`${path}.${layer}.weight`);
+  return {
+    output: await readLinear(file, `${path}.output`),
+    ...(has('hidden') && { hidden: await readLinear(file, `${path}.hidden`) }),
+    ...(has('attention') && { attention: await readLinear(file, `${path}.attention`) }),
   };
 }
 

@@ -11,31 +11,22 @@ import { exists } from '../files.js';
 import { formatCount } from '../format.js';
 import type { Artifact } from '../stage.js';
 import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../stages/model.js';
-import { readTrainedModel, type TrainedModel } from './checkpoint.js';
-
-export interface Exported {
-  readonly made: readonly Artifact[];
-  /** What could not be exported, and why. */
-  readonly missing: readonly string[];
-}
+import { readTrainedModel, type TrainedHead, type TrainedModel } from './checkpoint.js';
 
 /**
  * Writes a checkpoint for others: `text-encoder/` as transformers loads it, and `model.onnx` with the whole encoder and
  * its head, with the vocabulary and the tags beside them.
  */
-export async function exportCheckpoint(checkpoint: string, folder: string): Promise<Exported> {
+export async function exportCheckpoint(checkpoint: string, folder: string): Promise<Artifact[]> {
   const trained = await readTrainedModel(checkpoint);
   try {
     await mkdir(folder, { recursive: true });
     const text = await exportText(trained, join(folder, 'text-encoder'));
     const copied = [...(await copyFiles(checkpoint, folder)), ...(await writeClasses(trained, folder))];
-    const whole = await exportOnnx(trained, join(folder, 'model.onnx'));
-    return typeof whole === 'string'
-      ? { made: [text, ...copied], missing: [whole] }
-      : { made: [whole, text, ...copied], missing: [] };
+    return [await exportOnnx(trained, join(folder, 'model.onnx')), text, ...copied];
   } finally {
-    const { encoder, mlmHead = [], tagHead = [], tagHidden = [], head = [] } = trained;
-    disposeTree([encoder, mlmHead, tagHead, tagHidden, head]);
+    const { encoder, mlmHead = [], tagHead = [], head = [] } = trained;
+    disposeTree([encoder, mlmHead, { ...tagHead }, { ...head }]);
   }
 }
 
@@ -73,9 +64,8 @@ async function writeClasses({ config: { classes } }: TrainedModel, folder: strin
   return [{ path, about: 'the categories in the order of the output' }];
 }
 
-async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact | string> {
+async function exportOnnx(trained: TrainedModel, path: string): Promise<Artifact> {
   const head = headOf(trained);
-  if (typeof head === 'string') return head;
   await writeFile(path, onnxOf(trained, head));
   const outputs = [
     'text',
@@ -93,28 +83,19 @@ function onnxOf({ config, encoder, vocabSize, frameSize }: TrainedModel, head: O
   return lxmertModelOnnx(encoder as LxmertModel, lxmertSizesOf(model, frames, vocabSize, frameSize), head);
 }
 
-/** The output that is served, or why it cannot be. */
-function headOf({ config, head, tagHead, tagHidden }: TrainedModel): OnnxHead | undefined | string {
-  if (!head) {
-    if (tagHidden) return 'model.onnx: expected a tag head of one layer, got one with tasks.tag.hidden';
-    return (
-      tagHead && {
-        name: 'tags',
-        linear: tagHead,
-        pooling: config.tasks?.tag?.pooling ?? 'cls',
-        activation: 'sigmoid',
-      }
-    );
+/** The output that is served: of a finetuning, else the tags where they were trained. */
+function headOf({ config, head, tagHead }: TrainedModel): OnnxHead | undefined {
+  if (head) {
+    const served =
+      config.kind === 'similarity'
+        ? ({ name: 'embedding', activation: 'unit' } as const)
+        : ({ name: 'classes', activation: 'softmax' } as const);
+    return { ...served, ...headLayers(head), pooling: config.head?.pooling ?? 'cls' };
   }
-  const pooling = config.head?.pooling ?? 'cls';
-  if (pooling === 'attention' || pooling === 'both') {
-    return `model.onnx: expected a head that pools by mean or cls, got ${pooling}`;
-  }
-  const similarity = config.kind === 'similarity';
-  return {
-    name: similarity ? 'embedding' : 'classes',
-    linear: head,
-    pooling,
-    activation: similarity ? 'unit' : 'softmax',
-  };
+  const pooling = config.tasks?.tag?.pooling ?? 'cls';
+  return tagHead && { name: 'tags', activation: 'sigmoid', ...headLayers(tagHead), pooling };
+}
+
+function headLayers({ output, ...others }: TrainedHead): Pick<OnnxHead, 'linear' | 'hidden' | 'attention'> {
+  return { linear: output, ...others };
 }
