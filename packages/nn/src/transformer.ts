@@ -32,6 +32,8 @@ export interface LayerConfig {
   readonly dropout: number;
   /** Keep only the layers' inputs for the backward pass, see {@link recomputed}. */
   readonly recompute?: boolean | undefined;
+  /** Gives the states of so many first positions alone; these still attend to all. */
+  readonly rows?: number;
 }
 
 /** Fresh parameters of a layer of width D with a hidden width of `intermediate`. */
@@ -71,15 +73,16 @@ export function attention(
   return linear(projectedAttention(params, x, context, bias, options), params.output); // [B, Q, D]
 }
 
-/** One layer over x `[B, N, D]`. */
+/** One layer over x `[B, N, D]`; with `rows` gives `[B, rows, D]`. */
 export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, config: LayerConfig, key?: Key): Tensor3D {
   const drop = (t: Tensor3D, part: string): Tensor3D => dropout(t, config.dropout, subKey(key, part));
+  const asked = (t: Tensor3D): Tensor3D => (config.rows ? tf.slice(t, 0, [-1, config.rows, -1]) : t);
   const attend = (t: Tensor3D, bias: Tensor4D): Tensor3D =>
-    drop(attention(params.attention, t, t, bias, config, subKey(key, 'probabilities')), 'attention');
+    drop(attention(params.attention, asked(t), t, bias, config, subKey(key, 'probabilities')), 'attention');
   const feed = (t: Tensor3D): Tensor3D =>
     drop(linear(gelu(linear(t, params.intermediate), config.activation), params.output), 'output');
   const layer = (t: Tensor3D, bias: Tensor4D): Tensor3D => {
-    const attended = residual(t, (t) => attend(t, bias), params.attentionNorm, config);
+    const attended = residual(t, (t) => attend(t, bias), params.attentionNorm, config, asked(t));
     return residual(attended, feed, params.outputNorm, config);
   };
   // The tidy frees at once what no gradient needs.
@@ -87,9 +90,15 @@ export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, con
 }
 
 /** A block and its shortcut, normalised after the sum (`post`) or before the block (`pre`). */
-export function residual(x: Tensor3D, block: (t: Tensor3D) => Tensor3D, norm: Norm, config: LayerConfig): Tensor3D {
-  if (config.norm === 'pre') return tf.add(x, block(layerNorm(x, norm, config.epsilon)));
-  return addLayerNorm(x, block(x), norm, config.epsilon);
+export function residual(
+  x: Tensor3D,
+  block: (t: Tensor3D) => Tensor3D,
+  norm: Norm,
+  config: LayerConfig,
+  shortcut = x,
+): Tensor3D {
+  if (config.norm === 'pre') return tf.add(shortcut, block(layerNorm(x, norm, config.epsilon)));
+  return addLayerNorm(shortcut, block(x), norm, config.epsilon);
 }
 
 /** Layers one after another. */

@@ -60,7 +60,7 @@ export function clip(config: ClipConfig) {
   const tower = clipVision(config.vision);
   const embedFrames = (params: ClipParams, batch: ClipBatch): Tensor2D => {
     const pixels = tf.tensor4d(batch.pixels.data, batch.pixels.shape as [number, number, number, number]);
-    const { pooled } = tower.forward(params.vision, pixels); // [N, D]
+    const { pooled } = tower.pool(params.vision, pixels); // [N, D]
     return tf.matMul(averaging(batch.owner, batch.ids.length), pooled); // [B, D]
   };
   const embedText = (params: ClipParams, batch: ClipBatch, dropout?: Key): Tensor2D =>

@@ -71,6 +71,8 @@ export type ClipVisionOutput = {
   readonly projected?: Tensor2D;
 };
 
+type Options = Pick<Context, 'recompute'>;
+
 export interface ClipVision {
   readonly config: ClipVisionConfig;
   /** Fresh parameters, as trainable variables. */
@@ -79,8 +81,12 @@ export interface ClipVision {
    * Normalised pixels `[N, 3, S, S]` to states; a pure function of its arguments. With `recompute` the backward pass
    * computes each layer once more: training in less memory.
    */
-  forward(params: ClipVisionParams, pixels: Tensor4D, context?: Pick<Context, 'recompute'>): ClipVisionOutput;
+  forward(params: ClipVisionParams, pixels: Tensor4D, context?: Options): ClipVisionOutput;
+  /** The same without the hidden states: the last layer computes the class token alone, 7 % less work in twelve layers. */
+  pool(params: ClipVisionParams, pixels: Tensor4D, context?: Options): ClipVisionPooled;
 }
+
+export type ClipVisionPooled = Omit<ClipVisionOutput, 'hidden'>;
 
 /** Of the normalisations in both towers. */
 export const CLIP_EPSILON = 1e-5;
@@ -100,6 +106,7 @@ export function clipVision(config: ClipVisionConfig): ClipVision {
     config,
     init: (key) => initialize(config, key),
     forward: (params, pixels, context = {}) => tf.tidy(() => forward(config, params, pixels, context)),
+    pool: (params, pixels, context = {}) => tf.tidy(() => pool(config, params, pixels, context)),
   };
 }
 
@@ -135,19 +142,31 @@ function initialize(config: ClipVisionConfig, key: Key): ClipVisionParams {
   };
 }
 
-function forward(
-  config: ClipVisionConfig,
-  params: ClipVisionParams,
-  pixels: Tensor4D,
-  { recompute }: Pick<Context, 'recompute'>,
-): ClipVisionOutput {
-  const [count] = pixels.shape;
-  const x = layerNorm(embedPatches(config, params, pixels), params.preNorm, CLIP_EPSILON); // [N, P+1, D]
-  const bias: Tensor4D = tf.zeros([count, 1, 1, x.shape[1]]); // nothing is padding
-  const hidden = transformer(params.layers, x, bias, { ...clipLayerConfig(config), recompute }); // [N, P+1, D]
-  const first: Tensor2D = tf.reshape(tf.slice(hidden, [0, 0, 0], [count, 1, config.width]), [count, config.width]);
-  const pooled = layerNorm(first, params.postNorm, CLIP_EPSILON); // [N, D]
-  return { hidden, pooled, ...(params.projection && { projected: tf.matMul(pooled, params.projection) }) };
+function forward(config: ClipVisionConfig, params: ClipVisionParams, pixels: Tensor4D, options: Options) {
+  const { x, bias } = embed(config, params, pixels);
+  const hidden = transformer(params.layers, x, bias, { ...clipLayerConfig(config), ...options }); // [N, P+1, D]
+  return { hidden, ...poolClassToken(params, tf.slice(hidden, 0, [-1, 1, -1])) };
+}
+
+function pool(config: ClipVisionConfig, params: ClipVisionParams, pixels: Tensor4D, options: Options) {
+  const { x, bias } = embed(config, params, pixels);
+  const layer = { ...clipLayerConfig(config), ...options };
+  const state = transformer(params.layers.slice(0, -1), x, bias, layer); // [N, P+1, D]
+  const first = transformer(params.layers.slice(-1), state, bias, { ...layer, rows: 1 }); // [N, 1, D]
+  return poolClassToken(params, first);
+}
+
+/** What the layers get: normalised patches `[N, P+1, D]`, and a bias that hides none of them. */
+function embed(config: ClipVisionConfig, params: ClipVisionParams, pixels: Tensor4D) {
+  const x = layerNorm(embedPatches(config, params, pixels), params.preNorm, CLIP_EPSILON);
+  const bias: Tensor4D = tf.zeros([x.shape[0], 1, 1, x.shape[1]]);
+  return { x, bias };
+}
+
+function poolClassToken({ postNorm, projection }: ClipVisionParams, first: Tensor3D): ClipVisionPooled {
+  const [count, , width] = first.shape;
+  const pooled: Tensor2D = layerNorm(tf.reshape(first, [count, width]), postNorm, CLIP_EPSILON); // [N, D]
+  return { pooled, ...(projection && { projected: tf.matMul(pooled, projection) }) };
 }
 
 /** Patches as rows, one product instead of a convolution: its gradient is one product too. */

@@ -58,7 +58,7 @@ function featuresOf(
     pixels.set(batch.frames.data.subarray(place * values, (place + 1) * values), i * values),
   );
   const images: Tensor4D = tf.tensor4d(pixels, [places.length, 3, imageSize, imageSize]);
-  const features = tower.forward(params, images, context)[output]!; // [N, Dv]
+  const features = tower.pool(params, images, context)[output]!; // [N, Dv]
   // Padding takes a row of zeros that stands behind the others.
   const rows = new Int32Array(size * columns).fill(places.length);
   places.forEach((place, i) => (rows[place] = i));

@@ -224,7 +224,7 @@ class Batcher {
     const start = performance.now();
     const result = tf.tidy(() => {
       const pixels = this.#pixels.slice(0, count * size * size * 3); // engines may keep the array they are given
-      return tower.forward(params, tf.tensor4d(pixels, [count, 3, size, size]))[output]!;
+      return tower.pool(params, tf.tensor4d(pixels, [count, 3, size, size]))[output]!;
     });
     try {
       return Float32Array.from(await result.data());

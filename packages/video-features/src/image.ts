@@ -41,7 +41,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   if (bytes.length > limits.maxBytes) {
     throw new SourceError(`${name}: expected at most ${limits.maxBytes} bytes, got ${bytes.length}. ${HELP}`);
   }
-  return toRgb(sharp(bytes, { ...reading(limits), page }), name);
+  return toRgb(sharp(bytes, { ...reading(limits), ...(page > 0 && { page }) }), name); // naming page 0 makes JPEGs slower
 }
 
 /** Runs a reader of sharp and gives what it decodes, on white. */

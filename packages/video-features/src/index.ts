@@ -17,7 +17,13 @@ export {
 } from './clip-text-checkpoint.js';
 export type { LoadedTower } from './clip-tower.js';
 export { CLIP_VIT_B32, clipVision } from './clip-vision.js';
-export type { ClipVision, ClipVisionConfig, ClipVisionOutput, ClipVisionParams } from './clip-vision.js';
+export type {
+  ClipVision,
+  ClipVisionConfig,
+  ClipVisionOutput,
+  ClipVisionParams,
+  ClipVisionPooled,
+} from './clip-vision.js';
 export { decodeVideo } from './decode-video.js';
 export type { DecodeSettings, DecodeVideo, DecodedVideo, VideoInput } from './decode-video.js';
 export { decodeWorkers } from './decode-workers.js';

@@ -12,8 +12,10 @@ import {
   parseClipVisionConfig,
   preprocess,
   type ClipVisionParams,
+  type ClipVisionPooled,
 } from '../src/index.js';
-import { FIXTURES, compareTower, fixtureBytes, fixtureJson, type ImageFixture, type TowerFixture } from './fixtures.js';
+import { FIXTURES, compareTower, fixtureBytes, fixtureJson, weighted } from './fixtures.js';
+import type { ImageFixture, TowerFixture } from './fixtures.js';
 
 const fixture = fixtureJson<{ quick: TowerFixture; erf: Pick<TowerFixture, 'hidden' | 'pooled'> }>('clip-vision.json');
 const config = { imageSize: 15, patchSize: 5, width: 14, layers: 2, heads: 2, intermediateSize: 22, projection: 11 };
@@ -45,9 +47,25 @@ describe.each(ENGINES)('the CLIP vision tower on %s', (engine) => {
     expect(distance(pooled.dataSync(), fixture.erf.pooled)).toBeLessThan(1e-5);
   });
 
+  it.each([false, true])('pools the same with less work, gradients too (recompute: %s)', (recompute) => {
+    const sum = (of: () => ClipVisionPooled) => () => {
+      const { pooled, projected } = of();
+      return tf.add<tf.Scalar>(weighted(pooled, 0), weighted(projected!, 1));
+    };
+    const leaves = flatten(params).map(({ leaf }) => leaf);
+    const [whole, part] = [
+      tf.valueAndGrads(sum(() => tower.forward(params, pixels)))(leaves),
+      tf.valueAndGrads(sum(() => tower.pool(params, pixels, { recompute })))(leaves),
+    ];
+    expect(distance(part.value.dataSync(), whole.value.dataSync())).toBeLessThan(1e-5);
+    flatten(params).forEach(({ path }, i) => {
+      expect(distance(part.grads[i].dataSync(), whole.grads[i].dataSync()), path).toBeLessThan(1e-5);
+    });
+  });
+
   it('keeps nothing but its results', () => {
     const before = tf.memory().numTensors;
-    tf.dispose(tower.forward(params, pixels));
+    tf.dispose([tower.forward(params, pixels), tower.pool(params, pixels)]);
     expect(tf.memory().numTensors).toBe(before);
   });
 

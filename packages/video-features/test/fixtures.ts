@@ -46,6 +46,11 @@ export interface TowerFixture {
   readonly gradients: Record<string, number[]>;
 }
 
+/** A sum of which every value has a gradient of its own. */
+export function weighted(t: tf.Tensor, i: number): tf.Scalar {
+  return tf.sum(tf.mul(t, tf.tensor(wave(t.size, 0.5 + i, 1), t.shape)));
+}
+
 /** Compares a tower's states with a fixture, and the gradients of their sum, each weighted by a wave. */
 export function compareTower(
   params: ParamTree,
@@ -61,8 +66,6 @@ export function compareTower(
     const reference = [expected.hidden, expected.pooled, expected.projected][i];
     expect(distance(state.dataSync(), reference)).toBeLessThan(1e-5);
   });
-  const weighted = (t: tf.Tensor, i: number): tf.Tensor =>
-    tf.sum(tf.mul(t, tf.tensor(wave(t.size, 0.5 + i, 1), t.shape)));
   const gradients = tf.grads(() => tf.addN(states().map(weighted)))(leaves.map(({ leaf }) => leaf));
   expect(leaves.map(({ path }) => path).sort()).toEqual(Object.keys(expected.gradients).sort());
   leaves.forEach(({ path }, i) => {
