@@ -1,6 +1,7 @@
 /**
- * What reading costs: annotations, the feature store, batches of both formats. `node bench/read.mjs [videos] [folder]` after
- * `npx tsc -b`; 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB as a sparse file of about 4.5 GB. Deleting
+ * What reading costs: annotations, the feature store, batches of both formats, and how long a training at base size waits for
+ * them. `node bench/read.mjs [videos] [folder] [steps]` after `npx tsc -b`. A training takes about 6 GB; 0 steps leave it
+ * out. 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB as a sparse file of about 4.5 GB. Deleting
  * that takes many minutes where the disk discards freed blocks at once: give a folder in memory (/dev/shm).
  */
 import {
@@ -20,13 +21,15 @@ import { crc32 } from 'node:zlib';
 import { aiacStride, batchSchedule, createFeatureStore, encodeNpy, openAiacFiles, openDataset, openFeatureStore, prefetch,
   readAnnotations, readBatch, writeAiacVideos, writeAnnotations } from '@wbdc/data'; // prettier-ignore
 import { floats, randomKey } from '@wbdc/nn';
-import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
+import { QQ_LAYOUT, Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import chain from 'stream-chain';
 import { parser } from 'stream-json';
 import { streamArray } from 'stream-json/streamers/stream-array.js';
 import yauzl from 'yauzl';
+import { trainFrom } from './dist/waiting.js';
 
 const VIDEOS = Number(process.argv[2] ?? 100_000);
+const STEPS = Number(process.argv[4] ?? 10);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'wbdc-bench-read-'));
 const id = (i) => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
 const text = (i, length) =>
@@ -120,38 +123,67 @@ async function benchStore() {
   await store.close();
 }
 
-async function benchBatches() {
-  const total = 2000;
-  const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...Array.from({ length: 4000 }, (_, i) => String.fromCodePoint(0x4e00 + i))]); // prettier-ignore
+/** A vocabulary of the usual size and order. */
+function makeTokenizer() {
+  const special = { 0: '[PAD]', 100: '[UNK]', 101: '[CLS]', 102: '[SEP]', 103: '[MASK]' };
+  const word = (i) => special[i] ?? (i < 104 ? `[unused${i}]` : String.fromCodePoint(0x4e00 + i - 104));
+  return Tokenizer.fromVocab(Array.from({ length: 21_128 }, (_, i) => word(i)));
+}
+
+/** Both formats as files on disk; `videos` is read anew by every call. */
+async function makeSets(total) {
   const features = (width) => floats([32, width], new Float32Array(32 * width).fill(0.5));
-  const zip = join(folder, 'small.zip');
-  const writer = await createFeatureStore(zip, { width: 768 });
+  const tagged = (i) => ({ ...video(i), tags: [0, 1, 2].map((k) => String((i * 31 + k * 977) % 10_000)) });
+  const all = function* () { for (let i = 0; i < total; i++) yield tagged(i); }; // prettier-ignore
+  const annotations = join(folder, 'small.json');
+  const store = join(folder, 'small.zip');
+  const records = join(folder, 'small.tfrecords');
+  await writeAnnotations(annotations, all());
+  const writer = await createFeatureStore(store, { width: 768 });
   for (let i = 0; i < total; i++) await writer.add(id(i), features(768));
   await writer.finish();
-  const records = join(folder, 'small.tfrecords');
   const frames = features(1536);
-  await writeAiacVideos(records, (function* () { for (let i = 0; i < total; i++) yield { ...video(i), frames }; })()); // prettier-ignore
-  console.log(`\nBatches of 16: ${total} videos, files in the cache of the system`);
-  const store = await openFeatureStore(zip);
-  const files = await openAiacFiles([records]);
-  const videos = Array.from({ length: total }, (_, i) => video(i));
-  const common = { tokenizer, layout: WBDC_LAYOUT };
-  const wbdc = await measure(
-    'open (tokenise), WBDC',
-    () => openDataset({ ...common, videos, features: store }),
-    'videos',
-    total,
-  );
-  const aiac = await measure('open (tokenise, check, index), AIAC', () => openDataset({ ...common, videos: files.videos(), features: files, stride: aiacStride }), 'videos', total); // prettier-ignore
-  for (const [name, dataset] of Object.entries({ wbdc, aiac })) {
-    const schedule = batchSchedule({ lengths: dataset.lengths, batchSize: 16, seed: 1 });
+  await writeAiacVideos(records, (function* () { for (const one of all()) yield { ...one, frames }; })()); // prettier-ignore
+  const wbdc = await openFeatureStore(store);
+  const aiac = await openAiacFiles([records]);
+  return {
+    'WBDC (256 tokens, 32 x 768)': { videos: () => readAnnotations(annotations), features: wbdc, layout: WBDC_LAYOUT },
+    'AIAC (36 tokens, 32 x 1536)': { videos: () => aiac.videos(), features: aiac, layout: QQ_LAYOUT, stride: aiacStride }, // prettier-ignore
+  };
+}
+
+/** What a training at base size waits for: its batches, read on a thread, and the tokens of all texts before its start. */
+async function benchBatches() {
+  const [total, size] = [2000, 16];
+  const sets = await makeSets(total);
+  const tokenizer = makeTokenizer();
+  const tags = Array.from({ length: 10_000 }, (_, i) => String(i));
+  console.log(`\nBatches of ${size}: ${total} videos, files in the cache of the system`);
+  for (const [name, { videos, ...set }] of Object.entries(sets)) {
+    const start = performance.now();
+    const open = () => openDataset({ ...set, videos: videos(), tokenizer, tags, thread: true });
+    const dataset = await measure(`${name}: open (read texts, tokenise)`, open, 'videos', total);
+    const tokenising = (performance.now() - start) / 1000 / total;
+    const schedule = batchSchedule({ lengths: dataset.lengths, batchSize: size, seed: 1 });
     const batchAt = prefetch((step) => readBatch(dataset, schedule.batchOfStep(step), randomKey(step)));
     const steps = 2 * schedule.batchesPerEpoch;
     await measure(`${name}: ${steps} batches`, async () => {
       for (let step = 0; step < steps; step++) await batchAt(step);
     }, 'batches', steps); // prettier-ignore
+    if (STEPS > 0) await benchWaiting(name, dataset, size, tokenising);
+    await dataset.close();
   }
-  await Promise.all([store.close(), files.close()]);
+  await Promise.all(Object.values(sets).map(({ features }) => features.close()));
+}
+
+async function benchWaiting(name, dataset, batch, tokenising) {
+  const { about, parameters, seconds, share, longest } = await trainFrom(dataset, { steps: STEPS, batch });
+  const percent = (part) => `${(100 * part).toPrecision(2)} %`;
+  console.log(
+    `${name}: training ${(parameters / 1e6).toFixed(0)} million parameters, ${STEPS} steps of ${batch} videos, ${seconds.toPrecision(3)} s each (${about}):\n` +
+      `  waited for data ${percent(share)} of the time, at most ${(1000 * longest).toFixed(0)} ms before a step; ` +
+      `texts and tokens before the start are ${percent((batch * tokenising) / seconds)} of an epoch`,
+  );
 }
 
 try {

@@ -32,7 +32,9 @@ const BASE = { layers: 12, width: 768, batch: 16, vocabulary: 21128, tokens: 128
 const LARGE = { ...BASE, layers: 24, width: 1024, batch: 8, tokens: 36, frameSize: 1536 };
 const SMALL = { layers: 2, width: 128, batch: 4, vocabulary: 3001, tokens: 64, frames: 8, frameSize: 96, tags: 500 };
 
-export function recipeOf({ small, large, recompute, sizes, rounds, threads }: Options): Recipe {
+type Chosen = Pick<Options, 'small' | 'large' | 'recompute' | 'sizes' | 'rounds' | 'threads'>;
+
+export function recipeOf({ small, large, recompute, sizes, rounds, threads }: Chosen): Recipe {
   const preset = { ...(small ? SMALL : large ? LARGE : BASE), ...sizes };
   if (preset.width % 64 !== 0) throw new RangeError(`--width: expected a multiple of 64, got ${preset.width}`);
   const { width } = preset;
