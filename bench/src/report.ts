@@ -67,7 +67,7 @@ function comparisonTable({ comparison: { measured }, amount, unit, baselines, re
   return formatTable(header, measured.map(row));
 }
 
-function machine(): string {
+export function machine(): string {
   const [{ model }] = cpus();
   const when = new Date().toISOString().slice(0, 16).replace('T', ' ');
   return `${when} UTC, ${cpus().length} x ${model.trim()}, ${gigabytes(totalmem())}, Node ${process.version}, ${versions()}.`;
@@ -80,7 +80,7 @@ function versions(): string {
 }
 
 /** Puts a bench's text in place of what it said before. */
-function saveSection(path: string, name: string, text: string): void {
+export function saveSection(path: string, name: string, text: string): void {
   const intro = '# Results\n\nWritten by the benches themselves (`--save`); see README.md for what is compared.\n';
   const before = existsSync(path) ? readFileSync(path, 'utf8') : intro;
   const [head, ...sections] = before.split(/^(?=## )/m);

@@ -1,0 +1,75 @@
+/**
+ * The demo's pretraining on each engine, loss by loss: what `--engine` and `--precision` change. Takes the features in
+ * runs/demo and writes nothing there.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readOptions } from './options.js';
+import { ROOT } from './python.js';
+import { machine, saveSection } from './report.js';
+import { formatTable } from './table.js';
+
+const VARIANTS = {
+  ort: ['--engine', 'ort'],
+  tensorflow: ['--engine', 'tensorflow', '--precision', 'fp32'],
+  'tensorflow bf16': ['--engine', 'tensorflow', '--precision', 'bf16'],
+};
+const SHOWN = [1, 5, 10, 20, 50, 100, 200, 300, 400, 500];
+const [FIRST, EPOCHS] = [20, 6];
+const CLI = join(ROOT, 'apps', 'runner', 'bin', 'wbdc.js');
+const CONFIG = join(ROOT, 'apps', 'runner', 'configs', 'demo.yaml');
+const DEMO = join(ROOT, 'runs', 'demo');
+
+/** The losses of a pretraining, step by step; none where it cannot run here. */
+function lossesOf(folder: string, name: string, options: readonly string[]): number[] | undefined {
+  process.stderr.write(`${name}\n`);
+  const run = join(folder, 'runs', 'demo');
+  mkdirSync(run, { recursive: true });
+  for (const made of ['data', 'vocab', 'clip', 'features']) symlinkSync(join(DEMO, made), join(run, made));
+  const command = [CLI, 'pretrain', '--config', CONFIG, '--set', `train.epochs=${EPOCHS}`, ...options];
+  const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' });
+  if (status === 0) return readLosses(join(run, 'pretrain', 'metrics.jsonl'));
+  process.stderr.write(`not run: ${name}: ${stderr.trim()}\n`);
+  return undefined;
+}
+
+function readLosses(path: string): number[] {
+  const lines = readFileSync(path, 'utf8').trim().split('\n');
+  const rows = lines.map((line) => JSON.parse(line) as { type: string; loss: number });
+  return rows.filter(({ type }) => type === 'step').map(({ loss }) => loss);
+}
+
+function formatLosses(all: Readonly<Record<string, readonly number[]>>): string {
+  const { ort, ...others } = all;
+  const apart = (losses: readonly number[], steps: number): string =>
+    Math.max(...ort.slice(0, steps).map((loss, i) => Math.abs(losses[i] - loss) / loss)).toExponential(1);
+  const steps = [...SHOWN.filter((step) => step < ort.length), ort.length];
+  const rows = steps.map((step) => [
+    `step ${step}`,
+    ...Object.values(all).map((losses) => losses[step - 1].toFixed(4)),
+  ]);
+  const furthest = (title: string, count: number): string[] => [title, '-', ...Object.values(others).map((losses) => apart(losses, count))]; // prettier-ignore
+  const summary = [furthest(`furthest from ort, steps 1 to ${FIRST}`, FIRST), furthest('furthest from ort, all steps', ort.length)]; // prettier-ignore
+  return formatTable(['loss', ...Object.keys(all)], [...rows, ...summary]);
+}
+
+const options = readOptions(1);
+if (!existsSync(join(DEMO, 'features'))) {
+  console.error(`expected features in ${DEMO}, got none: run 'npx wbdc run features --config ${CONFIG}' first`);
+  process.exit(1);
+}
+const folder = mkdtempSync(join(tmpdir(), 'wbdc-losses-'));
+try {
+  const entries = Object.entries(VARIANTS).map(
+    ([name, arguments_]) => [name, lossesOf(join(folder, name), name, arguments_)] as const,
+  );
+  const losses = Object.fromEntries(entries.filter((entry): entry is [string, number[]] => entry[1] !== undefined));
+  const work = `Pretraining on the demo data, ${EPOCHS} epochs of batches of 32: the same weights, batches and masks on every engine.`;
+  const text = `${work} Distances are relative.\n${machine()}\n\n${formatLosses(losses)}`;
+  console.log(options.json ? JSON.stringify(losses) : text);
+  if (options.save) saveSection(join(ROOT, 'bench', 'results.md'), 'losses', text);
+} finally {
+  rmSync(folder, { recursive: true });
+}
