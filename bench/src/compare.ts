@@ -27,7 +27,7 @@ export interface CompareOptions extends Pick<Options, 'rounds' | 'only' | 'toget
   readonly others: readonly Contender[];
   /** Estimated memory of one contender, in bytes. */
   readonly bytesEach: number;
-  /** Asks more of the contenders of the first group, when its rounds are done. */
+  /** Asks more of the contenders of a group, when its rounds are done; the reference is in all of them. */
   readonly afterwards?: (peers: readonly Peer[]) => Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     assertSameModel(peers);
     try {
       measured.push(...(await measure(peers, rounds, skipped)).slice(number === 0 ? 0 : 1));
-      if (number === 0) await afterwards?.(peers.filter(({ name }) => !(name in skipped)));
+      await afterwards?.(peers.filter(({ name }) => !(name in skipped)));
     } finally {
       await Promise.all(peers.map((peer) => peer.stop()));
     }

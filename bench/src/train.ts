@@ -1,9 +1,9 @@
 /** One pretraining step of the base recipe: ours on each engine against PyTorch. */
 import { rmSync } from 'node:fs';
-import { formatCeiling, formatProfile, measureCeiling, type Ceiling } from './ceiling.js';
+import { formatCeiling, formatProfile, measureCeiling, type Ceiling, type Profile } from './ceiling.js';
 import { compare } from './compare.js';
 import { readOptions } from './options.js';
-import type { KernelRow, Peer } from './peer.js';
+import type { Peer } from './peer.js';
 import { LENGTHS, makeViews, recipeOf, writeForPython } from './recipe.js';
 import { publish } from './report.js';
 import { bytesOfStep, sayRecipe, sayPadding, uniModelPeers } from './uni-model-peers.js';
@@ -14,14 +14,17 @@ const views = makeViews(recipe);
 const folder = writeForPython(recipe, views);
 const { reference, others, notes } = uniModelPeers('train', recipe, folder);
 const last = views.length - 1;
+const PROFILED = ['ort', 'tensorflow', 'tensorflow bf16'];
 
-let profile: { seconds: number; kernels: KernelRow[] } | undefined;
+const profiles: Profile[] = [];
 let ceiling: Ceiling | undefined;
+/** Profiles ours, and asks the first of every kind for the machine's speed at products. */
 async function afterwards(peers: readonly Peer[]): Promise<void> {
-  process.stderr.write('profile and matrix products\n');
-  profile = await peers[0].profile(last);
+  const fresh = peers.filter(({ name }) => PROFILED.includes(name) && !profiles.some((known) => known.name === name));
+  for (const peer of fresh) profiles.push({ name: peer.name, ...(await peer.profile(last)) });
   const torch = peers.find(({ name }) => name.startsWith('torch'));
-  ceiling = await measureCeiling(recipe, views[last], torch ? [peers[0], torch] : [peers[0]]);
+  const asked = [...fresh, ...(torch && fresh.includes(peers[0]) ? [torch] : [])];
+  if (asked.length > 0) ceiling = await measureCeiling(recipe, views[last], asked, ceiling);
 }
 
 try {
@@ -36,8 +39,8 @@ try {
       unit: 'videos',
       baselines: ['torch plain', 'torch equal'],
       notes: [...notes, `${LENGTHS}; ${sayPadding(recipe, views)}`],
-      more: [formatProfile(profile!.kernels, profile!.seconds), formatCeiling(ceiling!, profile!.seconds)],
-      data: { recipe, profile, ceiling },
+      more: [...profiles.map(formatProfile), formatCeiling(ceiling!, profiles)],
+      data: { recipe, profiles, ceiling },
     },
     options,
   );

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { flatten, randomKey, type Key, type LossResult } from '@wbdc/nn';
 import type { PreparedView } from '@wbdc/pretrain-tasks';
 import { profileKernels } from '@wbdc/tfjs-backend-ort';
+import { profileOperations } from '@wbdc/tfjs-node-kernels';
 import { adamW, constant, trainLoop, valueAndGrad, type Optimizer } from '@wbdc/train';
 import { loadEngine, type EngineName } from '../engine.js';
 import type { KernelRow, MatmulShape } from '../peer.js';
@@ -81,16 +82,25 @@ function model(loss: Model['loss'], params: ReturnType<Model['init']>, view: Pre
   return loss(params, [view], key);
 }
 
-/** Adds what each kernel cost to a table; other engines than ours cannot tell. */
+/** Adds what each kernel, or operation of TensorFlow, cost to a table. */
 function profiled<T>(run: () => T, table: Map<string, KernelRow>): T {
-  if (tf.getBackend() !== 'ort') return run();
-  const { result, kernels } = profileKernels(run);
-  for (const { kernel: name, native, calls, milliseconds } of kernels) {
-    const kernel = native ? name : `${name} (plain JavaScript)`;
+  const { result, rows } = tf.getBackend() === 'ort' ? costsOfKernels(run) : costsOfOperations(run);
+  for (const { kernel, calls, milliseconds } of rows) {
     const before = table.get(kernel) ?? { kernel, calls: 0, milliseconds: 0 };
     table.set(kernel, { kernel, calls: before.calls + calls, milliseconds: before.milliseconds + milliseconds });
   }
   return result;
+}
+
+function costsOfKernels<T>(run: () => T): { result: T; rows: KernelRow[] } {
+  const { result, kernels } = profileKernels(run);
+  const named = kernels.map((cost) => ({ ...cost, kernel: cost.native ? cost.kernel : `${cost.kernel} (plain JavaScript)` })); // prettier-ignore
+  return { result, rows: named };
+}
+
+function costsOfOperations<T>(run: () => T): { result: T; rows: KernelRow[] } {
+  const { result, operations } = profileOperations(run);
+  return { result, rows: operations.map(({ operation, ...cost }) => ({ kernel: operation, ...cost })) };
 }
 
 function matmul([m, k, n, products]: MatmulShape): () => void {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { distance, ENGINES, useEngine, wave } from '../../../tools/testing.js';
 import { nodeBackend, type NodeBackend } from '../src/binding.js';
-import { Bfloat16Error, bfloat16Speedup, registerNodeKernels } from '../src/index.js';
+import { Bfloat16Error, bfloat16Speedup, profileOperations, registerNodeKernels } from '../src/index.js';
 import { attentionKernels } from '../src/kernels/attention.js';
 import { bfloat16MatMul } from '../src/kernels/matmul.js';
 import { run } from '../src/run.js';
@@ -27,6 +27,18 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
     handles = () => binding.getNumOfTensors();
   });
   afterEach(() => registerNodeKernels());
+
+  it('tells what operations cost, and no longer than asked', () => {
+    const x = make([3, 5], 0);
+    const before = nodeBackend().binding;
+    const { result, operations } = profileOperations(() => tf.tidy(() => tf.add(tf.relu(x), tf.relu(x)).shape));
+    expect(result).toEqual([3, 5]);
+    const calls = operations.map(({ operation, calls }) => [operation, calls]);
+    expect(calls.sort()).toEqual([['Add', 1], ['Relu', 2]]); // prettier-ignore
+    expect(operations.every(({ milliseconds }) => milliseconds > 0)).toBe(true);
+    expect(() => profileOperations(() => tf.reshape(x, [4, 4]))).toThrow();
+    expect(nodeBackend().binding).toBe(before);
+  });
 
   describe('run', () => {
     it('leaves its results alone in memory, also where a step fails', () => {
