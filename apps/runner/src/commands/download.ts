@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { sizeOnDisk } from '../files.js';
 import { counted, formatBytes } from '../format.js';
 import { Output, type OutputOptions, type Terminal } from '../output.js';
-import { createProgress } from '../progress.js';
+import { fetchModel } from '../published-model.js';
 import { addOutputOptions } from './options.js';
 
 interface DownloadCommandOptions extends OutputOptions {
@@ -34,24 +34,13 @@ export function addDownloadCommand(program: Command, terminal: Terminal): void {
 }
 
 async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<void> {
-  const { downloadModel, hubSettings } = await import('@wbdc/nn/node');
-  const settings = hubSettings(output.terminal.env);
-  const progress = createProgress(output, 'kB');
-  const kilobytes = (bytes: number): number => Math.round(bytes / 1000);
-  try {
-    const { folder, commit, files, source } = await downloadModel(model, {
-      ...settings,
-      ...(revision !== undefined && { revision }),
-      onProgress: ({ file, bytes, total }) => progress.update(kilobytes(bytes), kilobytes(total), file),
-    });
-    progress.stop();
-    const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
-    const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
-    output.say(`read     ${source === 'hub' ? settings.hubUrl : 'the cache alone'}: ${model}, commit ${commit}`);
-    output.say(`made     ${folder} (${formatBytes(size)}): ${counted(files.length, 'file')}: ${files.join(', ')}`);
-    output.say(`next     give this folder to vocab.folder and model.init, or to clip.vision.init`);
-    output.result({ model, folder, commit, files, bytes: size, source });
-  } finally {
-    progress.stop();
-  }
+  const { hubSettings } = await import('@wbdc/nn/node');
+  const { folder, commit, files, source } = await fetchModel(model, { output, revision });
+  const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const from = source === 'hub' ? hubSettings(output.terminal.env).hubUrl : 'the cache alone';
+  output.say(`read     ${from}: ${model}, commit ${commit}`);
+  output.say(`made     ${folder} (${formatBytes(size)}): ${counted(files.length, 'file')}: ${files.join(', ')}`);
+  output.say(`next     give ${model} to vocab.folder and model.init, or to clip.vision.init and features.tower`);
+  output.result({ model, folder, commit, files, bytes: size, source });
 }

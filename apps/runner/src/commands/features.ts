@@ -12,7 +12,7 @@ export const featuresStage: Stage = {
   examples: [
     ['npx wbdc features --config apps/runner/configs/demo.yaml', 'features of the demo data'],
     ['npx wbdc features --config my.yaml --set features.batchSize=128', 'more images at once'],
-    ['npx wbdc features --config my.yaml --set features.tower=clip-vit-base-patch32', 'with a published tower'],
+    ['npx wbdc features --config my.yaml --set features.tower=openai/clip-vit-base-patch32', 'with a published tower'],
     ['npx wbdc features --config my.yaml --resume', 'go on after an interruption'],
     ['npx wbdc features --config my.yaml --shard 3/16 --resume', 'the fourth of 16 parts'],
   ],

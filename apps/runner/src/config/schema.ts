@@ -46,7 +46,7 @@ const data = z.strictObject({
 });
 
 const vocab = z.strictObject({
-  /** Takes the vocabulary of a published model (vocab.txt or tokenizer.json in this folder) instead of training one. */
+  /** Takes the vocabulary of a published model instead of training one: a folder with vocab.txt or tokenizer.json, or a name on the hub. */
   folder: z.string().min(1).optional(),
   /** Most entries of the vocabulary. BERT-base-chinese has 21128. */
   size: count(16).default(21128),

@@ -47,7 +47,7 @@ export async function openSession(
   const folder = await findModel(from(checkpoint));
   await loadEngine(config, output);
   const model = await openModel(folder, kind);
-  const tower = await openTower(folder, options.tower, model.recipe, terminal.folder);
+  const tower = await openTower(folder, options.tower, model.recipe, { output, signal });
   output.say(`model    ${folder}`);
   output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
   const skipped: string[] = [];

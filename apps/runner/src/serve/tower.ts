@@ -15,6 +15,7 @@ import {
 import { UserError } from '../errors.js';
 import { exists } from '../files.js';
 import type { StageRecord } from '../run-folder.js';
+import { modelFolder, type FetchOptions } from '../published-model.js';
 import { TOWER_FOLDER } from '../stages/finetune/finished.js';
 
 /** A vision tower with its weights. */
@@ -31,9 +32,9 @@ export async function openTower(
   checkpoint: string,
   folder: string | undefined,
   recipe: FeatureRecipe | undefined,
-  workingFolder: string,
+  options: FetchOptions,
 ): Promise<Tower> {
-  const path = resolve(workingFolder, folder ?? (await towerOfRun(checkpoint)));
+  const path = await modelFolder('--tower', folder ?? (await towerOfRun(checkpoint)), options);
   const found = await loadTower(path);
   if (recipe !== undefined) await assertSameFeatures(found, path, recipe);
   return found;

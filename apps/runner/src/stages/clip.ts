@@ -61,15 +61,15 @@ function indicesBefore(place: Place, batches: number): number[] {
   return Array.from({ length: batches }, (_, i) => place.earlier(i + 1)?.indices ?? []).flat();
 }
 
-async function startFromPublished({ config, output }: StageContext, params: ClipParams, sizes: ClipConfig) {
-  const { vision, text } = config.clip;
+async function startFromPublished(context: StageContext, params: ClipParams, sizes: ClipConfig) {
+  const { vision, text } = context.config.clip;
   if (vision.init !== undefined) {
     const start = { setting: 'clip.vision.init', folder: vision.init, path: 'vision.' };
-    await startFromClipVision(params, sizes.vision, start, output);
+    await startFromClipVision(params, sizes.vision, start, context);
   }
   if (text.init !== undefined) {
     const start = { setting: 'clip.text.init', folder: text.init, path: 'text.' };
-    await startFromBert(params, sizes.text, start, output);
+    await startFromBert(params, sizes.text, start, context);
   }
 }
 

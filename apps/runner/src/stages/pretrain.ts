@@ -70,7 +70,7 @@ async function pretrain(
   if (init !== undefined) {
     const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
     const head = config.tasks.mlm && config.tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
-    await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context.output);
+    await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context);
   }
   if (config.train.init !== null) await goOnFrom(context, params, config.train.init);
   context.output.say(

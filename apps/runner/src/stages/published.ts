@@ -1,15 +1,14 @@
-import { resolve } from 'node:path';
 import { bertKeyMap, formatWeightReport, loadWeights, type BertConfig, type KeyMap, type ParamTree } from '@wbdc/nn';
 import { openWeights, readBertConfig, readJson } from '@wbdc/nn/node';
 import { clipVisionKeyMap, parseClipVisionConfig, type ClipVisionConfig } from '@wbdc/video-features';
 import { UserError } from '../errors.js';
-import type { Output } from '../output.js';
+import { modelFolder, type FetchOptions } from '../published-model.js';
 
 /** Which part of the parameters starts from a published checkpoint. */
 export interface Start {
   /** The setting that asks for it, for messages: `model.init`. */
   readonly setting: string;
-  /** As set; a relative path starts from the working folder. */
+  /** As set: {@link modelFolder} finds it. */
   readonly folder: string;
   /** Path of the part in the tree, with a dot behind it. */
   readonly path: string;
@@ -27,13 +26,13 @@ export async function startFromBert(
   params: ParamTree,
   sizes: Pick<BertConfig, (typeof BERT_SIZES)[number]>,
   start: Start & { readonly mlmHead?: string },
-  output: Output,
+  options: FetchOptions,
 ): Promise<void> {
-  const folder = resolve(output.terminal.folder, start.folder);
+  const folder = await modelFolder(start.setting, start.folder, options);
   assertSizes(start.setting, folder, BERT_SIZES, sizes, await readBertConfig(folder));
   const { path, mlmHead } = start;
   const keyMap = bertKeyMap(sizes.layers, { path, ...(mlmHead !== undefined && { mlmHead }) });
-  await load(params, keyMap, folder, mlmHead === undefined ? [] : [`${mlmHead}.**`], output);
+  await load(params, keyMap, folder, mlmHead === undefined ? [] : [`${mlmHead}.**`], options);
 }
 
 /** The same for a CLIP's vision tower. */
@@ -41,13 +40,13 @@ export async function startFromClipVision(
   params: ParamTree,
   sizes: ClipVisionConfig,
   start: Start,
-  output: Output,
+  options: FetchOptions,
 ): Promise<void> {
-  const folder = resolve(output.terminal.folder, start.folder);
+  const folder = await modelFolder(start.setting, start.folder, options);
   const where = `${folder}/config.json`;
   const there = parseClipVisionConfig(await readJson(where), false, where);
   assertSizes(start.setting, folder, VISION_SIZES, { activation: 'quick', ...sizes }, there);
-  await load(params, clipVisionKeyMap(sizes, { path: start.path }), folder, [], output);
+  await load(params, clipVisionKeyMap(sizes, { path: start.path }), folder, [], options);
 }
 
 async function load(
@@ -55,7 +54,7 @@ async function load(
   keyMap: KeyMap,
   folder: string,
   allowMissing: readonly string[],
-  output: Output,
+  { output }: FetchOptions,
 ): Promise<void> {
   const file = await openWeights(folder);
   try {

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { foldIn, randomKey } from '@wbdc/nn';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import {
@@ -12,6 +12,7 @@ import {
   type Preprocessing,
   type Sampling,
 } from '@wbdc/video-features';
+import { modelFolder } from '../published-model.js';
 import { UserError } from '../errors.js';
 import type { Artifact, StageContext } from '../stage.js';
 import { visionConfigOf } from './clip.js';
@@ -53,9 +54,10 @@ interface Loaded {
   readonly path: string;
 }
 
-async function loadTower({ config, output, upstream }: StageContext): Promise<Loaded> {
+async function loadTower(context: StageContext): Promise<Loaded> {
+  const { config, upstream } = context;
   if (config.features.tower !== null) {
-    const path = resolve(output.terminal.folder, config.features.tower);
+    const path = await modelFolder('features.tower', config.features.tower, context);
     const { config: sizes, params } = await loadClipVision(path);
     return { tower: clipVision(sizes), params, path };
   }

@@ -1,7 +1,8 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { readAnnotations, SkipCounter } from '@wbdc/data';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { counted, formatCount } from '../format.js';
+import { modelFolder } from '../published-model.js';
 import type { Artifact, StageContext, StageResult } from '../stage.js';
 import { annotationsPath, dataRoot } from './data-root.js';
 import { textReader } from './video-set.js';
@@ -20,7 +21,7 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
   const tokenizer =
     published === undefined
       ? Tokenizer.fromVocab(trainVocabulary(texts.all, config.vocab))
-      : await Tokenizer.load(resolve(output.terminal.folder, published));
+      : await Tokenizer.load(await modelFolder('vocab.folder', published, context));
   await tokenizer.save(folder);
   const { tokens, unknown } = countTokens(tokenizer, texts.all);
   output.say(`sample   ${sampleTitles(texts.titles).map((title) => segment(tokenizer, title)).join('\n         ')}`); // prettier-ignore

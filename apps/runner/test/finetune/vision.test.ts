@@ -124,7 +124,7 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
     const folder = join(stage.folder, 'model');
     const model = await openModel(folder, 'category');
     expect(model.frameLimit).toBe(2);
-    const tower = await openTower(folder, undefined, model.recipe, world.folder);
+    const tower = await openTower(folder, undefined, model.recipe, { output: stage.output });
     const videos = world.ids['test_a'].map((id) => ({ id, path: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`) })); // prettier-ignore
     const served = serve({ model, tower, videos, textOf: (id) => ({ title: `视频 ${id}`, ocr: [], asr: '' }), onSkip: (_, error) => { throw error; }, signal: stage.signal }); // prettier-ignore
     let i = 0;

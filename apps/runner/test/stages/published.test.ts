@@ -56,7 +56,7 @@ describe.each(['uni-model', 'lxmert-model'])('startFromBert of a %s', (kind) => 
     await saveBert(join(folder, 'bert'), bert, published, { mlmHead: other.params.heads['mlm'] });
     const { params, sizes } = await freshModel(`model.kind=${kind}`, 'seed=2');
     const before = valuesOf(params);
-    await startFromBert(params, sizes, start, output());
+    await startFromBert(params, sizes, start, { output: output() });
     const expected = new Map([
       ...valuesOf({ encoder: { bert } }),
       ...valuesOf({ heads: { mlm: other.params.heads['mlm'] } }),
@@ -71,7 +71,7 @@ describe.each(['uni-model', 'lxmert-model'])('startFromBert of a %s', (kind) => 
     const bert = newBert(randomKey(9), published);
     await saveBert(join(folder, 'bert'), bert, published);
     const { params, sizes } = await freshModel(`model.kind=${kind}`);
-    await startFromBert(params, sizes, start, output());
+    await startFromBert(params, sizes, start, { output: output() });
     expect(said).toMatch(/new +heads\.mlm\.bias +missing, allowed by allowMissing/);
     for (const tree of [bert, params]) disposeTree(tree);
   });
@@ -80,7 +80,7 @@ describe.each(['uni-model', 'lxmert-model'])('startFromBert of a %s', (kind) => 
     const bert = newBert(randomKey(9), published);
     await saveBert(join(folder, 'bert'), bert, published);
     const { params, sizes } = await freshModel(`model.kind=${kind}`);
-    await expect(startFromBert(params, { ...sizes, heads: 2 }, start, output())).rejects.toThrow(
+    await expect(startFromBert(params, { ...sizes, heads: 2 }, start, { output: output() })).rejects.toThrow(
       /^model\.init: .*bert holds a model of other sizes:\n {2}heads: expected 2 by the configuration, got 3\n/,
     );
     for (const tree of [bert, params]) disposeTree(tree);
@@ -95,11 +95,11 @@ describe('startFromClipVision', () => {
     const tower = clipVision(sizes);
     const [there, vision] = [tower.init(randomKey(5)), tower.init(randomKey(6))];
     await saveClipVision(join(folder, 'clip'), there, sizes);
-    await startFromClipVision({ vision }, sizes, start, output());
+    await startFromClipVision({ vision }, sizes, start, { output: output() });
     expect(valuesOf(vision)).toEqual(valuesOf(there));
-    await expect(startFromClipVision({ vision }, { ...sizes, activation: 'erf' }, start, output())).rejects.toThrow(
-      'activation: expected erf by the configuration, got quick',
-    );
+    await expect(
+      startFromClipVision({ vision }, { ...sizes, activation: 'erf' }, start, { output: output() }),
+    ).rejects.toThrow('activation: expected erf by the configuration, got quick');
     for (const tree of [there, vision]) disposeTree(tree);
   });
 });

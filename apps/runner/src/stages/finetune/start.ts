@@ -88,7 +88,7 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
   if (finetune.init === 'none') {
     if (model.init === undefined) return context.output.say('finetune.init is none: fresh weights');
     const start = { setting: 'model.init', folder: model.init, path: 'bert.' };
-    return startFromBert(encoder, bertSizesOf(model, tokenizer.vocabSize), start, context.output);
+    return startFromBert(encoder, bertSizesOf(model, tokenizer.vocabSize), start, context);
   }
   const checkpoint = await findCheckpoint(checkpointsOf(context));
   const where = join(checkpoint, 'config.json');
