@@ -2,14 +2,15 @@ import { counted, formatCount, formatSeconds } from '../format.js';
 import { TITLES } from './plan.js';
 import type { Change, Measure, ModelResults, ObjectivesResults, Reached } from './results.js';
 
-/** The report as Markdown; `objectives.svg` stands beside it. */
-export function objectivesReport(results: ObjectivesResults): string {
+/** The report as Markdown, with what somebody has noted about the numbers; `objectives.svg` stands beside it. */
+export function objectivesReport(results: ObjectivesResults, notes?: string): string {
   const parts = [
     '# What each objective adds',
     introduction(results.measure),
     ...(results.done < results.planned ? [`**Unfinished**: ${results.done} of ${results.planned} trials.`] : []),
     '![The probe by objectives](objectives.svg)',
     ...results.models.flatMap(modelParts),
+    ...(notes === undefined ? [] : ['## What it shows', notes.trim()]),
     '## How it was measured',
     measured(results),
     '## Published',
@@ -25,7 +26,7 @@ const PROBES = {
 
 function introduction(measure: Measure): string {
   return [
-    'Made by `npx nx run runner:objectives`, which repeats it; nothing below is written by hand.',
+    'Made by `npx nx run runner:objectives`, which repeats it; only what stands under "What it shows" is written by hand.',
     '',
     'Both models are pretrained with one objective more at a time. Each pretraining is probed by',
     `${PROBES[measure]}.`,
@@ -47,6 +48,7 @@ function modelParts({ model, rows, settings }: ModelResults): string[] {
     `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,
     lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
     rows.flatMap((row) => verdict(row) ?? []).join('\n'),
+    ...learnedParts(rows),
     `Settings: ${sizesOf(settings)}.`,
   ];
 }
@@ -66,6 +68,25 @@ function cells({ label, seeds, mean, spread, change, pretraining, published }: R
   ];
 }
 
+/** What the pretrainings reached in their own objectives. */
+function learnedParts(rows: readonly Reached[]): string[] {
+  const pretrained = rows.flatMap(({ label, pretraining }) => (pretraining ? [{ label, ...pretraining }] : []));
+  const last = pretrained.at(-1);
+  if (!last) return [];
+  const metrics = Object.keys(last.heldOut);
+  const lines = [
+    ['objectives', ...metrics],
+    ['---', ...metrics.map(() => '---')],
+    ...pretrained.map(({ label, heldOut }) => [label, ...metrics.map((name) => share(heldOut[name]?.reached))]),
+    ['ignoring the input', ...metrics.map((name) => share(last.heldOut[name].baseline))],
+  ];
+  return [
+    'Held out, at the end of the pretraining itself, mean of the seeds:',
+    lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
+  ];
+}
+
+const share = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(3));
 const digits = (value: number): string => value.toFixed(4);
 const signed = (value: number): string => `${value < 0 ? '-' : '+'}${digits(Math.abs(value))}`;
 

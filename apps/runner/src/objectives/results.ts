@@ -54,8 +54,15 @@ export interface Pretraining {
   /** Heads included. */
   readonly parameters: number;
   readonly steps: number;
-  /** Mean over the seeds. */
+  /** Means over the seeds. */
   readonly seconds: number;
+  /** Held-out accuracies of its objectives, `tag/mAP` and so on, and what a predictor reaches that ignores the input. */
+  readonly heldOut: Readonly<Record<string, HeldOut>>;
+}
+
+export interface HeldOut {
+  readonly reached: number;
+  readonly baseline: number;
 }
 
 const PUBLISHED: Readonly<Record<number, number>> = { 1: 0.8786, 2: 0.8812, 3: 0.8858 };
@@ -135,8 +142,18 @@ function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
   if (records.length === 0) return {};
   const value = (key: string): number => Number(records[0].summary[key]);
   const { mean: seconds } = meanAndSpread(records.map((record) => record.seconds));
+  const heldOut = heldOutOf(records.map(({ summary }) => summary['measured'] as Readonly<Record<string, number>>));
   const sizes = { encoderPasses: value('encoder passes'), parameters: value('parameters'), steps: value('step') };
-  return { pretraining: { ...sizes, seconds } };
+  return { pretraining: { ...sizes, seconds, heldOut } };
+}
+
+/** Means over the seeds of all metrics that have a baseline. */
+function heldOutOf(seeds: readonly Readonly<Record<string, number>>[]): Pretraining['heldOut'] {
+  const mean = (metric: string): number => meanAndSpread(seeds.map((measured) => measured[metric])).mean;
+  const metrics = Object.keys(seeds[0]).filter((metric) => `${metric} baseline` in seeds[0]);
+  return Object.fromEntries(
+    metrics.map((metric) => [metric, { reached: mean(metric), baseline: mean(`${metric} baseline`) }]),
+  );
 }
 
 function publishedOf(objectives: number): Pick<Reached, 'published'> {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { StageOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
@@ -47,10 +48,14 @@ export async function runObjectives(
   return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
 }
 
+/** What somebody has written about the numbers stays with them. */
+const NOTES = 'objectives-notes.md';
+
 async function write(results: ObjectivesResults, folder: string): Promise<void> {
   await writeAtomically(join(folder, 'objectives.json'), `${JSON.stringify(results, null, 2)}\n`);
   await writeAtomically(join(folder, 'objectives.svg'), objectivesChart(results));
-  await writeAtomically(join(folder, 'objectives.md'), objectivesReport(results));
+  const notes = await readFile(join(folder, NOTES), 'utf8').catch(() => undefined);
+  await writeAtomically(join(folder, 'objectives.md'), objectivesReport(results, notes));
 }
 
 function say(results: ObjectivesResults, folder: string, output: Output): void {
