@@ -31,7 +31,7 @@ async function makeTower(): Promise<number> {
   await tf.setBackend('cpu');
   const params = clipVision(config as ClipVisionConfig).init(randomKey(3));
   await saveClipVision(join(folder, 'tower'), params, config);
-  writeFileSync(join(folder, 'tower.onnx'), clipVisionOnnx(params, config));
+  writeFileSync(join(folder, 'tower.onnx'), clipVisionOnnx(params, config, { hidden: true }));
   return flatten(params).reduce((total, { leaf }) => total + leaf.size, 0);
 }
 
@@ -67,7 +67,7 @@ try {
     ...options,
     reference: nodePeer('features.js', 'ours', [argument({ resizer: 'pillow' })]),
     others: [
-      nodePeer('features.js', 'ours, fast resize', [argument({ resizer: 'fast' })]),
+      nodePeer('features.js', 'ours fast resize', [argument({ resizer: 'fast' })]),
       nodePeer('features-onnx.js', 'onnxruntime', [argument()]),
       ...(python ? [pythonPeer(python, 'features.py', 'torch', [argument()], threads)] : []),
     ],

@@ -1,6 +1,8 @@
 /** Ours, as `wbdc features` runs it: decoding on threads beside the tower: `node features.js <settings>`. */
 import { join } from 'node:path';
 import { CLIP_PREPROCESSING, clipVision, decodeWorkers, extractFeatures, loadClipVision, type ExtractProgress } from '@wbdc/video-features'; // prettier-ignore
+import { onnxFeatures } from '@wbdc/video-features/onnx';
+import * as ort from 'onnxruntime-node';
 import { loadEngine } from '../engine.js';
 import { serve, type Service } from '../serve.js';
 import { meanSize, readSettings } from './features-settings.js';
@@ -12,7 +14,8 @@ await serve(async (): Promise<Service> => {
   const { config, params } = await loadClipVision(join(folder, 'tower'));
   const decoders = Math.max(1, threads >> 1);
   const workers = decodeWorkers({ threads: decoders });
-  const options = { tower: clipVision(config), params, batchSize: batch, decode: workers.decode };
+  const { compute } = await onnxFeatures(ort, { params, config, threads });
+  const options = { tower: clipVision(config), params, compute, batchSize: batch, decode: workers.decode };
   const preprocessing = { ...CLIP_PREPROCESSING, imageSize: config.imageSize, resizer };
   let last: ExtractProgress | undefined;
   const run = async (index: number): Promise<number> => {

@@ -22,9 +22,14 @@ export interface ExtractProgress {
   readonly computed: number;
 }
 
+/** Features `[N, D]` of normalised pixels `[N, 3, S, S]`; what it is given is only good until it answers. */
+export type ComputeFeatures = (pixels: Float32Array, count: number) => Promise<Float32Array>;
+
 export interface ExtractOptions extends OpenOptions {
   readonly tower: ClipVision;
   readonly params: ClipVisionParams;
+  /** Computes in place of tfjs's engine; see `onnxFeatures` of `@wbdc/video-features/onnx`. */
+  readonly compute?: ComputeFeatures | undefined;
   readonly videos: Iterable<VideoInput> | AsyncIterable<VideoInput>;
   /** CLIP's own at the tower's image size, unless said otherwise. */
   readonly preprocessing?: Preprocessing;
@@ -219,19 +224,11 @@ class Batcher {
   }
 
   async #run(count: number): Promise<Float32Array> {
-    const { tower, params, output = 'pooled' } = this.#options;
-    const size = this.#size;
+    const { compute = computeWith(this.#options) } = this.#options;
     const start = performance.now();
-    const result = tf.tidy(() => {
-      const pixels = this.#pixels.slice(0, count * size * size * 3); // engines may keep the array they are given
-      return tower.pool(params, tf.tensor4d(pixels, [count, 3, size, size]))[output]!;
-    });
-    try {
-      return Float32Array.from(await result.data());
-    } finally {
-      result.dispose();
-      this.milliseconds += performance.now() - start;
-    }
+    const values = await compute(this.#pixels.subarray(0, count * this.#size ** 2 * 3), count);
+    this.milliseconds += performance.now() - start;
+    return values;
   }
 
   takeDone(): VideoFeatures[] {
@@ -239,6 +236,26 @@ class Batcher {
     const done = this.#videos.splice(0, waiting < 0 ? this.#videos.length : waiting);
     return done.map(({ video: { id, times }, features }) => ({ id, features, ...(times && { times }) }));
   }
+}
+
+/**
+ * The tower on tfjs's engine. A picture alone gets company: products with a single row add up in another order, and a
+ * video's features must not depend on what was in its batch.
+ */
+function computeWith({ tower, params, output = 'pooled' }: ExtractOptions): ComputeFeatures {
+  const { imageSize: size } = tower.config;
+  return async (pixels, count) => {
+    const result = tf.tidy(() => {
+      const images = new Float32Array(Math.max(2, count) * size ** 2 * 3); // a copy: engines may keep it
+      images.set(pixels);
+      return tower.pool(params, tf.tensor4d(images, [Math.max(2, count), 3, size, size]))[output]!;
+    });
+    try {
+      return Float32Array.from((await result.data()).subarray(0, count * result.shape[1]));
+    } finally {
+      result.dispose();
+    }
+  };
 }
 
 function assertFinite(values: Float32Array, id: string): void {

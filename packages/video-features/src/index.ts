@@ -32,7 +32,7 @@ export { encodingPixels } from './encoding-pixels.js';
 export type { WithTower } from './encoding-pixels.js';
 export { SourceError } from './errors.js';
 export { extractFeatures } from './extract.js';
-export type { ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';
+export type { ComputeFeatures, ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';
 export { ZIP_LIMITS, readFrameZip } from './frame-zip.js';
 export type { FrameFile, ReadZipOptions, ZipLimits } from './frame-zip.js';
 export { IMAGE_LIMITS, decodeImage } from './image.js';

@@ -1,19 +1,29 @@
 import { OnnxGraph, onnxLayerNorm, onnxTransformer, type Value } from '@wbdc/nn/onnx';
 import { clipLayerConfig, CLIP_EPSILON, type ClipVisionConfig, type ClipVisionParams } from './clip-vision.js';
+import type { ComputeFeatures } from './extract.js';
 
 /**
  * The tower as an ONNX file (opset 17), for onnxruntime in Node and in browsers: normalised `pixels` float32
- * `[N, 3, S, S]` to `pooled` `[N, D]`, and `projected` `[N, E]` where the tower has a projection. N is free.
+ * `[N, 3, S, S]` to `pooled` `[N, D]`, and `projected` `[N, E]` where the tower has a projection. N is free. With `hidden`
+ * also `hidden` `[N, P+1, D]`, as `forward` has it; without, the last layer computes the class token alone, as `pool` does.
  */
-export function clipVisionOnnx(params: ClipVisionParams, config: ClipVisionConfig): Uint8Array {
-  const { imageSize, width, projection } = config;
+export function clipVisionOnnx(
+  params: ClipVisionParams,
+  config: ClipVisionConfig,
+  { hidden = false }: { readonly hidden?: boolean } = {},
+): Uint8Array {
+  const { imageSize, patchSize, width, projection } = config;
   const graph = new OnnxGraph(params);
   const pixels = graph.input('pixels', 'float32', ['pictures', 3, imageSize, imageSize]);
   const embedded = onnxLayerNorm(graph, onnxPatches(graph, params, config, pixels), params.preNorm, CLIP_EPSILON);
   const nothingHidden = graph.float(0);
-  const hidden = onnxTransformer(graph, params.layers, embedded, nothingHidden, clipLayerConfig(config)); // [N, P+1, D]
-  const first = graph.op('Gather', [hidden, graph.int(0)], { axis: 1 });
+  const layer = clipLayerConfig(config);
+  const state = onnxTransformer(graph, params.layers.slice(0, -1), embedded, nothingHidden, layer); // [N, P+1, D]
+  const last = hidden ? layer : { ...layer, rows: 1 };
+  const states = onnxTransformer(graph, params.layers.slice(-1), state, nothingHidden, last); // [N, P+1, D] or [N, 1, D]
+  const first = graph.op('Gather', [states, graph.int(0)], { axis: 1 });
   const pooled = onnxLayerNorm(graph, first, params.postNorm, CLIP_EPSILON);
+  if (hidden) graph.output('hidden', states, ['pictures', (imageSize / patchSize) ** 2 + 1, width]);
   graph.output('pooled', pooled, ['pictures', width]);
   if (projection && params.projection) {
     const projected = graph.op('MatMul', [pooled, graph.weight(params.projection)]);
@@ -34,4 +44,42 @@ function onnxPatches(graph: OnnxGraph, params: ClipVisionParams, config: ClipVis
   const shape = graph.op('Concat', [count, graph.ints([1]), graph.ints([width])], { axis: 0 });
   const classes = graph.op('Expand', [graph.weight(params.classToken), shape]); // [N, 1, D]
   return graph.op('Add', [graph.op('Concat', [classes, patches], { axis: 1 }), graph.weight(params.position)]);
+}
+
+/** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
+export interface OnnxRuntime {
+  InferenceSession: { create(model: Uint8Array, options: { intraOpNumThreads?: number }): Promise<Session> };
+  Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
+}
+
+interface Session {
+  run(feeds: Record<string, never>, outputs: readonly string[]): Promise<Record<string, { readonly data: unknown }>>;
+  release(): Promise<void>;
+}
+
+export interface OnnxFeaturesOptions {
+  readonly params: ClipVisionParams;
+  readonly config: ClipVisionConfig;
+  readonly output?: 'pooled' | 'projected';
+  readonly threads?: number;
+}
+
+/**
+ * The tower as one graph on ONNX Runtime, for `extractFeatures`: a tenth faster than kernel by kernel, and not on the
+ * thread that asks. `close` ends it.
+ */
+export async function onnxFeatures(
+  ort: OnnxRuntime,
+  { params, config, output = 'pooled', threads }: OnnxFeaturesOptions,
+): Promise<{ readonly compute: ComputeFeatures; readonly close: () => Promise<void> }> {
+  const { imageSize } = config;
+  const settings = threads === undefined ? {} : { intraOpNumThreads: threads };
+  const session = await ort.InferenceSession.create(clipVisionOnnx(params, config), settings);
+  return {
+    compute: async (pixels, count) => {
+      const feed = new ort.Tensor('float32', pixels, [count, 3, imageSize, imageSize]) as never;
+      return (await session.run({ pixels: feed }, [output]))[output].data as Float32Array;
+    },
+    close: () => session.release(),
+  };
 }

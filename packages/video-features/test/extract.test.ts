@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { randomKey } from '@wbdc/nn';
 import { zipSync } from 'fflate';
+import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { distance, useEngine } from '../../../tools/testing.js';
+import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
 import {
   CLIP_PREPROCESSING,
   SourceError,
@@ -21,6 +22,7 @@ import {
   type VideoFeatures,
   type VideoInput,
 } from '../src/index.js';
+import { onnxFeatures } from '../src/onnx.js';
 import { fixtureBytes } from './fixtures.js';
 import { temporaryFolder } from './folder.js';
 
@@ -45,7 +47,7 @@ function videos(count: number): VideoInput[] {
   });
 }
 
-async function run(options: Omit<ExtractOptions, 'tower' | 'params'>): Promise<VideoFeatures[]> {
+async function run(options: Partial<ExtractOptions> & Pick<ExtractOptions, 'videos'>): Promise<VideoFeatures[]> {
   const all: VideoFeatures[] = [];
   for await (const features of extractFeatures({ tower, params, ...options })) all.push(features);
   return all;
@@ -57,7 +59,28 @@ async function expected(file: string): Promise<{ pooled: ArrayLike<number>; proj
   return { pooled: pooled.dataSync(), projected: projected!.dataSync() };
 }
 
+describe.each(ENGINES)('extractFeatures on %s', (engine) => {
+  it('gives a video the same bits in any batch', async () => {
+    await useEngine(engine);
+    const usual = clipVision({ imageSize: 16, patchSize: 4, width: 64, layers: 2, heads: 2, intermediateSize: 256 });
+    const options = { tower: usual, params: usual.init(randomKey(5)), videos: videos(3) };
+    const all = await run({ ...options, batchSize: 6 });
+    for (const batchSize of [1, 2, 5]) expect(await run({ ...options, batchSize })).toEqual(all);
+    await useEngine('cpu');
+  });
+});
+
 describe('extractFeatures', () => {
+  it.each(['pooled', 'projected'] as const)('gives the same on ONNX Runtime: %s', async (output) => {
+    const some = videos(3);
+    const { compute, close } = await onnxFeatures(ort, { params, config: tower.config, output, threads: 1 });
+    const found = await run({ videos: some, output, compute, batchSize: 4 });
+    await close();
+    const known = await run({ videos: some, output, batchSize: 4 });
+    expect(found.map(({ id, features }) => [id, features.shape])).toEqual(known.map(({ id, features }) => [id, features.shape])); // prettier-ignore
+    found.forEach(({ features }, i) => expect(distance(features.data, known[i].features.data)).toBeLessThan(1e-5));
+  });
+
   it.each([1, 3, 64])('gives every frame its features, in order, in batches of %i', async (batchSize) => {
     const before = tf.memory().numTensors;
     const all = await run({ videos: videos(4), batchSize });

@@ -18,13 +18,17 @@ it.each([
   fillWithWaves(flatten(params));
   const session = await InferenceSession.create(clipVisionOnnx(params, config));
   expect(session.outputNames).toEqual(projection ? ['pooled', 'projected'] : ['pooled']);
+  const whole = await InferenceSession.create(clipVisionOnnx(params, config, { hidden: true }));
   for (const count of [1, 3]) {
     const pixels = wave(count * 3 * 15 * 15, 2, 1.5);
-    const found = await session.run({ pixels: new Tensor('float32', pixels, [count, 3, 15, 15]) });
     const expected = tower.forward(params, tf.tensor4d(pixels, [count, 3, 15, 15]));
-    for (const name of session.outputNames as ('pooled' | 'projected')[]) {
-      expect(found[name].dims).toEqual(expected[name]!.shape);
-      expect(distance(found[name].data as Float32Array, expected[name]!.dataSync())).toBeLessThan(1e-5);
+    for (const model of [session, whole]) {
+      const found = await model.run({ pixels: new Tensor('float32', pixels, [count, 3, 15, 15]) });
+      for (const name of model.outputNames as ('hidden' | 'pooled' | 'projected')[]) {
+        expect(found[name].dims).toEqual(expected[name]!.shape);
+        expect(distance(found[name].data as Float32Array, expected[name]!.dataSync())).toBeLessThan(1e-5);
+      }
     }
   }
+  expect(whole.outputNames).toEqual(['hidden', ...session.outputNames]);
 });

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import * as tf from '@tensorflow/tfjs';
 import {
   createFeatureStore,
   DataError,
@@ -6,7 +8,15 @@ import {
   SkipCounter,
   type FeatureStoreWriter,
 } from '@wbdc/data';
-import { extractFeatures, type DecodeVideo, type ExtractProgress, type VideoInput } from '@wbdc/video-features';
+import { flatten } from '@wbdc/nn';
+import {
+  extractFeatures,
+  type DecodeVideo,
+  type ExtractOptions,
+  type ExtractProgress,
+  type VideoInput,
+} from '@wbdc/video-features';
+import { onnxFeatures } from '@wbdc/video-features/onnx';
 import { exists } from '../files.js';
 import { counted, formatNumber } from '../format.js';
 import { createProgress } from '../progress.js';
@@ -21,14 +31,32 @@ import { loadExtractor, type Extractor } from './tower.js';
 export async function runFeaturesStage(context: StageContext): Promise<StageResult> {
   const extractor = await loadExtractor(context);
   const decoders = frameDecoders(context.config);
+  const graph = await oneGraph(context, extractor);
   try {
-    return await extractSplits(context, extractor, decoders.decode);
+    return await extractSplits(context, { ...extractor, compute: graph?.compute }, decoders.decode);
   } finally {
-    await decoders.close();
+    await Promise.all([decoders.close(), graph?.close()]);
   }
 }
 
-async function extractSplits(context: StageContext, extractor: Extractor, decode: DecodeVideo): Promise<StageResult> {
+/** More does not fit into the file of a graph. */
+const MOST_WEIGHTS = 500_000_000;
+
+/** On ONNX Runtime the tower runs as one graph, faster than kernel by kernel. */
+async function oneGraph({ config }: StageContext, { tower, params, output }: Extractor) {
+  const weights = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
+  if (tf.getBackend() !== 'ort' || weights > MOST_WEIGHTS) return undefined;
+  const threads = config.threads ?? availableParallelism();
+  return onnxFeatures(await import('onnxruntime-node'), { config: tower.config, params, output, threads });
+}
+
+type RunningExtractor = Extractor & Pick<ExtractOptions, 'compute'>;
+
+async function extractSplits(
+  context: StageContext,
+  extractor: RunningExtractor,
+  decode: DecodeVideo,
+): Promise<StageResult> {
   const read: Artifact[] = [extractor.read];
   const made: Artifact[] = [];
   const splits: Record<string, JsonObject> = {};
@@ -51,7 +79,7 @@ export function describeStore({ videos, skipped }: { readonly videos: number; re
 /** What is to be done for one split. */
 interface SplitJob {
   readonly context: StageContext;
-  readonly extractor: Extractor;
+  readonly extractor: RunningExtractor;
   readonly decode: DecodeVideo;
   readonly split: string;
   readonly ids: readonly string[];

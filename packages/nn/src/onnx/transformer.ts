@@ -80,10 +80,13 @@ export function onnxTransformer(
 }
 
 function onnxLayer(graph: OnnxGraph, params: Layer, x: Value, bias: Value, config: LayerConfig): Value {
-  const attend = (value: Value): Value => onnxAttention(graph, params.attention, value, value, bias, config);
+  const { rows } = config;
+  const asked = (value: Value): Value =>
+    rows ? graph.op('Slice', [value, graph.ints([0]), graph.ints([rows]), graph.ints([1])]) : value;
+  const attend = (value: Value): Value => onnxAttention(graph, params.attention, asked(value), value, bias, config);
   const feed = (value: Value): Value =>
     onnxLinear(graph, onnxGelu(graph, onnxLinear(graph, value, params.intermediate), config.activation), params.output);
-  const attended = onnxResidual(graph, x, attend, params.attentionNorm, config);
+  const attended = onnxResidual(graph, x, attend, params.attentionNorm, config, asked(x));
   return onnxResidual(graph, attended, feed, params.outputNorm, config);
 }
 
@@ -94,7 +97,8 @@ export function onnxResidual(
   block: (value: Value) => Value,
   norm: Norm,
   { norm: place, epsilon }: Pick<LayerConfig, 'norm' | 'epsilon'>,
+  shortcut = x,
 ): Value {
-  if (place === 'pre') return graph.op('Add', [x, block(onnxLayerNorm(graph, x, norm, epsilon))]);
-  return onnxLayerNorm(graph, graph.op('Add', [x, block(x)]), norm, epsilon);
+  if (place === 'pre') return graph.op('Add', [shortcut, block(onnxLayerNorm(graph, x, norm, epsilon))]);
+  return onnxLayerNorm(graph, graph.op('Add', [shortcut, block(x)]), norm, epsilon);
 }
