@@ -98,9 +98,10 @@ def tag_mean():
     return result(tag_loss(logits, (0, 1, 2), ((1, 4), (10,), (3,))), {"text": text, "frames": frames, **h})
 
 
-def info_nce(left, right, scale):
+def info_nce(left, right, scale, unit=True):
     """`right` may have more rows: wrong answers of earlier batches."""
-    logits = F.normalize(left) @ F.normalize(right).T * scale.exp()
+    left, right = (F.normalize(left), F.normalize(right)) if unit else (left, right)
+    logits = left @ right.T * scale.exp()
     own = torch.arange(len(left))
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits[:, :len(left)].T, own)) / 2
 
@@ -144,12 +145,12 @@ def ftm(labels=(1, 0, 0), rows=(0, 1, 2), batch=B):
     return result(mean_cross_entropy(logits, list(labels)), {"cls": cls, **h})
 
 
-def ftc(learned, batch=B, past=0):
+def ftc(learned, batch=B, past=0, unit=True):
     cls = leaf((2 * batch + past, D), 3.5, 1.0)
     h = {"logScale": leaf((), 0)} if learned else {}
     scale = h["logScale"] if learned else torch.tensor(0.0)
     titles = torch.cat([cls[:batch], cls[2 * batch:]])
-    return result(info_nce(cls[batch:2 * batch], titles, scale), {"cls": cls, **h})
+    return result(info_nce(cls[batch:2 * batch], titles, scale, unit), {"cls": cls, **h})
 
 
 def mmm(tokens=((1, 2, 3, 4), (7, 22, 5, 11)), places=((5, 6, 10), (3, 4, 6)), candidates=9, batch=B):
@@ -164,7 +165,7 @@ def mmm(tokens=((1, 2, 3, 4), (7, 22, 5, 11)), places=((5, 6, 10), (3, 4, 6)), c
 
 NONE = ((), ())
 write("pretrain-tasks", "tasks.json", {
-    "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "mmm": mmm(),
+    "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "ftc-raw": ftc(False, unit=False), "mmm": mmm(),
     "mlm": mlm(), "mfm": mfm(), "mfm-normalized": mfm(normalize=True, temperature=0.07),
     "tag": tag(), "tag-mean": tag_mean(), "clip": clip(), "clip-past": clip(past=4), "clip-stage": clip_stage(),
     # One video.

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import {
   bert,
   foldIn,
@@ -7,7 +7,6 @@ import {
   meanPool,
   newBert,
   newLinear,
-  parameter,
   type Bert,
   type BertConfig,
   type Floats,
@@ -17,7 +16,13 @@ import {
   type LossResult,
 } from '@wbdc/nn';
 import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/video-features';
-import { INITIAL_LOG_SCALE, contrastiveLoss } from './contrastive.js';
+import {
+  contrastiveLoss,
+  logScaleOf,
+  newTemperature,
+  type ContrastiveOptions,
+  type Temperature,
+} from './contrastive.js';
 
 export { INITIAL_LOG_SCALE, clampLogScale, contrastiveLoss } from './contrastive.js';
 
@@ -37,18 +42,16 @@ export interface ClipBatch {
   readonly textMask: Ints;
 }
 
-export interface ClipConfig {
+export interface ClipConfig extends ContrastiveOptions {
   readonly vision: ClipVisionConfig;
   readonly text: BertConfig;
 }
 
-export interface ClipParams {
+export interface ClipParams extends Temperature {
   readonly vision: ClipVisionParams;
   readonly text: Bert;
   /** From the text's width to the vision tower's. */
   readonly projection: Linear;
-  /** Logarithm of the inverse temperature. */
-  readonly logScale: Scalar;
 }
 
 /**
@@ -70,13 +73,16 @@ export function clip(config: ClipConfig) {
       vision: tower.init(foldIn(key, 'vision')),
       text: newBert(foldIn(key, 'text'), config.text),
       projection: newLinear(foldIn(key, 'projection'), config.text.hiddenSize, config.vision.width),
-      logScale: parameter(new Float32Array([INITIAL_LOG_SCALE]), []) as tf.Tensor as Scalar,
+      ...newTemperature('clip', config),
     }),
     /** One vector per video from its frames `[B, D]`, and one per token row `[B + P, D]`; not normalised. */
     embedFrames,
     embedText,
     loss: (params: ClipParams, batch: ClipBatch, dropout?: Key): LossResult =>
-      tf.tidy(() => contrastiveLoss(embedFrames(params, batch), embedText(params, batch, dropout), params.logScale)),
+      tf.tidy(() => {
+        const [frames, titles] = [embedFrames(params, batch), embedText(params, batch, dropout)];
+        return contrastiveLoss(frames, titles, logScaleOf(params, config), config);
+      }),
   };
 }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import { countCorrect, differentiable, l2Normalize, symmetricInfoNce, type LossResult } from '@wbdc/nn';
+import { countCorrect, differentiable, l2Normalize, parameter, symmetricInfoNce, type LossResult } from '@wbdc/nn';
 
 /** Start and bound of the learnable temperature, as in CLIP: 0.07, and at least 0.01. */
 export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);
@@ -15,6 +15,37 @@ export function clampLogScale(logScale: Scalar): Scalar {
   );
 }
 
+/** How two sets of vectors are compared. */
+export interface ContrastiveOptions {
+  /** `learned` (from 0.07, as CLIP), or fixed. WBDC's `ftc` had none, which is 1: the loss cannot fall below ln B - 2. */
+  readonly temperature?: 'learned' | number;
+  /** Compare unit vectors, as both originals did; false takes inner products as they are. */
+  readonly normalize?: boolean;
+}
+
+/** What is learned of the comparison. */
+export interface Temperature {
+  /** The logarithm of the inverse temperature; nothing where it is fixed. */
+  readonly logScale?: Scalar;
+}
+
+export function newTemperature(task: string, { temperature = 'learned' }: ContrastiveOptions): Temperature {
+  assertTemperature(task, temperature);
+  if (temperature !== 'learned') return {};
+  return { logScale: parameter(new Float32Array([INITIAL_LOG_SCALE]), []) as tf.Tensor as Scalar };
+}
+
+export function assertTemperature(task: string, temperature: 'learned' | number): void {
+  if (temperature !== 'learned' && !(temperature > 0)) {
+    throw new RangeError(`${task}: expected 'learned' or a temperature above 0, got ${temperature}`);
+  }
+}
+
+/** The logarithm of the inverse temperature: of the options, or learned and in its bounds. */
+export function logScaleOf({ logScale }: Temperature, { temperature }: ContrastiveOptions): Scalar {
+  return logScale ? clampLogScale(logScale) : tf.scalar(-Math.log(temperature as number));
+}
+
 /**
  * The contrastive loss of CLIP (arXiv 2103.00020) for matching rows of two sets of vectors `[B, D]` of any length, with
  * the share of the left (and of the right) whose own partner is the most similar of the batch. `logScale` is the
@@ -24,10 +55,12 @@ export function contrastiveLoss(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
+  { normalize = true }: Pick<ContrastiveOptions, 'normalize'> = {},
   names: readonly [string, string] = ['frames to text', 'text to frames'],
 ): LossResult {
   const count = left.shape[0];
-  const { loss, logits } = symmetricInfoNce(l2Normalize(left), l2Normalize(right), clampLogScale(logScale));
+  const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
+  const { loss, logits } = symmetricInfoNce(unit(left), unit(right), logScale);
   const own = Int32Array.from({ length: count }, (_, i) => i);
   const metrics = {
     [names[0]]: { sum: countCorrect(logits, own), count },

@@ -1,23 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import { floats, ints, parameter, takeRows, type Batch, type FieldSpan } from '@wbdc/nn';
-import { INITIAL_LOG_SCALE, contrastiveLoss } from './contrastive.js';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { floats, ints, takeRows, type Batch, type FieldSpan } from '@wbdc/nn';
+import {
+  assertTemperature,
+  contrastiveLoss,
+  logScaleOf,
+  newTemperature,
+  type ContrastiveOptions,
+  type Temperature,
+} from './contrastive.js';
 import { chance, hasFrames } from './mfm.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
-export interface FtcOptions {
+export interface FtcOptions extends ContrastiveOptions {
   /** The `[SEP]` token. */
   readonly separator: number;
   /** The field that stands alone: the title. */
   readonly field?: string;
-  /** `learned` (from 0.07, as CLIP), or fixed. WBDC had none, which is 1: the loss cannot fall below ln B - 2. */
-  readonly temperature?: 'learned' | number;
 }
 
-export interface FtcHead {
-  /** Of a learned temperature. */
-  readonly logScale?: Scalar;
-}
+export type FtcHead = Temperature;
 
 export interface FtcTarget {
   /** K, the videos that have a title and something else. */
@@ -33,25 +35,20 @@ export interface FtcTarget {
  * encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing else, are left
  * out: of one without either there is nothing to tell.
  */
-export function ftc({ separator, field = 'title', temperature = 'learned' }: FtcOptions): Task<FtcHead, FtcTarget> {
-  if (temperature !== 'learned' && !(temperature > 0)) {
-    throw new RangeError(`ftc: expected 'learned' or a temperature above 0, got ${temperature}`);
-  }
+export function ftc({ separator, field = 'title', ...options }: FtcOptions): Task<FtcHead, FtcTarget> {
+  assertTemperature('ftc', options.temperature ?? 'learned');
   return {
     name: 'ftc',
-    init: () => {
-      if (temperature !== 'learned') return {};
-      return { logScale: parameter(new Float32Array([INITIAL_LOG_SCALE]), []) as tf.Tensor as Scalar };
-    },
+    init: () => newTemperature('ftc', options),
     corrupt: (batch) => separate(batch, separator, field),
     loss: ({ head, encoded, target: { videos, past } }) => {
       if (videos === 0) return { loss: noLoss(encoded), metrics: {} };
       const part = (start: number, count: number): Tensor2D =>
         tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
-      const logScale = head.logScale ?? tf.scalar(-Math.log(temperature as number));
       const own = part(0, videos);
       const titles: Tensor2D = past === 0 ? own : tf.concat([own, part(2 * videos, past)]); // [K + N, D]
-      return contrastiveLoss(part(videos, videos), titles, logScale, ['rest to title', 'title to rest']);
+      const names = ['rest to title', 'title to rest'] as const;
+      return contrastiveLoss(part(videos, videos), titles, logScaleOf(head, options), options, names);
     },
     baseline: ({ videos, past }) => ({
       'title to rest': chance(videos, videos),

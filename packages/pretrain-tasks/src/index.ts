@@ -1,6 +1,7 @@
 export { evaluate } from './evaluate.js';
 export type { Evaluated } from './evaluate.js';
 export { contrastiveLoss } from './contrastive.js';
+export type { ContrastiveOptions, Temperature } from './contrastive.js';
 export { ftc, packTexts } from './ftc.js';
 export type { FtcHead, FtcOptions, FtcTarget } from './ftc.js';
 export { ftm } from './ftm.js';

@@ -120,6 +120,7 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     ['ftc', {}, B, 0],
     ['ftc-fixed', { temperature: 1 }, B, 0],
     ['ftc-past', {}, B, 4],
+    ['ftc-raw', { temperature: 1, normalize: false }, B, 0],
     ['ftc-one', {}, 1, 0],
   ])('%s', (name, options, videos, past) => {
     const reads = { cls: input([2 * videos + past, D], 3.5) };
@@ -152,6 +153,29 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     ['frames', 'texts', 'logScale'].forEach((part, i) => {
       expect(distance(grads[i].dataSync(), fixtures[name].gradients[part]), part).toBeLessThan(1e-5);
     });
+  });
+
+  it('clip may have its temperature fixed', () => {
+    const sizes = { layers: 1, heads: 2, intermediateSize: 11, dropout: 0 };
+    const vision = { ...sizes, imageSize: 6, patchSize: 3, width: 14 };
+    const text = { ...sizes, vocabSize: 17, hiddenSize: 6, maxPositions: 5, segments: 1 };
+    const batch = {
+      ids: ['a', 'b'],
+      pixels: floats([2, 3, 6, 6], wave(2 * 3 * 36, 0.25, 1)),
+      owner: Int32Array.of(0, 1),
+      tokens: ints([2, 3], Int32Array.of(2, 5, 3, 2, 7, 3)),
+      segments: ints([2, 3]),
+      textMask: ints([2, 3], new Int32Array(6).fill(1)),
+    };
+    const lossOf = (temperature: 'learned' | number): number => {
+      const model = clip({ vision, text, temperature });
+      const params = model.init(randomKey(1));
+      expect('logScale' in params).toBe(temperature === 'learned');
+      return model.loss(params, batch).loss.dataSync()[0];
+    };
+    expect(lossOf(0.07)).toBeCloseTo(lossOf('learned'), 5);
+    expect(lossOf(1)).not.toBeCloseTo(lossOf('learned'), 3);
+    expect(() => clip({ vision, text, temperature: 0 }).init(randomKey(1))).toThrow('clip: expected');
   });
 
   it('clip-stage: both towers, several frames to a video, padding in the titles', () => {

@@ -48,8 +48,10 @@ function expectedOf(name: TaskName, { tasks }: Config, target: unknown, sizes: S
       const { frames } = target as { frames: MfmTarget };
       return [tokens('mmm/text loss', sizes), framesAmong('mmm/frames loss', frames, tasks.mmm!, sizes)];
     }
-    case 'ftc':
-      return [titles(target as FtcTarget, tasks.ftc!.temperature)];
+    case 'ftc': {
+      const { videos, past } = target as FtcTarget;
+      return [partners('ftc/loss', videos, videos + past, tasks.ftc!)];
+    }
   }
 }
 
@@ -91,23 +93,25 @@ function framesAmong(
   };
 }
 
-/** One direction chooses among the videos, the other among those and the titles of earlier batches. */
-function titles({ videos, past }: FtcTarget, temperature: number | null): Expectation {
-  const mean = (of: (choices: number) => number): number => (of(videos) + of(videos + past)) / 2;
-  return {
-    metric: 'ftc/loss',
-    start: mean(Math.log),
-    tolerance: FEW,
-    floor: temperature === null ? 0 : mean((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature))),
-    about: `ln ${videos}, the videos to choose from`,
-  };
+interface Comparison {
+  readonly temperature: number | null;
+  readonly normalize: boolean;
 }
 
-/** Fresh towers see little difference between examples: one partner among as many is as good as another. */
-export function expectedClip({ ids, tokens }: ClipBatch): Expectation[] {
-  const mean = (Math.log(ids.length) + Math.log(tokens.shape[0])) / 2;
-  const about = `ln ${ids.length}, the videos to choose from`;
-  return [{ metric: 'loss', start: mean, tolerance: FEW, floor: 0, about }];
+/**
+ * One direction chooses among the videos, the other among those and the titles of earlier batches. Fresh encoders see
+ * little difference between examples: one partner among as many is as good as another. Inner products have no scale that
+ * could be known here.
+ */
+function partners(metric: string, videos: number, all: number, { temperature, normalize }: Comparison): Expectation {
+  if (!normalize) return { metric, tolerance: FEW, floor: 0, about: 'depends on the length of fresh vectors' };
+  const mean = (of: (choices: number) => number): number => (of(videos) + of(all)) / 2;
+  const floor = temperature === null ? 0 : mean((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature)));
+  return { metric, start: mean(Math.log), tolerance: FEW, floor, about: `ln ${videos}, the videos to choose from` };
+}
+
+export function expectedClip({ ids, tokens }: ClipBatch, settings: Config['clip']): Expectation[] {
+  return [partners('loss', ids.length, tokens.shape[0], settings)];
 }
 
 /** With label smoothing the loss cannot fall below the entropy of the smoothed label. */

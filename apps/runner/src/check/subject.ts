@@ -93,7 +93,7 @@ function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Ke
     parts: { vision, text, rest },
     batchOf: (videos) => syntheticClipBatch(settings, { videos, vocabSize }, foldIn(key, 'batch')),
     loss: (batch, dropout) => withLoss(model.loss(params, batch, dropout)),
-    expected: expectedClip,
+    expected: (batch) => expectedClip(batch, settings),
     settings,
     rules: {
       learningRate: settings.learningRates.new,

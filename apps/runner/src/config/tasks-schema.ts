@@ -65,6 +65,8 @@ export const tasksSchema = z
         field: field.default('title'),
         /** null learns it, from 0.07; WBDC's is 1. */
         temperature: z.number().positive().nullable().default(null),
+        /** Compare unit vectors, as WBDC did. */
+        normalize: z.boolean().default(true),
         /** Earlier batches whose titles are further wrong answers. They are encoded anew in the same pass. */
         queue: z.int().min(0).max(64).default(0),
       })

@@ -67,6 +67,10 @@ export const clipSchema = z.strictObject({
   text: text.prefault({}),
   /** Random frames per video and epoch. WBDC: 4. */
   framesPerVideo: count().default(4),
+  /** null learns it, from 0.07. */
+  temperature: z.number().positive().nullable().default(null),
+  /** Compare unit vectors, as WBDC did. */
+  normalize: z.boolean().default(true),
   /** Earlier batches whose titles are further wrong answers. */
   queue: z.int().min(0).max(64).default(0),
   /** WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher. */

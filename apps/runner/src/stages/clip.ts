@@ -83,6 +83,8 @@ export function visionConfigOf({ vision }: Config['clip']): ClipConfig['vision']
 export function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
   const { text } = settings;
   return {
+    temperature: settings.temperature ?? 'learned',
+    normalize: settings.normalize,
     vision: visionConfigOf(settings),
     text: {
       vocabSize,
@@ -99,11 +101,12 @@ export function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipC
 }
 
 /** The learning rates of both towers and of the temperature. */
-export function rulesOf({ learningRates: { text, vision, temperature } }: Config['clip']): Rule[] {
+export function rulesOf({ learningRates, temperature }: Config['clip']): Rule[] {
+  const { text, vision } = learningRates;
   return [
     { pattern: 'vision.**', learningRate: vision },
     { pattern: 'text.**', learningRate: text },
-    { pattern: 'logScale', learningRate: temperature, weightDecay: 0 },
+    ...(temperature === null ? [{ pattern: 'logScale', learningRate: learningRates.temperature, weightDecay: 0 }] : []),
   ];
 }
 

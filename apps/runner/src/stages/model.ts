@@ -126,7 +126,7 @@ function tasksOf(
     mmm: () => tasks.mmm && mmm({ ...masking, ...tasks.mmm }),
     ftc: () => {
       if (!tasks.ftc) return undefined;
-      return ftc({ separator: special.sep, field: tasks.ftc.field, temperature: tasks.ftc.temperature ?? 'learned' });
+      return ftc({ ...tasks.ftc, separator: special.sep, temperature: tasks.ftc.temperature ?? 'learned' });
     },
     tag: () =>
       tasks.tag && tag({ tagCount, pooling: tasks.tag.pooling, hidden: tasks.tag.hidden, prior: tasks.tag.prior }),

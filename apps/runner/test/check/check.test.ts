@@ -61,6 +61,11 @@ describe('check', () => {
     expect(losses.find(({ metric }) => metric === 'tag/loss')?.expected).toBeLessThan(0.65); // ln 2 is 0.69
   });
 
+  it('knows no start of inner products', async () => {
+    const { start } = await runQuick(...ALL, 'tasks.ftc={temperature: 1, normalize: false}');
+    expect([start.status, start.about]).toEqual(['ok', expect.stringMatching(/ftc\/loss .*depends on the length/)]);
+  });
+
   it('names parameters that no task reads', async () => {
     const { gradients } = await runQuick('model.kind=lxmert-model', ...ONE);
     expect(gradients.status).toBe('failed');
@@ -110,6 +115,8 @@ describe('check of other jobs', () => {
     const [{ expected }] = items['start'].details['losses'] as { expected: number }[];
     expect(expected).toBeCloseTo(Math.log(8));
     expect(items['time'].details).toMatchObject({ batches: 3 * 4 });
+    const fixed = await runJob('clip', text, 'clip.batchSize=14', 'clip.temperature=0.2');
+    expect(notOk(fixed)).toEqual([]);
   });
 
   it.each(['uni-model', 'lxmert-model'])('finds nothing wrong with finetuning a %s for categories', async (kind) => {
