@@ -47,5 +47,6 @@ export const PARTS_STYLE = `
 .video i { font-style: normal; color: var(--ink-soft); font-variant-numeric: tabular-nums; }
 .confusion th, .confusion td { padding: 0.3rem 0.6rem; text-align: center; }
 .confusion tbody th { text-align: left; white-space: nowrap; }
+.confusion td:nth-child(2) { font-weight: inherit; }
 .confusion td:last-child { color: var(--ink-soft); font-weight: 400; border-left: 1px solid var(--line); }
 `;
