@@ -126,7 +126,10 @@ export class RunFolder {
   }
 
   /** All stages that one needs; an error with the command to run where one is missing. */
-  async needed({ stage, needs }: Pick<StagePlan, 'stage' | 'needs'>): Promise<Map<StageName, NeededStage>> {
+  async needed({
+    stage,
+    needs,
+  }: Pick<StagePlan, 'needs'> & { readonly stage: string }): Promise<Map<StageName, NeededStage>> {
     const found = new Map<StageName, NeededStage>();
     for (const need of needs) {
       const holder = await this.holderOf(need);
@@ -239,18 +242,18 @@ export function assertSameSettings({ folder, record }: NeededStage, settings: Js
 }
 
 async function missingMessage(
-  stage: StageName,
+  stage: string,
   need: StageName,
   run: RunFolder,
   record: StageRecord | undefined,
 ): Promise<string> {
-  const parts = record === undefined ? await run.parts(need) : [];
+  const parts = await run.parts(need);
   const state =
     record !== undefined ? 'it is unfinished' : parts.length > 0 ? 'there are only shards of it' : 'there is none';
-  const command = `npx wbdc ${parts.length > 0 ? `merge-${need}` : need}${record === undefined ? '' : ' --resume'}`;
+  const command = parts.length > 0 ? `merge-${need}` : record === undefined ? need : `${need} --resume`;
   return (
     `${stage} reads what ${need} made: expected it complete in ${run.folderOf(need)}, but ${state}: ` +
-    `run '${command}' first with the same --config and --name`
+    `run 'npx wbdc ${command}' first with the same --config and --name`
   );
 }
 

@@ -67,6 +67,8 @@ export interface Stage {
   readonly needsEngine: boolean;
   /** Its work can be divided: `--shard i/n` does a part, in a folder of its own. */
   readonly divisible?: boolean;
+  /** Goes on with what is unfinished without being asked: it only gathers what others made. */
+  readonly resumes?: boolean;
   /** The part of the configuration its result depends on. */
   readonly settings: (config: Config) => JsonObject;
   readonly run: (context: StageContext) => Promise<StageResult>;

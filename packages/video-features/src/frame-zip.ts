@@ -156,7 +156,7 @@ function checkEntries(entries: readonly Entry[], { maxEntryBytes, maxTotalBytes 
     const fail = (reason: string): never => {
       throw new Error(`${JSON.stringify(name)}: ${reason}`);
     };
-    if (/^([/\\]|[a-z]:)|\0|(^|[/\\])\.\.([/\\]|$)/i.test(name)) fail('expected a relative name without ..');
+    if (/^([/\\]|[a-z]:)|\0|(^|[/\\])\.\.([/\\]|$)/i.test(name)) fail("expected a relative name without '..' in it");
     if (names.has(name)) fail('the name occurs twice');
     if (flags & ENCRYPTED) fail('the entry is encrypted');
     if (method !== STORED && method !== DEFLATED) fail(`expected method stored or deflate, got ${method}`);

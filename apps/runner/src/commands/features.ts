@@ -40,5 +40,6 @@ export const mergeFeaturesStage: Stage = {
   examples: [['npx wbdc merge-features --config my.yaml', 'when all shards are done']],
   needsEngine: false,
   divisible: false,
+  resumes: true,
   run: async (context) => (await import('../stages/merge-features.js')).mergeFeatures(context),
 };

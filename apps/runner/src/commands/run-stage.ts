@@ -40,12 +40,12 @@ export async function runStage(
     const next = nextCommand(stage, config, options);
     throw new UserError(`${stage.name}: ${absent}${next === undefined ? '' : `: go on with ${next}`}`, 2);
   }
+  const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
   const run = runFolderOf(config, output.terminal.folder);
   await assertConsistent(stage, run, config);
-  const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
   const part = shard && shardName(shard);
   const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config), part };
-  const opened = await run.open(plan, options);
+  const opened = await run.open(plan, { ...options, resume: options.resume || stage.resumes });
   if (opened.kind === 'done')
     return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options, shard), output);
   announce(stage, opened, output);

@@ -39,7 +39,7 @@ export function addVerifyFeaturesCommand(program: Command, host: Host, outcome: 
 async function runVerify(options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {
   const config = await configOf(options, output);
   const run = runFolderOf(config, output.terminal.folder);
-  const needed = await run.needed({ stage: 'pretrain', needs: ['data', 'features'] });
+  const needed = await run.needed({ stage: 'verify-features', needs: ['data', 'features'] });
   const { verifyFeatures } = await import('../stages/verify-features.js');
   const place = { config, output, upstream: (name: StageName) => needed.get(name)!.folder };
   const checked = await verifyFeatures(place, signal);

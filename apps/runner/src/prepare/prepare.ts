@@ -78,7 +78,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     settings: options.frames,
     onProgress: (done) => options.onProgress(done, sources.length),
     onBad: (source, message) =>
-      warnings.add('unreadable video', `${source.name}: ${message.replace(`${source.path}: `, '')}`),
+      warnings.add('unreadable video', `${source.name}: ${message.replace(source.path, '').replace(/^[:/\\ ]+/, '')}`),
     signal: options.signal,
   });
   const items = [...ids].flatMap(([id, source]): Item[] => {

@@ -70,16 +70,17 @@ describe('wbdc features --shard', () => {
     expect(await run('features --name parts --shard 1/3')).toBe(0);
     expect(host.out).toContain('shard    1/3 (--shard 1/3)');
     expect(host.out).toContain('next     npx wbdc merge-features --config my.yaml --name parts');
-    expect(await run('merge-features --name parts --resume')).toBe(1);
+    expect(await run('merge-features --name parts')).toBe(1);
     expect(host.err).toContain('0000-of-0003: there is none: run wbdc features --shard 0/3');
-    expect(await run('pretrain --name parts')).toBe(1);
+    expect(await run('verify-features --name parts')).toBe(1);
+    expect(host.err).toContain("it is unfinished: run 'npx wbdc merge-features' first");
     expect(await run('features --name parts', { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_MIN: '4', SLURM_ARRAY_TASK_COUNT: '3' })).toBe(0); // prettier-ignore
     host = new TestHost(world.folder);
     expect(await run('features --name parts --shards 3', { JOB_COMPLETION_INDEX: '2' })).toBe(0);
     expect(host.out).toContain('shard    2/3 (JOB_COMPLETION_INDEX=2 of 3)');
     expect(await run('features --name parts --shards 3')).toBe(0);
     expect(host.out).toContain('features: already done in runs/parts/features-shards/0002-of-0003');
-    expect(await run('merge-features --name parts --resume --json')).toBe(0);
+    expect(await run('merge-features --name parts --json')).toBe(0);
     expect(await bytesOf('parts')).toEqual(await bytesOf('whole'));
     expect(await run('verify-features --name parts')).toBe(0);
     expect(host.out).toContain('unlabeled: 11 videos, 26 frames, 0 skipped');

@@ -147,7 +147,11 @@ function start(program: string, args: readonly string[], { maxSeconds }: SourceL
     end: async (path) => {
       const result = await ended;
       if (result === 0) return;
-      const reason = complaint.trim().split('\n')[0] || `${program} ended with ${result} (limit ${maxSeconds} s)`;
+      const said = complaint
+        .trim()
+        .split('\n')[0]
+        .replace(/^\[[^\]]* @ 0x\w+\] /, ''); // which of its parts says it
+      const reason = said || `${program} ended with ${result} (limit ${maxSeconds} s)`;
       throw new SourceError(`${path}: expected a video that ${program} reads, got: ${reason}. Leave it out.`);
     },
   };
