@@ -112,7 +112,7 @@ export function rulesOf({ learningRates, temperature }: Config['clip']): Rule[] 
 
 async function openVideos(context: StageContext, splits: readonly string[], tokenizer: Tokenizer, decode: DecodeVideo) {
   const { clip: settings, data } = context.config;
-  const skipped = new SkipCounter('videos', data.maxBadShare);
+  const skipped = new SkipCounter('videos', data.maxBadShare, 'data.maxBadShare');
   const root = dataRoot(context);
   const { text, vision } = settings;
   const { imageSize } = vision;

@@ -99,7 +99,7 @@ async function readSplit(
   paths: readonly string[],
   width: number,
 ): Promise<SplitCounts> {
-  const bad = new SkipCounter(`records of ${split}`, config.data.maxBadShare);
+  const bad = new SkipCounter(`records of ${split}`, config.data.maxBadShare, 'data.maxBadShare');
   const files = await openAiacFiles(paths, { width, onBad: bad.add });
   const counts: SplitCounts = { videos: 0, frames: 0, tagged: 0, withoutFrames: 0, otherCategories: 0, bad: 0 };
   const progress = createProgress(output, `MB of ${split}`);

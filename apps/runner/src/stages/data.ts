@@ -100,7 +100,7 @@ async function checkSplit(
   split: string,
   seen: Map<string, string>,
 ) {
-  const bad = new SkipCounter('records', config.data.maxBadShare);
+  const bad = new SkipCounter('records', config.data.maxBadShare, 'data.maxBadShare');
   const path = annotationsPath(root, split);
   let videos = 0;
   let withoutFrames = 0;

@@ -16,7 +16,7 @@ export async function listIds(
   split: string,
 ): Promise<string[]> {
   const path = annotationsPath(dataRoot(context), split);
-  const bad = new SkipCounter('records', context.config.data.maxBadShare);
+  const bad = new SkipCounter('records', context.config.data.maxBadShare, 'data.maxBadShare');
   const ids = new Set<string>();
   for await (const { id } of readAnnotations(path, { onBad: bad.add })) {
     if (ids.has(id)) bad.add(new DataError(`${path}: expected every id once, got ${id} twice`));

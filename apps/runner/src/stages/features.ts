@@ -120,7 +120,7 @@ async function storedCount(path: string, width: number): Promise<number> {
 /** Adds the features of all videos that the store has not yet; gives those that could not be read. */
 async function fill({ context, extractor, decode, split, ids, ofSplit }: SplitJob, store: FeatureStoreWriter) {
   const { config, output, signal } = context;
-  const bad = new SkipCounter('videos', config.data.maxBadShare);
+  const bad = new SkipCounter('videos', config.data.maxBadShare, 'data.maxBadShare');
   const skipped = new Map<string, string>();
   const missing = ids.filter((id) => !store.has(id));
   const there = ids.length - missing.length;

@@ -67,7 +67,7 @@ export async function openVideoSet(
 ): Promise<VideoSet> {
   const { text, frames, data } = context.config;
   const sources = await inTurn(splits, (split) => input.open(split));
-  const skipped = new SkipCounter('videos', data.maxBadShare);
+  const skipped = new SkipCounter('videos', data.maxBadShare, 'data.maxBadShare');
   const dataset = await openDataset({
     videos: readSplits(context, splits, skipped, tagless),
     features: oneSource(sources, splits),

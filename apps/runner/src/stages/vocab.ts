@@ -47,7 +47,7 @@ async function readTexts(context: StageContext): Promise<Texts> {
   const texts: Texts = { titles: [], all: [], read: [] };
   for (const split of data.trainSplits) {
     const path = annotationsPath(dataRoot(context), split);
-    const bad = new SkipCounter('records', data.maxBadShare);
+    const bad = new SkipCounter('records', data.maxBadShare, 'data.maxBadShare');
     let videos = 0;
     for await (const video of readAnnotations(path, { onBad: bad.add })) {
       context.signal.throwIfAborted();

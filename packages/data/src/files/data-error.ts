@@ -24,6 +24,8 @@ export class SkipCounter {
     private readonly what: string,
     /** Share of all records that may be bad, 0 to 1. */
     private readonly maxShare: number,
+    /** What says so, for people. */
+    private readonly setting = 'the share that may be bad',
   ) {}
 
   /** Pass this as `onBad`. */
@@ -36,8 +38,11 @@ export class SkipCounter {
   check(total: number): void {
     if (this.count <= this.maxShare * total) return;
     throw new DataError(
-      `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}; the first: ` +
-        `${this.examples.join(' | ')}. Repair the data, or raise the threshold if they may be missing.`,
+      [
+        `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}: repair the data, or ` +
+          `raise ${this.setting} if they may be missing. The first:`,
+        ...this.examples,
+      ].join('\n  '),
     );
   }
 }

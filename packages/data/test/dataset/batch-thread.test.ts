@@ -87,7 +87,7 @@ describe('a data set with a thread', () => {
     for (let time = 0; time < 2; time++) expect([...(await lenient.batch([2])).frameMask.data]).toEqual([0]);
     expect(lenient.skipped).toMatchObject({ count: 1 });
     expect(lenient.skipped.examples[0]).toContain(`damaged.zip: ${videos[2].id}: expected`);
-    await expect(strict.batch([2])).rejects.toThrow(/at most 0\.1 % bad videos, got 1 of 12.*damaged\.zip/);
+    await expect(strict.batch([2])).rejects.toThrow(/at most 0\.1 % bad videos, got 1 of 12[^]*damaged\.zip/);
   });
 
   it('names the file that is no longer there', async () => {

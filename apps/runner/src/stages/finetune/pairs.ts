@@ -78,7 +78,7 @@ function isVaried(pairs: readonly Pair[]): boolean {
 
 async function readPairFile(context: StageContext, path: string, dataset: Dataset): Promise<Pair[]> {
   const known = new Set(Array.from({ length: dataset.size }, (_, i) => dataset.id(i)));
-  const skipped = new SkipCounter('pairs', context.config.data.maxBadShare);
+  const skipped = new SkipCounter('pairs', context.config.data.maxBadShare, 'data.maxBadShare');
   const pairs = await readLabels(path, { has: (id) => known.has(id), onBad: skipped.add });
   skipped.check(pairs.length + skipped.count);
   if (skipped.count > 0)
