@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { frameZipPath, openFeatureStore } from '@wbdc/data';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
+import { distance } from '../../../../tools/testing.js';
 import { TestHost } from '../host.js';
 import { makeWorld, type World } from './world.js';
 
@@ -55,6 +56,16 @@ describe('wbdc features with a published tower', () => {
       sampling: { kind: 'even', limit: 2 },
     });
     await other.close();
+  });
+
+  it('gives the same on ONNX Runtime, where the tower is one graph', async () => {
+    expect(await run('features --name graph --engine ort --set run.base=whole')).toBe(0);
+    const [here, there] = await Promise.all(['whole', 'graph'].map((name) => openFeatureStore(made(`${name}/features/unlabeled.zip`)))); // prettier-ignore
+    for (const id of world.ids['unlabeled']) {
+      expect(distance((await there.read(id)).data, (await here.read(id)).data)).toBeLessThan(2e-3); // a bit of float16
+    }
+    await Promise.all([here.close(), there.close()]);
+    await tf.setBackend('cpu');
   });
 
   it('refuses statistics that its tower has never seen, and an output it has not', async () => {
