@@ -5,16 +5,18 @@ import {
   floats,
   flatten,
   ints,
+  joinColumns,
   l2Normalize,
   linear,
+  meanPool,
   newLinear,
   randomKey,
   type Batch,
+  type Encoded,
   type Encoder,
   type Linear,
   type ParamTree,
 } from '@wbdc/nn';
-import { applyHead, newHead } from '@wbdc/finetune';
 import type { OnnxHead } from '@wbdc/nn/onnx';
 import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -136,16 +138,20 @@ export function describeOnnx<P extends ParamTree>(
     });
 
     it.each(['mean', 'both', 'attention'] as const)('pools as the head wants it: %s', async (pooling) => {
-      const config = { hiddenSize: encoder.hiddenSize, pooling, outputs: 7, dropout: 0 };
-      const own = newHead(randomKey(3), config);
+      const width = encoder.hiddenSize;
+      const own = {
+        output: newLinear(randomKey(3), pooling === 'both' ? 2 * width : width, 7),
+        ...(pooling === 'attention' && { attention: newLinear(randomKey(4), width, 1) }),
+      };
       fillWithWaves(flatten({ own }));
-      const { output, ...attention } = own;
-      const served = { name: 'embedding', linear: output, ...attention, pooling, activation: 'unit' } as const;
+      const { output, attention } = own;
+      const served = { name: 'embedding', linear: output, ...(attention && { attention }), pooling, activation: 'unit' } as const; // prettier-ignore
       const loaded = await runtime!.load(toOnnx(params, served));
       for (const batch of [batchOf(3, 7, 5), batchOf(1, 1, 1)]) {
         const { embedding } = await loaded.run(feedsOf(batch));
         tf.tidy(() => {
-          const expected = l2Normalize(applyHead(own, encoder.encode(params, batch, {}), batch, config));
+          const state = pool(encoder.encode(params, batch, {}), batch, pooling === 'both', attention);
+          const expected = l2Normalize(linear(state, output));
           expect(distance(embedding.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
         });
       }
@@ -171,6 +177,23 @@ export function describeOnnx<P extends ParamTree>(
       expect(plain.inputNames).toEqual(['tokens', 'segments', 'textMask', 'frames', 'frameMask']);
     });
   });
+}
+
+/** As the heads of @wbdc/finetune pool, which stands above the encoders: the mean, both sides' means, or by learned weights. */
+function pool(
+  { text, frames }: Encoded,
+  { textMask, frameMask }: Batch,
+  both: boolean,
+  attention?: Linear,
+): tf.Tensor2D {
+  if (both) return tf.concat([meanPool(text, textMask), meanPool(frames, frameMask)], 1);
+  const states: tf.Tensor3D = tf.concat([text, frames], 1); // [B, L + F, D]
+  const mask = joinColumns(textMask, frameMask);
+  if (!attention) return meanPool(states, mask);
+  const scores: tf.Tensor2D = tf.squeeze(linear(states, attention), [2]); // [B, L + F]
+  const kept = tf.tensor2d(mask.data, scores.shape, 'int32').cast('bool');
+  const weights = tf.softmax(tf.where(kept, scores, tf.fill(scores.shape, -1e9)));
+  return tf.squeeze(tf.matMul(tf.expandDims(weights, 1), states), [1]); // [B, D]
 }
 
 function feedsOf({ tokens, segments, textMask, frames, frameMask }: Batch): Record<string, Feed> {
