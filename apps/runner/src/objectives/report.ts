@@ -41,9 +41,9 @@ const PUBLISHED = [
 ].join('\n');
 
 function modelParts({ model, rows, settings }: ModelResults): string[] {
-  const seeds = rows[0].seeds.map(({ seed }) => `seed ${seed}`);
-  const head = ['objectives', 'mean', 'deviation', ...seeds, 'change', 'passes a step', 'parameters', 'pretraining', 'published']; // prettier-ignore
-  const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds.length))];
+  const seeds = [...new Set(rows.flatMap((row) => row.seeds.map(({ seed }) => seed)))].sort((a, b) => a - b);
+  const head = ['objectives', 'mean', 'deviation', ...seeds.map((seed) => `seed ${seed}`), 'change', 'passes a step', 'parameters', 'pretraining', 'published']; // prettier-ignore
+  const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds))];
   return [
     `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,
     lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
@@ -53,8 +53,14 @@ function modelParts({ model, rows, settings }: ModelResults): string[] {
   ];
 }
 
-function cells({ label, seeds, mean, spread, change, pretraining, published }: Reached, columns: number): string[] {
-  const values = Array.from({ length: columns }, (_, i) => (seeds[i] ? digits(seeds[i].value) : ''));
+function cells(
+  { label, seeds, mean, spread, change, pretraining, published }: Reached,
+  all: readonly number[],
+): string[] {
+  const values = all.map((wanted) => {
+    const found = seeds.find(({ seed }) => seed === wanted);
+    return found ? digits(found.value) : '';
+  });
   return [
     label,
     digits(mean),

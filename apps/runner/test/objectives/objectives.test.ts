@@ -113,6 +113,8 @@ describe('the results', () => {
     expect(report).toContain('| + mlm | 0.205 |\n| + mfm | 0.205 |\n| ignoring the input | 0.100 |');
     expect(report).not.toContain('What it shows\n');
     expect(objectivesReport(results, 'Noise.\n')).toContain('\n\n## What it shows\n\nNoise.\n\n');
+    await done(4, 2, 0.7);
+    expect(objectivesReport(await gather())).toContain('| + ftm | 0.7000 |  |  | 0.7000 |  | +0.2000 |');
     const svg = objectivesChart(results);
     expect(svg.match(/<circle/g)).toHaveLength(9);
     expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
