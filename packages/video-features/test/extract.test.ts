@@ -60,12 +60,19 @@ async function expected(file: string): Promise<{ pooled: ArrayLike<number>; proj
 }
 
 describe.each(ENGINES)('extractFeatures on %s', (engine) => {
-  it('gives a video the same bits in any batch', async () => {
+  // TensorFlow chooses how it multiplies by the shape of the whole batch.
+  const apart = engine === 'tensorflow' ? 1e-5 : 0;
+  it(`gives a video the same in any batch, at most ${apart} apart`, async () => {
     await useEngine(engine);
     const usual = clipVision({ imageSize: 16, patchSize: 4, width: 64, layers: 2, heads: 2, intermediateSize: 256 });
     const options = { tower: usual, params: usual.init(randomKey(5)), videos: videos(3) };
     const all = await run({ ...options, batchSize: 6 });
-    for (const batchSize of [1, 2, 5]) expect(await run({ ...options, batchSize })).toEqual(all);
+    for (const batchSize of [1, 2, 5]) {
+      for (const [i, { id, features }] of (await run({ ...options, batchSize })).entries()) {
+        expect([id, features.shape]).toEqual([all[i].id, all[i].features.shape]);
+        expect(distance(features.data, all[i].features.data)).toBeLessThanOrEqual(apart);
+      }
+    }
     await useEngine('cpu');
   });
 });
