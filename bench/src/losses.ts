@@ -25,12 +25,11 @@ const DEMO = join(ROOT, 'runs', 'demo');
 /** The losses of a pretraining, step by step; none where it cannot run here. */
 function lossesOf(folder: string, name: string, options: readonly string[]): number[] | undefined {
   process.stderr.write(`${name}\n`);
-  const run = join(folder, 'runs', 'demo');
-  mkdirSync(run, { recursive: true });
-  for (const made of ['data', 'vocab', 'clip', 'features']) symlinkSync(join(DEMO, made), join(run, made));
-  const command = [CLI, 'pretrain', '--config', CONFIG, '--set', `train.epochs=${EPOCHS}`, ...options];
+  const run = name.replace(' ', '-');
+  const settings = ['--set', `train.epochs=${EPOCHS}`, '--set', 'run.base=demo'];
+  const command = [CLI, 'pretrain', '--config', CONFIG, '--name', run, ...settings, ...options];
   const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' });
-  if (status === 0) return readLosses(join(run, 'pretrain', 'metrics.jsonl'));
+  if (status === 0) return readLosses(join(folder, 'runs', run, 'pretrain', 'metrics.jsonl'));
   process.stderr.write(`not run: ${name}: ${stderr.trim()}\n`);
   return undefined;
 }
@@ -62,8 +61,10 @@ if (!existsSync(join(DEMO, 'features'))) {
 }
 const folder = mkdtempSync(join(tmpdir(), 'wbdc-losses-'));
 try {
+  mkdirSync(join(folder, 'runs'));
+  symlinkSync(DEMO, join(folder, 'runs', 'demo'));
   const entries = Object.entries(VARIANTS).map(
-    ([name, arguments_]) => [name, lossesOf(join(folder, name), name, arguments_)] as const,
+    ([name, arguments_]) => [name, lossesOf(folder, name, arguments_)] as const,
   );
   const losses = Object.fromEntries(entries.filter((entry): entry is [string, number[]] => entry[1] !== undefined));
   const work = `Pretraining on the demo data, ${EPOCHS} epochs of batches of 32: the same weights, batches and masks on every engine.`;
