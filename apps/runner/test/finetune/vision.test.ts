@@ -6,13 +6,12 @@ import { openSafetensors } from '@wbdc/nn/node';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { loadClipVision } from '@wbdc/video-features';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
-import { Output } from '../../src/output.js';
 import { RunFolder } from '../../src/run-folder.js';
 import { openModel } from '../../src/serve/model.js';
 import { openTower } from '../../src/serve/tower.js';
 import { serve } from '../../src/serve/run.js';
 import type { StageContext } from '../../src/stage.js';
+import { stageContext } from '../stage-context.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { makeWorld, type World } from '../features/world.js';
@@ -54,22 +53,8 @@ const SETTINGS = [
   'finetune={init: none, batchSize: 3, epochs: 1, learningRate: 0.01, rules: [], dropout: 0}',
 ];
 
-async function context(stage: string, set: readonly string[] = [], own: Partial<StageContext> = {}) {
-  const { folder } = world;
-  const write = (): void => undefined;
-  await mkdir(run.folderOf(stage), { recursive: true });
-  return {
-    config: await loadConfig({ folder, set: [...SETTINGS, ...set] }),
-    folder: run.folderOf(stage),
-    upstream: (name: string) => run.folderOf(name),
-    upstreamSummary: () => ({}),
-    resume: false,
-    signal: new AbortController().signal,
-    output: new Output({ stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 }, {}),
-    run,
-    ...own,
-  } as StageContext;
-}
+const context = (stage: string, set: readonly string[] = [], own: Partial<StageContext> = {}): Promise<StageContext> =>
+  stageContext({ folder: world.folder, run, stage, set: [...SETTINGS, ...set] }, own);
 
 interface Predicted {
   readonly id: string;

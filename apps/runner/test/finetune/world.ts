@@ -5,10 +5,9 @@ import * as tf from '@tensorflow/tfjs';
 import { createFeatureStore, writeAnnotations, type Video } from '@wbdc/data';
 import { floats } from '@wbdc/nn';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
-import { loadConfig } from '../../src/config/load.js';
-import { Output } from '../../src/output.js';
 import { RunFolder } from '../../src/run-folder.js';
 import type { StageContext } from '../../src/stage.js';
+import { stageContext } from '../stage-context.js';
 
 export const WIDTH = 5;
 export const CATEGORIES = ['0100', '0101', '0203'];
@@ -62,25 +61,12 @@ export async function makeWorld(): Promise<World> {
   await writeFile(join(folder, 'data/annotations/test_a_truth.csv'), truth.join(''));
   await Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })).save(run.folderOf('vocab'));
   const write = (text: string): void => void said.push(text);
-  const terminal = { stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 };
   return {
     folder,
     run,
     said,
-    context: async (stage, set = [], own = {}) => {
-      await mkdir(run.folderOf(stage), { recursive: true });
-      return {
-        config: await loadConfig({ folder, set: [...SETTINGS, ...set] }),
-        folder: run.folderOf(stage),
-        upstream: (name) => run.folderOf(name),
-        upstreamSummary: () => ({}),
-        resume: false,
-        signal: new AbortController().signal,
-        output: new Output(terminal, {}),
-        run,
-        ...own,
-      };
-    },
+    context: (stage, set = [], own = {}) =>
+      stageContext({ folder, run, stage, set: [...SETTINGS, ...set], write }, own),
     read: (context, name) => readFile(join(context.folder, name), 'utf8'),
     remove: () => rm(folder, { recursive: true }),
   };

@@ -8,10 +8,10 @@ import { Tokenizer } from '@wbdc/tokenizer';
 import { saveStepCheckpoint } from '@wbdc/train/node';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
 import { Output } from '../../src/output.js';
 import { RunFolder } from '../../src/run-folder.js';
 import type { StageContext } from '../../src/stage.js';
+import { stageContext } from '../stage-context.js';
 import { runDataStage } from '../../src/stages/data.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
 import { textReader } from '../../src/stages/video-set.js';
@@ -34,22 +34,13 @@ const SETTINGS = [
   'features.batchSize=5',
 ];
 
-async function context(stage: string, options: Partial<StageContext> & { set?: string[] } = {}): Promise<StageContext> {
+function context(
+  stage: string,
+  { set = [], ...own }: Partial<StageContext> & { set?: string[] } = {},
+): Promise<StageContext> {
   const run = new RunFolder(join(folder, 'run'), 'run');
   const write = (text: string): void => void (said += text);
-  const terminal = { stdout: { write }, stderr: { write }, env: {}, folder, now: () => 0 };
-  await mkdir(run.folderOf(stage), { recursive: true });
-  return {
-    config: await loadConfig({ folder, set: [...SETTINGS, ...(options.set ?? [])] }),
-    folder: run.folderOf(stage),
-    upstream: (name) => run.folderOf(name),
-    upstreamSummary: () => ({}),
-    resume: false,
-    signal: new AbortController().signal,
-    output: new Output(terminal, {}),
-    run,
-    ...options,
-  };
+  return stageContext({ folder, run, stage, set: [...SETTINGS, ...set], write }, own);
 }
 
 const ids = ['1000000000000000001', '1000000000000000002', '1000000000000000003'];
