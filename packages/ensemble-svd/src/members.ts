@@ -70,6 +70,7 @@ function indexIds({ name, ids }: Embeddings): Map<string, number> {
 }
 
 function rowsOf(first: Embeddings, positions: ReadonlyMap<string, number>, other: Embeddings): Int32Array {
+  if (other.ids === first.ids) return Int32Array.from(first.ids.keys());
   const own = indexIds(other);
   const missing = first.ids.filter((id) => !own.has(id));
   const extra = other.ids.filter((id) => !positions.has(id));

@@ -24,14 +24,12 @@ export async function onnxProducts(ort: OnnxRuntime): Promise<Products> {
   const [gram, project] = await Promise.all([gramModel(), projectModel()].map((m) => ort.InferenceSession.create(m)));
   const tensor = (data: Float64Array, dims: number[]) => new ort.Tensor('float64', data, dims) as never;
   return {
-    gram: async (x, rows, width) => {
+    addGram: async (x, rows, width, sum) => {
       const starts = Array.from({ length: PANELS + 1 }, (_, i) => Math.floor((i * width) / PANELS));
       const sizes = BigInt64Array.from({ length: PANELS }, (_, i) => BigInt(starts[i + 1] - starts[i]));
       const feeds = { x: tensor(x, [rows, width]), sizes: new ort.Tensor('int64', sizes, [PANELS]) as never };
       const parts = await gram.run(feeds);
-      const result = new Float64Array(width * width);
-      for (const [i, j] of PAIRS) place(parts[`g${i}${j}`].data as Float64Array, result, width, starts, i, j);
-      return result;
+      for (const [i, j] of PAIRS) addPart(parts[`g${i}${j}`].data as Float64Array, sum, width, starts, i, j);
     },
     project: async (x, rows, width, c, rank) => {
       const feeds = { a: tensor(x, [rows, width]), b: tensor(c, [rank, width]) };
@@ -44,13 +42,12 @@ const PAIRS = Array.from({ length: PANELS * PANELS }, (_, k) => [Math.floor(k / 
   ([i, j]) => i <= j,
 );
 
-/** Puts the product of panels i and j into the matrix, and its transpose below the diagonal. */
-function place(part: Float64Array, out: Float64Array, width: number, starts: number[], i: number, j: number): void {
+/** Adds the product of panels i and j to the matrix. */
+function addPart(part: Float64Array, sum: Float64Array, width: number, starts: number[], i: number, j: number): void {
   const columns = starts[j + 1] - starts[j];
-  for (let r = starts[i]; r < starts[i + 1]; r++) {
-    const from = (r - starts[i]) * columns;
-    out.set(part.subarray(from, from + columns), r * width + starts[j]);
-    if (i !== j) for (let c = 0; c < columns; c++) out[(starts[j] + c) * width + r] = part[from + c];
+  for (let from = 0, row = starts[i]; row < starts[i + 1]; row++, from += columns) {
+    const at = row * width + starts[j];
+    for (let c = 0; c < columns; c++) sum[at + c] += part[from + c];
   }
 }
 

@@ -1,11 +1,10 @@
 /**
  * The two matrix products that take the time. Matrices lie row by row in float64. An implementation on a fast engine may
- * be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. What it returns must be its own memory: x is
- * overwritten afterwards.
+ * be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. x is overwritten afterwards.
  */
 export interface Products {
-  /** x^T x of x `[rows, width]`: `[width, width]`, both halves filled. */
-  gram(x: Float64Array, rows: number, width: number): Float64Array | Promise<Float64Array>;
+  /** Adds x^T x of x `[rows, width]` to `sum` `[width, width]`, on and above the diagonal; below it may stand anything. */
+  addGram(x: Float64Array, rows: number, width: number, sum: Float64Array): void | Promise<void>;
   /** x c^T of x `[rows, width]` and c `[rank, width]`: `[rows, rank]`. */
   project(
     x: Float64Array,
@@ -21,12 +20,9 @@ const PIECE = 256;
 
 /** Plain JavaScript, one thread, no dependency: the default. */
 export const javascriptProducts: Products = {
-  gram(x, rows, width) {
+  addGram(x, rows, width, sum) {
     const columns = transpose(x, rows, width);
-    const result = new Float64Array(width * width);
-    dots(columns, columns, result, { m: width, n: width, depth: rows, upperOnly: true });
-    for (let i = 1; i < width; i++) for (let j = 0; j < i; j++) result[i * width + j] = result[j * width + i];
-    return result;
+    dots(columns, columns, sum, { m: width, n: width, depth: rows, upperOnly: true });
   },
   project(x, rows, width, c, rank) {
     const result = new Float64Array(rows * rank);

@@ -57,8 +57,7 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
     const width = sum(chunk.layout.widths);
     if (layout === undefined) gram = new Float64Array(width * width);
     layout = chunk.layout;
-    const part = await products.gram(chunk.x, chunk.ids.length, width);
-    for (let i = 0; i < gram.length; i++) gram[i] += part[i];
+    await products.addGram(chunk.x, chunk.ids.length, width, gram);
   }
   if (layout === undefined)
     throw new Error('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
@@ -67,6 +66,7 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
 
 function decompose(gram: Float64Array, layout: Layout, weights: readonly number[], dimension: number): SvdEnsemble {
   const width = sum(layout.widths);
+  mirror(gram, width);
   let trace = 0;
   for (let i = 0; i < width; i++) trace += gram[i * width + i];
   const { values, vectors } = topEigen(gram, width, dimension);
@@ -131,6 +131,11 @@ export async function fitTransform(
 ): Promise<{ ensemble: SvdEnsemble; embeddings: Embeddings }> {
   const ensemble = await fit(members, options);
   return { ensemble, embeddings: await transform(ensemble, members, options) };
+}
+
+/** Copies the upper half below the diagonal. */
+function mirror(matrix: Float64Array, n: number): void {
+  for (let i = 1; i < n; i++) for (let j = 0; j < i; j++) matrix[i * n + j] = matrix[j * n + i];
 }
 
 function checkDimension(dimension: number, width: number): void {

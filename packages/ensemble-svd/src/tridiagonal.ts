@@ -1,5 +1,5 @@
 import type { Eigen } from './eigen.js';
-import { addScaled, dot } from './vector.js';
+import { addFour, addScaled, addToFour, dot, dotFour } from './vector.js';
 
 /**
  * The largest eigenvalues of a symmetric matrix and their vectors, without the others: Householder reduction to a
@@ -13,7 +13,7 @@ export function largestEigen(matrix: Float64Array, n: number, count: number): Ei
   const t = tridiagonalize(matrix, n);
   const values = largestValues(t, count);
   const vectors = tridiagonalVectors(t, values);
-  for (let j = 0; j < count; j++) reflectBack(matrix, t, vectors.subarray(j * n, (j + 1) * n));
+  reflectBack(matrix, t, vectors);
   return { values, vectors };
 }
 
@@ -26,17 +26,30 @@ interface Tridiagonal {
   tau: Float64Array;
 }
 
-/** From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. */
+/**
+ * From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. A row's
+ * update waits for the next row's reflection, so that the matrix goes through the processor once a step, not twice.
+ */
 function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
   const t = { n, diagonal: new Float64Array(n), off: new Float64Array(n), tau: new Float64Array(n) };
-  const p = new Float64Array(n);
-  for (let i = n - 1; i > 0; i--) {
-    const v = a.subarray(i * n, i * n + i);
+  const products = [new Float64Array(n), new Float64Array(n)];
+  let before: Pair = { v: new Float64Array(n), w: new Float64Array(n) };
+  for (let i = n - 1; i >= 0; i--) {
+    updateRow(a, i * n, i, before.v, before.w);
     t.diagonal[i] = a[i * n + i];
+    if (i === 0) break;
+    const v = a.subarray(i * n, i * n + i);
     t.off[i] = reflect(v, t.tau, i);
-    if (t.tau[i] !== 0) applyBothSides(a, n, v, t.tau[i], p);
+    const w = products[i % 2];
+    updateAndMultiply(a, n, before, v, w);
+    if (t.tau[i] === 0) {
+      w.fill(0, 0, i); // no reflection: the update changes nothing
+    } else {
+      const half = (t.tau[i] / 2) * dot(v, 0, w, i);
+      for (let k = 0; k < i; k++) w[k] = t.tau[i] * (w[k] - half * v[k]);
+    }
+    before = { v, w };
   }
-  t.diagonal[0] = a[0];
   return t;
 }
 
@@ -57,57 +70,53 @@ function reflect(row: Float64Array, tau: Float64Array, i: number): number {
   return beta;
 }
 
-/** A <- (I - tau v v^T) A (I - tau v v^T) on the leading block, lower half only, as A - v w^T - w v^T. */
-function applyBothSides(a: Float64Array, n: number, v: Float64Array, tau: number, w: Float64Array): void {
-  const m = v.length;
-  multiplyLower(a, n, v, w);
-  const half = (tau / 2) * dot(v, 0, w, m);
-  for (let i = 0; i < m; i++) w[i] = tau * (w[i] - half * v[i]);
-  subtractOuter(a, n, v, w);
+/** A reflection's v and w of A -= v w^T + w v^T. */
+interface Pair {
+  readonly v: Float64Array;
+  readonly w: Float64Array;
 }
 
-/** w = A v of the leading block, from its lower half; two rows at a time halve the way to w and v. */
-function multiplyLower(a: Float64Array, n: number, v: Float64Array, w: Float64Array): void {
-  const m = v.length;
-  w.fill(0, 0, m);
-  for (let i = 0; i < m; i += 2) {
-    const top = i * n;
-    const below = i + 1 < m ? top + n : top;
-    const v0 = v[i];
-    const v1 = i + 1 < m ? v[i + 1] : 0;
+/** Row r of A -= v w^T + w v^T, up to the diagonal. */
+function updateRow(a: Float64Array, start: number, r: number, v: Float64Array, w: Float64Array): void {
+  const [vr, wr] = [v[r], w[r]];
+  for (let j = 0; j <= r; j++) a[start + j] -= vr * w[j] + wr * v[j];
+}
+
+/**
+ * A -= v w^T + w v^T of the reflection before, which makes (I - tau v v^T) A (I - tau v v^T) of it, on the rows above its
+ * last; then x = A y for the next reflection's y. Lower half only; two rows at a time halve the way to the vectors.
+ */
+function updateAndMultiply(a: Float64Array, n: number, { v, w }: Pair, y: Float64Array, x: Float64Array): void {
+  const m = y.length;
+  x.fill(0, 0, m);
+  let i = 0;
+  if (m % 2 === 1) {
+    updateRow(a, 0, 0, v, w);
+    x[0] = a[0] * y[0];
+    i = 1;
+  }
+  for (; i < m; i += 2) {
+    const [top, below] = [i * n, (i + 1) * n];
+    const [v0, w0, y0, v1, w1, y1] = [v[i], w[i], y[i], v[i + 1], w[i + 1], y[i + 1]];
     let s0 = 0;
     let s1 = 0;
     for (let j = 0; j < i; j++) {
-      const x0 = a[top + j];
-      const x1 = a[below + j];
-      s0 += x0 * v[j];
-      s1 += x1 * v[j];
-      w[j] += x0 * v0 + x1 * v1;
-    }
-    w[i] += s0 + a[top + i] * v0;
-    if (i + 1 === m) return;
-    w[i] += a[below + i] * v1;
-    w[i + 1] += s1 + a[below + i] * v0 + a[below + i + 1] * v1;
-  }
-}
-
-/** A -= v w^T + w v^T on the lower half of the leading block. */
-function subtractOuter(a: Float64Array, n: number, v: Float64Array, w: Float64Array): void {
-  const m = v.length;
-  for (let i = 0; i < m; i += 2) {
-    const last = Math.min(i + 1, m - 1);
-    const [top, below] = [i * n, last * n];
-    const [v0, w0, v1, w1] = [v[i], w[i], v[last], w[last]];
-    for (let j = 0; j < i; j++) {
       const vj = v[j];
       const wj = w[j];
-      a[top + j] -= v0 * wj + w0 * vj;
-      if (last > i) a[below + j] -= v1 * wj + w1 * vj;
+      const yj = y[j];
+      const a0 = a[top + j] - (v0 * wj + w0 * vj);
+      const a1 = a[below + j] - (v1 * wj + w1 * vj);
+      a[top + j] = a0;
+      a[below + j] = a1;
+      s0 += a0 * yj;
+      s1 += a1 * yj;
+      x[j] += a0 * y0 + a1 * y1;
     }
-    a[top + i] -= 2 * v0 * w0;
-    if (last === i) return;
-    a[below + i] -= v1 * w0 + w1 * v0;
-    a[below + last] -= 2 * v1 * w1;
+    const a00 = (a[top + i] -= 2 * v0 * w0);
+    const a10 = (a[below + i] -= v1 * w0 + w1 * v0);
+    const a11 = (a[below + i + 1] -= 2 * v1 * w1);
+    x[i] += s0 + a00 * y0 + a10 * y1;
+    x[i + 1] += s1 + a10 * y0 + a11 * y1;
   }
 }
 
@@ -167,13 +176,23 @@ function tridiagonalVectors(t: Tridiagonal, values: Float64Array): Float64Array 
     for (let round = 0; round < ITERATIONS; round++) {
       solver.solve(x);
       normalize(x);
-      for (let pass = 0; pass < 2; pass++) {
-        for (let j = 0; j < k; j++) addScaled(vectors, j * n, -dot(vectors, j * n, x, n), x, n);
-      }
+      orthogonalize(x, vectors, k, n);
+      orthogonalize(x, vectors, k, n);
       normalize(x);
     }
   });
   return vectors;
+}
+
+/** Takes out of x what it has of the first `count` vectors, four at a time. */
+function orthogonalize(x: Float64Array, vectors: Float64Array, count: number, n: number): void {
+  const parts = new Float64Array(4);
+  const fours = count - (count % 4);
+  for (let j = 0; j < fours; j += 4) {
+    dotFour(vectors, j * n, n, x, 0, n, parts);
+    addFour(vectors, j * n, n, parts, -1, x, n);
+  }
+  for (let j = fours; j < count; j++) addScaled(vectors, j * n, -dot(vectors, j * n, x, n), x, n);
 }
 
 /** Solves (T - shift I) x = b by elimination with row exchanges; three diagonals are left above. */
@@ -214,10 +233,19 @@ function shiftedSolver({ n, diagonal, off }: Tridiagonal) {
   return { factor, solve };
 }
 
-/** Vector of T to vector of A: the reflections in the opposite order. */
-function reflectBack(a: Float64Array, { n, tau }: Tridiagonal, x: Float64Array): void {
-  for (let i = 1; i < n; i++) {
-    if (tau[i] !== 0) addScaled(a, i * n, -tau[i] * dot(a, i * n, x, i), x, i);
+/** Vectors of T to vectors of A, four at a time: the reflections in the opposite order. */
+function reflectBack(a: Float64Array, { n, tau }: Tridiagonal, vectors: Float64Array): void {
+  const parts = new Float64Array(4);
+  const fours = vectors.length - (vectors.length % (4 * n));
+  for (let at = 0; at < fours; at += 4 * n) {
+    for (let i = 1; i < n; i++) {
+      dotFour(vectors, at, n, a, i * n, i, parts);
+      addToFour(vectors, at, n, parts, -tau[i], a, i * n, i);
+    }
+  }
+  for (let at = fours; at < vectors.length; at += n) {
+    const x = vectors.subarray(at, at + n);
+    for (let i = 1; i < n; i++) addScaled(a, i * n, -tau[i] * dot(a, i * n, x, i), x, i);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Embeddings } from '@wbdc/ensemble-svd';
+import { javascriptProducts, type Embeddings, type Products } from '@wbdc/ensemble-svd';
 
 /** The minimal standard generator, -0.5 to 0.5; tools/parity/svd.py makes the same. */
 export function noise(seed: number, count: number): Float64Array {
@@ -52,4 +52,13 @@ export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>)
     if (!(difference <= largest)) largest = difference;
   }
   return largest;
+}
+
+/** x^T x of x `[rows, width]`, both halves. */
+export async function gram(x: Float64Array, rows: number, width: number, products: Products = javascriptProducts) {
+  const sum = new Float64Array(width * width);
+  await products.addGram(x, rows, width, sum);
+  return sum.map((value, i) =>
+    i % width < Math.floor(i / width) ? sum[(i % width) * width + Math.floor(i / width)] : value,
+  );
 }
