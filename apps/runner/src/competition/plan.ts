@@ -104,13 +104,24 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     },
     { name: 'rdrop', about: 'R-Drop', set: ['finetune.rDrop=1'] },
     { name: 'samples', about: 'multi-sample dropout', set: ['finetune.samples=5'] },
+    {
+      name: 'layers',
+      about: 'layer-wise decay 0.8',
+      set: ['finetune.layerwiseDecay={decay: 0.8, learningRate: 5.0e-4}'],
+    },
   ],
   wbdc: [
     { name: 'plain', about: 'cross entropy alone', set: ['finetune.predict=[unlabeled]'] },
     { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
     { name: 'smoothing', about: 'label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'], published: 'higher' },
+    { name: 'pgd', about: 'PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.03}'] },
     { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.99'], published: 'higher' },
+    {
+      name: 'layers',
+      about: 'layer-wise decay 0.8',
+      set: ['finetune.layerwiseDecay={decay: 0.8, learningRate: 5.0e-4}'],
+    },
     { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.003 to 0.006' }, // prettier-ignore
     {
       name: 'distill',
