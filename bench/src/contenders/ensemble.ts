@@ -1,6 +1,6 @@
-/** Our SVD ensemble over rows in a file: `node ensemble.js onnx|javascript <settings>`. */
+/** Our SVD ensemble: `node ensemble.js onnx|javascript|streaming <settings>`; streaming reads its rows from a file, block by block. */
 import { open } from 'node:fs/promises';
-import { fitBlocks, javascriptProducts, transformBlocks, type Embeddings } from '@wbdc/ensemble-svd';
+import { fitBlocks, javascriptProducts, transformBlocks, type Blocks, type Embeddings } from '@wbdc/ensemble-svd';
 import { onnxProducts } from '@wbdc/ensemble-svd/onnxruntime';
 import { serve, type Service } from '../serve.js';
 
@@ -40,14 +40,29 @@ function columns(all: Float32Array, m: number): Float32Array {
   return values;
 }
 
+/** All blocks, read before. */
+async function inMemory(): Promise<Embeddings[][]> {
+  const all: Embeddings[][] = [];
+  for await (const members of blocks()) all.push(members);
+  return all;
+}
+
+const ABOUT = {
+  onnx: 'products on ONNX Runtime, rows in memory',
+  streaming: 'products on ONNX Runtime, rows read from a file twice, one block in memory',
+  javascript: 'products in plain JavaScript, one thread, rows in memory',
+};
+
 await serve(async (): Promise<Service> => {
-  const products = kind === 'onnx' ? await onnxProducts(await import('onnxruntime-node')) : javascriptProducts;
+  const products = kind === 'javascript' ? javascriptProducts : await onnxProducts(await import('onnxruntime-node'));
+  const held = kind === 'streaming' ? undefined : await inMemory();
+  const rowsOf = (): Blocks => held ?? blocks();
   return {
-    about: kind === 'onnx' ? 'products on ONNX Runtime' : 'products in plain JavaScript, one thread',
+    about: ABOUT[kind as keyof typeof ABOUT],
     step: async () => {
-      const ensemble = await fitBlocks(blocks(), { dimension, products });
+      const ensemble = await fitBlocks(rowsOf(), { dimension, products });
       let transformed = 0;
-      for await (const part of transformBlocks(ensemble, blocks(), { products })) transformed += part.ids.length;
+      for await (const part of transformBlocks(ensemble, rowsOf(), { products })) transformed += part.ids.length;
       if (transformed !== rows) throw new Error(`expected ${rows} rows, got ${transformed}`);
       return ensemble.share;
     },

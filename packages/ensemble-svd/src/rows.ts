@@ -12,7 +12,7 @@ export interface Chunk {
 }
 
 /** Rows of a chunk. Fixed, so that results do not depend on how the caller cut the data. */
-export const CHUNK_ROWS = 2048;
+export const CHUNK_ROWS = 4096;
 
 /**
  * Rows `[sqrt(w1) x1/|x1|, sqrt(w2) x2/|x2|, ...]` in chunks of {@link CHUNK_ROWS}; the last may be shorter. Every block

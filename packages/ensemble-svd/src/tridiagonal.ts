@@ -84,39 +84,54 @@ function updateRow(a: Float64Array, start: number, r: number, v: Float64Array, w
 
 /**
  * A -= v w^T + w v^T of the reflection before, which makes (I - tau v v^T) A (I - tau v v^T) of it, on the rows above its
- * last; then x = A y for the next reflection's y. Lower half only; two rows at a time halve the way to the vectors.
+ * last; then x = A y for the next reflection's y. Lower half only; four rows at a time quarter the way to the vectors.
  */
 function updateAndMultiply(a: Float64Array, n: number, { v, w }: Pair, y: Float64Array, x: Float64Array): void {
   const m = y.length;
   x.fill(0, 0, m);
-  let i = 0;
-  if (m % 2 === 1) {
-    updateRow(a, 0, 0, v, w);
-    x[0] = a[0] * y[0];
-    i = 1;
-  }
-  for (; i < m; i += 2) {
-    const [top, below] = [i * n, (i + 1) * n];
-    const [v0, w0, y0, v1, w1, y1] = [v[i], w[i], y[i], v[i + 1], w[i + 1], y[i + 1]];
-    let s0 = 0;
-    let s1 = 0;
+  const rest = m % 4;
+  for (let i = 0; i < rest; i++) corner(a, n, { v, w }, y, x, i, 0);
+  for (let i = rest; i < m; i += 4) {
+    const r0 = i * n;
+    const r1 = r0 + n;
+    const r2 = r1 + n;
+    const r3 = r2 + n;
+    const v0 = v[i], v1 = v[i + 1], v2 = v[i + 2], v3 = v[i + 3]; // prettier-ignore
+    const w0 = w[i], w1 = w[i + 1], w2 = w[i + 2], w3 = w[i + 3]; // prettier-ignore
+    const y0 = y[i], y1 = y[i + 1], y2 = y[i + 2], y3 = y[i + 3]; // prettier-ignore
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0; // prettier-ignore
     for (let j = 0; j < i; j++) {
       const vj = v[j];
       const wj = w[j];
       const yj = y[j];
-      const a0 = a[top + j] - (v0 * wj + w0 * vj);
-      const a1 = a[below + j] - (v1 * wj + w1 * vj);
-      a[top + j] = a0;
-      a[below + j] = a1;
+      const a0 = a[r0 + j] - (v0 * wj + w0 * vj);
+      const a1 = a[r1 + j] - (v1 * wj + w1 * vj);
+      const a2 = a[r2 + j] - (v2 * wj + w2 * vj);
+      const a3 = a[r3 + j] - (v3 * wj + w3 * vj);
+      a[r0 + j] = a0;
+      a[r1 + j] = a1;
+      a[r2 + j] = a2;
+      a[r3 + j] = a3;
       s0 += a0 * yj;
       s1 += a1 * yj;
-      x[j] += a0 * y0 + a1 * y1;
+      s2 += a2 * yj;
+      s3 += a3 * yj;
+      x[j] += a0 * y0 + a1 * y1 + (a2 * y2 + a3 * y3);
     }
-    const a00 = (a[top + i] -= 2 * v0 * w0);
-    const a10 = (a[below + i] -= v1 * w0 + w1 * v0);
-    const a11 = (a[below + i + 1] -= 2 * v1 * w1);
-    x[i] += s0 + a00 * y0 + a10 * y1;
-    x[i + 1] += s1 + a10 * y0 + a11 * y1;
+    x[i] += s0;
+    x[i + 1] += s1;
+    x[i + 2] += s2;
+    x[i + 3] += s3;
+    for (let r = i; r < i + 4; r++) corner(a, n, { v, w }, y, x, r, i);
+  }
+}
+
+/** The same for row r, from a column to the diagonal. */
+function corner(a: Float64Array, n: number, { v, w }: Pair, y: Float64Array, x: Float64Array, r: number, from: number) {
+  for (let j = from; j <= r; j++) {
+    const value = (a[r * n + j] -= v[r] * w[j] + w[r] * v[j]);
+    x[r] += value * y[j];
+    if (j < r) x[j] += value * y[r];
   }
 }
 
@@ -158,11 +173,11 @@ function largestValues(t: Tridiagonal, count: number): Float64Array {
   return values;
 }
 
-const ITERATIONS = 4;
+const ITERATIONS = 3;
 
 /**
- * Inverse iteration. Every vector is made orthogonal to those before it in every round, all of them and twice: of equal
- * or nearly equal eigenvalues the first vector found is as good as any, and the next has to be another one.
+ * Inverse iteration. Every vector is made orthogonal to all before it in every round, in the last one twice: of equal or
+ * nearly equal eigenvalues the first vector found is as good as any, and the next has to be another one.
  */
 function tridiagonalVectors(t: Tridiagonal, values: Float64Array): Float64Array {
   const { n } = t;
@@ -177,9 +192,10 @@ function tridiagonalVectors(t: Tridiagonal, values: Float64Array): Float64Array 
       solver.solve(x);
       normalize(x);
       orthogonalize(x, vectors, k, n);
-      orthogonalize(x, vectors, k, n);
       normalize(x);
     }
+    orthogonalize(x, vectors, k, n);
+    normalize(x);
   });
   return vectors;
 }
