@@ -51,7 +51,7 @@ export function* check({ job, config, examples }: CheckRequest): Generator<Check
     const measured = measure(subject, optimizer);
     optimizer.dispose();
     yield gradientItem(measured.gradients);
-    yield memoryItem(measured, subject);
+    yield memoryItem(measured, subject, job);
     yield timeItem(measured, subject, examples);
   } finally {
     disposeTree(subject.params);
@@ -112,7 +112,11 @@ function gradientItem({ trained, unreached }: Gradients): CheckItem {
   };
 }
 
-function memoryItem({ memory, timed }: Measured, { noun, settings: { batchSize } }: Subject): CheckItem {
+function memoryItem({ memory, timed }: Measured, { noun, settings: { batchSize } }: Subject, job: CheckJob): CheckItem {
+  const section = job === 'pretrain' ? 'train' : job;
+  const advice =
+    `; take a smaller ${section}.batchSize and raise ${section}.accumulate` +
+    (job === 'clip' ? '' : ', or set model.recompute=true');
   const there = totalmem();
   const fits = memory.total <= SHARE_OF_MEMORY * there;
   const parts = (['weights', 'gradients', 'optimizer', 'activations'] as const)
@@ -124,7 +128,7 @@ function memoryItem({ memory, timed }: Measured, { noun, settings: { batchSize }
     about:
       `about ${formatBytes(memory.total)} of ${formatBytes(there)} for a batch of ${batchSize} ` +
       `(from ${timed.join(' and ')} ${noun}s): ${parts}` +
-      (fits ? '' : '; take a smaller train.batchSize and raise train.accumulate'),
+      (fits ? '' : advice),
     details: { ...memory, available: there },
   };
 }

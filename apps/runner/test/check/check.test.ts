@@ -94,6 +94,12 @@ describe('check', () => {
     });
   });
 
+  it('says what to do about a batch that memory does not hold', async () => {
+    const { memory } = await runQuick(...ONE, 'train.batchSize=100000000');
+    expect(memory.status).toBe('failed');
+    expect(memory.about).toContain('take a smaller train.batchSize and raise train.accumulate, or set model.recompute');
+  });
+
   it('tells a loss that cannot fall', async () => {
     // With a weight this small the task learns nothing in time.
     const { overfit } = await run('tasks={mlm: {}, mfm: null, tag: null, ftm: {weight: 1.0e-20}}');
