@@ -11,7 +11,7 @@ import {
   linear,
   newLinear,
   newNorm,
-  newVector,
+  parameter,
   randomInt,
   softmaxCrossEntropy,
   uniform,
@@ -34,6 +34,12 @@ export interface MlmOptions {
   readonly probability?: number;
   /** Only these text fields are masked; all where absent. WBDC masked the title. */
   readonly fields?: readonly string[];
+  /**
+   * How often each token stands in the texts, `[V]`: the decoder's bias starts at the logarithms of their shares, and the
+   * loss at their entropy. Where absent it starts at 0, and the loss at ln V: fresh weights then learn the shares first, by
+   * bringing all states near each other.
+   */
+  readonly tokenCounts?: ArrayLike<number>;
   /** Masks whole words: gives each token of a text the number of its word, see {@link chineseWords}. */
   readonly words?: (tokens: ArrayLike<number>) => Int32Array;
 }
@@ -60,19 +66,34 @@ export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
   const ordinary = Int32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => !special.includes(id));
   return {
     name: 'mlm',
-    init: newMlmHead,
+    init: (key, sizes) => newMlmHead(key, sizes, options),
     corrupt: (batch, key) => maskTokens(batch, key, options, ordinary),
     loss: tokenLoss,
     baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, special) }),
   };
 }
 
-export function newMlmHead(key: Key, { hiddenSize, vocabSize }: Sizes): MlmHead {
+export function newMlmHead(
+  key: Key,
+  { hiddenSize, vocabSize }: Sizes,
+  { tokenCounts, special }: Pick<MlmOptions, 'tokenCounts' | 'special'>,
+): MlmHead {
+  const bias = tokenCounts ? logShares(tokenCounts, vocabSize, special) : new Float32Array(vocabSize);
   return {
     transform: newLinear(foldIn(key, 'transform'), hiddenSize, hiddenSize),
     norm: newNorm(hiddenSize),
-    bias: newVector(vocabSize),
+    bias: parameter(bias, [vocabSize]) as tf.Tensor as Tensor1D,
   };
+}
+
+/** Special tokens, which are never predicted, count as tokens that do not occur: half a time. */
+function logShares(counts: ArrayLike<number>, vocabSize: number, special: readonly number[]): Float32Array {
+  if (counts.length !== vocabSize) {
+    throw new RangeError(`mlm: tokenCounts: expected a number for each of ${vocabSize} tokens, got ${counts.length}`);
+  }
+  const smoothed = Float64Array.from(counts, (count, id) => (special.includes(id) ? 0.5 : count + 0.5));
+  const total = smoothed.reduce((sum, count) => sum + count, 0);
+  return Float32Array.from(smoothed, (count) => Math.log(count / total));
 }
 
 /** Cross entropy and accuracy at the masked positions. */

@@ -23,7 +23,7 @@ import {
 } from './mlm.js';
 import type { Corrupted, Task } from './task.js';
 
-export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special'> {
+export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special' | 'tokenCounts'> {
   /** Weight of the frames' loss beside the tokens': 0.5 in WBDC. */
   readonly frameWeight?: number;
 }
@@ -49,7 +49,7 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
   return {
     name: 'mmm',
     init: (key, sizes) => ({
-      text: newMlmHead(foldIn(key, 'text'), sizes),
+      text: newMlmHead(foldIn(key, 'text'), sizes, options),
       frames: newMfmHead(foldIn(key, 'frames'), sizes),
     }),
     corrupt: (batch, key) => maskModality(batch, key, options),

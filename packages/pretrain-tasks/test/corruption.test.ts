@@ -1,6 +1,6 @@
 import { foldIn, randomKey, takeRows } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
-import { chineseWords, mfm, mlm, packFrames, tag } from '../src/index.js';
+import { chineseWords, mfm, mlm, packFrames, tag, type MlmHead } from '../src/index.js';
 import { B, DV, F, L, V, batch, expectShare, keys, special } from './corruption-batch.js';
 
 describe('mlm', () => {
@@ -12,6 +12,18 @@ describe('mlm', () => {
     const task = mlm({ mask: 4, special, vocabSize: V, probability });
     const chosen = many.reduce((sum, key) => sum + task.corrupt(batch, key).target.rows.length, 0);
     expectShare(chosen, maskable * many.length, probability);
+  });
+
+  it("starts at the tokens' shares where they are given", () => {
+    const sizes = { hiddenSize: 7, vocabSize: 5, frameSize: 3 };
+    const bias = (options: object) => {
+      const head = mlm({ mask: 1, special: [0, 1], vocabSize: 5, ...options }).init(randomKey(1), sizes) as MlmHead;
+      return [...head.bias.dataSync()];
+    };
+    expect(bias({})).toEqual([0, 0, 0, 0, 0]);
+    const shares = bias({ tokenCounts: [90, 90, 30, 10, 0] }).map(Math.exp);
+    [0.5, 0.5, 30.5, 10.5, 0.5].forEach((count, id) => expect(shares[id]).toBeCloseTo(count / 42.5, 6));
+    expect(() => bias({ tokenCounts: [1] })).toThrow('tokenCounts: expected a number for each of 5 tokens, got 1');
   });
 
   it('masks whole words at the same rate', () => {

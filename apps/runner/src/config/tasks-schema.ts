@@ -20,6 +20,11 @@ const similarity = {
   temperature: z.number().positive().default(0.07),
 };
 
+const tokenPrior = {
+  /** frequency: the decoder's bias starts where it gives tokens as often as the texts have them, which serves fresh weights; null: at 0. */
+  prior: z.enum(['frequency']).nullable().default(null),
+};
+
 /**
  * Objectives by name; null drops one. Those of the same view share one corrupted copy of the batch, hence one encoder
  * pass. QQ: tag x 1250/3 + mlm / 3.75 + mfm / 9 in one view; WBDC: mlm 1, mfm 1/2, ftm 1, ftc 1, mmm 1.
@@ -43,6 +48,7 @@ export const tasksSchema = z
         /** Only these fields are masked; null masks all. */
         fields: z.array(field).min(1).nullable().default(null),
         wholeWord: z.boolean().default(false),
+        ...tokenPrior,
       })
       .nullable()
       .prefault({}),
@@ -74,7 +80,12 @@ export const tasksSchema = z
       .default(null),
     /** Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided: {share: 0.25}}. */
     mmm: z
-      .strictObject({ ...common('onesided'), frameWeight: z.number().min(0).default(0.5), ...similarity })
+      .strictObject({
+        ...common('onesided'),
+        frameWeight: z.number().min(0).default(0.5),
+        ...similarity,
+        ...tokenPrior,
+      })
       .nullable()
       .default(null),
     /** Tag classification over the most frequent tags; QQ took 10,000. */

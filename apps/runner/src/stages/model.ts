@@ -98,9 +98,18 @@ export function describeViews(views: readonly NamedView[]): string {
   return views.map(part).join(', ');
 }
 
-/** The plan of a configuration: tasks of the same view share one corrupted batch. */
-export function planOf(config: Pick<Config, 'tasks' | 'views'>, tokenizer: Tokenizer, tagCount: number): Plan {
-  const made = tasksOf(config.tasks, tokenizer, tagCount);
+/**
+ * The plan of a configuration: tasks of the same view share one corrupted batch.
+ *
+ * @param tokenCounts for heads that start at the tokens' frequencies; without them they start at 0
+ */
+export function planOf(
+  config: Pick<Config, 'tasks' | 'views'>,
+  tokenizer: Tokenizer,
+  tagCount: number,
+  tokenCounts?: ArrayLike<number>,
+): Plan {
+  const made = tasksOf(config.tasks, tokenizer, tagCount, tokenCounts);
   return viewsOf(config).map(({ tasks, share }) => {
     const weighted = tasks.map((name): WeightedTask => ({ task: made[name]()!, weight: config.tasks[name]!.weight }));
     return share === 1 ? { tasks: weighted } : { tasks: weighted, share };
@@ -111,19 +120,22 @@ function tasksOf(
   tasks: Config['tasks'],
   tokenizer: Tokenizer,
   tagCount: number,
+  tokenCounts: ArrayLike<number> | undefined,
 ): Record<TaskName, () => Task | undefined> {
   const { special, vocabSize, vocab } = tokenizer;
   const masking = { mask: special.mask, special: Object.values(special) };
+  const startingAt = (prior: 'frequency' | null) => (prior === 'frequency' && tokenCounts ? { tokenCounts } : {});
   return {
     ftm: () => tasks.ftm && ftm(tasks.ftm),
     mlm: () => {
       if (!tasks.mlm) return undefined;
-      const { probability, fields, wholeWord } = tasks.mlm;
-      const optional = { ...(fields && { fields }), ...(wholeWord && { words: chineseWords(vocab) }) };
+      const { probability, fields, wholeWord, prior } = tasks.mlm;
+      const words = wholeWord && { words: chineseWords(vocab) };
+      const optional = { ...(fields && { fields }), ...words, ...startingAt(prior) };
       return mlm({ ...masking, vocabSize, probability, ...optional });
     },
     mfm: () => tasks.mfm && mfm(tasks.mfm),
-    mmm: () => tasks.mmm && mmm({ ...masking, ...tasks.mmm }),
+    mmm: () => tasks.mmm && mmm({ ...masking, ...tasks.mmm, ...startingAt(tasks.mmm.prior) }),
     ftc: () => {
       if (!tasks.ftc) return undefined;
       return ftc({ ...tasks.ftc, separator: special.sep, temperature: tasks.ftc.temperature ?? 'learned' });

@@ -64,7 +64,8 @@ async function pretrain(
   const { config, folder, upstream } = context;
   const { dataset, recipe } = training;
   const encoder = encoderOf(config, tokenizer.vocabSize, dataset.frameSize);
-  const model = pretraining(encoder, planOf(config, tokenizer, dataset.tagCount));
+  const corpus = corpusStatistics(dataset);
+  const model = pretraining(encoder, planOf(config, tokenizer, dataset.tagCount, corpus.tokenCounts));
   const params = model.init(foldIn(randomKey(config.seed), 'init'));
   const { init } = config.model;
   if (init !== undefined) {
@@ -76,7 +77,6 @@ async function pretrain(
   context.output.say(
     `${counted(model.encoderPasses, 'encoder pass', 'encoder passes')} a step: ${describeViews(viewsOf(config))}`,
   );
-  const corpus = corpusStatistics(dataset);
   // The same masks at every measurement, whatever the seed: numbers of different runs compare.
   const measure = () =>
     evaluate(model, params, batchesInOrder(heldOut.dataset, config.train.batchSize), corpus, randomKey(0));
