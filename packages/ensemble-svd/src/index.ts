@@ -1,4 +1,4 @@
-export { fit, fitBlocks, fitTransform, transform, transformBlocks } from './svd.js';
+export { fit, fitBlocks, fitTransform, RankError, transform, transformBlocks } from './svd.js';
 export type { FitOptions, SvdEnsemble, TransformOptions } from './svd.js';
 export type { Embeddings } from './members.js';
 export type { Blocks } from './rows.js';

@@ -29,6 +29,17 @@ export interface FitOptions extends TransformOptions {
   weights?: readonly number[];
 }
 
+/** The rows have fewer independent directions than were asked for. */
+export class RankError extends Error {
+  constructor(
+    message: string,
+    /** So many they have: a dimension that can be had. */
+    readonly rank: number,
+  ) {
+    super(message);
+  }
+}
+
 /**
  * Fits the SVD ensemble of the QQ Browser 2021 winners: rows of every model to length 1, times sqrt(w), side by side,
  * truncated SVD without centring. With all dimensions kept, cos = sum(w_i cos_i) / sum(w_i); truncation loses the least.
@@ -36,7 +47,7 @@ export interface FitOptions extends TransformOptions {
  * Computed through the W x W Gram matrix, one pass over the rows, memory independent of their number. Directions whose
  * singular value is below about 6e-7 of the strongest count as none. Same rows, same result, however they are cut.
  *
- * @throws when models have different ids, a value is not finite, or the rank is below `dimension`
+ * @throws when models have different ids, or a value is not finite; RankError when the rank is below `dimension`
  */
 export async function fit(members: readonly Embeddings[], options: FitOptions): Promise<SvdEnsemble> {
   return fitBlocks([members], options);
@@ -73,9 +84,10 @@ function decompose(gram: Float64Array, layout: Layout, weights: readonly number[
   const floor = values[0] * width * Number.EPSILON; // below it an eigenvalue of the Gram matrix is rounding
   const rank = values.findIndex((value) => !(value > floor));
   if (rank >= 0) {
-    throw new Error(
+    throw new RankError(
       `ensemble: fit: expected rows of rank ${dimension} or more, got rank ${rank} (${layout.names.join(', ')}, ` +
         `${width} columns). Ask for ${rank} dimensions or fewer, or fit on more rows; equal models add no rank.`,
+      rank,
     );
   }
   return {

@@ -129,6 +129,7 @@ describe('errors', () => {
       slice(members, 0, 3),
       'expected rows of rank 4 or more, got rank 3 (model0, model1, model2, 23 columns)',
     );
+    await expect(fit(slice(members, 0, 3), { dimension: 4 })).rejects.toMatchObject({ rank: 3 });
     const twice = [members[2], { ...members[2], name: 'copy' }];
     await fails(twice, 'expected rows of rank 6 or more, got rank 5', { dimension: 6 });
     await fails(members, 'dimension: expected a whole number from 1 to 23', { dimension: 24 });

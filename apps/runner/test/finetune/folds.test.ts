@@ -103,4 +103,16 @@ describe('all folds of pairs', () => {
     const vectors = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
     expect([...vectors.values()].every(({ length }) => length === 2)).toBe(true);
   });
+
+  it('are joined to the width that there is, where few videos are held out', async () => {
+    const set = ['finetune.kind=similarity', 'finetune.folds=2', 'finetune.fold=all', 'finetune.pairs={train: train.tsv}', 'finetune.width=9']; // prettier-ignore
+    const stage = await world.context('few', set);
+    await runFinetuneStage(stage);
+    const vectors = readEmbeddings(
+      await readFile(join(stage.folder, 'result.zip')),
+      new Set(heldOut.map(({ id }) => id)),
+    );
+    expect([...vectors.values()][0].length).toBeLessThanOrEqual(7); // videos
+    expect(world.said.join('')).toMatch(/the held-out embeddings span [1-7] of 9 dimensions: joined to that width/);
+  });
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fitTransform, pairCosines, type Embeddings } from '@wbdc/ensemble-svd';
+import { fitTransform, pairCosines, RankError, type Embeddings } from '@wbdc/ensemble-svd';
 import { readEmbeddings, spearman, writeEmbeddings } from '@wbdc/finetune';
 import { readIfThere, writeAtomically, writeBytesAtomically } from '../../files.js';
 import { counted, formatNumber } from '../../format.js';
@@ -24,7 +24,7 @@ export async function combineSimilarity(context: StageContext, folders: readonly
   const measured = folds.filter(Number.isFinite); // a fold may have no pairs, or those of one score
   const mean = measured.reduce((sum, value) => sum + value, 0) / measured.length;
   const members = await Promise.all(folders.map(readMember));
-  const { embeddings } = await fitTransform(members, { dimension: members[0].width });
+  const embeddings = await joined(members, members[0].width, context);
   const { ids, width, values } = embeddings;
   const rows = new Map(ids.map((id, i) => [id, values.subarray(i * width, (i + 1) * width)]));
   await writeBytesAtomically(path('result.zip'), writeEmbeddings(rows));
@@ -43,6 +43,17 @@ export async function combineSimilarity(context: StageContext, folders: readonly
       measured: { 'out-of-fold/spearman': mean, ...(heldOut !== undefined && { spearman: heldOut }) },
     },
   };
+}
+
+/** As wide as one of them; where few held-out videos span less, as wide as that, which loses nothing. */
+async function joined(members: readonly Embeddings[], dimension: number, context: StageContext): Promise<Embeddings> {
+  try {
+    return (await fitTransform(members, { dimension })).embeddings;
+  } catch (error) {
+    if (!(error instanceof RankError) || error.rank === 0) throw error;
+    context.output.warn(`the held-out embeddings span ${error.rank} of ${dimension} dimensions: joined to that width`);
+    return joined(members, error.rank, context);
+  }
 }
 
 function spearmanOf(pairs: readonly OutOfFold[]): number {
