@@ -17,7 +17,12 @@ export interface ReadLabelsOptions {
   readonly has?: (id: string) => boolean;
 }
 
-/** Reads `label.tsv`: `id1<TAB>id2<TAB>score`, no header. @throws DataError naming file, line, and what was expected */
+/**
+ * Reads `label.tsv`: `id1<TAB>id2<TAB>score`, no header. A pair may stand there again, as another judgement; one of a video
+ * with itself says nothing and is bad.
+ *
+ * @throws DataError naming file, line, and what was expected
+ */
 export async function readLabels(path: string, options: ReadLabelsOptions = {}): Promise<LabelledPair[]> {
   const pairs: LabelledPair[] = [];
   for await (const line of readLines(path)) {
@@ -38,8 +43,9 @@ function parsePair({ number, text }: Line, path: string, has: ReadLabelsOptions[
   if (score === undefined || more.length > 0) fail('id1, id2 and score with tabs between');
   for (const id of [id1, id2]) {
     if (!ID_PATTERN.test(id)) fail('an id of 3 to 64 letters, digits, - or _');
-    if (has && !has(id)) fail('ids of known videos');
+    if (has && !has(id)) fail(`ids of known videos, not '${id}'`);
   }
+  if (id1 === id2) fail('two different videos');
   if (!/^\d+(\.\d+)?(e-?\d+)?$/i.test(score.trim()) || Number(score) > 1) fail('a score from 0 to 1');
   return { id1, id2, score: Number(score) };
 }

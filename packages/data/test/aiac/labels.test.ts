@@ -23,6 +23,9 @@ describe('label.tsv', () => {
     ['111\t222\t0.5\n111\t222\tx', /line 2: expected a score from 0 to 1/],
     ['111\t222\t1.05', /score from 0 to 1/],
     ['111\t222\t', /score from 0 to 1/],
+    ['111\t222\t-0.1', /score from 0 to 1/],
+    ['111\t2 2\t0.5', /an id of 3 to 64/],
+    ['111\t111\t0.5', /line 1: expected two different videos, got "111\\t111\\t0\.5"/],
     ['111\t2.3e18\t0.5', /an id of 3 to 64/],
     [Buffer.from([0x31, 0xff, 0x0a]), /line 1: expected text in UTF-8/],
     ['1'.repeat(3 << 20), /at most 1048576 bytes/],
@@ -39,6 +42,8 @@ describe('label.tsv', () => {
       onBad: (error) => messages.push(error.message),
     });
     expect(known).toEqual([pairs[0]]);
-    expect(messages).toEqual([expect.stringMatching(/line 2: expected ids of known videos/)]);
+    expect(messages).toEqual([
+      expect.stringMatching(/line 2: expected ids of known videos, not '2345678901234567899'/),
+    ]);
   });
 });
