@@ -13,15 +13,17 @@ export function writeCategories(predictions: ReadonlyMap<string, string>): strin
   return [...predictions].map(([id, category]) => `${id},${category}\n`).join('');
 }
 
-/** Reads `result.csv` and checks it against the ids it must hold, and the categories there are. */
+/** Reads `result.csv` and checks it against the ids it must hold, and the categories there are; `file` is for messages. */
 export function readCategories(
   text: string,
   ids: ReadonlySet<string>,
   categories?: ReadonlySet<string>,
+  file = 'result.csv',
 ): Map<string, string> {
-  const problems = new Problems('result.csv');
+  const problems = new Problems(file);
   const predictions = new Map<string, string>();
-  text.split(/\r?\n/).forEach((line, i) => {
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  lines.forEach((line, i) => {
     if (line === '') return;
     const [id, category, ...rest] = line.split(',');
     const at = `line ${i + 1}`;

@@ -25,6 +25,13 @@ describe('result.csv', () => {
     );
   });
 
+  it('is read with a byte order mark and CRLF, and named in messages as the caller says', () => {
+    expect(readCategories('\ufeffa,0001\r\n', new Set(['a']))).toEqual(new Map([['a', '0001']]));
+    expect(() => readCategories('a;0001\n', new Set(['a']), undefined, 'truth.csv')).toThrow(
+      /^truth\.csv:\n {2}line 1/,
+    );
+  });
+
   it('has all its problems told at once', () => {
     const text = 'a,0001\na,0002\nb,12\nc\nd,0009\n';
     expect(() => readCategories(text, new Set(['a', 'b', 'e']), new Set(['0001', '0002']))).toThrow(

@@ -63,6 +63,10 @@ describe('an ensemble as a teacher', () => {
     await expect(teaching({ from: ['teachers/a', 'teachers/short'] })).rejects.toThrow(
       /'.*short\/unlabeled.*': |same ids/,
     );
+    await writeFile(join(world.folder, 'teachers/short/unlabeled.probabilities.jsonl'), '{"id":"1"}\n');
+    await expect(teaching({ from: ['teachers/short'] })).rejects.toThrow(
+      /jsonl: line 1: expected a line \{id, probabilities\} of a finetune stage, got "\{\\"id\\":\\"1\\"\}"/,
+    );
     await teacher('logits', unlabeled.map(() => [2, -1, 0])); // prettier-ignore
     await expect(teaching({ from: ['teachers/logits'] })).rejects.toThrow('expected probabilities, 0 to 1 with sum 1');
   });

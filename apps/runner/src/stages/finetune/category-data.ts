@@ -101,10 +101,11 @@ function labelledOf(dataset: Dataset, truth?: ReadonlyMap<string, string>): Labe
 export async function readTruth(context: StageContext): Promise<Map<string, string>> {
   const truth = new Map<string, string>();
   for (const split of context.config.data.heldOutSplits) {
-    const text = await readIfThere(join(dataRoot(context), 'annotations', `${split}_truth.csv`));
+    const path = join(dataRoot(context), 'annotations', `${split}_truth.csv`);
+    const text = (await readIfThere(path))?.replace(/^\ufeff/, '');
     if (text === undefined) continue;
     const ids = new Set(text.split(/\r?\n/).map((line) => line.split(',')[0]).filter(Boolean)); // prettier-ignore
-    for (const [id, category] of readCategories(text, ids)) truth.set(id, category);
+    for (const [id, category] of readCategories(text, ids, undefined, path)) truth.set(id, category);
   }
   return truth;
 }

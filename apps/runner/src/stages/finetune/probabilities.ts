@@ -4,6 +4,7 @@ import type { Dataset } from '@wbdc/data';
 import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
 import type { Batch } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { batchesOf } from '../video-set.js';
 
@@ -56,6 +57,23 @@ export async function* probabilityLines(
   }
 }
 
+const probabilityRow = z.object({ id: z.string(), probabilities: z.array(z.number()).min(1) });
+
+type ProbabilityRow = z.output<typeof probabilityRow>;
+
+/** One of the lines that {@link probabilityLines} makes. */
+function parseRow(line: string, where: string): ProbabilityRow {
+  const fail = (cause: unknown): never => {
+    const got = JSON.stringify(line.slice(0, 60));
+    throw new UserError(`${where}: expected a line {id, probabilities} of a finetune stage, got ${got}: make the file again`, 1, { cause }); // prettier-ignore
+  };
+  try {
+    return probabilityRow.parse(JSON.parse(line));
+  } catch (cause) {
+    return fail(cause);
+  }
+}
+
 /** Rows that are in memory together. */
 const BLOCK = 1024;
 
@@ -74,7 +92,7 @@ export async function* combineFiles(paths: readonly string[], weights?: readonly
 }
 
 async function* readBlocks(path: string): AsyncGenerator<Embeddings> {
-  let rows: { id: string; probabilities: number[] }[] = [];
+  let rows: ProbabilityRow[] = [];
   const block = (): Embeddings => {
     const width = rows[0].probabilities.length;
     const values = Float64Array.from(rows.flatMap(({ probabilities }) => probabilities));
@@ -82,8 +100,9 @@ async function* readBlocks(path: string): AsyncGenerator<Embeddings> {
     rows = [];
     return { name: path, ids, width, values };
   };
+  let number = 0;
   for await (const line of createInterface(createReadStream(path, 'utf8'))) {
-    rows.push(JSON.parse(line));
+    rows.push(parseRow(line, `${path}: line ${++number}`));
     if (rows.length === BLOCK) yield block();
   }
   if (rows.length > 0) yield block();
