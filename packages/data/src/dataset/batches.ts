@@ -100,6 +100,6 @@ function assertPlan(plan: BatchPlan): void {
   }
   if (batchesPerEpoch(plan) > 0) return;
   throw new RangeError(
-    `expected at least one batch of ${plan.batchSize}, got ${plan.lengths.length} videos: use a smaller batch or more data`,
+    `expected at least one batch of ${plan.batchSize}, got ${plan.lengths.length} examples: use a smaller batchSize or more data`,
   );
 }

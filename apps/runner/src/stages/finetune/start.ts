@@ -3,9 +3,10 @@ import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
 import { awp, fgm, freezing, layerwiseDecay, pgd, valueAndGrad, type GradientFunction, type Rule, type Rules } from '@wbdc/train'; // prettier-ignore
-import { assertSameConfig, findCheckpoint, loadParams } from '@wbdc/train/node';
+import { assertSameConfig, findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/video-features';
 import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
 import type { StageContext } from '../../stage.js';
 import { frameDecoders } from '../frame-decoding.js';
 import { bertSizesOf, encoderOf, type VideoTextParams } from '../model.js';
@@ -90,7 +91,11 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
     const start = { setting: 'model.init', folder: model.init, path: 'bert.' };
     return startFromBert(encoder, bertSizesOf(model, tokenizer.vocabSize), start, context);
   }
-  const checkpoint = await findCheckpoint(checkpointsOf(context));
+  const folder = checkpointsOf(context);
+  if (!(await hasCheckpoint(folder))) {
+    throw new UserError(`finetune.init: expected a checkpoint such as runs/demo/pretrain/checkpoints, found none in ${folder}`); // prettier-ignore
+  }
+  const checkpoint = await findCheckpoint(folder);
   const where = join(checkpoint, 'config.json');
   assertSameConfig(architectureOf(context.config, training), await readJson(where), where);
   await loadParams(join(checkpoint, 'model.safetensors'), encoder, 'encoder.');
