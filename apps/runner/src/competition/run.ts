@@ -50,7 +50,7 @@ export async function runCompetition(
   const ready = halves.filter((half) => complete(ENTRIES[half]));
   const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
   if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds }, output);
-  return failures(outcomes, output);
+  return failures(outcomes, ready.length > 0, output);
 }
 
 interface Conclusion {
@@ -78,14 +78,14 @@ function stopped(outcomes: ReadonlyMap<string, Outcome>, output: Output): number
   return EXIT_INTERRUPTED;
 }
 
-function failures(outcomes: ReadonlyMap<string, Outcome>, output: Output): number {
+function failures(outcomes: ReadonlyMap<string, Outcome>, written: boolean, output: Output): number {
   const named = (wanted: Outcome): string[] =>
     [...outcomes].flatMap(([name, outcome]) => (outcome === wanted ? [name] : []));
   const [failed, blocked] = [named('failed'), named('blocked')];
   if (failed.length === 0) return 0;
   output.warn(`${counted(failed.length, 'stage')} failed: ${failed.join(', ')}`);
   if (blocked.length > 0) output.warn(`not begun, as they read those: ${blocked.join(', ')}`);
-  output.warn('results without them are written; the same command tries them again');
+  output.warn(`${written ? 'results without them are written; ' : ''}the same command tries them again`);
   return 1;
 }
 

@@ -21,8 +21,8 @@ export interface ChildOptions {
   readonly signal: AbortSignal;
 }
 
-/** Starts this program again with other arguments, in a process of its own; gives its exit code. */
-export type StartChild = (options: ChildOptions) => Promise<number>;
+/** Starts this program again with other arguments, in a process of its own; gives its exit code, or the signal that killed it. */
+export type StartChild = (options: ChildOptions) => Promise<number | NodeJS.Signals>;
 
 /** Tells a child that its progress goes to the parent, not to its output. */
 export const CHILD_VARIABLE = 'WBDC_CHILD';
@@ -42,9 +42,9 @@ export function childStarter(program: string): StartChild {
     const stop = (): void => void child.kill('SIGINT');
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    return new Promise<number>((resolve, reject) => {
+    return new Promise<number | NodeJS.Signals>((resolve, reject) => {
       child.once('error', reject);
-      child.once('exit', (code) => resolve(code ?? 1));
+      child.once('exit', (code, killedBy) => resolve(code ?? killedBy ?? 1));
     }).finally(() => signal.removeEventListener('abort', stop));
   };
 }

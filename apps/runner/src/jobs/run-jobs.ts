@@ -53,7 +53,8 @@ export async function runStageTasks(tasks: readonly StageTask[], jobs: JobsOptio
       signal,
     });
     const outcome = code === 0 ? 'done' : code === EXIT_INTERRUPTED || signal.aborted ? 'stopped' : 'failed';
-    const text = (await readLog(join(terminal.folder, log))).slice(from);
+    const printed = (await readLog(join(terminal.folder, log))).slice(from);
+    const text = typeof code === 'string' ? `error: ${killedBy(code)}` : printed;
     display.end(task.name, endLine(task, outcome, (terminal.now() - begun) / 1000, text, log));
     return outcome;
   };
@@ -76,6 +77,7 @@ function argumentsOf({ stage, config, run, set, alone }: StageTask, { runs, jobs
     ...['--config', config, '--name', run, '--resume'],
     ...['--threads', String(options.threads ?? threadsFor(alone ? 1 : jobs))],
     ...(options.engine === undefined ? [] : ['--engine', options.engine]),
+    ...(options.precision === undefined ? [] : ['--precision', options.precision]),
     ...all.flatMap((setting) => ['--set', setting]),
   ];
 }
@@ -99,6 +101,11 @@ function endLine(
   const error = text.lastIndexOf('error: ');
   const why = error < 0 ? 'no message' : text.slice(error + 'error: '.length).trim();
   return `${line}: ${why}\n         all that it printed: ${log}`;
+}
+
+function killedBy(signal: NodeJS.Signals): string {
+  const memory = signal === 'SIGKILL' ? ', as the system does where memory runs out: fewer --jobs need less' : '';
+  return `killed by ${signal}${memory}`;
 }
 
 function readLog(path: string): Promise<string> {

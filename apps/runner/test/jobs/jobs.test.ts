@@ -59,8 +59,8 @@ describe('stages in processes', () => {
     err = '';
     return { stdout: { write: () => undefined }, stderr: { write: (text: string) => void (err += text) }, env: {}, folder, now: () => 0 }; // prettier-ignore
   };
-  const run = (tasks: StageTask[], startChild: (options: ChildOptions) => Promise<number>) =>
-    runStageTasks(tasks, { runs: 'runs', jobs: 2, options: { set: ['train.epochs=1'] }, startChild, output: new Output(terminal(), {}), signal: new AbortController().signal }); // prettier-ignore
+  const run = (tasks: StageTask[], startChild: (options: ChildOptions) => Promise<number | NodeJS.Signals>) =>
+    runStageTasks(tasks, { runs: 'runs', jobs: 2, options: { set: ['train.epochs=1'], engine: 'cpu', precision: 'fp32' }, startChild, output: new Output(terminal(), {}), signal: new AbortController().signal }); // prettier-ignore
 
   it('get their settings and a share of the threads, and a failure is told with its reason', async () => {
     const seen: string[][] = [];
@@ -76,9 +76,16 @@ describe('stages in processes', () => {
     });
     expect(Object.fromEntries(outcomes)).toEqual({ good: 'done', bad: 'failed' });
     const settings = ['--set', 'run.folder=runs', '--set', 'seed=4', '--set', 'train.epochs=1'];
-    expect(seen[0]).toEqual(['data', '--config', 'my.yaml', '--name', 'good', '--resume', '--threads', String(threadsFor(2)), ...settings]); // prettier-ignore
+    expect(seen[0]).toEqual(['data', '--config', 'my.yaml', '--name', 'good', '--resume', '--threads', String(threadsFor(2)), '--engine', 'cpu', '--precision', 'fp32', ...settings]); // prettier-ignore
     expect(err).toContain('failed   bad (0.0 s): the disk is full: free some space\n');
     expect(err).toContain(join('runs', 'bad', 'log.txt'));
+  });
+
+  it('that were killed are told as such', async () => {
+    const program = join(folder, 'killed.mjs');
+    await writeFile(program, `process.kill(process.pid, 'SIGKILL'); setTimeout(() => undefined, 20_000);`);
+    await run([stage('bad')], childStarter(program));
+    expect(err).toContain('failed   bad (0.0 s): killed by SIGKILL, as the system does where memory runs out');
   });
 
   it('share the cores', () => {
