@@ -38,7 +38,9 @@ export function describeError(error: unknown, debug: boolean): string {
 function messageOf(error: unknown): string {
   if (isSystemError(error) && !(error instanceof UserError)) {
     const explain = SYSTEM_ERRORS[error.code ?? ''];
-    if (explain) return explain(error.path === undefined ? '' : ` (${error.path})`);
+    const path = error.path ?? (isSystemError(error.cause) ? error.cause.path : undefined);
+    const ownWords = error.syscall === undefined && path === undefined; // which name the file
+    if (explain && !ownWords) return explain(path === undefined ? '' : ` (${path})`);
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -53,6 +53,32 @@ export function addShardOptions(command: Command): Command {
     .option('--shards <n>', 'how many parts, where the environment only says which this is', wholeNumber(1));
 }
 
+/** How a table of texts is read. */
+export interface TableOptions {
+  readonly column: readonly string[];
+  readonly separator?: string;
+  readonly encoding?: string;
+}
+
+/** Options that say how a table of texts is read. */
+export function addTableOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--column <field=column>', 'which column of the table holds what; may be repeated')
+        .argParser(collect)
+        .default([], 'by their names'),
+    )
+    .addOption(
+      new Option('--separator <sign>', 'between the cells of the table, or "tab"').default(undefined, 'found out'),
+    )
+    .addOption(new Option('--encoding <name>', 'of the table, such as gb18030').default(undefined, 'UTF-8'));
+}
+
+/** The sign that --separator means. */
+export function separatorOf(separator: string | undefined): string | undefined {
+  return separator?.toLowerCase() === 'tab' ? '\t' : separator;
+}
+
 /** Options that say how to speak. */
 export function addOutputOptions(command: Command): Command {
   return command

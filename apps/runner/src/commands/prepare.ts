@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { formatBytes, formatCount, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import { sizeOnDisk } from '../files.js';
@@ -8,14 +8,11 @@ import type { Prepared } from '../prepare/prepare.js';
 import type { Host } from '../program.js';
 import { createProgress } from '../progress.js';
 import { interruptible } from './interruptible.js';
-import { addOutputOptions, collect, wholeNumber } from './options.js';
+import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, TableOptions {
   readonly texts?: string;
   readonly out: string;
-  readonly column: readonly string[];
-  readonly separator?: string;
-  readonly encoding?: string;
   readonly titleFromName?: boolean;
   readonly categoryFromFolder?: boolean;
   readonly fps: number;
@@ -58,16 +55,8 @@ export function addPrepareCommand(program: Command, host: Host, outcome: { code:
     )
     .argument('<videos>', 'folder with the videos, searched with all its subfolders')
     .requiredOption('-o, --out <folder>', 'where the data set is to stand')
-    .option('-t, --texts <file>', 'table of texts and labels; without it videos have none')
-    .addOption(
-      new Option('--column <field=column>', 'which column holds what; may be repeated')
-        .argParser(collect)
-        .default([], 'by their names'),
-    )
-    .addOption(
-      new Option('--separator <sign>', 'between the cells of the table, or "tab"').default(undefined, 'found out'),
-    )
-    .addOption(new Option('--encoding <name>', 'of the table, such as gb18030').default(undefined, 'UTF-8'))
+    .option('-t, --texts <file>', 'table of texts and labels; without it videos have none');
+  addTableOptions(command)
     .option('--title-from-name', 'videos without a title are called as their file')
     .option('--category-from-folder', 'videos without a category have that of their folder: a/b/video.mp4 is a/b')
     .option('--fps <rate>', 'frames a second', positive, 1)
@@ -109,7 +98,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
       out,
       shownOut: short(out, folder),
       columns: options.column,
-      separator: options.separator?.toLowerCase() === 'tab' ? '\t' : options.separator,
+      separator: separatorOf(options.separator),
       encoding: options.encoding,
       titleFromName: options.titleFromName === true,
       categoryFromFolder: options.categoryFromFolder === true,

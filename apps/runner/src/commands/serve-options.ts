@@ -1,15 +1,14 @@
-import { Option, type Command } from 'commander';
-import { addEngineOptions, addOutputOptions, addRunOptions, collect, type StageOptions } from './options.js';
+import type { Command } from 'commander';
+import { addEngineOptions, addOutputOptions, addRunOptions, addTableOptions, type StageOptions, type TableOptions } from './options.js'; // prettier-ignore
 
 /** Options of the commands that apply a finetuned model to videos. */
-export interface ServeCommandOptions extends StageOptions {
+export interface ServeCommandOptions extends StageOptions, TableOptions {
   readonly checkpoint?: string;
   readonly tower?: string;
   readonly title?: string;
   readonly ocr?: string;
   readonly asr?: string;
   readonly texts?: string;
-  readonly column: readonly string[];
 }
 
 export const VIDEOS_HELP =
@@ -28,15 +27,10 @@ export function addServeOptions(command: Command): Command {
     .option('--ocr <text>', 'text in its pictures')
     .option('--asr <text>', 'what is said in it')
     .option(
-      '--texts <file>',
+      '-t, --texts <file>',
       'texts of several: CSV, TSV, JSON lines or WBDC annotations, with id (or video), title, ocr, asr',
-    ) // prettier-ignore
-    .addOption(
-      new Option('--column <field=column>', 'which of its columns holds what; may be repeated')
-        .argParser(collect)
-        .default([], 'by their names'),
-    );
-  return addOutputOptions(addEngineOptions(addRunOptions(command)));
+    ); // prettier-ignore
+  return addOutputOptions(addEngineOptions(addRunOptions(addTableOptions(command))));
 }
 
 /** Where the lines go. */

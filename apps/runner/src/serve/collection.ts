@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readTable } from '../prepare/table.js';
+import type { ServedModel } from './model.js';
 
 /** A line of `wbdc embed`. */
 const line = z.object({
@@ -12,19 +13,27 @@ const line = z.object({
 
 export type Embedded = z.output<typeof line>;
 
-/** Reads what `wbdc embed --out` wrote; all lines must come from the model with this hash. */
-export async function readCollection(path: string, model: string): Promise<Embedded[]> {
+/** Reads what `wbdc embed --out` wrote; all lines must come from this model. */
+export async function readCollection(
+  path: string,
+  { hash, outputs }: Pick<ServedModel, 'hash' | 'outputs'>,
+): Promise<Embedded[]> {
   const expected = "a line of 'wbdc embed' ({id, model, embedding})";
   const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
   if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
   return rows.map(({ where, cells }) => {
     const parsed = line.safeParse(cells);
     if (!parsed.success) return refuse(`${where}: expected ${expected}, got another`);
-    if (parsed.data.model === model) return parsed.data;
-    return refuse(
-      `${where}: expected embeddings of the same model (${model}), got those of ${parsed.data.model}: cosines of two ` +
-        `models do not compare; embed the collection again with this one`,
-    );
+    const { model, embedding } = parsed.data;
+    if (model !== hash) {
+      refuse(
+        `${where}: expected embeddings of the same model (${hash}), got those of ${model}: cosines of two ` +
+          `models do not compare; embed the collection again with this one`,
+      );
+    }
+    if (embedding.length !== outputs)
+      refuse(`${where}: expected ${outputs} values, got ${embedding.length}: embed it again`);
+    return parsed.data;
   });
 }
 

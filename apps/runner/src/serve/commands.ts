@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { assertSome, named, writeRows } from '../commands/serving.js';
+import { UserError } from '../errors.js';
 import type { Output } from '../output.js';
 import type { JsonObject } from '../stage.js';
 import { describeCategories, readNames, rounded } from './categories.js';
@@ -34,7 +35,18 @@ export async function embed(
   const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
   const session = await openSession('similarity', videos, options, output, signal, lines.done);
   const { hash } = session.model;
+  assertSameModel(lines.done, hash, options.out);
   await writeRows(session, lines, (row) => ({ model: hash, embedding: Array.from(row, rounded) }));
+}
+
+/** A collection of two models is none. */
+function assertSameModel(done: ReadonlyMap<string, unknown>, hash: string, out: string | undefined): void {
+  const foreign = [...done].find(([, model]) => model !== hash);
+  if (foreign === undefined) return;
+  throw new UserError(
+    `${out}: expected embeddings of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: choose another --out, ` +
+      'or embed all again with --overwrite',
+  );
 }
 
 /** Prints the nearest of a collection to each video. */
@@ -45,7 +57,7 @@ export async function similar(
   signal: AbortSignal,
 ): Promise<void> {
   const session = await openSession('similarity', videos, options, output, signal);
-  const collection = await readCollection(inFolder(options.among, output)!, session.model.hash);
+  const collection = await readCollection(inFolder(options.among, output)!, session.model);
   const found: JsonObject[] = [];
   for await (const { video, row } of session.rows) {
     const neighbours = nearest(row, collection, options.top);

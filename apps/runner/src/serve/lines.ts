@@ -1,4 +1,5 @@
 import { appendFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { UserError } from '../errors.js';
 import { exists, readIfThere } from '../files.js';
 import type { Output } from '../output.js';
@@ -7,8 +8,8 @@ import type { JsonObject } from '../stage.js';
 
 /** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */
 export interface Lines {
-  /** Ids that a file holds from before. */
-  readonly done: ReadonlySet<string>;
+  /** Ids that a file holds from before, with the model that the line names. */
+  readonly done: ReadonlyMap<string, unknown>;
   write(line: JsonObject): Promise<void>;
   /** With --json: prints the object that holds them all, or says where they are. */
   end(summary: JsonObject): void;
@@ -22,13 +23,21 @@ export interface LinesMode {
 
 /** Opens a file for lines, or none. A file that is there is an error unless it is to go on or to be replaced. */
 export async function openLines({ out, resume, overwrite }: LinesMode, output: Output): Promise<Lines> {
+  if (resume && overwrite) {
+    throw new UserError('--resume adds to a file, --overwrite replaces it: give one of them', 2);
+  }
+  if (out === undefined && (resume || overwrite)) {
+    throw new UserError(`--${resume ? 'resume' : 'overwrite'}: expected --out <file> with it, got none`, 2);
+  }
   if (out === undefined) return toStdout(output);
+  if (!(await exists(dirname(out))))
+    throw new UserError(`${out}: expected a folder to write to, found none: make it first`);
   const there = await exists(out);
   if (there && !resume && !overwrite) {
     throw new UserError(`${out} is there already: --resume adds what is missing, --overwrite replaces it`);
   }
   const adding = there && !overwrite;
-  const done = new Set(adding ? await keepWhole(out) : []);
+  const done = new Map(adding ? await keepWhole(out) : []);
   let write = adding ? appendFile : writeFile; // nothing is replaced before there is something to put in its place
   return {
     done,
@@ -44,7 +53,7 @@ function toStdout(output: Output): Lines {
   const kept: JsonObject[] = [];
   const { json = false } = output.options;
   return {
-    done: new Set(),
+    done: new Map(),
     write: async (line) => {
       if (json) kept.push(line);
       else output.terminal.stdout.write(`${JSON.stringify(line)}\n`);
@@ -53,13 +62,15 @@ function toStdout(output: Output): Lines {
   };
 }
 
-/** The ids in a file of lines; a last line that an interruption cut is dropped from it. */
-async function keepWhole(path: string): Promise<string[]> {
+/** The ids in a file of lines, with their models; a last line that an interruption cut is dropped from it. */
+async function keepWhole(path: string): Promise<[string, unknown][]> {
   const text = (await readIfThere(path)) ?? '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) await writeFile(path, whole);
   const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
-  return rows.map(({ where, cells: { id } }) => (typeof id === 'string' ? id : refuse(`${where}: expected an id`)));
+  return rows.map(({ where, cells: { id, model } }) => {
+    return typeof id === 'string' ? [id, model] : refuse(`${where}: expected an id`);
+  });
 }
 
 function refuse(message: string): never {

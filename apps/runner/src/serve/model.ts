@@ -6,7 +6,7 @@ import { categoryModel, similarityModel, type HeadConfig, type RareClasses } fro
 import { flatten, foldIn, randomKey, type Batch, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
 import { Tokenizer, type TextLayout } from '@wbdc/tokenizer';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { hashParameters, type FeatureRecipe } from '@wbdc/video-features';
 import { z } from 'zod';
 import { modelSchema } from '../config/model-schema.js';
@@ -35,6 +35,8 @@ export interface ServedModel {
   readonly frameSize: number;
   /** How the features were made that it learned from. */
   readonly recipe: FeatureRecipe | undefined;
+  /** Categories, or values of an embedding. */
+  readonly outputs: number;
   /** Of a category model, in the order of its outputs. */
   readonly classes: readonly string[];
   /** Whether its predictions favour rare categories, as they did when it was finetuned. */
@@ -72,8 +74,11 @@ export async function findModel(path: string): Promise<string> {
   const places = ['', FINISHED_MODEL, join('finetune', FINISHED_MODEL)].map((part) => join(path, part));
   for (const place of places) if (await exists(join(place, 'state.json'))) return place;
   const series = ['checkpoints', join('finetune', 'checkpoints'), ''].map((part) => join(path, part));
-  for (const place of series) if (await exists(place)) return findCheckpoint(place);
-  throw new UserError(`${path}: expected a checkpoint of the finetune stage, found no such folder: run 'npx wbdc finetune' first`); // prettier-ignore
+  for (const place of series) if (await hasCheckpoint(place)) return findCheckpoint(place);
+  for (const fold of [join(path, 'fold-0'), join(path, 'finetune', 'fold-0')]) {
+    if (await hasCheckpoint(join(fold, 'checkpoints'))) throw new UserError(`${path}: expected one model, got one per fold: choose with --checkpoint ${fold}`); // prettier-ignore
+  }
+  throw new UserError(`${path}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, or give another --checkpoint`); // prettier-ignore
 }
 
 const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories', similarity: 'makes embeddings' };
@@ -97,6 +102,7 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
     frameLimit: config.vision?.frames ?? config.frames.limit,
     frameSize,
     recipe: config.features && 'weights' in config.features ? config.features : undefined, // of AIAC's records nobody knows
+    outputs: config.head!.outputs,
     classes: config.classes,
     rare: config.rareClass,
     run: (batch) => rowsOf(run(batch)),
@@ -107,7 +113,10 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
 function parseConfig(json: unknown, where: string): ModelConfig {
   const parsed = configJson.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new UserError(`${where}: expected a checkpoint of the finetune stage: ${z.prettifyError(parsed.error)}`);
+  const model = (json as { model?: unknown } | null)?.model;
+  const foreign = typeof model === 'string' && !configJson.shape.model.safeParse(model).success;
+  const got = foreign ? `one of a '${model}' model` : `another: ${z.prettifyError(parsed.error)}`;
+  throw new UserError(`${where}: expected a checkpoint of the finetune stage, got ${got}`);
 }
 
 function assertKind({ kind, head }: ModelConfig, asked: Kind, where: string): void {

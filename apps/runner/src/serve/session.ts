@@ -33,7 +33,7 @@ export async function openSession(
   options: ServeCommandOptions,
   terminalOutput: Output,
   signal: AbortSignal,
-  done: ReadonlySet<string> = new Set(),
+  done: Pick<ReadonlySet<string>, 'has' | 'size'> = new Set(),
 ): Promise<Session> {
   const { terminal } = terminalOutput;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
@@ -72,7 +72,7 @@ async function* closing<T>(rows: AsyncGenerator<T>, close: () => void): AsyncGen
 /** The text of each video, from the options or a file; empty where there is none. */
 async function textsFor(
   videos: readonly VideoInput[],
-  { title, ocr, asr, texts: path, column: columns }: ServeCommandOptions,
+  { title, ocr, asr, texts: path, ...table }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => Texts> {
@@ -86,7 +86,7 @@ async function textsFor(
     warn('no texts given: the frames alone decide; see --title and --texts');
     return () => plainTexts({});
   }
-  const texts = await readTexts(from(path), columns, warn);
+  const texts = await readTexts(from(path), table, warn);
   const without = videos.filter(({ id }) => !texts.has(id));
   if (without.length === videos.length) {
     throw new UserError(

@@ -1,8 +1,10 @@
 import type { Video } from '@wbdc/data';
+import { separatorOf, type TableOptions } from '../commands/options.js';
 import { UserError } from '../errors.js';
 import { chooseColumns } from '../prepare/columns.js';
 import { readTable } from '../prepare/table.js';
 import { parseRow } from '../prepare/texts.js';
+import { definedOnly } from '../stages/video-set.js';
 import { plainName } from './inputs.js';
 
 /** The texts of a video. */
@@ -19,11 +21,12 @@ export function plainTexts({ title = '', ocr = '', asr = '' }: Readonly<Partial<
  */
 export async function readTexts(
   path: string,
-  asked: readonly string[],
+  { column, separator, encoding }: TableOptions,
   warn: (line: string) => void,
 ): Promise<Map<string, Texts>> {
-  const table = await readTable(path, { onBad: (error) => warn(error.message) });
-  const columns = chooseColumns(path, table.columns, asked);
+  const own = definedOnly({ separator: separatorOf(separator), encoding });
+  const table = await readTable(path, { onBad: (error) => warn(error.message), ...own });
+  const columns = chooseColumns(path, table.columns, column);
   const texts = new Map<string, Texts>();
   for (const row of table.rows) {
     const { id, video, title, ocr, asr } = parseRow(row, columns);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { frameZipPath, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
@@ -190,7 +190,19 @@ describe('wbdc predict', () => {
     expect(await error('no.mp4', ...base)).toMatch(/no\.mp4: expected a video, a zip or a folder, found nothing/);
     expect(await error(zipOf(0), '--name', 'other')).toMatch(/runs\/other\/finetune: expected a checkpoint of the finetune stage/); // prettier-ignore
     expect(await error(zipOf(0), '--name', 'sim')).toMatch(/expected a model that predicts categories .* got one that makes embeddings/); // prettier-ignore
-    expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(/config\.json: expected a checkpoint of the finetune stage/); // prettier-ignore
+    expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(/config\.json: expected a checkpoint of the finetune stage, got one of a 'clip' model/); // prettier-ignore
+    await cp(join(folder, 'runs/base/finetune/model'), join(folder, 'cut'), { recursive: true });
+    await rm(join(folder, 'cut/model.safetensors'));
+    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/no such file or folder \(.*cut\/model\.safetensors\): check the path/); // prettier-ignore
+    await writeFile(join(folder, 'cut/model.safetensors'), 'cut');
+    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/cut\/model\.safetensors: expected at least 8 bytes, got 3: the file is cut/); // prettier-ignore
+    expect(await error(zipOf(0), '--out', 'no/x.jsonl', ...base)).toMatch(/no\/x\.jsonl: expected a folder to write to, found none/); // prettier-ignore
+    await mkdir(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001'), { recursive: true });
+    expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(/runs\/all: expected a checkpoint of the finetune stage, found none/); // prettier-ignore
+    await writeFile(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001/state.json'), '{}');
+    expect(await error(zipOf(0), '--name', 'all')).toMatch(/expected one model, got one per fold: choose with --checkpoint .*fold-0/); // prettier-ignore
+    expect(await error(zipOf(0), '--resume', ...base)).toContain('--resume: expected --out <file> with it');
+    expect(await error(zipOf(0), '--out', 'x', '--resume', '--overwrite', ...base)).toContain('give one of them');
     expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain('--title, --ocr and --asr are for one video, got 2 videos'); // prettier-ignore
     expect(await error(zipOf(0), zipOf(0), ...base)).toContain('expected every name once');
     await writeFile(join(folder, 'bad.tsv'), 'name\ttitle\nx\ty\n');
@@ -198,6 +210,9 @@ describe('wbdc predict', () => {
     await writeFile(join(folder, 'named.csv'), `clipname,words\n${heldOut[0].id}.zip,猫\n`);
     const named = ['--texts', 'named.csv', '--column', 'video=clipname', '--column', 'title=words'];
     expect((await run('predict', zipOf(0), ...named, ...base)).err).not.toContain('without a text');
+    await writeFile(join(folder, 'gb.csv'), Buffer.concat([Buffer.from(`id|title\n${heldOut[0].id}|`), Buffer.from([0xb3, 0xb5]), Buffer.from('\n')])); // prettier-ignore
+    expect(await error(zipOf(0), '--texts', 'gb.csv', ...base)).toContain('--encoding gb18030');
+    expect((await run('predict', zipOf(0), '-t', 'gb.csv', '--encoding', 'gb18030', '--separator', '|', ...base)).code).toBe(0); // prettier-ignore
     await writeFile(join(folder, 'other.jsonl'), '{"id":"x","title":"y"}\n');
     expect(await error(zipOf(0), '--texts', 'other.jsonl', ...base)).toContain("got only others ('x')");
   });
@@ -231,6 +246,12 @@ describe('wbdc embed and wbdc similar', () => {
     await writeFile(join(folder, 'foreign.jsonl'), '{"id":"a","model":"0123","embedding":[1,0,0,0]}\n');
     const { err } = await run('similar', zipOf(0), '--name', 'sim', '--among', 'foreign.jsonl');
     expect(err).toMatch(/foreign\.jsonl: line 1: expected embeddings of the same model .* got those of 0123/);
+    const added = await run('embed', zipOf(0), '--name', 'sim', '--out', 'foreign.jsonl', '--resume');
+    expect(added.err).toMatch(/foreign\.jsonl: expected embeddings of the same model .*, got 'a' of 0123/);
+    const [line] = lines((await run('embed', zipOf(0), '--name', 'sim')).out) as { embedding: number[] }[];
+    await writeFile(join(folder, 'cut.jsonl'), JSON.stringify({ ...line, embedding: line.embedding.slice(1) }));
+    const cut = await run('similar', zipOf(0), '--name', 'sim', '--among', 'cut.jsonl');
+    expect(cut.err).toMatch(/cut\.jsonl: line 1: expected 4 values, got 3/);
     expect((await run('embed', zipOf(0), '--name', 'base')).err).toContain("or use 'wbdc predict'");
   });
 });
