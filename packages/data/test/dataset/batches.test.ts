@@ -68,7 +68,7 @@ describe('batchSchedule', () => {
 
   it('refuses what gives no batch', () => {
     expect(() => batchSchedule({ ...plan, batchSize: 2000, rest: 'drop' })).toThrow(
-      /one batch of 2000, got 1009 videos/,
+      /one batch of 2000, got 1009 examples/,
     );
     expect(() => batchSchedule({ ...plan, batchSize: 0 })).toThrow(/batch size/);
   });
