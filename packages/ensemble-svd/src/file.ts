@@ -74,10 +74,24 @@ function readHeader(bytes: Buffer, file: string): { header: Record<string, unkno
 
 function readMetadata(value: unknown, file: string): Pick<SvdEnsemble, 'names' | 'widths' | 'weights' | 'share'> {
   const { format, ensemble } = (value ?? {}) as Record<string, string | undefined>;
-  if (format === FORMAT && ensemble !== undefined) return JSON.parse(ensemble);
+  if (format === FORMAT && ensemble !== undefined) return parseEnsemble(ensemble, file);
   throw new Error(
     `${file}: __metadata__.format: expected '${FORMAT}', got ${JSON.stringify(format) ?? 'nothing'}. ` +
       'This is another safetensors file, or of another version: give the file that save() wrote.',
+  );
+}
+
+function parseEnsemble(text: string, file: string): Pick<SvdEnsemble, 'names' | 'widths' | 'weights' | 'share'> {
+  try {
+    const ensemble = JSON.parse(text);
+    const { names, widths, weights } = ensemble;
+    if ([names, widths, weights].every((list) => Array.isArray(list) && list.length === names.length)) return ensemble;
+  } catch {
+    // told below
+  }
+  throw new Error(
+    `${file}: __metadata__.ensemble: expected the names, widths and weights of the models, got ${JSON.stringify(text.slice(0, 60))}: ` +
+      'the file is changed. Save the ensemble again.',
   );
 }
 

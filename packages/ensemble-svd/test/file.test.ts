@@ -48,6 +48,14 @@ test('errors', async () => {
   await expect(loading(replaced('wbdc-svd-ensemble-1', 'wbdc-svd-ensemble-2'))).rejects.toThrow(
     '__metadata__.format: expected \'wbdc-svd-ensemble-1\', got "wbdc-svd-ensemble-2"',
   );
+  for (const [from, to] of [
+    ['{\\"names', 'x\\"names'],
+    ['widths', 'wodths'],
+  ]) {
+    await expect(loading(replaced(from, to))).rejects.toThrow(
+      '__metadata__.ensemble: expected the names, widths and weights',
+    );
+  }
   await expect(loading(replaced('"__meta', ' __meta'))).rejects.toThrow('got a header that is not JSON');
   await expect(loading(replaced('[4,23]', '[4,22]'))).rejects.toThrow('components: expected F64 [4, 22]');
   await expect(loading(replaced('[7,11,5]', '[7,11,6]'))).rejects.toThrow('components: expected 4 x 24 values');

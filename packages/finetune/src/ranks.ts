@@ -3,9 +3,11 @@ import { averageRanks } from '@wbdc/ensemble-svd';
 /**
  * Similarity labels as ranks between 0 and 1: average ranks over all training pairs, then min-max. The cosine is trained
  * towards them because the metric reads ranks alone; worth 0.006 of Spearman in the published ablation.
- * @throws RangeError when all scores are equal: they rank nothing
+ * @throws RangeError when all scores are equal, or one is NaN: they rank nothing
  */
 export function rankNormalize(scores: ArrayLike<number>): Float64Array {
+  const bad = Array.from(scores).findIndex(Number.isNaN);
+  if (bad >= 0) throw new RangeError(`expected scores that are numbers, got NaN at place ${bad}`);
   const ranks = averageRanks(scores);
   const least = ranks.reduce((a, b) => Math.min(a, b), Infinity);
   const range = ranks.reduce((a, b) => Math.max(a, b), -Infinity) - least;

@@ -58,8 +58,8 @@ export function writeEmbeddings(embeddings: ReadonlyMap<string, ArrayLike<number
 export function readEmbeddings(zip: Uint8Array, ids?: ReadonlySet<string>): Map<string, number[]> {
   const text = unzipResult(zip);
   const record = new Map(Object.entries(parseResult(text)));
-  // Vectors hold numbers alone: every text is an id. A parser keeps the last of two and says nothing.
-  const written = text.match(/"(?:[^"\\]|\\.)*"/g)?.length ?? 0;
+  // Every key is an id. A parser keeps the last of two and says nothing.
+  const written = text.match(/"(?:[^"\\]|\\.)*"\s*:/g)?.length ?? 0;
   return checkEmbeddings(record, { ids, written });
 }
 

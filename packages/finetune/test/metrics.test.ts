@@ -53,6 +53,7 @@ describe('ranks', () => {
 
   it('of equal labels are refused, and their correlation is undefined', () => {
     expect(() => rankNormalize([0.5, 0.5])).toThrow('expected scores that differ, got 2 of the same value');
+    expect(() => rankNormalize([0.5, NaN])).toThrow('expected scores that are numbers, got NaN at place 1');
     expect(spearman([1, 2, 3], [7, 7, 7])).toBeNaN();
   });
 });

@@ -77,6 +77,7 @@ describe('result.json', () => {
     ['{"1": [0, 1], "2": [0, 1], "1": [1, 1]}', 'expected every id once, got 1 again'],
     ['[[0, 1], [0, 1]]', 'expected an object {id: [numbers]}, got a list'],
     ['{"1": [0', 'expected an object {id: [numbers]}, got '],
+    ['{"1": ["x"], "2": [0]}', /^result\.json:\n {2}1: expected 1 to 256 finite numbers, got x at place 0$/],
     ['{"1": [], "2": {}}', '1: expected 1 to 256 finite numbers, got 0 numbers'],
   ])('is refused as a file: %s', (json, message) => {
     expect(() => readEmbeddings(zip(json), ids)).toThrow(message);
