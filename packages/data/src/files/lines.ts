@@ -23,7 +23,9 @@ export async function* readLines(path: string, maxBytes = 1 << 20): AsyncGenerat
       throw new DataError(`${path}: line ${number}: expected text in UTF-8, got other bytes`, { cause });
     }
   };
-  for await (const chunk of createReadStream(path)) {
+  const stream = createReadStream(path);
+  stream.on('error', (error: NodeJS.ErrnoException) => (error.path ??= path)); // that of a folder comes without
+  for await (const chunk of stream) {
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : (chunk as Buffer);
     let start = 0;
     for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
