@@ -17,7 +17,7 @@ export function nearestVideos(rows: Embeddings, videos = 10, count = 5): Nearest
 }
 
 /** Of two rows. */
-export function cosine({ values, width }: Embeddings, a: number, b: number): number {
+function cosine({ values, width }: Embeddings, a: number, b: number): number {
   let [both, left, right] = [0, 0, 0];
   for (let k = 0; k < width; k++) {
     const [x, y] = [values[a * width + k], values[b * width + k]];

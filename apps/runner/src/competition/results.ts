@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLabels } from '@wbdc/data';
-import { combineProbabilities, fitTransform, save, type Embeddings } from '@wbdc/ensemble-svd';
+import { combineProbabilities, fitTransform, pairCosines, save, type Embeddings } from '@wbdc/ensemble-svd';
 import {
   categoryScore,
   classScores,
@@ -17,7 +17,8 @@ import {
 } from '@wbdc/finetune';
 import { UserError } from '../errors.js';
 import { writeAtomically } from '../files.js';
-import { cosine, nearestVideos, type Nearest } from './neighbours.js';
+import { parseProbabilities } from '../stages/finetune/probabilities.js';
+import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
 export interface JobResult {
@@ -65,10 +66,7 @@ export async function aiacResults(root: string, folder: string): Promise<AiacRes
   const members = await Promise.all(
     names.map((name) => readMember(join(root, name, 'finetune', 'result.zip'), name, ids)),
   );
-  const rate = (rows: Embeddings): number => {
-    const place = new Map(rows.ids.map((id, i) => [id, i]));
-    return spearman(pairs.map(({ id1, id2 }) => cosine(rows, place.get(id1)!, place.get(id2)!)), truth); // prettier-ignore
-  };
+  const rate = (rows: Embeddings): number => spearman(pairCosines(rows, pairs), truth);
   const singles = members.map(rate);
   const ensembles: AiacResults['ensembles'][number][] = [];
   let neighbours: Nearest[] = [];
@@ -167,8 +165,9 @@ async function sameCategories(root: string): Promise<string[]> {
 }
 
 async function readProbabilities(root: string, name: string): Promise<Embeddings> {
-  const text = await readFile(join(root, name, 'finetune', 'probabilities.jsonl'), 'utf8');
-  const rows = text.trim().split('\n').map((line) => JSON.parse(line) as { id: string; probabilities: number[] }); // prettier-ignore
+  const path = join(root, name, 'finetune', 'probabilities.jsonl');
+  const lines = (await readFile(path, 'utf8')).trim().split('\n');
+  const rows = lines.map((line, i) => parseProbabilities(line, `${path}: line ${i + 1}`));
   const width = rows[0].probabilities.length;
   return {
     name,

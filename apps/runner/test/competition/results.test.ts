@@ -98,6 +98,12 @@ describe('the AIAC half', () => {
   });
 });
 
+it('pairs of unknown videos are refused', async () => {
+  await writeJobs();
+  await writeLabels(join(root, 'job1/finetune/aiac/test_a/label.tsv'), [{ id1: ids[0], id2: '123', score: 1 }]);
+  await expect(aiacResults(root, join(root, 'results'))).rejects.toThrow("model 'job1' has a row of, got '123'");
+});
+
 describe('the WBDC half', () => {
   const write = async (name: string, probability: (i: number) => number, categories = CATEGORIES): Promise<void> => {
     const folder = await folderOf(name);
@@ -124,6 +130,12 @@ describe('the WBDC half', () => {
       root,
     );
     for (const text of ['confusion of level 1', '01 animals', '0203 vans']) expect(page).toContain(text);
+  });
+
+  it('says which line of probabilities is none', async () => {
+    for (const { name } of WBDC) await write(name, () => 0.5);
+    await writeFile(join(root, 'double/finetune/probabilities.jsonl'), '{"id":"1","probab');
+    await expect(wbdcResults(root, join(root, 'results'))).rejects.toThrow(/double.*jsonl: line 1: expected a line/);
   });
 
   it('refuses models of other categories', async () => {

@@ -62,7 +62,7 @@ const probabilityRow = z.object({ id: z.string(), probabilities: z.array(z.numbe
 type ProbabilityRow = z.output<typeof probabilityRow>;
 
 /** One of the lines that {@link probabilityLines} makes. */
-function parseRow(line: string, where: string): ProbabilityRow {
+export function parseProbabilities(line: string, where: string): ProbabilityRow {
   const fail = (cause: unknown): never => {
     const got = JSON.stringify(line.slice(0, 60));
     throw new UserError(`${where}: expected a line {id, probabilities} of a finetune stage, got ${got}: make the file again`, 1, { cause }); // prettier-ignore
@@ -102,7 +102,7 @@ async function* readBlocks(path: string): AsyncGenerator<Embeddings> {
   };
   let number = 0;
   for await (const line of createInterface(createReadStream(path, 'utf8'))) {
-    rows.push(parseRow(line, `${path}: line ${++number}`));
+    rows.push(parseProbabilities(line, `${path}: line ${++number}`));
     if (rows.length === BLOCK) yield block();
   }
   if (rows.length > 0) yield block();
