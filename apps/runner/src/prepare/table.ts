@@ -20,6 +20,8 @@ export interface Table {
 }
 
 export interface TableOptions {
+  /** What the file is; found out where nothing is given. */
+  readonly kind?: 'lines';
   /** Between the cells of a row; found out where nothing is given. */
   readonly separator?: string;
   /** As the WHATWG names it (utf-8, gb18030, utf-16le); found out from a byte order mark, else UTF-8. */
@@ -38,13 +40,15 @@ const SEPARATORS: Readonly<Record<string, string>> = { '\t': 'tabs', ',': 'comma
  * @throws UserError when it cannot be read as a whole; a bad row is told to `onBad` and skipped
  */
 export async function readTable(path: string, options: TableOptions): Promise<Table> {
-  const kind = await kindOf(path);
+  const kind = options.kind ?? (await kindOf(path));
   if (kind === 'lines') return gather(jsonLines(path, options.onBad), 'JSON lines');
   if (kind === 'array') return gather(jsonArray(path, options.onBad), 'a JSON array');
   return readSeparated(path, await readText(path, options.encoding), options);
 }
 
 async function kindOf(path: string): Promise<'lines' | 'array' | 'separated'> {
+  const status = await stat(path).catch((cause: unknown) => noTable(path, cause));
+  if (status.isDirectory()) throw new UserError(`${path}: expected a file with texts, got a folder: check the path`);
   const extension = extname(path).toLowerCase();
   if (/^\.(jsonl|ndjson)$/.test(extension)) return 'lines';
   if (/^\.(csv|tsv)$/.test(extension)) return 'separated';
@@ -54,7 +58,7 @@ async function kindOf(path: string): Promise<'lines' | 'array' | 'separated'> {
 }
 
 async function startOf(path: string): Promise<string> {
-  const file = await open(path).catch((cause: unknown) => noTable(path, cause));
+  const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(1000), 0, 1000, 0);
     return buffer.toString('utf8', 0, bytesRead);
@@ -68,7 +72,7 @@ function noTable(path: string, cause: unknown): never {
 }
 
 async function readText(path: string, encoding: string | undefined): Promise<string> {
-  const { size } = await stat(path).catch((cause: unknown) => noTable(path, cause));
+  const { size } = await stat(path);
   if (size > MAX_BYTES) {
     throw new UserError(`${path}: expected at most ${formatBytes(MAX_BYTES)}, got ${formatBytes(size)}: give JSON lines, which are read in parts`); // prettier-ignore
   }

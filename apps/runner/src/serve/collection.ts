@@ -19,7 +19,7 @@ export async function readCollection(
   { hash, outputs }: Pick<ServedModel, 'hash' | 'outputs'>,
 ): Promise<Embedded[]> {
   const expected = "a line of 'wbdc embed' ({id, model, embedding})";
-  const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
+  const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
   return rows.map(({ where, cells }) => {
     const parsed = line.safeParse(cells);

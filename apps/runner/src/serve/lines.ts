@@ -67,7 +67,7 @@ async function keepWhole(path: string): Promise<[string, unknown][]> {
   const text = (await readIfThere(path)) ?? '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) await writeFile(path, whole);
-  const { rows } = await readTable(path, { onBad: (error) => refuse(error.message) });
+  const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   return rows.map(({ where, cells: { id, model } }) => {
     return typeof id === 'string' ? [id, model] : refuse(`${where}: expected an id`);
   });

@@ -81,6 +81,12 @@ async function textsFor(
     const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
     throw new UserError(`--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`, 2); // prettier-ignore
   }
+  if (
+    path === undefined &&
+    (table.column.length > 0 || table.separator !== undefined || table.encoding !== undefined)
+  ) {
+    throw new UserError('--column, --separator and --encoding say how --texts <file> is read, got none', 2);
+  }
   if (given) return () => plainTexts(definedOnly({ title, ocr, asr }));
   if (path === undefined) {
     warn('no texts given: the frames alone decide; see --title and --texts');

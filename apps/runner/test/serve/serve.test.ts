@@ -205,6 +205,8 @@ describe('wbdc predict', () => {
     expect(await error(zipOf(0), '--out', 'x', '--resume', '--overwrite', ...base)).toContain('give one of them');
     expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain('--title, --ocr and --asr are for one video, got 2 videos'); // prettier-ignore
     expect(await error(zipOf(0), zipOf(0), ...base)).toContain('expected every name once');
+    expect(await error(zipOf(0), '--column', 'title=x', ...base)).toContain('say how --texts <file> is read, got none');
+    expect(await error(zipOf(0), '--texts', 'data', ...base)).toMatch(/data: expected a file with texts, got a folder/);
     await writeFile(join(folder, 'bad.tsv'), 'name\ttitle\nx\ty\n');
     expect(await error(zipOf(0), '--texts', 'bad.tsv', ...base)).toContain('expected a column that names the videos');
     await writeFile(join(folder, 'named.csv'), `clipname,words\n${heldOut[0].id}.zip,猫\n`);
@@ -248,6 +250,12 @@ describe('wbdc embed and wbdc similar', () => {
     expect(err).toMatch(/foreign\.jsonl: line 1: expected embeddings of the same model .* got those of 0123/);
     const added = await run('embed', zipOf(0), '--name', 'sim', '--out', 'foreign.jsonl', '--resume');
     expect(added.err).toMatch(/foreign\.jsonl: expected embeddings of the same model .*, got 'a' of 0123/);
+    expect((await run('similar', zipOf(0), '--name', 'sim', '--among', 'data')).err).toMatch(
+      /expected a file, got a folder \(.*data\)/,
+    );
+    await run('embed', zipOf(0), '--name', 'sim', '--out', 'lines.csv'); // lines, whatever the name
+    expect((await run('embed', zipOf(0), '--name', 'sim', '--out', 'lines.csv', '--resume')).err).toContain('1 done before'); // prettier-ignore
+    expect((await run('similar', zipOf(0), '--name', 'sim', '--among', 'lines.csv')).code).toBe(0);
     const [line] = lines((await run('embed', zipOf(0), '--name', 'sim')).out) as { embedding: number[] }[];
     await writeFile(join(folder, 'cut.jsonl'), JSON.stringify({ ...line, embedding: line.embedding.slice(1) }));
     const cut = await run('similar', zipOf(0), '--name', 'sim', '--among', 'cut.jsonl');
