@@ -11,6 +11,9 @@ export interface BilingualName {
 }
 
 /** `group / subgroup`, or the one there is. */
-export function joinNames({ group, subgroup }: CategoryName, language: 'zh' | 'en'): string {
+export function joinNames<L extends 'zh' | 'en'>(
+  { group, subgroup }: Readonly<Record<keyof CategoryName, Readonly<Record<L, string>>>>,
+  language: L,
+): string {
   return [group[language], subgroup[language]].filter(Boolean).join(' / ');
 }

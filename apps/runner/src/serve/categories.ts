@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { favourRareClasses } from '@wbdc/finetune';
+import { z } from 'zod';
+import { UserError } from '../errors.js';
 import { readIfThere } from '../files.js';
-import { joinNames, type CategoryName } from '../layout/category-name.js';
+import { joinNames } from '../layout/category-name.js';
 import type { JsonObject } from '../stage.js';
 import { NAMES_FILE } from '../stages/finetune/category-data.js';
 import type { ServedModel } from './model.js';
@@ -9,15 +11,26 @@ import type { ServedModel } from './model.js';
 /** Name of a category of two digits (level 1) or four, where there is one. */
 export type NameOf = (category: string) => string | undefined;
 
+const level = z.object({ zh: z.string() });
+const namesJson = z.record(z.string(), z.union([z.string(), z.object({ group: level, subgroup: level })]));
+
 /** Names from a model's folder: `{id: name}`, or as the embedded data set has them. */
 export async function readNames(folder: string): Promise<NameOf> {
-  const text = await readIfThere(join(folder, NAMES_FILE));
+  const path = join(folder, NAMES_FILE);
   const names = new Map<string, string>();
-  for (const [id, value] of Object.entries(JSON.parse(text ?? '{}') as Record<string, string | CategoryName>)) {
+  for (const [id, value] of Object.entries(parseNames((await readIfThere(path)) ?? '{}', path))) {
     if (typeof value === 'string') names.set(id, value);
     else names.set(id, joinNames(value, 'zh')).set(id.slice(0, 2), value.group.zh);
   }
   return (category) => names.get(category);
+}
+
+function parseNames(text: string, path: string): z.output<typeof namesJson> {
+  try {
+    return namesJson.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new UserError(`${path}: expected the names of categories, {"0901": "name"}, got something else: repair or remove the file`, 1, { cause }); // prettier-ignore
+  }
 }
 
 /**

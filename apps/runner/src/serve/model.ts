@@ -119,7 +119,10 @@ function parseConfig(json: unknown, where: string): ModelConfig {
   throw new UserError(`${where}: expected a checkpoint of the finetune stage, got ${got}`);
 }
 
-function assertKind({ kind, head }: ModelConfig, asked: Kind, where: string): void {
+function assertKind({ kind, head, classes }: ModelConfig, asked: Kind, where: string): void {
+  if (kind === 'category' && head !== undefined && classes.length !== head.outputs) {
+    throw new UserError(`${where}: expected ${head.outputs} classes, as many as outputs, got ${classes.length}: the file was changed, copy it again`); // prettier-ignore
+  }
   if (kind === asked && head !== undefined) return;
   const got = kind === undefined ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;
   const advice = kind === undefined ? '' : `, or use 'wbdc ${kind === 'category' ? 'predict' : 'embed'}'`;

@@ -196,6 +196,18 @@ describe('wbdc predict', () => {
     expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/no such file or folder \(.*cut\/model\.safetensors\): check the path/); // prettier-ignore
     await writeFile(join(folder, 'cut/model.safetensors'), 'cut');
     expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/cut\/model\.safetensors: expected at least 8 bytes, got 3: the file is cut/); // prettier-ignore
+    const model = join(folder, 'cut');
+    await cp(join(folder, 'runs/base/finetune/model'), model, { recursive: true });
+    const served = ['--checkpoint', 'cut', '--tower', 'runs/base/clip'];
+    for (const names of ['{', '[]', '{"0100":{"x":1}}']) {
+      await writeFile(join(model, 'categories.json'), names);
+      expect(await error(zipOf(0), ...served)).toMatch(/cut\/categories\.json: expected the names of categories/);
+    }
+    const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as object;
+    await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, classes: ['0100'] }));
+    expect(await error(zipOf(0), ...served)).toMatch(
+      /cut\/config\.json: expected 2 classes, as many as outputs, got 1/,
+    );
     expect(await error(zipOf(0), '--out', 'no/x.jsonl', ...base)).toMatch(/no\/x\.jsonl: expected a folder to write to, found none/); // prettier-ignore
     await mkdir(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001'), { recursive: true });
     expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(/runs\/all: expected a checkpoint of the finetune stage, found none/); // prettier-ignore
