@@ -40,6 +40,19 @@ describe('category finetuning', () => {
     expect(scores.videos + Number(summary['labelled videos'])).toBe(13);
   });
 
+  it('refuses videos that are all of one category', async () => {
+    const path = join(world.folder, 'data/annotations/labeled.json');
+    const before = await readFile(path, 'utf8');
+    try {
+      await writeFile(path, before.replaceAll(/"category_id": ?"\d{4}"/g, '"category_id":"0100"'));
+      await expect(runFinetuneStage(await context('one'))).rejects.toThrow(
+        'finetune.splits: expected videos of two categories or more, got 13 of 0100 alone',
+      );
+    } finally {
+      await writeFile(path, before);
+    }
+  });
+
   it('refuses a split that has no features, and a pattern that matches nothing', async () => {
     await expect(runFinetuneStage(await context('x', ['finetune.splits=[other]']))).rejects.toThrow(
       "finetune.splits: expected some of data.trainSplits (unlabeled, labeled), got 'other'",

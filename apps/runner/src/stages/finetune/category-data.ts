@@ -48,6 +48,9 @@ export async function divide(finetuning: Finetuning): Promise<Parts> {
     throw new UserError(`finetune.splits: expected videos with category_id in ${finetune.splits.join(', ')}, got none`);
   }
   const classes = [...new Set(labelled.map(({ category }) => category))].sort();
+  if (classes.length === 1) {
+    throw new UserError(`finetune.splits: expected videos of two categories or more, got ${labelled.length} of ${classes[0]} alone: there is nothing to learn`); // prettier-ignore
+  }
   const parts = finetune.folds === null ? await byTruth(finetuning, labelled) : byFold(context, training.dataset, labelled); // prettier-ignore
   const placeOf = new Map(classes.map((name, place) => [name, place]));
   const own = parts.train.map(({ index, category }) => ({ index, label: placeOf.get(category)!, weight: 1 }));
