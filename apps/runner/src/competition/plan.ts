@@ -79,6 +79,8 @@ export interface Trial {
   readonly set: readonly string[];
   /** Starts from fresh weights. */
   readonly fresh?: boolean;
+  /** Starts from another pretraining than the half's plain one. */
+  readonly pretraining?: Entry;
   /** Learns from what the plain ones of all seeds say of videos without labels. */
   readonly distilled?: boolean;
   /** What others saw, where they told. */
@@ -113,6 +115,12 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
   wbdc: [
     { name: 'plain', about: 'cross entropy alone', set: ['finetune.predict=[unlabeled]'] },
     { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
+    {
+      name: 'six',
+      about: 'pretrained with match, contrast and mask modality too',
+      set: [],
+      pretraining: { name: 'wbdc-six', file: 'wbdc-six.yaml', stages: ['pretrain'] },
+    },
     { name: 'smoothing', about: 'label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'], published: 'higher' },
     { name: 'pgd', about: 'PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.03}'] },
@@ -145,19 +153,20 @@ export function trialName(half: Half, trial: Trial, seed: number): string {
   return `${half}-${trial.name}-seed${seed}`;
 }
 
-/** The runs of all trials of a half. */
+/** The runs of all trials of a half, and of the pretrainings that they alone start from. */
 export function trialEntries(half: Half): Entry[] {
   const { entry, file, set } = TRIAL_BASE[half];
-  return TRIALS[half].flatMap((trial) =>
+  const finetunings = TRIALS[half].flatMap((trial) =>
     SEEDS.map((seed) => ({
       name: trialName(half, trial, seed),
       file,
       stages: ['finetune'] as const,
-      ...(trial.fresh ? {} : { from: { setting: 'finetune.init', entry } }),
+      ...(trial.fresh ? {} : { from: { setting: 'finetune.init', entry: trial.pretraining?.name ?? entry } }),
       ...(trial.distilled && { teachers: SEEDS.map((one) => trialName(half, TRIALS[half][0], one)) }),
       set: [`seed=${seed}`, ...set, ...trial.set, ...(trial.fresh ? ['finetune.init=none'] : [])],
     })),
   );
+  return [...TRIALS[half].flatMap(({ pretraining }) => pretraining ?? []), ...finetunings];
 }
 
 export const ENTRIES: Readonly<Record<Half, readonly Entry[]>> = { aiac: AIAC, wbdc: WBDC };

@@ -185,6 +185,7 @@ describe('the plan', () => {
     expect(needs('job4 pretrain')).toEqual(['base features', 'job1 pretrain']);
     expect(needs('single clip')).toEqual(['base vocab']);
     expect(needs('aiac-scratch-seed2 finetune')).toEqual(['base features']);
+    expect(needs('wbdc-six-seed1 finetune')).toEqual(['base features', 'wbdc-six pretrain']);
     expect(needs('wbdc-distill-seed2 finetune')).toEqual([
       'base features',
       'single-clip pretrain',
