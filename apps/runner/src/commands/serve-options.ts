@@ -29,7 +29,7 @@ export function addServeOptions(command: Command): Command {
     .option(
       '-t, --texts <file>',
       'texts of several: CSV, TSV, JSON lines or WBDC annotations, with id (or video), title, ocr, asr',
-    ); // prettier-ignore
+    );
   return addOutputOptions(addEngineOptions(addRunOptions(addTableOptions(command))));
 }
 
