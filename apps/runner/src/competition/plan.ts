@@ -101,7 +101,7 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'leaky', about: "the original's split, by which videos leak", set: ['finetune.split=official'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'] },
     { name: 'awp', about: 'adversarial weights (AWP)', set: ['finetune.adversarial={kind: awp}'] },
-    { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.98'] },
+    { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.9'] },
     {
       name: 'best',
       about: 'mean of the 3 best checkpoints',
@@ -123,7 +123,7 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'smoothing', about: 'label smoothing 0.1', set: ['finetune.labelSmoothing=0.1'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'], published: 'higher' },
     { name: 'pgd', about: 'PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.03}'] },
-    { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.99'], published: 'higher' },
+    { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.9'], published: 'higher' },
     { name: 'layers', about: 'layer-wise decay 0.8', set: LAYERS },
     { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.003 to 0.006' }, // prettier-ignore
     {
