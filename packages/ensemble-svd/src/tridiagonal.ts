@@ -5,7 +5,7 @@ import { addFour, addScaled, addToFour, dot, dotFour } from './vector.js';
  * The largest eigenvalues of a symmetric matrix and their vectors, without the others: Householder reduction to a
  * tridiagonal matrix, bisection for the eigenvalues, inverse iteration for the vectors (Golub and Van Loan, Matrix
  * Computations, 4th edition, 8.3.1, 8.4.1 and 8.2.2; LAPACK's dsytrd, dstebz, dstein, dormtr). All is in rows that lie
- * together in memory, so that 256 of 1536 take 4 s, where ml-matrix's decomposition, always full, takes half a minute.
+ * together in memory, so that 256 of 1536 take 2 s, where ml-matrix's decomposition, always full, takes half a minute.
  *
  * @param matrix `[n, n]`; its lower half is overwritten
  */
