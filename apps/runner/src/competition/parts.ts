@@ -40,9 +40,9 @@ export const PARTS_STYLE = `
 .wide { max-width: 820px; margin-top: 1rem; }
 .near { display: flex; align-items: flex-start; gap: 1.6rem; padding: 0.7rem 1rem; margin-bottom: 0.6rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
 .near > div { display: flex; gap: 1.2rem; padding-left: 1.6rem; border-left: 1px solid var(--line); }
-.video { display: flex; flex-direction: column; width: 172px; flex: none; font-size: 0.82rem; line-height: 1.35; }
-.video > span { display: flex; gap: 2px; height: 56px; }
-.video img { width: 56px; height: 56px; border-radius: 4px; }
+.video { display: flex; flex-direction: column; width: 148px; flex: none; font-size: 0.82rem; line-height: 1.35; }
+.video > span { display: flex; gap: 2px; height: 48px; }
+.video img { width: 48px; height: 48px; border-radius: 4px; }
 .video b { font-weight: 500; margin-top: 0.3rem; }
 .video i { font-style: normal; color: var(--ink-soft); font-variant-numeric: tabular-nums; }
 .confusion th, .confusion td { padding: 0.3rem 0.6rem; text-align: center; }
