@@ -10,3 +10,13 @@ export class SourceError extends Error {
 export function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s*\n\s*/g, '; ');
 }
+
+/**
+ * What sharp says of a picture, its first line without the words of libvips that follow a colon: threads share the place that
+ * these come from, so that for the same file they are there, or twice, or not.
+ */
+export function pictureReasonOf(error: unknown): string {
+  return reasonOf(error)
+    .split('; ')[0]
+    .replace(/(corrupt header):.*/, '$1');
+}

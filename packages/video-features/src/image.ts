@@ -1,5 +1,5 @@
 import sharp, { type Sharp } from 'sharp';
-import { SourceError, reasonOf } from './errors.js';
+import { SourceError, pictureReasonOf } from './errors.js';
 
 /** Decoded pixels: 8-bit RGB, rows from the top, `[height, width, 3]`. */
 export interface Image {
@@ -54,7 +54,7 @@ export async function toRgb(picture: Sharp, name: string): Promise<Image> {
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data: threeChannels(data, info.channels) };
   } catch (error) {
-    throw new SourceError(`${name}: expected a picture, got: ${reasonOf(error)}. ${HELP}`, { cause: error });
+    throw new SourceError(`${name}: expected a picture, got: ${pictureReasonOf(error)}. ${HELP}`, { cause: error });
   }
 }
 

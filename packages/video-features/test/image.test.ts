@@ -40,6 +40,18 @@ describe('decodeImage', () => {
     }
   });
 
+  it('says the same of the same file, however many are read at once', async () => {
+    const text = new TextEncoder().encode('RIFF\x20\0\0\0WEBPVP8 no picture, whatever its first bytes are');
+    const reasons = await Promise.all(
+      Array.from({ length: 40 }, () => decodeImage(text).catch(({ message }) => message)),
+    );
+    expect(new Set(reasons)).toEqual(
+      new Set([
+        'image: expected a picture, got: Input buffer has corrupt header. Replace the file, or leave the video out.',
+      ]),
+    );
+  });
+
   it('refuses a decompression bomb before it unpacks', async () => {
     const bomb = await sharp({ create: { width: 300, height: 200, channels: 3, background: 'red' } })
       .png()

@@ -1,5 +1,5 @@
 import sharp, { type Metadata } from 'sharp';
-import { SourceError, reasonOf } from '../errors.js';
+import { SourceError, pictureReasonOf } from '../errors.js';
 import { readBounded } from '../frame-zip.js';
 import { decodeImage, reading, toRgb, type Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
@@ -34,7 +34,7 @@ async function describePicture(bytes: Uint8Array, path: string, limits: SourceLi
   const about = await sharp(bytes, reading(limits.image))
     .metadata()
     .catch((error: unknown) => {
-      throw new SourceError(`${path}: expected a picture, got: ${reasonOf(error)}. Replace the file.`, {
+      throw new SourceError(`${path}: expected a picture, got: ${pictureReasonOf(error)}. Replace the file.`, {
         cause: error,
       });
     });
