@@ -1,4 +1,5 @@
 import { alignRows, checkLayout, layoutOf, type Embeddings, type Layout } from './members.js';
+import { dot } from './vector.js';
 
 /** One model list after another: a million videos need not be in memory together. */
 export type Blocks = Iterable<readonly Embeddings[]> | AsyncIterable<readonly Embeddings[]>;
@@ -67,17 +68,7 @@ function writeRow(
 /** |x| of a row, which has to be finite and above 0: a row without direction has no cosine. */
 export function rowLength(member: Embeddings, from: number): number {
   const { values, width } = member;
-  // In four sums, because one would wait for each addition before the next.
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  const fours = from + width - (width % 4);
-  for (let k = from; k < fours; k += 4) {
-    s0 += values[k] * values[k];
-    s1 += values[k + 1] * values[k + 1];
-    s2 += values[k + 2] * values[k + 2];
-    s3 += values[k + 3] * values[k + 3];
-  }
-  for (let k = fours; k < from + width; k++) s0 += values[k] * values[k];
-  const length = Math.sqrt(s0 + s1 + (s2 + s3));
+  const length = Math.sqrt(dot(values, from, values.subarray(from, from + width), width));
   if (length > 0 && length < Number.POSITIVE_INFINITY) return length;
   throw new Error(describeBadRow(member, from));
 }

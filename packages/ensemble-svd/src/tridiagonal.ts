@@ -86,11 +86,12 @@ function updateRow(a: Float64Array, start: number, r: number, v: Float64Array, w
  * A -= v w^T + w v^T of the reflection before, which makes (I - tau v v^T) A (I - tau v v^T) of it, on the rows above its
  * last; then x = A y for the next reflection's y. Lower half only; four rows at a time quarter the way to the vectors.
  */
-function updateAndMultiply(a: Float64Array, n: number, { v, w }: Pair, y: Float64Array, x: Float64Array): void {
+function updateAndMultiply(a: Float64Array, n: number, before: Pair, y: Float64Array, x: Float64Array): void {
+  const { v, w } = before;
   const m = y.length;
   x.fill(0, 0, m);
   const rest = m % 4;
-  for (let i = 0; i < rest; i++) corner(a, n, { v, w }, y, x, i, 0);
+  for (let i = 0; i < rest; i++) corner(a, n, before, y, x, i, 0);
   for (let i = rest; i < m; i += 4) {
     const r0 = i * n;
     const r1 = r0 + n;
@@ -122,7 +123,7 @@ function updateAndMultiply(a: Float64Array, n: number, { v, w }: Pair, y: Float6
     x[i + 1] += s1;
     x[i + 2] += s2;
     x[i + 3] += s3;
-    for (let r = i; r < i + 4; r++) corner(a, n, { v, w }, y, x, r, i);
+    for (let r = i; r < i + 4; r++) corner(a, n, before, y, x, r, i);
   }
 }
 

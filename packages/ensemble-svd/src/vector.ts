@@ -1,5 +1,10 @@
 /** a[aFrom + k] . b[k], in four sums, because one sum would wait for each addition before the next. */
-export function dot(a: Float64Array, aFrom: number, b: Float64Array, length: number): number {
+export function dot(
+  a: Float32Array | Float64Array,
+  aFrom: number,
+  b: Float32Array | Float64Array,
+  length: number,
+): number {
   let s0 = 0;
   let s1 = 0;
   let s2 = 0;
