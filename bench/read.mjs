@@ -18,8 +18,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { crc32 } from 'node:zlib';
-import { aiacStride, batchSchedule, createFeatureStore, encodeNpy, openAiacFiles, openDataset, openFeatureStore, prefetch,
-  readAnnotations, readBatch, writeAiacVideos, writeAnnotations } from '@wbdc/data'; // prettier-ignore
+import {
+  aiacStride,
+  batchSchedule,
+  createFeatureStore,
+  encodeNpy,
+  openAiacFiles,
+  openDataset,
+  openFeatureStore,
+  prefetch,
+  readAnnotations,
+  readBatch,
+  writeAiacVideos,
+  writeAnnotations,
+} from '@wbdc/data';
 import { floats, randomKey } from '@wbdc/nn';
 import { QQ_LAYOUT, Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import chain from 'stream-chain';
@@ -34,7 +46,12 @@ const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'wbdc-bench-read-')
 const id = (i) => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
 const text = (i, length) =>
   Array.from({ length }, (_, k) => String.fromCodePoint(0x4e00 + ((i * 31 + k * 17) % 4000))).join('');
-const video = (i) => ({ id: id(i), title: text(i, 20), asr: text(i + 1, 80), ocr: [0, 1, 2].map((time) => ({ time, text: text(i + time, 12) })) }); // prettier-ignore
+const video = (i) => ({
+  id: id(i),
+  title: text(i, 20),
+  asr: text(i + 1, 80),
+  ocr: [0, 1, 2].map((time) => ({ time, text: text(i + time, 12) })),
+});
 
 async function measure(name, run, unit = '', amount = 1) {
   globalThis.gc?.();
@@ -66,11 +83,22 @@ async function count(items) {
 async function benchAnnotations() {
   const path = join(folder, 'unlabeled.json');
   const records = VIDEOS;
-  await writeAnnotations(path, (function* () { for (let i = 0; i < records; i++) yield video(i); })()); // prettier-ignore
+  await writeAnnotations(
+    path,
+    (function* () {
+      for (let i = 0; i < records; i++) yield video(i);
+    })(),
+  );
   const megabytes = statSync(path).size / 1e6;
   console.log(`\nAnnotations: ${records} records, ${megabytes.toFixed(0)} MB`);
   await measure('readAnnotations (checked)', () => count(readAnnotations(path)), 'MB', megabytes);
-  if (VIDEOS <= 100_000) await measure('stream-json (not checked)', () => count(chain([createReadStream(path), parser(), streamArray()])), 'MB', megabytes); // prettier-ignore
+  if (VIDEOS <= 100_000)
+    await measure(
+      'stream-json (not checked)',
+      () => count(chain([createReadStream(path), parser(), streamArray()])),
+      'MB',
+      megabytes,
+    );
 }
 
 /** What an interrupted writer leaves: entries with their headers, the zeros of the features as holes of the file. */
@@ -109,17 +137,32 @@ async function benchStore() {
   const path = join(folder, 'features.zip');
   makePart(path);
   console.log(`\nFeature store: ${VIDEOS} videos, ${(statSync(`${path}.part`).size / 1e9).toFixed(1)} GB`);
-  const writer = await measure('resume of an interrupted writer', () => createFeatureStore(path, { width: 768, resume: true }), 'videos', VIDEOS); // prettier-ignore
+  const writer = await measure(
+    'resume of an interrupted writer',
+    () => createFeatureStore(path, { width: 768, resume: true }),
+    'videos',
+    VIDEOS,
+  );
   await measure('finish', () => writer.finish());
   const store = await measure('open', () => openFeatureStore(path));
   await measure('directory with yauzl into a Map', () => listWithYauzl(path));
   const reads = Math.min(5000, VIDEOS);
-  await measure(`${reads} videos at random`, async () => {
-    for (let i = 0; i < reads; i++) await store.read(id((i * 104_729) % VIDEOS));
-  }, 'videos', reads); // prettier-ignore
-  await measure(`${reads} videos in order`, async () => {
-    for (let i = 0; i < reads; i++) await store.read(id(i));
-  }, 'videos', reads); // prettier-ignore
+  await measure(
+    `${reads} videos at random`,
+    async () => {
+      for (let i = 0; i < reads; i++) await store.read(id((i * 104_729) % VIDEOS));
+    },
+    'videos',
+    reads,
+  );
+  await measure(
+    `${reads} videos in order`,
+    async () => {
+      for (let i = 0; i < reads; i++) await store.read(id(i));
+    },
+    'videos',
+    reads,
+  );
   await store.close();
 }
 
@@ -134,7 +177,9 @@ function makeTokenizer() {
 async function makeSets(total) {
   const features = (width) => floats([32, width], new Float32Array(32 * width).fill(0.5));
   const tagged = (i) => ({ ...video(i), tags: [0, 1, 2].map((k) => String((i * 31 + k * 977) % 10_000)) });
-  const all = function* () { for (let i = 0; i < total; i++) yield tagged(i); }; // prettier-ignore
+  const all = function* () {
+    for (let i = 0; i < total; i++) yield tagged(i);
+  };
   const annotations = join(folder, 'small.json');
   const store = join(folder, 'small.zip');
   const records = join(folder, 'small.tfrecords');
@@ -143,12 +188,22 @@ async function makeSets(total) {
   for (let i = 0; i < total; i++) await writer.add(id(i), features(768));
   await writer.finish();
   const frames = features(1536);
-  await writeAiacVideos(records, (function* () { for (const one of all()) yield { ...one, frames }; })()); // prettier-ignore
+  await writeAiacVideos(
+    records,
+    (function* () {
+      for (const one of all()) yield { ...one, frames };
+    })(),
+  );
   const wbdc = await openFeatureStore(store);
   const aiac = await openAiacFiles([records]);
   return {
     'WBDC (256 tokens, 32 x 768)': { videos: () => readAnnotations(annotations), features: wbdc, layout: WBDC_LAYOUT },
-    'AIAC (36 tokens, 32 x 1536)': { videos: () => aiac.videos(), features: aiac, layout: QQ_LAYOUT, stride: aiacStride }, // prettier-ignore
+    'AIAC (36 tokens, 32 x 1536)': {
+      videos: () => aiac.videos(),
+      features: aiac,
+      layout: QQ_LAYOUT,
+      stride: aiacStride,
+    },
   };
 }
 
@@ -167,9 +222,14 @@ async function benchBatches() {
     const schedule = batchSchedule({ lengths: dataset.lengths, batchSize: size, seed: 1 });
     const batchAt = prefetch((step) => readBatch(dataset, schedule.batchOfStep(step), randomKey(step)));
     const steps = 2 * schedule.batchesPerEpoch;
-    await measure(`${name}: ${steps} batches`, async () => {
-      for (let step = 0; step < steps; step++) await batchAt(step);
-    }, 'batches', steps); // prettier-ignore
+    await measure(
+      `${name}: ${steps} batches`,
+      async () => {
+        for (let step = 0; step < steps; step++) await batchAt(step);
+      },
+      'batches',
+      steps,
+    );
     if (STEPS > 0) await benchWaiting(name, dataset, size, tokenising);
     await dataset.close();
   }

@@ -61,7 +61,7 @@ for (;;) {
   const answer = await Promise.resolve(given).then(calls[call]).then((value) => ({ value }), (error) => ({ error: String(error) }));
   await fetch('/answer', { method: 'POST', body: JSON.stringify(answer) });
 }
-</script>`; // prettier-ignore
+</script>`;
 
 /** Opens a headless browser on a page of this process's own, on this machine only; one call at a time. */
 export async function openBrowser(program: string): Promise<BrowserRuntime> {

@@ -145,7 +145,13 @@ export function describeOnnx<P extends ParamTree>(
       };
       fillWithWaves(flatten({ own }));
       const { output, attention } = own;
-      const served = { name: 'embedding', linear: output, ...(attention && { attention }), pooling, activation: 'unit' } as const; // prettier-ignore
+      const served = {
+        name: 'embedding',
+        linear: output,
+        ...(attention && { attention }),
+        pooling,
+        activation: 'unit',
+      } as const;
       const loaded = await runtime!.load(toOnnx(params, served));
       for (const batch of [batchOf(3, 7, 5), batchOf(1, 1, 1)]) {
         const { embedding } = await loaded.run(feedsOf(batch));

@@ -18,7 +18,11 @@ export interface Profile {
 
 export interface Ceiling {
   /** The cube, then the products of the step; GFLOP/s by contender's name. */
-  readonly rates: readonly { readonly what: string; readonly shape: MatmulShape; readonly gflops: Readonly<Record<string, number>> }[]; // prettier-ignore
+  readonly rates: readonly {
+    readonly what: string;
+    readonly shape: MatmulShape;
+    readonly gflops: Readonly<Record<string, number>>;
+  }[];
   /** Operations of the step, in 1e9, for each product. */
   readonly gflop: readonly number[];
 }

@@ -13,12 +13,21 @@ const settings = { ...tower, batch, threads };
 const text = JSON.stringify(settings);
 const python = findPython('torch');
 const torch = (precision: string) =>
-  pythonPeer(python!, 'clip_vision.py', precision === 'fp32' ? 'torch' : `torch ${precision}`, [precision, text], threads); // prettier-ignore
+  pythonPeer(
+    python!,
+    'clip_vision.py',
+    precision === 'fp32' ? 'torch' : `torch ${precision}`,
+    [precision, text],
+    threads,
+  );
 
 const comparison = await compare({
   ...options,
   reference: nodePeer('clip-vision.js', 'ort', ['ort', text]),
-  others: [...(python ? [torch('fp32'), torch('bf16')] : []), nodePeer('clip-vision.js', 'tensorflow', ['tensorflow', text])], // prettier-ignore
+  others: [
+    ...(python ? [torch('fp32'), torch('bf16')] : []),
+    nodePeer('clip-vision.js', 'tensorflow', ['tensorflow', text]),
+  ],
   bytesEach: 4e8 + 1000 * layers * width * (width / 12 + 1.5 * batch),
 });
 publish(

@@ -49,8 +49,15 @@ function formatLosses(all: Readonly<Record<string, readonly number[]>>): string 
     `step ${step}`,
     ...Object.values(all).map((losses) => losses[step - 1].toFixed(4)),
   ]);
-  const furthest = (title: string, count: number): string[] => [title, '-', ...Object.values(others).map((losses) => apart(losses, count))]; // prettier-ignore
-  const summary = [furthest(`furthest from ort, steps 1 to ${FIRST}`, FIRST), furthest('furthest from ort, all steps', ort.length)]; // prettier-ignore
+  const furthest = (title: string, count: number): string[] => [
+    title,
+    '-',
+    ...Object.values(others).map((losses) => apart(losses, count)),
+  ];
+  const summary = [
+    furthest(`furthest from ort, steps 1 to ${FIRST}`, FIRST),
+    furthest('furthest from ort, all steps', ort.length),
+  ];
   return formatTable(['loss', ...Object.keys(all)], [...rows, ...summary]);
 }
 

@@ -8,7 +8,14 @@ const options = readOptions(20);
 const { threads, small, sizes } = options;
 const { layers = small ? 2 : 12, width = small ? 128 : 768 } = sizes;
 const vocabulary = small ? 3001 : 21128;
-const shapes = [[vocabulary, width], [512, width], [2, width], [width], [width], ...Array.from({ length: layers }, layer).flat()]; // prettier-ignore
+const shapes = [
+  [vocabulary, width],
+  [512, width],
+  [2, width],
+  [width],
+  [width],
+  ...Array.from({ length: layers }, layer).flat(),
+];
 const settings = JSON.stringify({ shapes, threads });
 const python = findPython('torch');
 const kinds = ['fused', 'foreach', 'default'];
@@ -19,7 +26,16 @@ const parameters = shapes.reduce((total, shape) => total + shape.reduce((a, b) =
 function layer(): number[][] {
   const square = [[width, width], [width]];
   const hidden = 4 * width;
-  return [...square, ...square, ...square, ...square, [width, hidden], [hidden], [hidden, width], ...Array.from({ length: 5 }, () => [width])]; // prettier-ignore
+  return [
+    ...square,
+    ...square,
+    ...square,
+    ...square,
+    [width, hidden],
+    [hidden],
+    [hidden, width],
+    ...Array.from({ length: 5 }, () => [width]),
+  ];
 }
 
 const comparison = await compare({

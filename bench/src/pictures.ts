@@ -6,7 +6,11 @@ import { foldIn, randomInt, randomKey, type Key } from '@wbdc/nn';
 import sharp from 'sharp';
 
 /** Sizes of videos as they come. */
-const SIZES = [[640, 360], [960, 540], [1280, 720]] as const; // prettier-ignore
+const SIZES = [
+  [640, 360],
+  [960, 540],
+  [1280, 720],
+] as const;
 const DRAWINGS = 60;
 
 export interface Videos {
@@ -43,13 +47,20 @@ export async function makeVideos(folder: string, count: number, framesEach: numb
 function readDrawings(): Buffer[] {
   const require = createRequire(import.meta.url);
   const folder = join(dirname(require.resolve('@lobehub/fluent-emoji-3d/package.json')), 'assets');
-  const names = readdirSync(folder).filter((name) => name.endsWith('.webp')).sort(); // prettier-ignore
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.webp'))
+    .sort();
   const step = Math.floor(names.length / DRAWINGS);
   return Array.from({ length: DRAWINGS }, (_, i) => readFileSync(join(folder, names[i * step])));
 }
 
 function makeBackground(drawing: Buffer, width: number, height: number): Promise<Buffer> {
-  return sharp(drawing).flatten({ background: '#7a9cb8' }).resize(width, height, { fit: 'cover' }).blur(20).png().toBuffer(); // prettier-ignore
+  return sharp(drawing)
+    .flatten({ background: '#7a9cb8' })
+    .resize(width, height, { fit: 'cover' })
+    .blur(20)
+    .png()
+    .toBuffer();
 }
 
 async function makeFrame(
@@ -65,5 +76,8 @@ async function makeFrame(
     const input = await sharp(drawings[draw(1, drawings.length)]).resize(side, side).png().toBuffer();
     return { input, left: draw(2, width - side), top: draw(3, height - side) };
   });
-  return sharp(background).composite(await Promise.all(layers)).jpeg({ quality: 88 }).toBuffer(); // prettier-ignore
+  return sharp(background)
+    .composite(await Promise.all(layers))
+    .jpeg({ quality: 88 })
+    .toBuffer();
 }

@@ -27,7 +27,16 @@ export interface Recipe {
   readonly recompute: boolean;
 }
 
-const BASE = { layers: 12, width: 768, batch: 16, vocabulary: 21128, tokens: 128, frames: 32, frameSize: 768, tags: 10_000 }; // prettier-ignore
+const BASE = {
+  layers: 12,
+  width: 768,
+  batch: 16,
+  vocabulary: 21128,
+  tokens: 128,
+  frames: 32,
+  frameSize: 768,
+  tags: 10_000,
+};
 /** A step of QQ's pretraining, the batch in accumulated parts of 8. */
 const LARGE = { ...BASE, layers: 24, width: 1024, batch: 8, tokens: 36, frameSize: 1536 };
 const SMALL = { layers: 2, width: 128, batch: 4, vocabulary: 3001, tokens: 64, frames: 8, frameSize: 96, tags: 500 };

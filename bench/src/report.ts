@@ -55,7 +55,14 @@ function formatReport(report: Report, options: Options): string {
 function comparisonTable({ comparison: { measured }, amount, unit, baselines, result = 'last loss' }: Report): string {
   const found = baselines.flatMap((name) => measured.find((row) => row.name === name) ?? []);
   const losses = measured.some(({ loss }) => loss !== undefined);
-  const header = ['contender', 'median s', `${unit}/s`, 'peak RSS', ...found.map(({ name }) => `time / ${name}`), ...(losses ? [result] : [])]; // prettier-ignore
+  const header = [
+    'contender',
+    'median s',
+    `${unit}/s`,
+    'peak RSS',
+    ...found.map(({ name }) => `time / ${name}`),
+    ...(losses ? [result] : []),
+  ];
   const row = (of: Measured): string[] => [
     of.name,
     digits(median(of.seconds)),

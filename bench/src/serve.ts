@@ -36,7 +36,10 @@ function reply(message: object): void {
 async function execute(service: Service, command: Command): Promise<object> {
   if (command.do === 'matmul') return { gflops: gflops(service.matmul!(command.shape), command.shape) };
   const start = performance.now();
-  const result = command.do === 'step' ? { loss: await service.step(command.index) } : { kernels: await service.profile!(command.index) }; // prettier-ignore
+  const result =
+    command.do === 'step'
+      ? { loss: await service.step(command.index) }
+      : { kernels: await service.profile!(command.index) };
   return { ...result, seconds: (performance.now() - start) / 1000, peakRss: peakRss() };
 }
 

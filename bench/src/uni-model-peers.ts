@@ -19,7 +19,12 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     const name = precision === 'fp32' ? `torch ${variant}` : `torch ${variant} ${precision}`;
     return pythonPeer(python!, 'uni_model.py', name, [mode, variant, precision, folder], recipe.threads);
   };
-  const variants = [['equal', 'fp32'], ['plain', 'fp32'], ['equal', 'bf16'], ['plain', 'bf16']]; // prettier-ignore
+  const variants = [
+    ['equal', 'fp32'],
+    ['plain', 'fp32'],
+    ['equal', 'bf16'],
+    ['plain', 'bf16'],
+  ];
   // tfjs keeps what every plain operation made until the backward pass is done.
   const plain = (name: string, engine: string): Contender => {
     return { ...nodePeer('plain-tfjs.js', name, [engine, settings]), memory: 2.5 };

@@ -26,7 +26,12 @@ export interface Waited {
 export async function trainFrom(dataset: Dataset, { steps, batch }: { steps: number; batch: number }): Promise<Waited> {
   const threads = availableParallelism();
   const sizes = { small: false, large: false, recompute: false, sizes: { batch }, rounds: steps, threads };
-  const recipe = { ...recipeOf(sizes), frameSize: dataset.frameSize, vocabulary: dataset.vocabSize, tags: dataset.tagCount }; // prettier-ignore
+  const recipe = {
+    ...recipeOf(sizes),
+    frameSize: dataset.frameSize,
+    vocabulary: dataset.vocabSize,
+    tags: dataset.tagCount,
+  };
   const about = await loadEngine('ort', threads);
   const { model } = modelOf(recipe);
   const params = model.init(randomKey(1));
@@ -39,7 +44,10 @@ export async function trainFrom(dataset: Dataset, { steps, batch }: { steps: num
     totalSteps: steps,
     batchAt: async (step) => {
       const key = foldIn(randomKey(2), step);
-      return model.prepare(await readBatch(dataset, schedule.batchOfStep(step), foldIn(key, 'frames')), foldIn(key, 'masks')); // prettier-ignore
+      return model.prepare(
+        await readBatch(dataset, schedule.batchOfStep(step), foldIn(key, 'frames')),
+        foldIn(key, 'masks'),
+      );
     },
     loss: (views, key) => model.loss(params, views, key),
     key: randomKey(3),

@@ -37,7 +37,8 @@ function fromOption({ shard, shards }: ShardOptions): Shard | undefined {
   if (!(index < count)) {
     throw new UserError(`--shard ${shard}: expected i/n with i from 0 to n - 1, for example 0/16 to 15/16`, 2);
   }
-  if (shards !== undefined && shards !== count) throw new UserError(`--shard ${shard}: expected --shards ${count}, or none, got ${shards}`, 2); // prettier-ignore
+  if (shards !== undefined && shards !== count)
+    throw new UserError(`--shard ${shard}: expected --shards ${count}, or none, got ${shards}`, 2);
   return { index, count, source: `--shard ${shard}` };
 }
 

@@ -13,7 +13,14 @@ import { encoderOf, planOf, type VideoTextParams } from '../src/stages/model.js'
 // What the published systems got wrong, and these must not.
 
 const [B, L, F, DV, V] = [6, 9, 4, 5, 23];
-const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'天地玄黄宇宙洪荒日月盈昃辰宿列张寒来']); // prettier-ignore
+const tokenizer = Tokenizer.fromVocab([
+  '[PAD]',
+  '[UNK]',
+  '[CLS]',
+  '[SEP]',
+  '[MASK]',
+  ...'天地玄黄宇宙洪荒日月盈昃辰宿列张寒来',
+]);
 
 /** Rows and frames of different numbers; the first is longest. */
 function makeBatch(): Batch {
@@ -36,10 +43,20 @@ function makeBatch(): Batch {
   return batch;
 }
 
-const SIZES = ['model.width=14', 'model.layers=1', 'model.heads=2', 'model.maxPositions=16', 'model.videoLayers=1', 'model.crossLayers=1', 'frames.limit=4', 'text.budget=16']; // prettier-ignore
+const SIZES = [
+  'model.width=14',
+  'model.layers=1',
+  'model.heads=2',
+  'model.maxPositions=16',
+  'model.videoLayers=1',
+  'model.crossLayers=1',
+  'frames.limit=4',
+  'text.budget=16',
+];
 const ALL =
   'tasks={ftm: {view: masked}, mlm: {probability: 0.6}, mfm: {probability: 0.6}, ftc: {}, mmm: {}, tag: null}';
-const configOf = (kind: string, ...set: string[]) => loadConfig({ folder: '.', set: [`model.kind=${kind}`, ...SIZES, ...set] }); // prettier-ignore
+const configOf = (kind: string, ...set: string[]) =>
+  loadConfig({ folder: '.', set: [`model.kind=${kind}`, ...SIZES, ...set] });
 
 describe.each(['uni-model', 'lxmert-model'])('on a %s', (kind) => {
   let encoder: Encoder<VideoTextParams>;
@@ -127,7 +144,10 @@ describe.each(['uni-model', 'lxmert-model'])('on a %s', (kind) => {
 /** The first columns of texts and frames. */
 function cut(batch: Batch, length: number, count: number): Partial<Batch> {
   const columns = ({ data, shape }: Batch['tokens'], width: number) =>
-    ints([shape[0], width], data.filter((_, i) => i % shape[1] < width)); // prettier-ignore
+    ints(
+      [shape[0], width],
+      data.filter((_, i) => i % shape[1] < width),
+    );
   return {
     tokens: columns(batch.tokens, length),
     segments: columns(batch.segments, length),

@@ -17,7 +17,11 @@ const { mean, deviation } = STATISTICS.clip;
 
 async function readPictures(paths: readonly string[]): Promise<Uint8Array[]> {
   const zips = await Promise.all(paths.map(async (path) => unzipSync(await readFile(path))));
-  return zips.flatMap((files) => Object.keys(files).sort().map((name) => files[name])); // prettier-ignore
+  return zips.flatMap((files) =>
+    Object.keys(files)
+      .sort()
+      .map((name) => files[name]),
+  );
 }
 
 async function prepare(pictures: readonly Uint8Array[]): Promise<Float32Array> {
@@ -45,7 +49,9 @@ await serve(async (): Promise<Service> => {
     parameters,
     step: async (index) => {
       const pictures = await readPictures(steps[index]);
-      const batches = Array.from({ length: Math.ceil(pictures.length / batch) }, (_, i) => pictures.slice(i * batch, (i + 1) * batch)); // prettier-ignore
+      const batches = Array.from({ length: Math.ceil(pictures.length / batch) }, (_, i) =>
+        pictures.slice(i * batch, (i + 1) * batch),
+      );
       const features: Float32Array[] = [];
       let next = prepare(batches[0]);
       for (let i = 0; i < batches.length; i++) {

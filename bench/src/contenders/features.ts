@@ -1,6 +1,13 @@
 /** Ours, as `wbdc features` runs it: decoding on threads beside the tower: `node features.js <settings>`. */
 import { join } from 'node:path';
-import { CLIP_PREPROCESSING, clipVision, decodeWorkers, extractFeatures, loadClipVision, type ExtractProgress } from '@wbdc/video-features'; // prettier-ignore
+import {
+  CLIP_PREPROCESSING,
+  clipVision,
+  decodeWorkers,
+  extractFeatures,
+  loadClipVision,
+  type ExtractProgress,
+} from '@wbdc/video-features';
 import { onnxFeatures } from '@wbdc/video-features/onnx';
 import * as ort from 'onnxruntime-node';
 import { loadEngine } from '../engine.js';
@@ -22,7 +29,8 @@ await serve(async (): Promise<Service> => {
     const videos = steps[index].map((path, i) => ({ id: String(i), path }));
     const features: Float32Array[] = [];
     const onProgress = (state: ExtractProgress): void => void (last = state);
-    for await (const video of extractFeatures({ ...options, preprocessing, videos, onProgress })) features.push(video.features.data); // prettier-ignore
+    for await (const video of extractFeatures({ ...options, preprocessing, videos, onProgress }))
+      features.push(video.features.data);
     return meanSize(features);
   };
   return {

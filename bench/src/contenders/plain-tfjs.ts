@@ -113,7 +113,10 @@ function lossOf(model: Model, { batch, targets }: PreparedView): Scalar {
   const size = recipe.batch;
   const pad = (values: Int32Array): tf.Tensor2D => {
     const rows = tf.tensor2d(values, batch.tokens.shape as [number, number], 'int32');
-    return tf.pad(rows, [[0, 0], [0, tokens - rows.shape[1]]]); // prettier-ignore
+    return tf.pad(rows, [
+      [0, 0],
+      [0, tokens - rows.shape[1]],
+    ]);
   };
   const features = tf.tensor3d(batch.frames.data, [size, frames, frameSize]);
   const input = tf.concat([lookUp(model.word, pad(batch.tokens.data)), apply(features, model.frames)], 1);

@@ -45,7 +45,10 @@ function training(
   const optimizer = adamW(params, { learningRate: 5e-5, weightDecay: 0.01 });
   const running = trainLoop<PreparedView>({
     params,
-    optimizer: { ...optimizer, update: (...args: Parameters<Optimizer['update']>) => watched(() => optimizer.update(...args)) }, // prettier-ignore
+    optimizer: {
+      ...optimizer,
+      update: (...args: Parameters<Optimizer['update']>) => watched(() => optimizer.update(...args)),
+    },
     gradients: (...args) => watched(() => valueAndGrad(...args)),
     totalSteps: Number.MAX_SAFE_INTEGER,
     batchAt: async () => views[await wanted.take()],
@@ -94,7 +97,10 @@ function profiled<T>(run: () => T, table: Map<string, KernelRow>): T {
 
 function costsOfKernels<T>(run: () => T): { result: T; rows: KernelRow[] } {
   const { result, kernels } = profileKernels(run);
-  const named = kernels.map((cost) => ({ ...cost, kernel: cost.native ? cost.kernel : `${cost.kernel} (plain JavaScript)` })); // prettier-ignore
+  const named = kernels.map((cost) => ({
+    ...cost,
+    kernel: cost.native ? cost.kernel : `${cost.kernel} (plain JavaScript)`,
+  }));
   return { result, rows: named };
 }
 

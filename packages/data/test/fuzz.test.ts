@@ -2,8 +2,21 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { FUZZ_RUNS, fuzz } from '../../../tools/fuzz.js';
-import { createFeatureStore, DataError, decodeNpy, encodeNpy, openAiacFiles, openAiacIndex, openFeatureStore, readAiacVideos, readAnnotations,
-  readLabels, readTagList, writeAnnotations, type FeatureSource } from '../src/index.js'; // prettier-ignore
+import {
+  createFeatureStore,
+  DataError,
+  decodeNpy,
+  encodeNpy,
+  openAiacFiles,
+  openAiacIndex,
+  openFeatureStore,
+  readAiacVideos,
+  readAnnotations,
+  readLabels,
+  readTagList,
+  writeAnnotations,
+  type FeatureSource,
+} from '../src/index.js';
 import { collect, fixture, testFolder } from './folder.js';
 
 const folder = testFolder();
@@ -29,7 +42,10 @@ const readers: Record<string, (onBad: OnBad) => Promise<unknown>> = {
   'pointwise.tfrecords': async (onBad) => {
     await collect(readAiacVideos(path, { width: 5, onBad })).catch(onBad);
     const files = await openAiacFiles([path], { width: 5, onBad });
-    const ids = await collect(files.videos()).then((videos) => videos.map((video) => video.id), () => []); // prettier-ignore
+    const ids = await collect(files.videos()).then(
+      (videos) => videos.map((video) => video.id),
+      () => [],
+    );
     await readAll(files, ids, onBad);
   },
   'pointwise.tfrecords.gz': (onBad) => collect(readAiacVideos(path, { width: 5, onBad })),
@@ -41,8 +57,13 @@ const readers: Record<string, (onBad: OnBad) => Promise<unknown>> = {
 
 beforeAll(async () => {
   const videos = Array.from({ length: 5 }, (_, i) => ({
-    id: `${10n ** 19n + BigInt(i)}`, title: '标题"\\', asr: 'x', ocr: [{ time: i, text: '字幕' }], categoryId: '0101', tags: ['a'],
-  })); // prettier-ignore
+    id: `${10n ** 19n + BigInt(i)}`,
+    title: '标题"\\',
+    asr: 'x',
+    ocr: [{ time: i, text: '字幕' }],
+    categoryId: '0101',
+    tags: ['a'],
+  }));
   await writeAnnotations(join(folder, 'annotations.json'), videos);
   const store = await createFeatureStore(join(folder, 'features.zip'), { width: 3, recipe: { model: 'a' } });
   for (const { id } of videos) await store.add(id, { data: new Float32Array(6), shape: [2, 3] });

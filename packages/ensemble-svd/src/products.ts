@@ -79,7 +79,15 @@ function tile(
   const b0 = j * depth;
   const b1 = b0 + depth;
   const b2 = b1 + depth;
-  let s00 = 0, s01 = 0, s02 = 0, s10 = 0, s11 = 0, s12 = 0, s20 = 0, s21 = 0, s22 = 0; // prettier-ignore
+  let s00 = 0,
+    s01 = 0,
+    s02 = 0,
+    s10 = 0,
+    s11 = 0,
+    s12 = 0,
+    s20 = 0,
+    s21 = 0,
+    s22 = 0;
   for (let k = from; k < to; k++) {
     const x0 = a[a0 + k];
     const x1 = a[a1 + k];

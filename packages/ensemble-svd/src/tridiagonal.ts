@@ -97,10 +97,22 @@ function updateAndMultiply(a: Float64Array, n: number, before: Pair, y: Float64A
     const r1 = r0 + n;
     const r2 = r1 + n;
     const r3 = r2 + n;
-    const v0 = v[i], v1 = v[i + 1], v2 = v[i + 2], v3 = v[i + 3]; // prettier-ignore
-    const w0 = w[i], w1 = w[i + 1], w2 = w[i + 2], w3 = w[i + 3]; // prettier-ignore
-    const y0 = y[i], y1 = y[i + 1], y2 = y[i + 2], y3 = y[i + 3]; // prettier-ignore
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0; // prettier-ignore
+    const v0 = v[i],
+      v1 = v[i + 1],
+      v2 = v[i + 2],
+      v3 = v[i + 3];
+    const w0 = w[i],
+      w1 = w[i + 1],
+      w2 = w[i + 2],
+      w3 = w[i + 3];
+    const y0 = y[i],
+      y1 = y[i + 1],
+      y2 = y[i + 2],
+      y3 = y[i + 3];
+    let s0 = 0,
+      s1 = 0,
+      s2 = 0,
+      s3 = 0;
     for (let j = 0; j < i; j++) {
       const vj = v[j];
       const wj = w[j];

@@ -4,8 +4,22 @@ import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
 const member = (name: string, ids: string[], rows: number[][]): Embeddings => {
   return { name, ids, width: rows[0].length, values: Float32Array.from(rows.flat()) };
 };
-const a = member('a', ['x', 'y'], [[0.5, 0.25, 0.25], [0, 0.5, 0.5]]); // prettier-ignore
-const b = member('b', ['y', 'x'], [[0.125, 0.125, 0.75], [0.25, 0.75, 0]]); // prettier-ignore
+const a = member(
+  'a',
+  ['x', 'y'],
+  [
+    [0.5, 0.25, 0.25],
+    [0, 0.5, 0.5],
+  ],
+);
+const b = member(
+  'b',
+  ['y', 'x'],
+  [
+    [0.125, 0.125, 0.75],
+    [0.25, 0.75, 0],
+  ],
+);
 
 test('weighted mean, by hand; rows follow the ids of the first model', () => {
   const { ids, width, values, labels } = combineProbabilities([a, b], [1, 3]);
@@ -19,15 +33,43 @@ test('equal weights by default; of equal probabilities the first class', () => {
 });
 
 test('errors', () => {
-  const logits = member('b', ['x', 'y'], [[0.5, 0.25, 0.25], [2, -1, 0]]); // prettier-ignore
+  const logits = member(
+    'b',
+    ['x', 'y'],
+    [
+      [0.5, 0.25, 0.25],
+      [2, -1, 0],
+    ],
+  );
   expect(() => combineProbabilities([a, logits])).toThrow(
     "model 'b', id 'y': expected probabilities, 0 to 1 with sum 1, got 2",
   );
-  const low = member('b', ['x', 'y'], [[0.5, 0.25, 0.25], [0.5, 0.25, 0]]); // prettier-ignore
+  const low = member(
+    'b',
+    ['x', 'y'],
+    [
+      [0.5, 0.25, 0.25],
+      [0.5, 0.25, 0],
+    ],
+  );
   expect(() => combineProbabilities([a, low])).toThrow('got a sum of 0.75');
-  const nan = member('b', ['x', 'y'], [[0.5, 0.25, 0.25], [Number.NaN, 1, 0]]); // prettier-ignore
+  const nan = member(
+    'b',
+    ['x', 'y'],
+    [
+      [0.5, 0.25, 0.25],
+      [Number.NaN, 1, 0],
+    ],
+  );
   expect(() => combineProbabilities([a, nan])).toThrow('got NaN for class 0');
-  const two = member('b', ['x', 'y'], [[0.5, 0.5], [0.5, 0.5]]); // prettier-ignore
+  const two = member(
+    'b',
+    ['x', 'y'],
+    [
+      [0.5, 0.5],
+      [0.5, 0.5],
+    ],
+  );
   expect(() => combineProbabilities([a, two])).toThrow("got 3 of 'a' and 2 of 'b'");
   expect(() => combineProbabilities([a, { ...b, ids: ['x', 'z'] }])).toThrow(
     "1 (first: y) missing and 1 (first: z) extra in 'b'",

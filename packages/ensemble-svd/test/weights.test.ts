@@ -79,7 +79,10 @@ test('one model: weight 1', () => {
 
 test('cosines of pairs, by hand', () => {
   const rows = { name: 'a', ids: ['x', 'y', 'z'], width: 2, values: Float64Array.of(3, 0, 1, 1, -2, 0) };
-  const cosines = pairCosines(rows, [{ id1: 'x', id2: 'y' }, { id1: 'z', id2: 'x' }]); // prettier-ignore
+  const cosines = pairCosines(rows, [
+    { id1: 'x', id2: 'y' },
+    { id1: 'z', id2: 'x' },
+  ]);
   expect(cosines[0]).toBeCloseTo(Math.SQRT1_2, 15);
   expect(cosines[1]).toBe(-1);
 });

@@ -48,7 +48,10 @@ describe.each(ENGINES)('losses on %s', (engine) => {
       const truth = tf.add(softCrossEntropy(a, targets, shares), softCrossEntropy(b, targets, shares));
       return tf.add(tf.mul(truth, 0.5), tf.mul(disagreement(a, b, shares), 4));
     };
-    const { value, grads } = tf.valueAndGrads(loss as (...xs: tf.Tensor[]) => tf.Tensor)([logits(0.5, 2), logits(0.9, 2.5)]); // prettier-ignore
+    const { value, grads } = tf.valueAndGrads(loss as (...xs: tf.Tensor[]) => tf.Tensor)([
+      logits(0.5, 2),
+      logits(0.9, 2.5),
+    ]);
     expect(value.dataSync()[0]).toBeCloseTo(fixture.rDrop.loss, 5);
     expect(distance(grads[0].dataSync(), fixture.rDrop.gradients.left)).toBeLessThan(1e-5);
     expect(distance(grads[1].dataSync(), fixture.rDrop.gradients.right)).toBeLessThan(1e-5);

@@ -79,7 +79,20 @@ describe.each(ENGINES)('finetuning on %s', (engine) => {
     assign('output.bias', 6);
     if (pooling === 'attention') assign('attention.weight', 7);
     if (pooling === 'attention') assign('attention.bias', 8);
-    const states = [[3, 7, 7], [3, 5, 7], [3, 7]].map((shape, i) => tf.tensor(wave(shape.reduce((a, b) => a * b), i + 1, 1), shape)); // prettier-ignore
+    const states = [
+      [3, 7, 7],
+      [3, 5, 7],
+      [3, 7],
+    ].map((shape, i) =>
+      tf.tensor(
+        wave(
+          shape.reduce((a, b) => a * b),
+          i + 1,
+          1,
+        ),
+        shape,
+      ),
+    );
     const run = (text: tf.Tensor, frames: tf.Tensor, cls: tf.Tensor): tf.Tensor2D =>
       applyHead(head, { text, frames, cls } as Encoded, PARITY_BATCH, config);
     const expected = fixture.pooled[pooling];

@@ -1,6 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { lxmertModel, TINY as LXMERT_TINY } from '@wbdc/lxmert-model';
-import { flatten, floats, foldIn, ints, randomInt, randomKey, takeRows, type Batch, type Encoder, type Key, type ParamTree } from '@wbdc/nn'; // prettier-ignore
+import {
+  flatten,
+  floats,
+  foldIn,
+  ints,
+  randomInt,
+  randomKey,
+  takeRows,
+  type Batch,
+  type Encoder,
+  type Key,
+  type ParamTree,
+} from '@wbdc/nn';
 import { ftc, ftm, mfm, mlm, mmm, pretraining, tag, type Plan, type WeightedTask } from '@wbdc/pretrain-tasks';
 import { clip } from '@wbdc/pretrain-tasks/clip';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
@@ -17,8 +29,19 @@ beforeEach(async () => {
 });
 
 const [B, F, V, DV, T] = [12, 11, 1009, 47, 503];
-const CONFIG = { vocabSize: V, hiddenSize: 64, heads: 4, intermediateSize: 202, frameSize: DV, maxFrames: F, maxPositions: 67 }; // prettier-ignore
-const encoders = { 'single stream': uniModel({ ...TINY, ...CONFIG }), 'double stream': lxmertModel({ ...LXMERT_TINY, ...CONFIG }) }; // prettier-ignore
+const CONFIG = {
+  vocabSize: V,
+  hiddenSize: 64,
+  heads: 4,
+  intermediateSize: 202,
+  frameSize: DV,
+  maxFrames: F,
+  maxPositions: 67,
+};
+const encoders = {
+  'single stream': uniModel({ ...TINY, ...CONFIG }),
+  'double stream': lxmertModel({ ...LXMERT_TINY, ...CONFIG }),
+};
 const masking = { mask: 4, special: [0, 1, 2, 3, 4] };
 const plan: Plan = [
   [mlm({ ...masking, vocabSize: V }), mfm({ normalize: true, temperature: 0.05 }), tag({ tagCount: T })],

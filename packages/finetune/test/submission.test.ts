@@ -14,7 +14,11 @@ describe('result.csv', () => {
   });
 
   it('is not written with what would not read again', () => {
-    const bad = new Map([['a,b', '0007'], ['c', '7'], ['', '0001']]); // prettier-ignore
+    const bad = new Map([
+      ['a,b', '0007'],
+      ['c', '7'],
+      ['', '0001'],
+    ]);
     expect(() => writeCategories(bad)).toThrow(
       [
         'result.csv:',

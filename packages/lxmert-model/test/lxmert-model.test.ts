@@ -23,7 +23,7 @@ describe('configuration', () => {
     const attention = 4 * (d * d + d) + 2 * d; // with its normalisation
     const layer = attention + (d * i + i) + (i * d + d) + 2 * d;
     const text = (c.vocabSize + c.maxPositions + c.segments + 2) * d + c.layers * layer;
-    const video = (c.frameSize * d + d) + (2 + c.maxFrames) * d + c.videoLayers * layer + 2 * d; // prettier-ignore
+    const video = c.frameSize * d + d + (2 + c.maxFrames) * d + c.videoLayers * layer + 2 * d;
     return text + video + c.crossLayers * (attention + 2 * layer);
   };
 

@@ -62,7 +62,11 @@ describe.each(ENGINES)('BERT of random sizes on %s', (engine) => {
     const leaves = flatten(params);
     fillWithWaves(leaves);
     const batch = batchOfCase(of);
-    const mask = tf.tensor3d(Float32Array.from(batch.textMask.data), [...batch.textMask.shape, 1] as [number, number, number]); // prettier-ignore
+    const mask = tf.tensor3d(Float32Array.from(batch.textMask.data), [...batch.textMask.shape, 1] as [
+      number,
+      number,
+      number,
+    ]);
     const hidden = (): tf.Tensor => tf.mul(bert(params, batch, of.sizes), mask);
     const state = hidden();
     expect(distance(state.dataSync(), of.hidden)).toBeLessThan(1e-5);

@@ -70,7 +70,11 @@ const cases: Case[] = [
     shapes: [[2, 5, 6], [2, 7, 6], ...PROJECTIONS],
     run: (x, context, ...layers) => attendProjected(x, context, layers),
   },
-  { name: 'attention to itself, projected', shapes: [[2, 7, 6], ...PROJECTIONS], run: (x, ...layers) => attendProjected(x, x, layers) }, // prettier-ignore
+  {
+    name: 'attention to itself, projected',
+    shapes: [[2, 7, 6], ...PROJECTIONS],
+    run: (x, ...layers) => attendProjected(x, x, layers),
+  },
   { name: 'gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7)) },
   { name: 'quick gelu', shapes: [[5, 13]], run: (x) => gelu(tf.mul(x, 7), 'quick') },
   {
@@ -202,7 +206,15 @@ describe.each(ENGINES)('operations on %s', (engine) => {
 const LARGE: Case[] = [
   { ...caseNamed('addLayerNorm'), shapes: [[13, 101, 1009], [13, 101, 1009], [1009], [1009]] },
   { ...caseNamed('gelu'), shapes: [[1031, 1201]] },
-  { name: 'attention', shapes: [[7, 293, 6], [7, 307, 6], [7, 307, 6]], run: attend({ heads: 3, dropout: 0.1, key: randomKey(3) }) }, // prettier-ignore
+  {
+    name: 'attention',
+    shapes: [
+      [7, 293, 6],
+      [7, 307, 6],
+      [7, 307, 6],
+    ],
+    run: attend({ heads: 3, dropout: 0.1, key: randomKey(3) }),
+  },
 ];
 
 describe('large operations on ort', () => {

@@ -67,8 +67,11 @@ describe('a thread', () => {
   it('keeps a process alive while it has work in hand, and no longer; its program may be text', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wbdc-thread-'));
     const plain = join(folder, 'program.mjs'); // such a process gives its threads no loader of TypeScript
-    await writeFile(plain, `import { parentPort } from 'node:worker_threads';
-      parentPort.on('message', ({ job, request }) => parentPort.postMessage({ job, reply: request + 2 }));`); // prettier-ignore
+    await writeFile(
+      plain,
+      `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ job, request }) => parentPort.postMessage({ job, reply: request + 2 }));`,
+    );
     const main = `
       import { Thread } from '${new URL('../src/threads.ts', import.meta.url).href}';
       const thread = new Thread({ program: new URL('${pathToFileURL(plain).href}'), name: 'x' });

@@ -137,7 +137,11 @@ describe('mfm', () => {
 describe('tag', () => {
   it('starts at a prior where one is given', () => {
     const sizes = { hiddenSize: 7, vocabSize: 11, frameSize: 5 };
-    const bias = (prior?: number) => [...tag({ tagCount: 3, ...(prior !== undefined && { prior }) }).init(randomKey(1), sizes).output.bias.dataSync()]; // prettier-ignore
+    const bias = (prior?: number) => [
+      ...tag({ tagCount: 3, ...(prior !== undefined && { prior }) })
+        .init(randomKey(1), sizes)
+        .output.bias.dataSync(),
+    ];
     expect(bias()).toEqual([0, 0, 0]);
     for (const value of bias(0.2)) expect(1 / (1 + Math.exp(-value))).toBeCloseTo(0.2, 6);
     expect(() => bias(1)).toThrow('a prior between 0 and 1, got 1');

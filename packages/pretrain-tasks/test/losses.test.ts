@@ -97,10 +97,14 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
 
   it('tag-mean: through a layer, on the mean without padding', () => {
     const mask = ints([B, L + F]);
-    [[7, 2], [3, 0], [0, 0]].forEach(([tokens, frames], row) => {
+    [
+      [7, 2],
+      [3, 0],
+      [0, 0],
+    ].forEach(([tokens, frames], row) => {
       mask.data.fill(1, row * (L + F), row * (L + F) + tokens);
       mask.data.fill(1, row * (L + F) + L, row * (L + F) + L + frames);
-    }); // prettier-ignore
+    });
     const target = { ...tagsOf([0, 1, 2], [1, 4, T + 10, 2 * T + 3]), mask };
     const reads = { text: input([B, L, D], 0.5), frames: input([B, F, D], 1.5) };
     check(tag({ tagCount: T, pooling: 'mean', hidden: 6 }), target, reads, fixtures['tag-mean']);
@@ -127,11 +131,29 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     check(ftc({ separator: 3, ...options }), { videos, past }, reads, fixtures[name]);
   });
 
-  const [someTokens, someFrames] = [[[1, 2, 3, 4], [7, 22, 5, 11]], [[5, 6, 10], [3, 4, 6]]]; // prettier-ignore
+  const [someTokens, someFrames] = [
+    [
+      [1, 2, 3, 4],
+      [7, 22, 5, 11],
+    ],
+    [
+      [5, 6, 10],
+      [3, 4, 6],
+    ],
+  ];
   const none: number[][] = [[], []];
   it.each([
     ['mmm', someTokens, someFrames, 9, B],
-    ['mmm-one', none, [[0, 1], [0, 1]], 2, 1], // prettier-ignore
+    [
+      'mmm-one',
+      none,
+      [
+        [0, 1],
+        [0, 1],
+      ],
+      2,
+      1,
+    ],
     ['mmm-none', none, none, 9, B],
     ['mmm-frameless', someTokens, none, 0, B],
   ])('%s', (name, [rows, labels], [places, own], candidates, videos) => {
@@ -180,7 +202,16 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
 
   it('clip-stage: both towers, several frames to a video, padding in the titles', () => {
     const vision = { imageSize: 15, patchSize: 5, width: 14, layers: 1, heads: 2, intermediateSize: 22 };
-    const text = { vocabSize: 17, hiddenSize: 6, layers: 1, heads: 2, intermediateSize: 11, maxPositions: 5, segments: 1, dropout: 0.1 }; // prettier-ignore
+    const text = {
+      vocabSize: 17,
+      hiddenSize: 6,
+      layers: 1,
+      heads: 2,
+      intermediateSize: 11,
+      maxPositions: 5,
+      segments: 1,
+      dropout: 0.1,
+    };
     const model = clip({ vision, text });
     const { vision: frames, text: titles, projection } = model.init(randomKey(1));
     const towers = { vision: frames, text: titles, projection };

@@ -34,7 +34,10 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
     const { result, operations } = profileOperations(() => tf.tidy(() => tf.add(tf.relu(x), tf.relu(x)).shape));
     expect(result).toEqual([3, 5]);
     const calls = operations.map(({ operation, calls }) => [operation, calls]);
-    expect(calls.sort()).toEqual([['Add', 1], ['Relu', 2]]); // prettier-ignore
+    expect(calls.sort()).toEqual([
+      ['Add', 1],
+      ['Relu', 2],
+    ]);
     expect(operations.every(({ milliseconds }) => milliseconds > 0)).toBe(true);
     expect(() => profileOperations(() => tf.reshape(x, [4, 4]))).toThrow();
     expect(nodeBackend().binding).toBe(before);
@@ -73,7 +76,12 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
     it('differ from those of float32 by their rounding, in attention and its gradients', () => {
       const attrs = { heads: 2, scale: 0.35, drop: { scale: 1.25, rows: everyFifth } };
       tf.tidy(() => {
-        const [q, k, v, dy] = [[2, 7, 16], [2, 5, 16], [2, 5, 16], [2, 7, 16]].map(make); // prettier-ignore
+        const [q, k, v, dy] = [
+          [2, 7, 16],
+          [2, 5, 16],
+          [2, 5, 16],
+          [2, 7, 16],
+        ].map(make);
         const bias = tf.tensor([0, 0, 0, 0, 0, 0, 0, 0, -1e9, -1e9], [2, 1, 1, 5]);
         const both = (['fp32', 'bf16'] as const).map((precision) => {
           const { WbdcAttention, WbdcAttentionGrad } = attentionKernels(precision);

@@ -53,7 +53,11 @@ describe.each(ENGINES)('adversarial training on %s', (engine) => {
     ['pgd at the edge of its ball', pgd({ pattern: 'word', epsilon: 0.4, alpha: 0.3 }), expectedGradient(3, 0.3, 0.4)],
     ['awp', awp({ pattern: '{word,unused}', epsilon: 0.2 }), expectedOfWeights(1, 0.2, 0.2)],
     ['awp in steps', awp({ pattern: 'word', epsilon: 0.3, steps: 3 }), expectedOfWeights(3, 0.1, 0.3)],
-    ['awp at the edge of its ball', awp({ pattern: 'word', epsilon: 0.1, steps: 2, alpha: 0.08 }), expectedOfWeights(2, 0.08, 0.1)], // prettier-ignore
+    [
+      'awp at the edge of its ball',
+      awp({ pattern: 'word', epsilon: 0.1, steps: 2, alpha: 0.08 }),
+      expectedOfWeights(2, 0.08, 0.1),
+    ],
   ])('%s takes the gradient uphill, and gives all else clean', (name, gradients, expected) => {
     const params = newParams();
     const before = tf.memory().numTensors;

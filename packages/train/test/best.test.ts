@@ -20,21 +20,42 @@ const steps = async (): Promise<number[]> => (await bestOf(join(folder, 'best'))
 describe('the best measurements', () => {
   it('are kept, the best first, and no other file', async () => {
     expect(await steps()).toEqual([]);
-    for (const [step, score] of [[10, 0.5], [20, 0.7], [30, 0.6], [40, 0.1]]) await offer(step, score); // prettier-ignore
+    for (const [step, score] of [
+      [10, 0.5],
+      [20, 0.7],
+      [30, 0.6],
+      [40, 0.1],
+    ])
+      await offer(step, score);
     expect(await steps()).toEqual([20, 30]);
     const names = await readdir(join(folder, 'best'));
     expect(names.sort()).toEqual(['best.json', 'step-00000020.safetensors', 'step-00000030.safetensors']);
   });
 
   it('are the same after a resumed run measures again', async () => {
-    for (const [step, score] of [[10, 0.5], [20, 0.7], [30, 0.6]]) await offer(step, score); // prettier-ignore
+    for (const [step, score] of [
+      [10, 0.5],
+      [20, 0.7],
+      [30, 0.6],
+    ])
+      await offer(step, score);
     const before = await bestOf(join(folder, 'best'));
-    for (const [step, score] of [[20, 0.7], [30, 0.6]]) await offer(step, score); // prettier-ignore
+    for (const [step, score] of [
+      [20, 0.7],
+      [30, 0.6],
+    ])
+      await offer(step, score);
     expect(await bestOf(join(folder, 'best'))).toEqual(before);
   });
 
   it('are the later ones of equals, and never one without a number', async () => {
-    for (const [step, score] of [[10, 0.5], [20, 0.5], [30, 0.5], [40, NaN]]) await offer(step, score); // prettier-ignore
+    for (const [step, score] of [
+      [10, 0.5],
+      [20, 0.5],
+      [30, 0.5],
+      [40, NaN],
+    ])
+      await offer(step, score);
     expect(await steps()).toEqual([30, 20]);
   });
 });

@@ -118,13 +118,24 @@ export class ResampleKernel {
     const rows = down.first[height - 1] + down.taps - top;
     const [stride, outStride] = [3 * width, 3 * columns];
     const band = Math.max(1, Math.floor(BAND_BYTES / stride));
-    const sizes = [4 * columns, 4 * across.weights.length, 4 * height, 4 * down.weights.length, Math.min(band, rows) * stride, rows * outStride, height * outStride]; // prettier-ignore
+    const sizes = [
+      4 * columns,
+      4 * across.weights.length,
+      4 * height,
+      4 * down.weights.length,
+      Math.min(band, rows) * stride,
+      rows * outStride,
+      height * outStride,
+    ];
     const [firstAcross, weightsAcross, firstDown, weightsDown, input, middle, output] = this.#place(sizes);
     const bytes = new Uint8Array(this.#memory.buffer);
     const ints = new Int32Array(this.#memory.buffer);
     ints.set(across.first, firstAcross / 4);
     ints.set(across.weights, weightsAcross / 4);
-    ints.set(down.first.map((row) => (row - top) * outStride), firstDown / 4); // prettier-ignore
+    ints.set(
+      down.first.map((row) => (row - top) * outStride),
+      firstDown / 4,
+    );
     ints.set(down.weights, weightsDown / 4);
     for (let row = 0; row < rows; row += band) {
       const count = Math.min(band, rows - row);

@@ -72,14 +72,26 @@ export interface WasmFunction {
 export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const text = (name: string): number[] => sized([...Buffer.from(name)]);
   const section = (id: number, items: readonly Code[]): number[] => [id, ...sized(vector(items))];
-  const types = functions.map(({ parameters }): Code => [0x60, ...vector(Array.from({ length: parameters }, () => [I32])), 0]); // prettier-ignore
-  const bodies = functions.map(({ locals, body }) => sized([...vector(locals.map((type) => [1, type])), ...body.flat(), 0x0b])); // prettier-ignore
+  const types = functions.map(({ parameters }): Code => [
+    0x60,
+    ...vector(Array.from({ length: parameters }, () => [I32])),
+    0,
+  ]);
+  const bodies = functions.map(({ locals, body }) =>
+    sized([...vector(locals.map((type) => [1, type])), ...body.flat(), 0x0b]),
+  );
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, types),
     ...section(2, [[...text('env'), ...text('memory'), 2, 0, 1]]),
-    ...section(3, functions.map((_, i) => unsigned(i))), // prettier-ignore
-    ...section(7, functions.map(({ name }, i) => [...text(name), 0, ...unsigned(i)])), // prettier-ignore
+    ...section(
+      3,
+      functions.map((_, i) => unsigned(i)),
+    ),
+    ...section(
+      7,
+      functions.map(({ name }, i) => [...text(name), 0, ...unsigned(i)]),
+    ),
     ...section(10, bodies),
   ]);
 }

@@ -57,7 +57,13 @@ describe.each(ENGINES)('the CLIP text tower on %s', (engine) => {
     const tower = clipText(configOf(of));
     const params = tower.init(randomKey(1));
     const changed = of.tokens.map((row, i) => row.map((token, at) => (of.mask[i][at] === 1 ? token : 5)));
-    const run = (tokens: number[][]) => tf.tidy(() => tower.forward(params, textsOf({ ...of, tokens })).pooled.dataSync().slice()); // prettier-ignore
+    const run = (tokens: number[][]) =>
+      tf.tidy(() =>
+        tower
+          .forward(params, textsOf({ ...of, tokens }))
+          .pooled.dataSync()
+          .slice(),
+      );
     const before = tf.memory().numTensors;
     expect(run(changed)).toEqual(run(of.tokens));
     expect(tf.memory().numTensors).toBe(before);
@@ -109,7 +115,9 @@ it('knows the paths and shapes of a fresh tower, and the sizes of the published 
   expect(mapped.sort()).toEqual(fresh.map(([path]) => path).sort());
   const count = [...clipTextShapes(CLIP_TEXT_B32).values()].reduce((sum, s) => sum + s.reduce((a, b) => a * b, 1), 0);
   expect(count).toBe(63_428_096); // the 63 million of transformers' CLIPTextModelWithProjection
-  expect(parseClipTextConfig({ model_type: 'clip', text_config: { eos_token_id: 2 }, projection_dim: 512 }, true)).toEqual(CLIP_TEXT_B32); // prettier-ignore
+  expect(
+    parseClipTextConfig({ model_type: 'clip', text_config: { eos_token_id: 2 }, projection_dim: 512 }, true),
+  ).toEqual(CLIP_TEXT_B32);
 });
 
 it('says what does not fit', async () => {

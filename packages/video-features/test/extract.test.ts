@@ -84,7 +84,9 @@ describe('extractFeatures', () => {
     const found = await run({ videos: some, output, compute, batchSize: 4 });
     await close();
     const known = await run({ videos: some, output, batchSize: 4 });
-    expect(found.map(({ id, features }) => [id, features.shape])).toEqual(known.map(({ id, features }) => [id, features.shape])); // prettier-ignore
+    expect(found.map(({ id, features }) => [id, features.shape])).toEqual(
+      known.map(({ id, features }) => [id, features.shape]),
+    );
     found.forEach(({ features }, i) => expect(distance(features.data, known[i].features.data)).toBeLessThan(1e-5));
   });
 

@@ -12,7 +12,10 @@ function bytes(length: number, part: number): Uint8Array {
 /** Windows that move over the input; weights that overshoot to both sides. */
 function coefficients(from: number, count: number, taps: number, part: number): Coefficients {
   const draw = foldIn(key, part);
-  const weights = Int32Array.from({ length: count * taps }, (_, i) => randomInt(draw, i, 3 << PRECISION) / taps - (1 << PRECISION) / taps); // prettier-ignore
+  const weights = Int32Array.from(
+    { length: count * taps },
+    (_, i) => randomInt(draw, i, 3 << PRECISION) / taps - (1 << PRECISION) / taps,
+  );
   const first = Int32Array.from({ length: count }, (_, i) => Math.floor((i * (from - taps)) / Math.max(1, count - 1)));
   return { first, weights, taps };
 }
@@ -23,16 +26,20 @@ const toByte = (sum: number): number => Math.max(0, Math.min(255, (sum + (1 << (
 function plain(data: Uint8Array, width: number, across: Coefficients, down: Coefficients): number[] {
   const pixel = (row: number, x: number, c: number): number => {
     let sum = 0;
-    for (let k = 0; k < across.taps; k++) sum += data[3 * (row * width + across.first[x] + k) + c] * across.weights[x * across.taps + k]; // prettier-ignore
+    for (let k = 0; k < across.taps; k++)
+      sum += data[3 * (row * width + across.first[x] + k) + c] * across.weights[x * across.taps + k];
     return toByte(sum);
   };
   const columns = across.first.length;
   const rows = data.length / 3 / width;
-  const middle = Array.from({ length: rows * columns * 3 }, (_, i) => pixel(Math.floor(i / 3 / columns), Math.floor(i / 3) % columns, i % 3)); // prettier-ignore
+  const middle = Array.from({ length: rows * columns * 3 }, (_, i) =>
+    pixel(Math.floor(i / 3 / columns), Math.floor(i / 3) % columns, i % 3),
+  );
   return Array.from({ length: down.first.length * columns * 3 }, (_, i) => {
     const [y, at] = [Math.floor(i / 3 / columns), i % (3 * columns)];
     let sum = 0;
-    for (let k = 0; k < down.taps; k++) sum += middle[(down.first[y] + k) * columns * 3 + at] * down.weights[y * down.taps + k]; // prettier-ignore
+    for (let k = 0; k < down.taps; k++)
+      sum += middle[(down.first[y] + k) * columns * 3 + at] * down.weights[y * down.taps + k];
     return toByte(sum);
   });
 }

@@ -17,7 +17,9 @@ import { temporaryFolder } from './folder.js';
 const COLOURS = ['#f00000', '#00f000', '#0000f0', '#f0f000', '#00f0f0'];
 
 function picture(colour: string): Promise<Buffer> {
-  return sharp({ create: { width: 7, height: 5, channels: 3, background: colour } }).png().toBuffer(); // prettier-ignore
+  return sharp({ create: { width: 7, height: 5, channels: 3, background: colour } })
+    .png()
+    .toBuffer();
 }
 
 /** An animation of one colour a frame, shown 110 ms, 220 ms... */

@@ -7,7 +7,17 @@ import {
   type FinetuneParams,
   type PairBatch,
 } from '@wbdc/finetune';
-import { flatten, foldIn, randomInt, uniform, type Batch, type Encoder, type Key, type LossResult, type ParamTree } from '@wbdc/nn'; // prettier-ignore
+import {
+  flatten,
+  foldIn,
+  randomInt,
+  uniform,
+  type Batch,
+  type Encoder,
+  type Key,
+  type LossResult,
+  type ParamTree,
+} from '@wbdc/nn';
 import { valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/video-features';
 import type { Config } from '../config/schema.js';

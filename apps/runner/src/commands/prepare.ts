@@ -136,7 +136,9 @@ async function report(
   for (const warning of warnings) output.warn(warning);
   if (warnings.length > 0) output.warn(`all of them: ${shown(`${out}/warnings.tsv`)}`);
   const parts = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${formatCount(videos)}`);
-  output.say(`made     ${shown(out)} (${formatBytes(await sizeOnDisk(out))}): ${formatCount(summary.videos)} videos (${parts.join(', ')}), ${formatCount(summary.frames)} frames`); // prettier-ignore
+  output.say(
+    `made     ${shown(out)} (${formatBytes(await sizeOnDisk(out))}): ${formatCount(summary.videos)} videos (${parts.join(', ')}), ${formatCount(summary.frames)} frames`,
+  );
   if (reused > 0) output.say(`         ${formatCount(reused)} of them were decoded before`);
   output.say(`         categories: ${formatCount(summary.categories)}, tags: ${formatCount(summary.tags)}`);
   output.say(`look at  ${shown(`${out}/index.html`)}`);

@@ -61,7 +61,8 @@ export async function runStage(
     environment: describeEnvironment(context.engine),
   });
   const reported = await withReport(result, { folder: opened.folder, run: run.name, record });
-  const next = result.status === 'interrupted' ? resumeCommand(stage, options, shard) : nextCommand(stage, config, options, shard); // prettier-ignore
+  const next =
+    result.status === 'interrupted' ? resumeCommand(stage, options, shard) : nextCommand(stage, config, options, shard);
   return report(stage, record, reported, { seconds, folder: opened.folder, next, output });
 }
 

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { addEngineOptions, addOutputOptions, addRunOptions, addTableOptions, type StageOptions, type TableOptions } from './options.js'; // prettier-ignore
+import {
+  addEngineOptions,
+  addOutputOptions,
+  addRunOptions,
+  addTableOptions,
+  type StageOptions,
+  type TableOptions,
+} from './options.js';
 
 /** Options of the commands that apply a finetuned model to videos. */
 export interface ServeCommandOptions extends StageOptions, TableOptions {

@@ -34,7 +34,9 @@ async function lossCard(root: string, entries: readonly Entry[], stage: StageNam
   for (const [i, entry] of entries.entries()) {
     if (!entry.stages.includes(stage)) continue;
     const { training } = parseHistory((await readIfThere(join(root, entry.name, stage, METRICS_FILE))) ?? '');
-    const points = training.slice(Math.ceil(training.length * START)).map(({ step, loss }): Point => ({ step, value: loss })); // prettier-ignore
+    const points = training
+      .slice(Math.ceil(training.length * START))
+      .map(({ step, loss }): Point => ({ step, value: loss }));
     const style = `series-${i + 1}` as Series;
     curves.push({ label: entry.name, points: smooth(points, Math.ceil(points.length / 20)), style });
   }

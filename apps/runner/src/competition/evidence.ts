@@ -27,10 +27,11 @@ export interface Evidence {
 type Scores = Readonly<Record<string, { readonly value?: number; readonly mean?: number } | undefined>>;
 
 /** Where the number of a half stands in scores.json. */
-const MEASURES: Readonly<Record<Half, { readonly name: string; readonly of: (scores: Scores) => number | undefined }>> = {
-  aiac: { name: 'held-out Spearman', of: ({ spearman }) => spearman?.value },
-  wbdc: { name: 'held-out score', of: ({ score }) => score?.mean },
-}; // prettier-ignore
+const MEASURES: Readonly<Record<Half, { readonly name: string; readonly of: (scores: Scores) => number | undefined }>> =
+  {
+    aiac: { name: 'held-out Spearman', of: ({ spearman }) => spearman?.value },
+    wbdc: { name: 'held-out score', of: ({ score }) => score?.mean },
+  };
 
 /** Gathers the trials of a half. */
 export async function gatherEvidence(root: string, half: Half): Promise<Evidence> {

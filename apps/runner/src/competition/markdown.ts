@@ -12,7 +12,7 @@ export function competitionMarkdown({ aiac, wbdc, evidence, seconds, environment
   ];
   const made =
     `Written by \`npx wbdc competition\` on the embedded data, measured on held-out videos; the stages took ` +
-    `${formatSeconds(seconds)}, added up (${Object.values(environment).join(', ')}). Published numbers are of the official data and of full-size models.`; // prettier-ignore
+    `${formatSeconds(seconds)}, added up (${Object.values(environment).join(', ')}). Published numbers are of the official data and of full-size models.`;
   return `# The competition at demo size\n\n${made}\n\n${tables.map(tableOf).join('\n')}`;
 }
 

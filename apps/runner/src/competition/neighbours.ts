@@ -9,7 +9,9 @@ export interface Nearest {
 /** So many videos, evenly over all, each with its nearest others by cosine. */
 export function nearestVideos(rows: Embeddings, videos = 10, count = 5): Nearest[] {
   const all = rows.ids.length;
-  const chosen = Array.from({ length: Math.min(videos, all) }, (_, i) => Math.floor(((i + 0.5) * all) / Math.min(videos, all))); // prettier-ignore
+  const chosen = Array.from({ length: Math.min(videos, all) }, (_, i) =>
+    Math.floor(((i + 0.5) * all) / Math.min(videos, all)),
+  );
   return chosen.map((row) => {
     const others = rows.ids.flatMap((id, other) => (other === row ? [] : [{ id, cosine: cosine(rows, row, other) }]));
     return { id: rows.ids[row], near: others.sort((a, b) => b.cosine - a.cosine).slice(0, count) };

@@ -9,7 +9,8 @@ export function neighboursPart(neighbours: readonly Nearest[], videos: ReadonlyM
     const others = near.map((one) => figure(videos.get(one.id), one.cosine.toFixed(3)));
     return `<div class="near">${figure(videos.get(id), '')}<div>${others.join('')}</div></div>`;
   });
-  const note = 'Held-out videos (left) and those of all held-out ones whose embeddings by the largest ensemble are nearest, with their cosines.'; // prettier-ignore
+  const note =
+    'Held-out videos (left) and those of all held-out ones whose embeddings by the largest ensemble are nearest, with their cosines.';
   return `<section><h2>AIAC: nearest neighbours</h2><p>${note}</p>${rows.join('')}</section>`;
 }
 

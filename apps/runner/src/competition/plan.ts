@@ -97,7 +97,12 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
   aiac: [
     { name: 'plain', about: "job 1's finetuning", set: [] },
     { name: 'scratch', about: 'without pretraining', set: [], fresh: true, published: 'lower' },
-    { name: 'raw', about: 'scores as they are, not their ranks', set: ['finetune.labels=raw'], published: 'lower by 0.006' }, // prettier-ignore
+    {
+      name: 'raw',
+      about: 'scores as they are, not their ranks',
+      set: ['finetune.labels=raw'],
+      published: 'lower by 0.006',
+    },
     { name: 'leaky', about: "the original's split, by which videos leak", set: ['finetune.split=official'] },
     { name: 'fgm', about: 'FGM', set: ['finetune.adversarial={kind: fgm, epsilon: 0.1}'] },
     { name: 'awp', about: 'adversarial weights (AWP)', set: ['finetune.adversarial={kind: awp}'] },
@@ -125,7 +130,12 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
     { name: 'pgd', about: 'PGD', set: ['finetune.adversarial={kind: pgd, steps: 3, alpha: 0.03}'] },
     { name: 'ema', about: 'averaged weights (EMA)', set: ['finetune.ema=0.9'], published: 'higher' },
     { name: 'layers', about: 'layer-wise decay 0.8', set: LAYERS },
-    { name: 'rare', about: 'rare classes favoured at prediction', set: ['finetune.rareClass=10'], published: 'higher by 0.003 to 0.006' }, // prettier-ignore
+    {
+      name: 'rare',
+      about: 'rare classes favoured at prediction',
+      set: ['finetune.rareClass=10'],
+      published: 'higher by 0.003 to 0.006',
+    },
     {
       name: 'distill',
       about: 'distilled from the three plain ones, as many steps',
@@ -145,10 +155,16 @@ export const TRIALS: Readonly<Record<Half, readonly [Trial, ...Trial[]]>> = {
 };
 
 /** Whose pretraining the trials of a half start from, and the settings that make a plain finetuning of its own one. */
-const TRIAL_BASE: Readonly<Record<Half, { readonly entry: string; readonly file: string; readonly set: readonly string[] }>> = {
+const TRIAL_BASE: Readonly<
+  Record<Half, { readonly entry: string; readonly file: string; readonly set: readonly string[] }>
+> = {
   aiac: { entry: 'job1', file: 'aiac-job1.yaml', set: [] },
-  wbdc: { entry: 'single-clip', file: 'wbdc-single-clip.yaml', set: ['finetune.labelSmoothing=0', 'finetune.ema=null', 'finetune.adversarial={kind: none}'] }, // prettier-ignore
-}; // prettier-ignore
+  wbdc: {
+    entry: 'single-clip',
+    file: 'wbdc-single-clip.yaml',
+    set: ['finetune.labelSmoothing=0', 'finetune.ema=null', 'finetune.adversarial={kind: none}'],
+  },
+};
 
 /** The run of a trial with a seed. */
 export function trialName(half: Half, trial: Trial, seed: number): string {

@@ -111,7 +111,12 @@ function readTruth(root: string): Promise<string> {
 }
 
 function idsOf(truth: string): Set<string> {
-  return new Set(truth.trim().split('\n').map((line) => line.split(',')[0])); // prettier-ignore
+  return new Set(
+    truth
+      .trim()
+      .split('\n')
+      .map((line) => line.split(',')[0]),
+  );
 }
 
 function rowsById({ ids, width, values }: Embeddings): Map<string, ArrayLike<number>> {
@@ -129,7 +134,7 @@ export async function wbdcResults(root: string, folder: string): Promise<WbdcRes
   await writeAtomically(join(folder, 'result.csv'), writeCategories(predicted));
   const models = await Promise.all(WBDC.map(({ name, about }) => modelResult(root, name, about)));
   const ids = [...truth.keys()];
-  const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)]; // prettier-ignore
+  const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)];
   return {
     models,
     ensemble: categoryScore(right, said),

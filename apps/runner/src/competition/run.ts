@@ -46,7 +46,9 @@ export async function runCompetition(
   const wallSeconds = (terminal.now() - begun) / 1000;
   if (signal.aborted) return stopped(outcomes, output);
   const complete = (entries: readonly Entry[]): boolean =>
-    [BASE, ...entries].every((entry) => entry.stages.every((stage) => outcomes.get(`${entry.name} ${stage}`) === 'done')); // prettier-ignore
+    [BASE, ...entries].every((entry) =>
+      entry.stages.every((stage) => outcomes.get(`${entry.name} ${stage}`) === 'done'),
+    );
   const ready = halves.filter((half) => complete(ENTRIES[half]));
   const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
   if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds }, output);

@@ -10,7 +10,7 @@ const digits = (value: number | undefined): string =>
 export function jobsTable({ jobs }: AiacResults): Table {
   return {
     title: 'QQ Browser AIAC 2021: six jobs',
-    note: 'Held-out pairs are of videos that nothing was learned from; validation pairs are of other training videos. The published numbers are of a validation split by which videos leak.', // prettier-ignore
+    note: 'Held-out pairs are of videos that nothing was learned from; validation pairs are of other training videos. The published numbers are of a validation split by which videos leak.',
     head: ['job', 'held-out Spearman', 'MSE', 'validation Spearman', 'MSE', 'published Spearman', 'MSE'],
     rows: jobs.map(({ name, about, spearman, mse, validation, published }) => {
       const values = [spearman, mse, validation?.spearman, validation?.mse, published.spearman, published.mse];
@@ -56,7 +56,11 @@ export function hardestTable({ hardest }: WbdcResults, nameOf: (id: string) => s
     title: 'The hardest classes of the ensemble',
     head: ['class', 'F1', 'precision', 'recall', 'held-out videos'],
     rows: hardest.map(({ label, f1, precision, recall, support }) => {
-      return [`${label} ${nameOf(label)}`, ...[f1, precision, recall].map((value) => value.toFixed(2)), String(support)]; // prettier-ignore
+      return [
+        `${label} ${nameOf(label)}`,
+        ...[f1, precision, recall].map((value) => value.toFixed(2)),
+        String(support),
+      ];
     }),
   };
 }
@@ -72,7 +76,7 @@ export function evidenceTable({ half, measure, trials }: Evidence): Table {
   };
   return {
     title: TITLES[half],
-    note: `${measure}, mean ± standard deviation over ${trials[0].values.length} seeds of finetuning; differences from the plain one with the same seeds.`, // prettier-ignore
+    note: `${measure}, mean ± standard deviation over ${trials[0].values.length} seeds of finetuning; differences from the plain one with the same seeds.`,
     head: ['finetuning', measure, 'difference', 'by seed', ...(pairs ? ['validation Spearman'] : []), 'published'],
     rows: trials.map(row),
   };

@@ -35,8 +35,20 @@ export function trialCard({ measure, trials }: Evidence): Card {
     y: { domain: rows.map(({ about }) => about), label: null, tickSize: 0 },
     marks: [
       Plot.ruleX([0], { stroke: 'var(--ink-soft)' }),
-      Plot.link(rows, { x1: 'from', x2: 'to', y1: 'about', y2: 'about', stroke: 'var(--main)', strokeWidth: 8, strokeOpacity: 0.25, strokeLinecap: 'round' }), // prettier-ignore
-      Plot.dot(rows.flatMap(({ seeds }) => seeds), { x: 'gain', y: 'about', r: 2.5, fill: 'var(--other)' }), // prettier-ignore
+      Plot.link(rows, {
+        x1: 'from',
+        x2: 'to',
+        y1: 'about',
+        y2: 'about',
+        stroke: 'var(--main)',
+        strokeWidth: 8,
+        strokeOpacity: 0.25,
+        strokeLinecap: 'round',
+      }),
+      Plot.dot(
+        rows.flatMap(({ seeds }) => seeds),
+        { x: 'gain', y: 'about', r: 2.5, fill: 'var(--other)' },
+      ),
       Plot.tickX(rows, { x: 'gain', y: 'about', stroke: 'var(--main)', strokeWidth: 2.5, inset: 4 }),
     ],
   });

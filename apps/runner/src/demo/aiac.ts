@@ -72,7 +72,10 @@ async function writeAiac(root: string, options: DemoAiacOptions): Promise<DemoAi
     await writeAiacVideos(join(root, folder, file), records(splits[split], split, features[split], tagIds, signal));
   }
   const pairs = await writePairs(root, splits, englishWords(sources), options);
-  await writeTagList(join(root, 'tag_list.txt'), listed.map((tag) => tagIds.get(tag)!)); // prettier-ignore
+  await writeTagList(
+    join(root, 'tag_list.txt'),
+    listed.map((tag) => tagIds.get(tag)!),
+  );
   await writeJson(join(root, 'tags.json'), Object.fromEntries(Array.from(tagIds, ([tag, id]) => [id, tag])));
   await copyFile(join(data, 'LICENSES.md'), join(root, 'LICENSES.md'));
   const videos = { pointwise: splits.unlabeled.length, pairwise: splits.labeled.length, test_a: splits.test_a.length };

@@ -77,7 +77,10 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   const tags = rankTags(plan, minTagItems);
   const categories = usedCategories(nameCategories(sources), plan);
   await writeTexts(root, plan);
-  await writeTagList(join(root, 'tag_list.txt'), tags.map(({ tag }) => tag)); // prettier-ignore
+  await writeTagList(
+    join(root, 'tag_list.txt'),
+    tags.map(({ tag }) => tag),
+  );
   await writeJson(join(root, 'categories.json'), categories);
   await writeFile(join(root, 'LICENSES.md'), licencesMarkdown(sources, imageSize));
   const imageBytes = await writeFrames(root, plan, { imageSize, onProgress, signal });

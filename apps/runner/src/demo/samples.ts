@@ -31,7 +31,8 @@ function choose(plan: DemoPlan, count: number): { split: DemoSplit; video: DemoV
   const chosen = chooseSamples(all, {
     count,
     groupOf: ({ video }) => video.categoryId.slice(0, 2),
-    richnessOf: ({ video: { tags, asr, drawings } }) => Math.min(tags.length, 3) + Math.min(asr.length, 1) + drawings.length, // prettier-ignore
+    richnessOf: ({ video: { tags, asr, drawings } }) =>
+      Math.min(tags.length, 3) + Math.min(asr.length, 1) + drawings.length,
   });
   return chosen.sort((a, b) => (a.video.categoryId < b.video.categoryId ? -1 : 1));
 }

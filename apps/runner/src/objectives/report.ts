@@ -42,7 +42,17 @@ const PUBLISHED = [
 
 function modelParts({ model, rows, settings }: ModelResults): string[] {
   const seeds = [...new Set(rows.flatMap((row) => row.seeds.map(({ seed }) => seed)))].sort((a, b) => a - b);
-  const head = ['objectives', 'mean', 'deviation', ...seeds.map((seed) => `seed ${seed}`), 'change', 'passes a step', 'parameters', 'pretraining', 'published']; // prettier-ignore
+  const head = [
+    'objectives',
+    'mean',
+    'deviation',
+    ...seeds.map((seed) => `seed ${seed}`),
+    'change',
+    'passes a step',
+    'parameters',
+    'pretraining',
+    'published',
+  ];
   const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds))];
   return [
     `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,

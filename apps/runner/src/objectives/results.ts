@@ -84,7 +84,12 @@ export async function gatherResults(
   const outcomes = read.filter((outcome) => outcome !== undefined);
   const models = [...new Set(outcomes.map(({ trial }) => trial.model))];
   return {
-    models: models.map((model) => modelResults(model, outcomes.filter(({ trial }) => trial.model === model))), // prettier-ignore
+    models: models.map((model) =>
+      modelResults(
+        model,
+        outcomes.filter(({ trial }) => trial.model === model),
+      ),
+    ),
     measure: outcomes[0]?.measure ?? 'score',
     done: outcomes.length,
     planned: trials.length,

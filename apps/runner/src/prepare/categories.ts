@@ -20,7 +20,9 @@ const MOST = 100;
 export function numberCategories(paths: Iterable<readonly string[]>, known: CategoryNames = {}): Numbered {
   const distinct = [...new Map([...paths].map((path) => [keyOf(path), path])).values()];
   distinct.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const ids = new Map(Object.entries(known).map(([id, { group, subgroup }]) => [keyOf(pathOf(group.key, subgroup.key)), id])); // prettier-ignore
+  const ids = new Map(
+    Object.entries(known).map(([id, { group, subgroup }]) => [keyOf(pathOf(group.key, subgroup.key)), id]),
+  );
   const fresh = distinct.filter((path) => !ids.has(keyOf(path)));
   for (const [path, id] of numbersFor(distinct, fresh, ids)) ids.set(keyOf(path), id);
   const names = Object.fromEntries(
@@ -67,7 +69,9 @@ function numberPairs(fresh: readonly (readonly string[])[], ids: ReadonlyMap<str
   for (const [name, paths] of groupBy(fresh, ([first]) => first)) {
     const group = groupNumbers.get(name) ?? firstFree(used, 'on level 1');
     used.add(group);
-    const taken = new Set([...ids.values()].filter((id) => Number(id.slice(0, 2)) === group).map((id) => Number(id.slice(2)))); // prettier-ignore
+    const taken = new Set(
+      [...ids.values()].filter((id) => Number(id.slice(0, 2)) === group).map((id) => Number(id.slice(2))),
+    );
     for (const path of paths) {
       const place = firstFree(taken, `within '${name}'`);
       taken.add(place);

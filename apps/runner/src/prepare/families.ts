@@ -14,7 +14,10 @@ const LISTED = 10;
  */
 export function familiesOf(items: readonly Item[], warnings: Warnings): Map<Item, string> {
   const alike = new Groups();
-  const pairs = findAlike(items.map(({ decoded }) => fingerprint(decoded.look)), DISTANCE); // prettier-ignore
+  const pairs = findAlike(
+    items.map(({ decoded }) => fingerprint(decoded.look)),
+    DISTANCE,
+  );
   for (const [a, b] of [...pairs, ...equalHashes(items)]) alike.unite(items[a].id, items[b].id);
   for (const group of groupBy(items, ({ id }) => alike.rootOf(id)).values())
     if (group.length > 1) tell(group, warnings);
@@ -40,11 +43,15 @@ class Groups {
 }
 
 function tell(group: readonly Item[], warnings: Warnings): void {
-  const names = group.slice(0, LISTED).map(({ source }) => source.name).join(' = '); // prettier-ignore
+  const names = group
+    .slice(0, LISTED)
+    .map(({ source }) => source.name)
+    .join(' = ');
   const more = group.length > LISTED ? ` = ${group.length - LISTED} more` : '';
   warnings.add('alike', names + more);
   const categories = new Set(group.map(({ text }) => text.category.join('/')).filter(Boolean));
-  if (categories.size > 1) warnings.add('same pictures, other category', `${names}${more}: ${[...categories].join(', ')}`); // prettier-ignore
+  if (categories.size > 1)
+    warnings.add('same pictures, other category', `${names}${more}: ${[...categories].join(', ')}`);
 }
 
 /** Pairs with the same frames to the byte: pictures may be too flat for their looks to tell. */

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { evenStride, writeFrameZip, type FrameFile } from '@wbdc/data';
-import { decodeImage, openFrameSource, sampleFrames, SourceError, type FrameSource, type Image } from '@wbdc/video-features'; // prettier-ignore
+import {
+  decodeImage,
+  openFrameSource,
+  sampleFrames,
+  SourceError,
+  type FrameSource,
+  type Image,
+} from '@wbdc/video-features';
 import sharp from 'sharp';
 import type { Source } from './scan.js';
 

@@ -67,7 +67,8 @@ function choose(items: readonly Placed[]): Placed[] {
   return chooseSamples(items, {
     count: SAMPLES,
     groupOf: ({ categoryId }) => categoryId?.slice(0, 2) ?? '',
-    richnessOf: ({ text: { title, asr, tags } }) => Math.min(title.length, 4) + Math.min(asr.length, 1) + Math.min(tags.length, 3), // prettier-ignore
+    richnessOf: ({ text: { title, asr, tags } }) =>
+      Math.min(title.length, 4) + Math.min(asr.length, 1) + Math.min(tags.length, 3),
   });
 }
 

@@ -67,11 +67,16 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   await checkFolder(root, options);
   const warnings = new Warnings();
   const { sources, unknown } = await scanVideos(resolve(options.videos), options.signal);
-  if (sources.length === 0) throw new UserError(`${options.videos}: expected videos (mp4, webm, mkv, mov...), folders or zips of pictures, GIF or WebP, got none`); // prettier-ignore
-  for (const name of unknown) if (resolve(options.videos, name) !== tablePath(options)) warnings.add('unknown file', name); // prettier-ignore
+  if (sources.length === 0)
+    throw new UserError(
+      `${options.videos}: expected videos (mp4, webm, mkv, mov...), folders or zips of pictures, GIF or WebP, got none`,
+    );
+  for (const name of unknown)
+    if (resolve(options.videos, name) !== tablePath(options)) warnings.add('unknown file', name);
   const texts = await readTexts(sources, options, warnings);
   const ids = new Map(sources.map((source) => [idOf(source, texts.get(source)), source]));
-  if (ids.size < sources.length) throw new UserError('expected ids of 19 or 20 digits once each, got one twice: give every video its own id'); // prettier-ignore
+  if (ids.size < sources.length)
+    throw new UserError('expected ids of 19 or 20 digits once each, got one twice: give every video its own id');
   await openFolder(root, options);
   const { decoded, reused } = await decodeAll(ids, {
     root,
@@ -85,7 +90,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     const entry = decoded.get(id);
     return entry ? [{ id, source, decoded: entry, text: texts.get(source) ?? NO_TEXT }] : [];
   });
-  if (items.length === 0) throw new UserError(`${options.videos}: expected a video that can be read, got none: ${warnings.summaries()[0]}`); // prettier-ignore
+  if (items.length === 0)
+    throw new UserError(`${options.videos}: expected a video that can be read, got none: ${warnings.summaries()[0]}`);
   return finish(root, items, { options, warnings, reused });
 }
 
@@ -97,7 +103,11 @@ function settingsOf({ videos, frames, seed, heldOut }: PrepareOptions): JsonObje
 /** Refuses a folder that is not ours or was made otherwise, before anything is read. */
 async function checkFolder(root: string, options: PrepareOptions): Promise<void> {
   const inside = relative(resolve(options.videos), root);
-  if (!inside.startsWith('..')) throw new UserError(`--out ${root}: expected a folder outside of ${options.videos}, or the frames would be found as videos`, 2); // prettier-ignore
+  if (!inside.startsWith('..'))
+    throw new UserError(
+      `--out ${root}: expected a folder outside of ${options.videos}, or the frames would be found as videos`,
+      2,
+    );
   if (options.overwrite || !(await exists(root))) return;
   const earlier = await readIfThere(join(root, RECORD));
   if (earlier === undefined) {
@@ -109,7 +119,13 @@ async function checkFolder(root: string, options: PrepareOptions): Promise<void>
   const changed = differences(JSON.parse(earlier) as JsonObject, settingsOf(options));
   if (changed.length === 0) return;
   const lines = changed.map(({ path, before, after }) => `  ${path}: there ${before}, now ${after}`);
-  throw new UserError([`${root} was made with other settings:`, ...lines, 'choose another --out, or --overwrite to make it again (the old folder is renamed, not deleted)'].join('\n')); // prettier-ignore
+  throw new UserError(
+    [
+      `${root} was made with other settings:`,
+      ...lines,
+      'choose another --out, or --overwrite to make it again (the old folder is renamed, not deleted)',
+    ].join('\n'),
+  );
 }
 
 /** A folder of its own, with a note of its settings. */
@@ -154,7 +170,10 @@ async function finish(
   const { seed, heldOut, frames } = options;
   const splits = splitItems(items, families, { seed, heldOut, earlier: await readEarlierSplits(root) }, warnings);
   const known = JSON.parse((await readIfThere(join(root, 'categories.json'))) ?? '{}') as CategoryNames;
-  const { names, idOf: categoryIdOf } = numberCategories(items.map(({ text }) => text.category).filter(({ length }) => length > 0), known); // prettier-ignore
+  const { names, idOf: categoryIdOf } = numberCategories(
+    items.map(({ text }) => text.category).filter(({ length }) => length > 0),
+    known,
+  );
   const placed = items
     .map((item): Placed => {
       const categoryId = item.text.category.length > 0 ? categoryIdOf(item.text.category) : undefined;
@@ -173,7 +192,13 @@ async function finish(
   };
   const name = basename(root);
   const content = { root, name, items: placed, summary, names, tags, warnings: warnings.summaries() };
-  await writeAtomically(join(root, 'warnings.tsv'), warnings.lines().map((line) => `${line}\n`).join('')); // prettier-ignore
+  await writeAtomically(
+    join(root, 'warnings.tsv'),
+    warnings
+      .lines()
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
   await writeAtomically(join(root, 'index.html'), await preparedPage(content));
   await writeAtomically(join(root, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   const configPath = join(root, 'wbdc.yaml');

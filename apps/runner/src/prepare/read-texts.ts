@@ -9,7 +9,10 @@ import { readTable } from './table.js';
 import { categoryOf, NO_TEXT, parseRow, type TextRecord } from './texts.js';
 import type { Warnings } from './warnings.js';
 
-type TextOptions = Pick<PrepareOptions, 'videos' | 'texts' | 'columns' | 'separator' | 'encoding' | 'titleFromName' | 'categoryFromFolder' | 'say'>; // prettier-ignore
+type TextOptions = Pick<
+  PrepareOptions,
+  'videos' | 'texts' | 'columns' | 'separator' | 'encoding' | 'titleFromName' | 'categoryFromFolder' | 'say'
+>;
 
 /** The text and labels of every video: from its row, else from the names of file and folder where that is asked for. */
 export async function readTexts(
@@ -20,7 +23,9 @@ export async function readTexts(
   const rows = options.texts === undefined ? [] : await readRows(options, warnings);
   const joined = joinRows(rows, sources, { root: resolve(options.videos), warnings });
   if (rows.length > 0 && joined.size === 0) {
-    throw new UserError(`${options.texts}: expected rows that name videos of ${options.videos}, got none: rows name '${rows[0].video ?? rows[0].id}', the folder has '${sources[0].name}': say which column has the names with --column video=<name>`); // prettier-ignore
+    throw new UserError(
+      `${options.texts}: expected rows that name videos of ${options.videos}, got none: rows name '${rows[0].video ?? rows[0].id}', the folder has '${sources[0].name}': say which column has the names with --column video=<name>`,
+    );
   }
   return new Map(
     sources.map((source) => {
@@ -50,7 +55,11 @@ async function readRows(
   warnings: Warnings,
 ): Promise<TextRecord[]> {
   const onBad = (error: DataError): void => warnings.add('bad row', error.message);
-  const table = await readTable(texts!, { onBad, ...(separator !== undefined && { separator }), ...(encoding !== undefined && { encoding }) }); // prettier-ignore
+  const table = await readTable(texts!, {
+    onBad,
+    ...(separator !== undefined && { separator }),
+    ...(encoding !== undefined && { encoding }),
+  });
   const columns = chooseColumns(texts!, table.columns, asked);
   sayColumns(texts!, table.about, columns, table.columns, say);
   return table.rows.flatMap((row) => {

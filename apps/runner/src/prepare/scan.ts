@@ -95,7 +95,9 @@ async function kindOf(path: string, extension: string): Promise<Kind> {
 }
 
 async function isAnimated(path: string): Promise<boolean> {
-  const about = await sharp(path).metadata().catch(() => undefined); // prettier-ignore
+  const about = await sharp(path)
+    .metadata()
+    .catch(() => undefined);
   return (about?.pages ?? 1) > 1;
 }
 

@@ -15,9 +15,15 @@ export interface SplitOptions {
 type Side = 'learn' | 'held out';
 
 const SIDES: Readonly<Record<string, Side>> = {
-  ...Object.fromEntries(['train', 'training', 'labeled', 'unlabeled', 'pretrain', '训练', '训练集'].map((name) => [name, 'learn'])),
-  ...Object.fromEntries(['test', 'test_a', 'testing', 'val', 'valid', 'validation', 'dev', 'eval', '测试', '测试集', '验证', '验证集'].map((name) => [name, 'held out'])),
-}; // prettier-ignore
+  ...Object.fromEntries(
+    ['train', 'training', 'labeled', 'unlabeled', 'pretrain', '训练', '训练集'].map((name) => [name, 'learn']),
+  ),
+  ...Object.fromEntries(
+    ['test', 'test_a', 'testing', 'val', 'valid', 'validation', 'dev', 'eval', '测试', '测试集', '验证', '验证集'].map(
+      (name) => [name, 'held out'],
+    ),
+  ),
+};
 
 /**
  * The split of every video: labelled ones are divided by category, families stay together, what the table or an earlier run
@@ -108,7 +114,13 @@ function knownSides(
     const { split } = item.text;
     if (split === undefined) continue;
     const side = SIDES[split.toLowerCase()];
-    if (side === undefined) warnings.add('bad row', new DataError(`${item.source.name}: expected a split such as train or test, got '${split}': it is divided like the others`).message); // prettier-ignore
+    if (side === undefined)
+      warnings.add(
+        'bad row',
+        new DataError(
+          `${item.source.name}: expected a split such as train or test, got '${split}': it is divided like the others`,
+        ).message,
+      );
     note(item, side);
   }
   return sides;

@@ -74,7 +74,9 @@ function noTable(path: string, cause: unknown): never {
 async function readText(path: string, encoding: string | undefined): Promise<string> {
   const { size } = await stat(path);
   if (size > MAX_BYTES) {
-    throw new UserError(`${path}: expected at most ${formatBytes(MAX_BYTES)}, got ${formatBytes(size)}: give JSON lines, which are read in parts`); // prettier-ignore
+    throw new UserError(
+      `${path}: expected at most ${formatBytes(MAX_BYTES)}, got ${formatBytes(size)}: give JSON lines, which are read in parts`,
+    );
   }
   const bytes = await readFile(path);
   const label = encoding ?? encodingOf(bytes);
@@ -109,7 +111,9 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
   const lines = dsvFormat(sign).parseRows(`${body}${SENTINEL}`);
   const last = lines.pop();
   if (last?.length !== 1 || last[0] !== SENTINEL) {
-    throw new UserError(`${path}: row ${lines.length + 1}: expected a quote to be closed, got the end of the file: is there a stray " in ${JSON.stringify(last?.at(-1)?.slice(0, 60))}?`); // prettier-ignore
+    throw new UserError(
+      `${path}: row ${lines.length + 1}: expected a quote to be closed, got the end of the file: is there a stray " in ${JSON.stringify(last?.at(-1)?.slice(0, 60))}?`,
+    );
   }
   const [head = [], ...rest] = lines;
   const columns = head.map((name) => name.trim());
@@ -120,7 +124,11 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
     if (cells.every((cell) => cell.trim() === '')) return;
     if (cells.slice(columns.length).some((cell) => cell.trim() !== '') || cells.length < columns.length) {
       const what = `${columns.length} cells as in the first row`;
-      return onBad(new DataError(`${where}: expected ${what}, got ${cells.length}: put text with ${SEPARATORS[sign] ?? `'${sign}'`} into quotes`)); // prettier-ignore
+      return onBad(
+        new DataError(
+          `${where}: expected ${what}, got ${cells.length}: put text with ${SEPARATORS[sign] ?? `'${sign}'`} into quotes`,
+        ),
+      );
     }
     rows.push({ where, cells: Object.fromEntries(columns.map((name, k) => [name, cells[k]])) });
   });
@@ -129,7 +137,8 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
 
 function checkColumns(path: string, columns: readonly string[]): void {
   const repeated = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
-  if (columns.every((name) => name === '')) throw new UserError(`${path}: expected the names of the columns in the first row, got none`); // prettier-ignore
+  if (columns.every((name) => name === ''))
+    throw new UserError(`${path}: expected the names of the columns in the first row, got none`);
   if (repeated !== undefined) throw new UserError(`${path}: expected every column once, got '${repeated}' twice`);
 }
 

@@ -34,7 +34,10 @@ export const NO_TEXT: Omit<TextRecord, 'where'> = {
 
 /** @throws DataError when a cell holds what it must not */
 export function parseRow({ where, cells }: TableRow, columns: Columns): TextRecord {
-  const cell = (field: Field): Cell => ({ where: `${where}: ${columns[field] ?? field}`, value: columns[field] === undefined ? undefined : cells[columns[field]] }); // prettier-ignore
+  const cell = (field: Field): Cell => ({
+    where: `${where}: ${columns[field] ?? field}`,
+    value: columns[field] === undefined ? undefined : cells[columns[field]],
+  });
   const video = nameOf(cell('video'));
   const id = nameOf(cell('id'));
   if (video === undefined && id === undefined) throw new DataError(`${where}: expected the name of a video, got none`);
@@ -60,9 +63,14 @@ interface Cell {
 /** A name or id; one that a spreadsheet or a JSON number has rounded is refused. */
 function nameOf(cell: Cell): string | undefined {
   const { where, value } = cell;
-  const rounded = typeof value === 'number' ? Number.isInteger(value) && !Number.isSafeInteger(value) : typeof value === 'string' && /^\d[.,]\d+E\+\d+$/i.test(value.trim()); // prettier-ignore
+  const rounded =
+    typeof value === 'number'
+      ? Number.isInteger(value) && !Number.isSafeInteger(value)
+      : typeof value === 'string' && /^\d[.,]\d+E\+\d+$/i.test(value.trim());
   if (rounded) {
-    throw new DataError(`${where}: expected an id, got the rounded number ${String(value)}: write ids of more than 15 digits as text, in quotes`); // prettier-ignore
+    throw new DataError(
+      `${where}: expected an id, got the rounded number ${String(value)}: write ids of more than 15 digits as text, in quotes`,
+    );
   }
   return textOf(cell) || undefined;
 }
@@ -71,7 +79,11 @@ function textOf({ where, value }: Cell): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value.trim();
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (Array.isArray(value)) return value.map((part) => textOf({ where, value: part })).filter(Boolean).join(' '); // prettier-ignore
+  if (Array.isArray(value))
+    return value
+      .map((part) => textOf({ where, value: part }))
+      .filter(Boolean)
+      .join(' ');
   throw new DataError(`${where}: expected text, got ${JSON.stringify(value).slice(0, 60)}`);
 }
 

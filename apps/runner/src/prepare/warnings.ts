@@ -4,14 +4,26 @@ import { counted } from '../format.js';
 export const WARNINGS = {
   'bad row': ['row that cannot be used', 'rows that cannot be used'],
   'row without video': ['row names no video here', 'rows name no video here'],
-  'second row': ['further row for the same video: the first one counts', 'further rows for the same video: the first one counts'],
-  'video without row': ['video has no row: it gets no text and no label', 'videos have no row: they get no text and no label'],
+  'second row': [
+    'further row for the same video: the first one counts',
+    'further rows for the same video: the first one counts',
+  ],
+  'video without row': [
+    'video has no row: it gets no text and no label',
+    'videos have no row: they get no text and no label',
+  ],
   'empty text': ['video has no text at all', 'videos have no text at all'],
   'unreadable video': ['video cannot be read: left out', 'videos cannot be read: left out'],
-  'alike': ['group of videos with the same pictures: kept in one split', 'groups of videos with the same pictures: kept in one split'],
+  alike: [
+    'group of videos with the same pictures: kept in one split',
+    'groups of videos with the same pictures: kept in one split',
+  ],
   'unknown file': ['file is neither video nor picture: ignored', 'files are neither videos nor pictures: ignored'],
-  'same pictures, other category': ['group of videos with the same pictures has several categories', 'groups of videos with the same pictures have several categories'],
-} as const satisfies Record<string, readonly [one: string, more: string]>; // prettier-ignore
+  'same pictures, other category': [
+    'group of videos with the same pictures has several categories',
+    'groups of videos with the same pictures have several categories',
+  ],
+} as const satisfies Record<string, readonly [one: string, more: string]>;
 
 export type Warning = keyof typeof WARNINGS;
 
@@ -44,7 +56,9 @@ export class Warnings {
 
   /** Every case: kind, tab, message. */
   lines(): string[] {
-    return this.kinds().flatMap((kind) => this.messages.get(kind)!.map((message) => `${kind}\t${message.replaceAll(/\s+/g, ' ')}`)); // prettier-ignore
+    return this.kinds().flatMap((kind) =>
+      this.messages.get(kind)!.map((message) => `${kind}\t${message.replaceAll(/\s+/g, ' ')}`),
+    );
   }
 
   /** In the order of their table. */

@@ -39,9 +39,15 @@ export async function writeTexts(
     truth.map(({ id, categoryId }) => `${id},${categoryId}\n`).join(''),
   );
   const tags = countTags(items.filter(({ split }) => split !== 'test_a').map(({ text }) => text));
-  await writeTagList(join(root, 'tag_list.txt'), tags.map(({ tag }) => tag)); // prettier-ignore
+  await writeTagList(
+    join(root, 'tag_list.txt'),
+    tags.map(({ tag }) => tag),
+  );
   await writeAtomically(join(root, 'categories.json'), `${JSON.stringify(names, null, 2)}\n`);
-  await writeAtomically(join(root, IDS_FILE), [HEAD, ...items.map(idLine)].map((line) => `${line.join('\t')}\n`).join('')); // prettier-ignore
+  await writeAtomically(
+    join(root, IDS_FILE),
+    [HEAD, ...items.map(idLine)].map((line) => `${line.join('\t')}\n`).join(''),
+  );
   return tags;
 }
 

@@ -29,7 +29,11 @@ function parseNames(text: string, path: string): z.output<typeof namesJson> {
   try {
     return namesJson.parse(JSON.parse(text));
   } catch (cause) {
-    throw new UserError(`${path}: expected the names of categories, {"0901": "name"}, got something else: repair or remove the file`, 1, { cause }); // prettier-ignore
+    throw new UserError(
+      `${path}: expected the names of categories, {"0901": "name"}, got something else: repair or remove the file`,
+      1,
+      { cause },
+    );
   }
 }
 
@@ -56,7 +60,10 @@ export function describeCategories(
   const inGroup = order.filter((i) => classes[i].startsWith(group));
   return {
     ...named(classes[best], probabilities[best]),
-    level1: named(group, inGroup.reduce((sum, i) => sum + probabilities[i], 0)), // prettier-ignore
+    level1: named(
+      group,
+      inGroup.reduce((sum, i) => sum + probabilities[i], 0),
+    ),
     top: order.slice(0, top).map((i) => named(classes[i], probabilities[i])),
   };
 }

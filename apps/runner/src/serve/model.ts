@@ -54,7 +54,10 @@ const configJson = z.object({
   frames: z.object({ limit: z.int().min(1) }),
   /** Where the tower was trained too: it may have read fewer frames. */
   vision: z.object({ frames: z.int().min(1).nullable() }).optional(),
-  features: z.custom<FeatureRecipe>((value) => typeof value === 'object').nullable().default(null),
+  features: z
+    .custom<FeatureRecipe>((value) => typeof value === 'object')
+    .nullable()
+    .default(null),
   kind: z.enum(['category', 'similarity']).optional(),
   classes: z.array(z.string()).default([]),
   rareClass: z.object({ strength: z.number().min(0), counts: z.array(z.number()) }).optional(),
@@ -65,7 +68,7 @@ const configJson = z.object({
       dropout: z.number().default(0),
     })
     .optional(),
-}); // prettier-ignore
+});
 
 type ModelConfig = z.output<typeof configJson>;
 
@@ -76,9 +79,12 @@ export async function findModel(path: string): Promise<string> {
   const series = ['checkpoints', join('finetune', 'checkpoints'), ''].map((part) => join(path, part));
   for (const place of series) if (await hasCheckpoint(place)) return findCheckpoint(place);
   for (const fold of [join(path, 'fold-0'), join(path, 'finetune', 'fold-0')]) {
-    if (await hasCheckpoint(join(fold, 'checkpoints'))) throw new UserError(`${path}: expected one model, got one per fold: choose with --checkpoint ${fold}`); // prettier-ignore
+    if (await hasCheckpoint(join(fold, 'checkpoints')))
+      throw new UserError(`${path}: expected one model, got one per fold: choose with --checkpoint ${fold}`);
   }
-  throw new UserError(`${path}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, or give another --checkpoint`); // prettier-ignore
+  throw new UserError(
+    `${path}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, or give another --checkpoint`,
+  );
 }
 
 const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories', similarity: 'makes embeddings' };
@@ -121,7 +127,9 @@ function parseConfig(json: unknown, where: string): ModelConfig {
 
 function assertKind({ kind, head, classes }: ModelConfig, asked: Kind, where: string): void {
   if (kind === 'category' && head !== undefined && classes.length !== head.outputs) {
-    throw new UserError(`${where}: expected ${head.outputs} classes, as many as outputs, got ${classes.length}: the file was changed, copy it again`); // prettier-ignore
+    throw new UserError(
+      `${where}: expected ${head.outputs} classes, as many as outputs, got ${classes.length}: the file was changed, copy it again`,
+    );
   }
   if (kind === asked && head !== undefined) return;
   const got = kind === undefined ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;

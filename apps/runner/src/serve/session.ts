@@ -58,7 +58,12 @@ export async function openSession(
   };
   const onProgress = (count: number): void => progress.update(count, videos.length);
   const rows = serve({ model, tower, videos, textOf, onSkip, onProgress, signal });
-  return { model, videos, skipped, rows: closing(rows, () => (progress.stop(), model.dispose(), disposeTree(tower.params))) }; // prettier-ignore
+  return {
+    model,
+    videos,
+    skipped,
+    rows: closing(rows, () => (progress.stop(), model.dispose(), disposeTree(tower.params))),
+  };
 }
 
 async function* closing<T>(rows: AsyncGenerator<T>, close: () => void): AsyncGenerator<T> {
@@ -79,7 +84,10 @@ async function textsFor(
   const given = [title, ocr, asr].some((text) => text !== undefined);
   if (given && (videos.length > 1 || path !== undefined)) {
     const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
-    throw new UserError(`--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`, 2); // prettier-ignore
+    throw new UserError(
+      `--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`,
+      2,
+    );
   }
   if (
     path === undefined &&

@@ -46,7 +46,10 @@ export async function averageBest(
     context.output.warn(`no measurement of ${metric} is a number: ends with the last weights, not with the best`);
     return undefined;
   }
-  await averageParams(kept.map(({ file }) => file), params); // prettier-ignore
+  await averageParams(
+    kept.map(({ file }) => file),
+    params,
+  );
   const measured = await evaluate();
   const steps = kept.map(({ step, score }) => `${step} (${formatNumber(score)})`).join(', ');
   const mean = formatNumber(measured[metric]?.value ?? NaN);

@@ -5,7 +5,9 @@ type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
 
 /** The root of the annotations in the WBDC layout: the user's folder, or what the data stage made. */
 export function dataRoot(context: Place): string {
-  return context.config.data.layout === 'wbdc' ? (ownFolder(context) ?? context.upstream('data')) : context.upstream('data'); // prettier-ignore
+  return context.config.data.layout === 'wbdc'
+    ? (ownFolder(context) ?? context.upstream('data'))
+    : context.upstream('data');
 }
 
 /** The user's folder, where there is one. */

@@ -103,7 +103,13 @@ export async function train<B>(context: StageContext, job: TrainingJob<B>): Prom
   const { config, folder, signal, output } = context;
   const { settings, params } = job;
   const { lengths, parts } = job;
-  const plan: BatchPlan = { lengths, batchSize: settings.batchSize, seed: config.seed, rest: 'drop', ...(parts && { parts }) }; // prettier-ignore
+  const plan: BatchPlan = {
+    lengths,
+    batchSize: settings.batchSize,
+    seed: config.seed,
+    rest: 'drop',
+    ...(parts && { parts }),
+  };
   const { totalSteps, lastStep } = stepsOf(settings, batchesPerEpoch(plan));
   const optimizer = adamW(params, {
     ...job.rules,

@@ -158,7 +158,11 @@ export async function* readSplits(
 
 /** A set in its order, batch after batch, with the frames of evaluation. */
 export function batchesInOrder(dataset: Dataset, batchSize: number): AsyncGenerator<Batch> {
-  return batchesOf(dataset, Array.from({ length: dataset.size }, (_, i) => i), batchSize); // prettier-ignore
+  return batchesOf(
+    dataset,
+    Array.from({ length: dataset.size }, (_, i) => i),
+    batchSize,
+  );
 }
 
 /** Some videos of a set in this order, batch after batch: while one is used, the next is being read. */

@@ -24,7 +24,11 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
       : await Tokenizer.load(await modelFolder('vocab.folder', published, context));
   await tokenizer.save(folder);
   const { tokens, unknown } = countTokens(tokenizer, texts.all);
-  output.say(`sample   ${sampleTitles(texts.titles).map((title) => segment(tokenizer, title)).join('\n         ')}`); // prettier-ignore
+  output.say(
+    `sample   ${sampleTitles(texts.titles)
+      .map((title) => segment(tokenizer, title))
+      .join('\n         ')}`,
+  );
   return {
     status: 'complete',
     read: texts.read,
@@ -81,5 +85,8 @@ function sampleTitles(titles: readonly string[]): string[] {
 }
 
 function segment(tokenizer: Tokenizer, text: string): string {
-  return `${text}  ->  ${tokenizer.encode(text).map((id) => tokenizer.vocab[id]).join(' ')}`; // prettier-ignore
+  return `${text}  ->  ${tokenizer
+    .encode(text)
+    .map((id) => tokenizer.vocab[id])
+    .join(' ')}`;
 }

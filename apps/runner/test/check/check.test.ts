@@ -128,7 +128,14 @@ describe('check of other jobs', () => {
   it.each(['uni-model', 'lxmert-model'])('finds nothing wrong with finetuning a %s for categories', async (kind) => {
     const attack = 'finetune.adversarial={kind: pgd}';
     const pooling = kind === 'lxmert-model' ? ['finetune.pooling=both'] : [];
-    const items = await runJob('finetune', `model.kind=${kind}`, attack, 'finetune.batchSize=14', 'finetune.ema=0.99', ...pooling); // prettier-ignore
+    const items = await runJob(
+      'finetune',
+      `model.kind=${kind}`,
+      attack,
+      'finetune.batchSize=14',
+      'finetune.ema=0.99',
+      ...pooling,
+    );
     expect(notOk(items)).toEqual([]);
     const [{ expected }] = items['start'].details['losses'] as { expected: number }[];
     expect(expected).toBeCloseTo(Math.log(200));

@@ -24,7 +24,10 @@ beforeEach(async () => {
   await mkdir(join(root, 'base/data/annotations'), { recursive: true });
   const truth = ids.map((id, i) => `${id},${CATEGORIES[i % 2]}\n`);
   await writeFile(join(root, 'base/data/annotations/test_a_truth.csv'), truth.join(''));
-  const names = { '0100': { group: { en: 'animals' }, subgroup: { en: 'cats' } }, '0203': { group: { en: 'cars' }, subgroup: { en: 'vans' } } }; // prettier-ignore
+  const names = {
+    '0100': { group: { en: 'animals' }, subgroup: { en: 'cats' } },
+    '0203': { group: { en: 'cars' }, subgroup: { en: 'vans' } },
+  };
   await writeFile(join(root, 'base/data/categories.json'), JSON.stringify(names));
 });
 afterEach(() => rm(root, { recursive: true }));
@@ -42,7 +45,8 @@ async function writeVideos(): Promise<void> {
   const bytes = await sharp({ create: { width: 20, height: 20, channels: 3, background: 'red' } })
     .jpeg()
     .toBuffer();
-  for (const id of ids) await writeFrameZip(frameZipPath(join(root, 'base/data'), 'test_a', id), [{ name: '0.jpg', bytes }]); // prettier-ignore
+  for (const id of ids)
+    await writeFrameZip(frameZipPath(join(root, 'base/data'), 'test_a', id), [{ name: '0.jpg', bytes }]);
 }
 
 /** Video i lies at the angle 0.1 i, so that nearer indices are more alike; each job bends that a little. */
@@ -50,7 +54,11 @@ async function writeJobs(left: readonly string[] = ids): Promise<void> {
   for (const [job, { name }] of AIAC.entries()) {
     const folder = await folderOf(name);
     const own = job === 4 ? left : ids;
-    const row = (i: number): number[] => [Math.cos(0.1 * i), Math.sin(0.1 * i) + 0.01 * Math.sin(9 * i + job), 0.02 * Math.cos(5 * i * (job + 1))]; // prettier-ignore
+    const row = (i: number): number[] => [
+      Math.cos(0.1 * i),
+      Math.sin(0.1 * i) + 0.01 * Math.sin(9 * i + job),
+      0.02 * Math.cos(5 * i * (job + 1)),
+    ];
     await writeFile(join(folder, 'result.zip'), writeEmbeddings(new Map(own.map((id, i) => [id, row(i)]))));
     const scores = { spearman: { value: 0.5 }, mse: { value: 0.1 } };
     await writeFile(join(folder, 'scores.json'), JSON.stringify(scores));
@@ -77,7 +85,10 @@ describe('the AIAC half', () => {
     expect(results.neighbours).toHaveLength(10);
     expect(results.neighbours[0].near.map(({ id }) => id)).toContain(ids[1]); // the nearest angle
     await writeVideos();
-    const page = await competitionPage({ name: 'x<y', aiac: results, evidence: [], environment: {}, seconds: 61, wallSeconds: 61 }, root); // prettier-ignore
+    const page = await competitionPage(
+      { name: 'x<y', aiac: results, evidence: [], environment: {}, seconds: 61, wallSeconds: 61 },
+      root,
+    );
     for (const text of [
       'x&#60;y',
       'job6',
@@ -87,7 +98,6 @@ describe('the AIAC half', () => {
       'data:image/jpeg',
       '1 min 01 s',
     ])
-      // prettier-ignore
       expect(page).toContain(text);
     expect(page).not.toMatch(/(src|href)="(?!data:)/); // it stands alone
   });
@@ -122,7 +132,13 @@ describe('the WBDC half', () => {
     const { ensemble, models } = results;
     expect(ensemble.mean).toBe(1);
     expect(models.map(({ name }) => name)).toEqual(['single', 'single-clip', 'double', 'pgd']);
-    expect(results.confusion).toEqual({ labels: ['01', '02'], counts: [[6, 0], [0, 5]] }); // prettier-ignore
+    expect(results.confusion).toEqual({
+      labels: ['01', '02'],
+      counts: [
+        [6, 0],
+        [0, 5],
+      ],
+    });
     const csv = await readFile(join(root, 'results/result.csv'), 'utf8');
     expect(readCategories(csv, new Set(ids)).get(ids[1])).toBe('0203');
     const page = await competitionPage(
@@ -149,7 +165,10 @@ it('trials are compared seed by seed with the plain one', async () => {
   for (const { name } of TRIALS.aiac) {
     for (const [i, seed] of SEEDS.entries()) {
       const folder = await folderOf(trialName('aiac', { name, about: '', set: [] }, seed));
-      await writeFile(join(folder, 'scores.json'), JSON.stringify({ spearman: { value: (values[name] ?? [1, 1, 1])[i] } })); // prettier-ignore
+      await writeFile(
+        join(folder, 'scores.json'),
+        JSON.stringify({ spearman: { value: (values[name] ?? [1, 1, 1])[i] } }),
+      );
     }
   }
   const { trials, measure } = await gatherEvidence(root, 'aiac');
@@ -170,7 +189,12 @@ describe('the plan', () => {
     for (const half of [AIAC, WBDC]) {
       const configs = await Promise.all(half.map(({ file }) => loadConfig({ path: file, folder })));
       for (const [i, config] of configs.entries()) {
-        expect([config.data, config.vocab, config.frames, config.text]).toEqual([base.data, base.vocab, base.frames, configs[0].text]); // prettier-ignore
+        expect([config.data, config.vocab, config.frames, config.text]).toEqual([
+          base.data,
+          base.vocab,
+          base.frames,
+          configs[0].text,
+        ]);
         if (!half[i].stages.includes('clip')) expect(config.clip).toEqual(base.clip);
       }
     }

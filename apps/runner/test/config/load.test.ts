@@ -14,7 +14,10 @@ const load = (request: Partial<ConfigRequest> = {}) => loadConfig({ path: 'a.yam
 
 async function problems(yaml: string, request: Partial<ConfigRequest> = {}): Promise<string[]> {
   await write('a.yaml', yaml);
-  const error = await load(request).then(() => undefined, (reason: unknown) => reason); // prettier-ignore
+  const error = await load(request).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(UserError);
   return (error as UserError).message.split('\n').map((line) => line.trim());
 }

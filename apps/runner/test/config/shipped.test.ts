@@ -19,7 +19,9 @@ describe('the configurations that come with the runner', () => {
     const [one, two, three, four, five, six] = await Promise.all(
       [1, 2, 3, 4, 5, 6].map((job) => load(`aiac2021/job${job}.yaml`)),
     );
-    expect([one.model.width, one.model.layers, one.model.heads, one.train.epochs, one.train.batchSize]).toEqual([1024, 24, 16, 40, 128]); // prettier-ignore
+    expect([one.model.width, one.model.layers, one.model.heads, one.train.epochs, one.train.batchSize]).toEqual([
+      1024, 24, 16, 40, 128,
+    ]);
     expect(one.tasks.tag).toMatchObject({ pooling: 'cls', hidden: null, count: 10000 });
     expect(two.tasks.tag).toMatchObject({ pooling: 'mean', hidden: 256, weight: one.tasks.tag?.weight });
     expect([one.tasks.mfm === null, three.tasks.mfm]).toEqual([false, null]);
@@ -27,7 +29,15 @@ describe('the configurations that come with the runner', () => {
     expect([five.train.epochs, five.seed === one.seed]).toEqual([32, false]);
     expect(five.train).toMatchObject({ order: 'in-turn', splits: ['pointwise', 'pairwise', 'test_a'] });
     for (const { finetune } of [one, two, three, four, five, six]) {
-      expect(finetune).toMatchObject({ labels: 'rank', pooling: 'mean', width: 256, batchSize: 32, epochs: 10, learningRate: 5e-5, warmup: 0.06 }); // prettier-ignore
+      expect(finetune).toMatchObject({
+        labels: 'rank',
+        pooling: 'mean',
+        width: 256,
+        batchSize: 32,
+        epochs: 10,
+        learningRate: 5e-5,
+        warmup: 0.06,
+      });
       expect(finetune.rules).toEqual([{ pattern: 'encoder.bert.**', learningRate: 1e-5 }]);
     }
     expect([six.tasks.mlm?.probability, six.tasks.mfm?.probability]).toEqual([0.25, 0.25]);
@@ -55,7 +65,11 @@ describe('the configurations that come with the runner', () => {
 
   it('finetune WBDC with the published attacks', async () => {
     expect((await load('wbdc2022/single.yaml')).finetune.adversarial).toMatchObject({ kind: 'fgm', epsilon: 1 });
-    expect((await load('wbdc2022/single-pgd.yaml')).finetune.adversarial).toMatchObject({ kind: 'pgd', steps: 3, alpha: 0.3 }); // prettier-ignore
+    expect((await load('wbdc2022/single-pgd.yaml')).finetune.adversarial).toMatchObject({
+      kind: 'pgd',
+      steps: 3,
+      alpha: 0.3,
+    });
     expect((await load('wbdc2022/double.yaml')).model).toMatchObject({ kind: 'lxmert-model', width: 768, layers: 12 });
   });
 });

@@ -35,7 +35,8 @@ async function run(args: string, env: Record<string, string> = {}): Promise<numb
   return runCommandLine([command, '--config', 'my.yaml', ...rest], host);
 }
 const made = (path: string): string => join(world.folder, 'runs', path);
-const bytesOf = (name: string) => Promise.all(['unlabeled.zip', 'test_a.zip'].map((file) => readFile(made(`${name}/features/${file}`)))); // prettier-ignore
+const bytesOf = (name: string) =>
+  Promise.all(['unlabeled.zip', 'test_a.zip'].map((file) => readFile(made(`${name}/features/${file}`))));
 
 describe('wbdc features with a published tower', () => {
   it('needs no clip stage, and says how fast it was', async () => {
@@ -47,7 +48,11 @@ describe('wbdc features with a published tower', () => {
     ]);
     expect(store.recipe).toMatchObject({ preprocessing: { statistics: 'clip', resizer: 'pillow' }, output: 'pooled' });
     await store.close();
-    expect(await run('features --name env --set features.output=projected --set features.statistics=imagenet --set features.sampling.kind=even --set features.sampling.limit=2')).toBe(0); // prettier-ignore
+    expect(
+      await run(
+        'features --name env --set features.output=projected --set features.statistics=imagenet --set features.sampling.kind=even --set features.sampling.limit=2',
+      ),
+    ).toBe(0);
     expect(host.out).toMatch(/unlabeled: [\d.]+ videos\/s {2}[\d.]+ frames\/s; the tower waited for pictures [\d.]+ %/);
     const other = await openFeatureStore(made('env/features/unlabeled.zip'));
     expect([other.width, (await other.read(world.ids['unlabeled'][6])).shape]).toEqual([4, [2, 4]]);
@@ -60,7 +65,9 @@ describe('wbdc features with a published tower', () => {
 
   it('gives the same on ONNX Runtime, where the tower is one graph', async () => {
     expect(await run('features --name graph --engine ort --set run.base=whole')).toBe(0);
-    const [here, there] = await Promise.all(['whole', 'graph'].map((name) => openFeatureStore(made(`${name}/features/unlabeled.zip`)))); // prettier-ignore
+    const [here, there] = await Promise.all(
+      ['whole', 'graph'].map((name) => openFeatureStore(made(`${name}/features/unlabeled.zip`))),
+    );
     for (const id of world.ids['unlabeled']) {
       expect(distance((await there.read(id)).data, (await here.read(id)).data)).toBeLessThan(2e-3); // a bit of float16
     }
@@ -85,7 +92,13 @@ describe('wbdc features --shard', () => {
     expect(host.err).toContain('0000-of-0003: there is none: run wbdc features --shard 0/3');
     expect(await run('verify-features --name parts')).toBe(1);
     expect(host.err).toContain("it is unfinished: run 'npx wbdc merge-features' first");
-    expect(await run('features --name parts', { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_MIN: '4', SLURM_ARRAY_TASK_COUNT: '3' })).toBe(0); // prettier-ignore
+    expect(
+      await run('features --name parts', {
+        SLURM_ARRAY_TASK_ID: '4',
+        SLURM_ARRAY_TASK_MIN: '4',
+        SLURM_ARRAY_TASK_COUNT: '3',
+      }),
+    ).toBe(0);
     host = new TestHost(world.folder);
     expect(await run('features --name parts --shards 3', { JOB_COMPLETION_INDEX: '2' })).toBe(0);
     expect(host.out).toContain('shard    2/3 (JOB_COMPLETION_INDEX=2 of 3)');
@@ -110,7 +123,9 @@ describe('wbdc features --shard', () => {
     await edit('0001-of-0003', (record) => (record['fingerprint'] = 'another'));
     expect(await run('merge-features --name mixed')).toBe(1);
     expect(host.err).toContain('0000-of-0003: unfinished: run wbdc features --shard 0/3 --resume');
-    expect(host.err).toContain('0001-of-0003: made with other settings or another tower: run wbdc features --shard 1/3 --overwrite'); // prettier-ignore
+    expect(host.err).toContain(
+      '0001-of-0003: made with other settings or another tower: run wbdc features --shard 1/3 --overwrite',
+    );
     expect(host.err).not.toContain('0002-of-0003');
     await rm(made('mixed/features'), { recursive: true });
     expect(await run('features --name mixed --shard 3/3')).toBe(2);
@@ -127,7 +142,9 @@ describe('wbdc features --shard', () => {
     await writeFile(path, before.replace(world.ids['unlabeled'][4], '1900000000000000000'));
     try {
       expect(await run('merge-features --name grown')).toBe(1);
-      expect(host.err).toContain('expected the shards to hold the 11 videos of its annotations, got 1 missing (1900000000000000000...) and 1 others'); // prettier-ignore
+      expect(host.err).toContain(
+        'expected the shards to hold the 11 videos of its annotations, got 1 missing (1900000000000000000...) and 1 others',
+      );
     } finally {
       await writeFile(path, before);
     }
@@ -152,7 +169,12 @@ describe('videos that cannot be read', () => {
     expect(await readFile(made('bad/features/unlabeled.skipped.tsv'), 'utf8')).toMatch(
       new RegExp(`^${broken}\t.*expected a zip of pictures, got something else`),
     );
-    expect((await readdir(made('bad/features'))).sort()).toEqual(['stage.json', 'test_a.zip', 'unlabeled.skipped.tsv', 'unlabeled.zip']); // prettier-ignore
+    expect((await readdir(made('bad/features'))).sort()).toEqual([
+      'stage.json',
+      'test_a.zip',
+      'unlabeled.skipped.tsv',
+      'unlabeled.zip',
+    ]);
     expect(await run('verify-features --name bad')).toBe(0);
     expect(host.out).toContain('unlabeled: 10 videos, 23 frames, 1 skipped');
   });

@@ -29,13 +29,21 @@ function start(args: string): { kill(): void; ended: Promise<number | null> } {
   const [command, ...rest] = args.split(' ');
   const program = ['--import', join(ROOT, 'tools/from-source/register.mjs'), join(ROOT, 'apps/runner/src/cli.ts')];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'VITEST'));
-  const child = spawn(process.execPath, [...program, command, '--config', 'my.yaml', ...rest], { cwd: world.folder, env, stdio: 'ignore' }); // prettier-ignore
+  const child = spawn(process.execPath, [...program, command, '--config', 'my.yaml', ...rest], {
+    cwd: world.folder,
+    env,
+    stdio: 'ignore',
+  });
   const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
   return { kill: () => void child.kill('SIGKILL'), ended };
 }
 
 const part = (): string => join(world.folder, 'runs/killed/features/unlabeled.zip.part');
-const sizeOf = (path: string): Promise<number> => stat(path).then(({ size }) => size, () => 0); // prettier-ignore
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 
 /** Ids whose arrays stand in the part file from their first byte to their last. */
 async function storedIds(): Promise<string[]> {
@@ -68,7 +76,9 @@ it('killed at any moment, goes on behind what was written, and loses no video', 
 
   expect(await start('verify-features --name killed').ended).toBe(0);
   expect(await start('features --name whole').ended).toBe(0);
-  const [resumed, whole] = await Promise.all(['killed', 'whole'].map((name) => openFeatureStore(join(world.folder, `runs/${name}/features/unlabeled.zip`)))); // prettier-ignore
+  const [resumed, whole] = await Promise.all(
+    ['killed', 'whole'].map((name) => openFeatureStore(join(world.folder, `runs/${name}/features/unlabeled.zip`))),
+  );
   expect([...resumed.ids]).toEqual([...whole.ids]);
   let largest = 0;
   for (const id of whole.ids) {

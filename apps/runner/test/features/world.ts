@@ -46,5 +46,7 @@ export async function makeWorld({ videos, frames, tower }: WorldOptions): Promis
 
 function picture(i: number): Promise<Buffer> {
   const background = { r: (31 * i) % 256, g: (87 * i) % 256, b: (143 * i) % 256 };
-  return sharp({ create: { width: 20, height: 18, channels: 3, background } }).jpeg().toBuffer(); // prettier-ignore
+  return sharp({ create: { width: 20, height: 18, channels: 3, background } })
+    .jpeg()
+    .toBuffer();
 }

@@ -17,8 +17,14 @@ beforeAll(async () => {
     tokenizer: await Tokenizer.load(world.run.folderOf('vocab')),
     layout: { fields: ['title'], budget: 8, separatorFirst: false },
   });
-  await teacher('a', unlabeled.map((_, i) => (i % 2 === 0 ? [0.8, 0.1, 0.1] : [0.2, 0.3, 0.5]))); // prettier-ignore
-  await teacher('b', unlabeled.map((_, i) => (i % 2 === 0 ? [0.6, 0.2, 0.2] : [0.4, 0.3, 0.3]))); // prettier-ignore
+  await teacher(
+    'a',
+    unlabeled.map((_, i) => (i % 2 === 0 ? [0.8, 0.1, 0.1] : [0.2, 0.3, 0.5])),
+  );
+  await teacher(
+    'b',
+    unlabeled.map((_, i) => (i % 2 === 0 ? [0.6, 0.2, 0.2] : [0.4, 0.3, 0.3])),
+  );
 });
 afterAll(() => world.remove());
 
@@ -31,7 +37,14 @@ async function teacher(name: string, rows: readonly number[][], categories = CAT
   await writeFile(join(folder, 'unlabeled.probabilities.jsonl'), lines.join(''));
 }
 
-const SETTINGS = { from: ['teachers/a', 'teachers/b'], weights: null, splits: ['unlabeled'], labels: 'soft' as const, minConfidence: 0, weight: 0.5 }; // prettier-ignore
+const SETTINGS = {
+  from: ['teachers/a', 'teachers/b'],
+  weights: null,
+  splits: ['unlabeled'],
+  labels: 'soft' as const,
+  minConfidence: 0,
+  weight: 0.5,
+};
 const teaching = async (own: object, classes: readonly string[] = CATEGORIES) =>
   readTeaching(await world.context('student'), { ...SETTINGS, ...own }, dataset, classes);
 
@@ -56,8 +69,12 @@ describe('an ensemble as a teacher', () => {
     await expect(teaching({ from: ['teachers/none'] })).rejects.toThrow(
       'finetune.distill.from: expected a finetune stage',
     );
-    await expect(teaching({}, CATEGORIES.slice(1))).rejects.toThrow('knows other categories (3) than finetune.splits have here (2)'); // prettier-ignore
-    await expect(teaching({ splits: ['labeled'] })).rejects.toThrow('has not predicted labeled: finetune that one with finetune.predict=[labeled]'); // prettier-ignore
+    await expect(teaching({}, CATEGORIES.slice(1))).rejects.toThrow(
+      'knows other categories (3) than finetune.splits have here (2)',
+    );
+    await expect(teaching({ splits: ['labeled'] })).rejects.toThrow(
+      'has not predicted labeled: finetune that one with finetune.predict=[labeled]',
+    );
     await expect(teaching({ minConfidence: 0.9 })).rejects.toThrow('expected videos as sure as 0.9, got none of 11');
     await teacher('short', [[0.8, 0.1, 0.1]]);
     await expect(teaching({ from: ['teachers/a', 'teachers/short'] })).rejects.toThrow(
@@ -67,7 +84,10 @@ describe('an ensemble as a teacher', () => {
     await expect(teaching({ from: ['teachers/short'] })).rejects.toThrow(
       /jsonl: line 1: expected a line \{id, probabilities\} of a finetune stage, got "\{\\"id\\":\\"1\\"\}"/,
     );
-    await teacher('logits', unlabeled.map(() => [2, -1, 0])); // prettier-ignore
+    await teacher(
+      'logits',
+      unlabeled.map(() => [2, -1, 0]),
+    );
     await expect(teaching({ from: ['teachers/logits'] })).rejects.toThrow('expected probabilities, 0 to 1 with sum 1');
   });
 });
@@ -90,8 +110,12 @@ describe('a student', () => {
   });
 
   it('names settings that do not go together', async () => {
-    await expect(world.context('x', ['finetune.distill={from: [a, b], weights: [1]}'])).rejects.toThrow('expected one for each of finetune.distill.from (2), got 1'); // prettier-ignore
+    await expect(world.context('x', ['finetune.distill={from: [a, b], weights: [1]}'])).rejects.toThrow(
+      'expected one for each of finetune.distill.from (2), got 1',
+    );
     const stage = await world.context('x', ['finetune.distill={from: [run/teacher], splits: [other]}']);
-    await expect(runFinetuneStage(stage)).rejects.toThrow("finetune.distill.splits: expected some of data.trainSplits (unlabeled, labeled), got 'other'"); // prettier-ignore
+    await expect(runFinetuneStage(stage)).rejects.toThrow(
+      "finetune.distill.splits: expected some of data.trainSplits (unlabeled, labeled), got 'other'",
+    );
   });
 });

@@ -24,7 +24,12 @@ describe('category finetuning', () => {
     const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as Record<string, unknown>;
     expect(scores).toMatchObject({ videos: 7, majority: '0100', confusionByLevel1: { labels: ['01', '02'] } });
     // Of 0100, 0101, 0203 times 3, 2, 2: always 0100 has micro-F1 5/7 and 3/7, macro-F1 (10/12)/2 and (6/10)/3.
-    expect(scores['baseline']).toMatchObject({ level1Micro: 5 / 7, level2Micro: 3 / 7, level1Macro: 5 / 12, level2Macro: expect.closeTo(0.2) as number }); // prettier-ignore
+    expect(scores['baseline']).toMatchObject({
+      level1Micro: 5 / 7,
+      level2Micro: 3 / 7,
+      level1Macro: 5 / 12,
+      level2Macro: expect.closeTo(0.2) as number,
+    });
     const rows = (await readFile(join(stage.folder, 'probabilities.jsonl'), 'utf8')).trim().split('\n');
     for (const row of rows) {
       const { probabilities } = JSON.parse(row) as { probabilities: number[] };
@@ -89,7 +94,9 @@ describe('similarity finetuning', () => {
     const pairs = 'finetune.pairs={train: varied.tsv, heldOut: constant.tsv}';
     const { summary } = await runFinetuneStage(await context('constant', [...set, pairs]));
     expect(Object.keys((summary['measured'] ?? {}) as object)).not.toContain('spearman');
-    expect(world.said.join('')).toContain('all 2 held-out pairs have the score 0.2; of constant scores Spearman is undefined'); // prettier-ignore
+    expect(world.said.join('')).toContain(
+      'all 2 held-out pairs have the score 0.2; of constant scores Spearman is undefined',
+    );
     const best = await context('constant-best', [...set, pairs, 'finetune.averageBest=2']);
     await expect(runFinetuneStage(best)).rejects.toThrow('expected pairs to choose the best by, got none');
   });

@@ -38,7 +38,9 @@ describe('all folds of categories', () => {
     expect(summary['measured']).toMatchObject({ level2Micro: scores.score.level2Micro });
     for (const name of ['probabilities.jsonl', 'unlabeled.probabilities.jsonl']) {
       const mean = linesOf<Predicted>(await world.read(stage, name));
-      const folds = await Promise.all([0, 1, 2].map(async (fold) => linesOf<Predicted>(await world.read(stage, `fold-${fold}/${name}`)))); // prettier-ignore
+      const folds = await Promise.all(
+        [0, 1, 2].map(async (fold) => linesOf<Predicted>(await world.read(stage, `fold-${fold}/${name}`))),
+      );
       expect(mean.map(({ id }) => id)).toEqual((name.startsWith('un') ? unlabeled : heldOut).map(({ id }) => id));
       mean.forEach(({ probabilities }, i) => {
         const own = probabilities.map((_, c) => folds.reduce((sum, rows) => sum + rows[i].probabilities[c], 0) / 3);
@@ -75,8 +77,11 @@ describe('all folds of categories', () => {
       const stage = await world.context('lone', ALL);
       world.said.length = 0;
       await runFinetuneStage(stage);
-      expect(world.said.join('')).toContain('1 category with one video each: each is learned from in every fold but its own'); // prettier-ignore
-      for (const fold of [0, 1, 2]) expect(await world.read(stage, `fold-${fold}/categories.txt`)).toBe('0100\n0101\n0203\n0999\n'); // prettier-ignore
+      expect(world.said.join('')).toContain(
+        '1 category with one video each: each is learned from in every fold but its own',
+      );
+      for (const fold of [0, 1, 2])
+        expect(await world.read(stage, `fold-${fold}/categories.txt`)).toBe('0100\n0101\n0203\n0999\n');
       const rows = linesOf<OutOfFold>(await world.read(stage, 'out-of-fold.jsonl'));
       expect(rows.filter(({ category }) => category === '0999')).toHaveLength(1);
     } finally {
@@ -87,15 +92,28 @@ describe('all folds of categories', () => {
 
 describe('all folds of pairs', () => {
   it('judge pairs by the model that knows neither video, and join the embeddings', async () => {
-    const pairs = labeled.flatMap(({ id }, a) => Array.from({ length: 12 }, (_, d) => `${id}\t${labeled[(a + d + 1) % 13].id}\t${(d % 3) / 4}\n`)); // prettier-ignore
+    const pairs = labeled.flatMap(({ id }, a) =>
+      Array.from({ length: 12 }, (_, d) => `${id}\t${labeled[(a + d + 1) % 13].id}\t${(d % 3) / 4}\n`),
+    );
     await writeFile(join(world.folder, 'train.tsv'), pairs.join(''));
-    await writeFile(join(world.folder, 'test.tsv'), `${heldOut[0].id}\t${heldOut[3].id}\t0.9\n${heldOut[1].id}\t${heldOut[2].id}\t0.1\n${heldOut[4].id}\t${heldOut[5].id}\t0.3\n`); // prettier-ignore
-    const set = ['finetune.kind=similarity', 'finetune.folds=2', 'finetune.fold=all', 'finetune.pairs={train: train.tsv, heldOut: test.tsv}', 'finetune.width=2']; // prettier-ignore
+    await writeFile(
+      join(world.folder, 'test.tsv'),
+      `${heldOut[0].id}\t${heldOut[3].id}\t0.9\n${heldOut[1].id}\t${heldOut[2].id}\t0.1\n${heldOut[4].id}\t${heldOut[5].id}\t0.3\n`,
+    );
+    const set = [
+      'finetune.kind=similarity',
+      'finetune.folds=2',
+      'finetune.fold=all',
+      'finetune.pairs={train: train.tsv, heldOut: test.tsv}',
+      'finetune.width=2',
+    ];
     const stage = await world.context('pairs', set);
     const { status, summary } = await runFinetuneStage(stage);
     expect(status).toBe('complete');
     const rows = linesOf<{ id1: string; id2: string; fold: number }>(await world.read(stage, 'out-of-fold.jsonl'));
-    const sides = [0, 1].map((fold) => new Set(rows.filter((row) => row.fold === fold).flatMap(({ id1, id2 }) => [id1, id2]))); // prettier-ignore
+    const sides = [0, 1].map(
+      (fold) => new Set(rows.filter((row) => row.fold === fold).flatMap(({ id1, id2 }) => [id1, id2])),
+    );
     expect(sides.every(({ size }) => size > 2)).toBe(true);
     expect([...sides[0]].some((id) => sides[1].has(id))).toBe(false);
     expect(Object.keys(summary['measured'] as object)).toEqual(['out-of-fold/spearman', 'spearman']);
@@ -105,7 +123,13 @@ describe('all folds of pairs', () => {
   });
 
   it('are joined to the width that there is, where few videos are held out', async () => {
-    const set = ['finetune.kind=similarity', 'finetune.folds=2', 'finetune.fold=all', 'finetune.pairs={train: train.tsv}', 'finetune.width=9']; // prettier-ignore
+    const set = [
+      'finetune.kind=similarity',
+      'finetune.folds=2',
+      'finetune.fold=all',
+      'finetune.pairs={train: train.tsv}',
+      'finetune.width=9',
+    ];
     const stage = await world.context('few', set);
     await runFinetuneStage(stage);
     const vectors = readEmbeddings(

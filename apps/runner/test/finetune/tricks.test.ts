@@ -49,7 +49,9 @@ describe('settings', () => {
 
   it('a pattern that matches nothing is an error: adversarial, frozen', async () => {
     const run = async (set: string) => runFinetuneStage(await world.context('refused', [set]));
-    await expect(run('finetune.adversarial={kind: awp, pattern: "encoder.**.weights"}')).rejects.toThrow("'encoder.**.weights'"); // prettier-ignore
+    await expect(run('finetune.adversarial={kind: awp, pattern: "encoder.**.weights"}')).rejects.toThrow(
+      "'encoder.**.weights'",
+    );
     await expect(run('finetune.freeze=["encoder.berd.**"]')).rejects.toThrow(/freeze: .*'encoder\.berd\.\*\*'/);
   });
 
@@ -60,11 +62,17 @@ describe('settings', () => {
     const word = 'encoder.bert.embeddings.word';
     expect(weights.get(word)).toEqual(fresh.weights.get(word));
     expect(moved.weights.get(word)).not.toEqual(fresh.weights.get(word));
-    expect(weights.get('encoder.frames.projection.weight')).not.toEqual(fresh.weights.get('encoder.frames.projection.weight')); // prettier-ignore
+    expect(weights.get('encoder.frames.projection.weight')).not.toEqual(
+      fresh.weights.get('encoder.frames.projection.weight'),
+    );
   });
 
   it('rates by layer replace the default rule, and leave frozen layers alone', async () => {
-    const { config } = await world.context('rules', ['finetune.rules=null', 'finetune.layerwiseDecay={decay: 0.5, learningRate: 0.01}', 'finetune.freeze=["encoder.bert.embeddings.**"]']); // prettier-ignore
+    const { config } = await world.context('rules', [
+      'finetune.rules=null',
+      'finetune.layerwiseDecay={decay: 0.5, learningRate: 0.01}',
+      'finetune.freeze=["encoder.bert.embeddings.**"]',
+    ]);
     const encoder = uniModel(uniSizesOf(config.model, config.frames, 11, WIDTH)).init(randomKey(1));
     expect(rulesOf(config, { encoder }).rules).toEqual([
       { pattern: 'encoder.bert.embeddings.**', frozen: true },
@@ -81,7 +89,9 @@ describe('settings', () => {
       linesOf<Line>(await world.read(stage, 'metrics.jsonl')).filter(({ type }) => type === 'step');
     const [all, some] = [await steps(whole), await steps(part)];
     expect([all.length, some.length]).toEqual([12, 8]);
-    expect(some.map(({ learningRate }) => learningRate)).toEqual(all.slice(0, 8).map(({ learningRate }) => learningRate)); // prettier-ignore
+    expect(some.map(({ learningRate }) => learningRate)).toEqual(
+      all.slice(0, 8).map(({ learningRate }) => learningRate),
+    );
   });
 });
 
@@ -132,7 +142,11 @@ describe('the best weights', () => {
   });
 
   it('need something to be measured on', async () => {
-    const own = await world.context('unmeasured', ['finetune.averageBest=2', 'data.heldOutSplits=[unlabeled]', 'data.trainSplits=[labeled]']); // prettier-ignore
+    const own = await world.context('unmeasured', [
+      'finetune.averageBest=2',
+      'data.heldOutSplits=[unlabeled]',
+      'data.trainSplits=[labeled]',
+    ]);
     await expect(runFinetuneStage(own)).rejects.toThrow('finetune.averageBest: expected videos with a known category');
   });
 });
@@ -151,7 +165,8 @@ describe('a checkpoint to start from', () => {
     };
     await save('whole', { encoder, heads: {} }, architecture);
     const { weights } = await train('from', 'finetune.init=whole', 'finetune.freeze=["encoder.**"]');
-    for (const { path, leaf } of flatten(encoder)) expect(weights.get(`encoder.${path}`), path).toEqual([...leaf.dataSync()]); // prettier-ignore
+    for (const { path, leaf } of flatten(encoder))
+      expect(weights.get(`encoder.${path}`), path).toEqual([...leaf.dataSync()]);
     await save('headless', { other: encoder }, architecture);
     await expect(train('from', 'finetune.init=headless')).rejects.toThrow(/missing: encoder\.bert\.embeddings\.word/);
     await save('wide', { encoder }, { ...architecture, sizes: { ...sizes, width: 8 } });

@@ -110,8 +110,20 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
     const model = await openModel(folder, 'category');
     expect(model.frameLimit).toBe(2);
     const tower = await openTower(folder, undefined, model.recipe, { output: stage.output });
-    const videos = world.ids['test_a'].map((id) => ({ id, path: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`) })); // prettier-ignore
-    const served = serve({ model, tower, videos, textOf: (id) => ({ title: `视频 ${id}`, ocr: [], asr: '' }), onSkip: (_, error) => { throw error; }, signal: stage.signal }); // prettier-ignore
+    const videos = world.ids['test_a'].map((id) => ({
+      id,
+      path: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`),
+    }));
+    const served = serve({
+      model,
+      tower,
+      videos,
+      textOf: (id) => ({ title: `视频 ${id}`, ocr: [], asr: '' }),
+      onSkip: (_, error) => {
+        throw error;
+      },
+      signal: stage.signal,
+    });
     let i = 0;
     for await (const { row } of served) {
       row.forEach((p, c) => expect(p).toBeCloseTo(rows[i].probabilities[c], 4));
@@ -123,7 +135,12 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
 
 describe('the tower', () => {
   it('goes on to the last bit, with all gradients and averages', async () => {
-    const set = ['finetune.vision={learningRate: 0.01}', 'finetune.adversarial.kind=fgm', 'finetune.ema=0.5', 'finetune.checkpointEvery=1']; // prettier-ignore
+    const set = [
+      'finetune.vision={learningRate: 0.01}',
+      'finetune.adversarial.kind=fgm',
+      'finetune.ema=0.5',
+      'finetune.checkpointEvery=1',
+    ];
     const whole = await train('cut-whole', ...set);
     const controller = new AbortController();
     const stage = await context('cut', set, { signal: controller.signal });
@@ -145,7 +162,9 @@ describe('the tower', () => {
     const bytes = await readFile(zip);
     await writeFile(zip, 'no zip');
     try {
-      await expect(train('broken', 'finetune.vision={}')).rejects.toThrow(/at most 0\.1 % bad videos, got 1 of 10[^]*expected a zip/); // prettier-ignore
+      await expect(train('broken', 'finetune.vision={}')).rejects.toThrow(
+        /at most 0\.1 % bad videos, got 1 of 10[^]*expected a zip/,
+      );
     } finally {
       await writeFile(zip, bytes);
     }

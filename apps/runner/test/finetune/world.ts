@@ -83,5 +83,8 @@ async function writeFeatures(run: RunFolder, split: string, list: readonly { id:
 
 /** The lines of a file of JSON lines. */
 export function linesOf<T>(text: string): T[] {
-  return text.trim().split('\n').map((line) => JSON.parse(line) as T); // prettier-ignore
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as T);
 }

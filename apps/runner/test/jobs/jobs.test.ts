@@ -53,14 +53,33 @@ describe('the schedule', () => {
 });
 
 describe('stages in processes', () => {
-  const stage = (name: string, ...needs: string[]): StageTask => ({ ...task(name, ...needs), run: name, stage: 'data', config: 'my.yaml', set: [`seed=${name.length}`] }); // prettier-ignore
+  const stage = (name: string, ...needs: string[]): StageTask => ({
+    ...task(name, ...needs),
+    run: name,
+    stage: 'data',
+    config: 'my.yaml',
+    set: [`seed=${name.length}`],
+  });
   let err = '';
   const terminal = () => {
     err = '';
-    return { stdout: { write: () => undefined }, stderr: { write: (text: string) => void (err += text) }, env: {}, folder, now: () => 0 }; // prettier-ignore
+    return {
+      stdout: { write: () => undefined },
+      stderr: { write: (text: string) => void (err += text) },
+      env: {},
+      folder,
+      now: () => 0,
+    };
   };
   const run = (tasks: StageTask[], startChild: (options: ChildOptions) => Promise<number | NodeJS.Signals>) =>
-    runStageTasks(tasks, { runs: 'runs', jobs: 2, options: { set: ['train.epochs=1'], engine: 'cpu', precision: 'fp32' }, startChild, output: new Output(terminal(), {}), signal: new AbortController().signal }); // prettier-ignore
+    runStageTasks(tasks, {
+      runs: 'runs',
+      jobs: 2,
+      options: { set: ['train.epochs=1'], engine: 'cpu', precision: 'fp32' },
+      startChild,
+      output: new Output(terminal(), {}),
+      signal: new AbortController().signal,
+    });
 
   it('get their settings and a share of the threads, and a failure is told with its reason', async () => {
     const seen: string[][] = [];
@@ -76,7 +95,21 @@ describe('stages in processes', () => {
     });
     expect(Object.fromEntries(outcomes)).toEqual({ good: 'done', bad: 'failed' });
     const settings = ['--set', 'run.folder=runs', '--set', 'seed=4', '--set', 'train.epochs=1'];
-    expect(seen[0]).toEqual(['data', '--config', 'my.yaml', '--name', 'good', '--resume', '--threads', String(threadsFor(2)), '--engine', 'cpu', '--precision', 'fp32', ...settings]); // prettier-ignore
+    expect(seen[0]).toEqual([
+      'data',
+      '--config',
+      'my.yaml',
+      '--name',
+      'good',
+      '--resume',
+      '--threads',
+      String(threadsFor(2)),
+      '--engine',
+      'cpu',
+      '--precision',
+      'fp32',
+      ...settings,
+    ]);
     expect(err).toContain('failed   bad (0.0 s): the disk is full: free some space\n');
     expect(err).toContain(join('runs', 'bad', 'log.txt'));
   });
@@ -108,7 +141,14 @@ describe('stages in processes', () => {
       controller.abort();
     };
     const log = join(folder, 'a/log.txt');
-    const code = await childStarter(program)({ args: ['data', '--x'], folder, env: process.env, log, onProgress, signal: controller.signal }); // prettier-ignore
+    const code = await childStarter(program)({
+      args: ['data', '--x'],
+      folder,
+      env: process.env,
+      log,
+      onProgress,
+      signal: controller.signal,
+    });
     expect(code).toBe(130);
     expect(messages).toEqual([{ done: 1, total: 3, unit: 'steps', note: '' }]);
     expect(await readFile(log, 'utf8')).toBe('args data --x\n');

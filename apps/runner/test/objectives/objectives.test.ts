@@ -68,7 +68,13 @@ describe('the results', () => {
   async function done(objectives: number, seed: number, score: number): Promise<void> {
     const trial = { model: 'single', objectives, seed } as const;
     await record(trial, 'finetune', { measured: { score } });
-    if (objectives > 0) await record(trial, 'pretrain', { 'encoder passes': 1, parameters: 1234, step: 99, measured: { 'tag/loss': 1, 'tag/mAP': score / 2, 'tag/mAP baseline': 0.1 } }); // prettier-ignore
+    if (objectives > 0)
+      await record(trial, 'pretrain', {
+        'encoder passes': 1,
+        parameters: 1234,
+        step: 99,
+        measured: { 'tag/loss': 1, 'tag/mAP': score / 2, 'tag/mAP baseline': 0.1 },
+      });
   }
   async function gather(): Promise<ObjectivesResults> {
     return { ...(await gatherResults(root, trialsOf(['single', 'double'], 3))), seconds: 60 };
@@ -86,7 +92,13 @@ describe('the results', () => {
     // Differences 0.02, 0.03, 0.04: mean 0.03, deviation 0.01.
     expect(mlm.change).toEqual({ mean: expect.closeTo(0.03, 12), error: expect.closeTo(0.01 / Math.sqrt(3), 12) });
     expect(mlm.published?.change).toBeCloseTo(0.0026, 12);
-    expect(mlm.pretraining).toEqual({ encoderPasses: 1, parameters: 1234, steps: 99, seconds: 10, heldOut: { 'tag/mAP': { reached: expect.closeTo(0.215, 12), baseline: expect.closeTo(0.1, 12) } } }); // prettier-ignore
+    expect(mlm.pretraining).toEqual({
+      encoderPasses: 1,
+      parameters: 1234,
+      steps: 99,
+      seconds: 10,
+      heldOut: { 'tag/mAP': { reached: expect.closeTo(0.215, 12), baseline: expect.closeTo(0.1, 12) } },
+    });
   });
 
   it('compare only the seeds that both have, and leave out what is not done', async () => {

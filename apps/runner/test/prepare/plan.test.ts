@@ -11,7 +11,9 @@ import { Warnings } from '../../src/prepare/warnings.js';
 
 /** Looks that differ in about half of their bits. */
 const look = (seed: number): string =>
-  Array.from({ length: 16 }, (_, k) => ((foldIn(foldIn(randomKey(1), seed), k)[0] >>> 0) & 0xffff).toString(16).padStart(4, '0')).join(''); // prettier-ignore
+  Array.from({ length: 16 }, (_, k) =>
+    ((foldIn(foldIn(randomKey(1), seed), k)[0] >>> 0) & 0xffff).toString(16).padStart(4, '0'),
+  ).join('');
 
 function item(
   i: number,
@@ -35,7 +37,8 @@ function divide(items: readonly Item[], earlier: ReadonlyMap<string, PreparedSpl
 }
 
 const count = (splits: ReadonlyMap<Item, PreparedSplit>, split: PreparedSplit, category?: string): number =>
-  [...splits].filter(([{ text }, name]) => name === split && (category === undefined || text.category[0] === category)).length; // prettier-ignore
+  [...splits].filter(([{ text }, name]) => name === split && (category === undefined || text.category[0] === category))
+    .length;
 
 describe('splits', () => {
   it('hold out a share of every category, and small ones make up for each other', () => {
@@ -79,14 +82,22 @@ describe('splits', () => {
     const later = divide([...items, ...Array.from({ length: 30 }, (_, i) => item(100 + i, 'a'))], earlier);
     for (const one of items) expect(later.splits.get(one)).toBe(first.get(one));
     expect(count(later.splits, 'test_a')).toBe(12);
-    const told = [item(0, 'a', { split: 'Train' }), item(1, 'a', { split: '测试' }), item(2, '', { split: 'val' }), item(3, 'a', { split: 'what' })]; // prettier-ignore
+    const told = [
+      item(0, 'a', { split: 'Train' }),
+      item(1, 'a', { split: '测试' }),
+      item(2, '', { split: 'val' }),
+      item(3, 'a', { split: 'what' }),
+    ];
     const { of, warnings } = divide(told, new Map([[told[0].id, 'test_a']]));
     expect([of(0), of(1), of(2)]).toEqual(['labeled', 'test_a', 'test_a']);
     expect(warnings.lines()).toEqual([expect.stringContaining("expected a split such as train or test, got 'what'")]);
   });
 
   it('divide unlabelled videos only where nothing is labelled', () => {
-    const mixed = divide([...Array.from({ length: 10 }, (_, i) => item(i, 'a')), ...Array.from({ length: 10 }, (_, i) => item(20 + i, ''))]); // prettier-ignore
+    const mixed = divide([
+      ...Array.from({ length: 10 }, (_, i) => item(i, 'a')),
+      ...Array.from({ length: 10 }, (_, i) => item(20 + i, '')),
+    ]);
     expect([count(mixed.splits, 'unlabeled'), count(mixed.splits, 'test_a')]).toEqual([10, 2]);
     const none = divide(Array.from({ length: 10 }, (_, i) => item(i, '')));
     expect([count(none.splits, 'unlabeled'), count(none.splits, 'test_a')]).toEqual([8, 2]);

@@ -22,13 +22,21 @@ beforeEach(() => (host = new TestHost(folder)));
 
 /** A picture that differs from others in all of its parts. */
 async function picture(seed: number, width = 48, height = 36): Promise<Buffer> {
-  const pixels = Uint8Array.from({ length: 9 * 8 * 3 }, (_, i) => (Math.imul(i + 1, 2654435761 + 40503 * seed) >>> 13) & 255); // prettier-ignore
-  return sharp(pixels, { raw: { width: 9, height: 8, channels: 3 } }).resize(width, height, { kernel: 'nearest' }).png().toBuffer(); // prettier-ignore
+  const pixels = Uint8Array.from(
+    { length: 9 * 8 * 3 },
+    (_, i) => (Math.imul(i + 1, 2654435761 + 40503 * seed) >>> 13) & 255,
+  );
+  return sharp(pixels, { raw: { width: 9, height: 8, channels: 3 } })
+    .resize(width, height, { kernel: 'nearest' })
+    .png()
+    .toBuffer();
 }
 
 async function animation(path: string, seed: number, delay = 500): Promise<void> {
   const frames = await Promise.all([0, 1, 2, 3].map((k) => picture(10 * seed + k)));
-  await sharp(frames, { join: { animated: true } }).webp({ lossless: true, delay: frames.map(() => delay) }).toFile(path); // prettier-ignore
+  await sharp(frames, { join: { animated: true } })
+    .webp({ lossless: true, delay: frames.map(() => delay) })
+    .toFile(path);
 }
 
 const videos = (...parts: string[]): string => join(folder, 'videos', ...parts);
@@ -78,7 +86,13 @@ async function mapping(): Promise<Map<string, { id: string; split: string; categ
 it('finds videos by what they are', async () => {
   const { sources, unknown } = await scanVideos(videos());
   const kinds = Object.fromEntries(sources.map(({ name, kind }) => [name, kind]));
-  expect(kinds).toMatchObject({ 'anim/a0.webp': 'animation', 'anim/in/猫.webp': 'animation', shots: 'folder', 'pics.zip': 'zip', 'bad': 'folder' }); // prettier-ignore
+  expect(kinds).toMatchObject({
+    'anim/a0.webp': 'animation',
+    'anim/in/猫.webp': 'animation',
+    shots: 'folder',
+    'pics.zip': 'zip',
+    bad: 'folder',
+  });
   expect(sources).toHaveLength(12 + 1 + 4);
   expect(sources.find(({ name }) => name === 'shots')?.pictures).toEqual(
     [0, 1, 2].map((i) => videos('shots', `${i}.png`)),
@@ -91,11 +105,25 @@ describe('wbdc prepare', () => {
     expect(await prepare(' --json')).toBe(0);
     const { summary, next } = JSON.parse(host.out) as { summary: PrepareSummary; next: string };
     expect(next).toBe('npx wbdc run finetune --config data/wbdc.yaml');
-    expect(summary).toMatchObject({ videos: 16, unreadable: 1, categories: 2, warnings: { 'row without video': 1, alike: 1, 'unknown file': 2, 'empty text': 2 } }); // prettier-ignore
+    expect(summary).toMatchObject({
+      videos: 16,
+      unreadable: 1,
+      categories: 2,
+      warnings: { 'row without video': 1, alike: 1, 'unknown file': 2, 'empty text': 2 },
+    });
     const names = await mapping();
     const labeled = await annotated('labeled');
     const a3 = names.get('anim/a3.webp')!;
-    expect(labeled.find(({ id }) => id === a3.id) ?? (await annotated('test_a')).find(({ id }) => id === a3.id)).toMatchObject({ title: '标题3', ocr: [{ time: 0, text: '字3' }, { time: 1, text: '幕' }], tags: ['常见', 't3'] }); // prettier-ignore
+    expect(
+      labeled.find(({ id }) => id === a3.id) ?? (await annotated('test_a')).find(({ id }) => id === a3.id),
+    ).toMatchObject({
+      title: '标题3',
+      ocr: [
+        { time: 0, text: '字3' },
+        { time: 1, text: '幕' },
+      ],
+      tags: ['常见', 't3'],
+    });
     expect(names.get('anim/in/猫.webp')).toMatchObject({ split: 'test_a', category: '0000' });
     expect(names.get('shots')).toMatchObject({ split: 'unlabeled', category: '' });
     expect(names.get('copy of a3.webp')!.split === 'test_a').toBe(a3.split === 'test_a');
@@ -142,10 +170,14 @@ describe('wbdc prepare', () => {
 
   it('does nothing twice, and brings up to date what has changed', async () => {
     const before = await mapping();
-    const files = await Promise.all(['annotations/labeled.json', 'ids.tsv', 'index.html'].map((name) => readFile(made(name)))); // prettier-ignore
+    const files = await Promise.all(
+      ['annotations/labeled.json', 'ids.tsv', 'index.html'].map((name) => readFile(made(name))),
+    );
     expect(await prepare()).toBe(0);
     expect(host.out).toContain('16 of them were decoded before');
-    expect(await Promise.all(['annotations/labeled.json', 'ids.tsv', 'index.html'].map((name) => readFile(made(name))))).toEqual(files); // prettier-ignore
+    expect(
+      await Promise.all(['annotations/labeled.json', 'ids.tsv', 'index.html'].map((name) => readFile(made(name)))),
+    ).toEqual(files);
     await animation(videos('anim', 'a0.webp'), 77, 2000);
     await utimes(videos('anim', 'a0.webp'), 1, 1);
     for (let i = 20; i < 26; i++) await animation(videos('anim', `a${i}.webp`), i);
@@ -182,13 +214,21 @@ describe('wbdc prepare', () => {
   });
 
   it('takes titles and categories from names where that is asked for', async () => {
-    expect(await runCommandLine('prepare videos --out named --title-from-name --category-from-folder --even --frames 3'.split(' '), host)).toBe(0); // prettier-ignore
+    expect(
+      await runCommandLine(
+        'prepare videos --out named --title-from-name --category-from-folder --even --frames 3'.split(' '),
+        host,
+      ),
+    ).toBe(0);
     const titles: string[] = [];
     for (const split of ['labeled', 'test_a'])
       for await (const { title } of readAnnotations(join(folder, `named/annotations/${split}.json`)))
         titles.push(title);
     expect(titles).toEqual(expect.arrayContaining(['a5', '猫']));
-    const names = JSON.parse(await readFile(join(folder, 'named/categories.json'), 'utf8')) as Record<string, { group: { zh: string }; subgroup: { zh: string } }>; // prettier-ignore
+    const names = JSON.parse(await readFile(join(folder, 'named/categories.json'), 'utf8')) as Record<
+      string,
+      { group: { zh: string }; subgroup: { zh: string } }
+    >;
     expect(Object.values(names).map(({ group, subgroup }) => group.zh + subgroup.zh)).toEqual(['anim', 'animin']);
   });
 

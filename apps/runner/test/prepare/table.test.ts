@@ -40,7 +40,11 @@ describe('a table', () => {
   });
 
   it('is read in the encoding of a Chinese spreadsheet, when that is said', async () => {
-    const bytes = Buffer.concat([Buffer.from('file,title\na.mp4,'), Buffer.from([0xc3, 0xa8, 0xa3, 0xac]), Buffer.from('x\n')]); // prettier-ignore
+    const bytes = Buffer.concat([
+      Buffer.from('file,title\na.mp4,'),
+      Buffer.from([0xc3, 0xa8, 0xa3, 0xac]),
+      Buffer.from('x\n'),
+    ]);
     expect((await read('g.csv', bytes, { encoding: 'gb18030' })).cells).toEqual([{ file: 'a.mp4', title: '猫，x' }]);
     await expect(read('g.csv', bytes)).rejects.toThrow(/expected text in UTF-8, got other bytes: .*--encoding gb18030/);
     await expect(read('g.csv', bytes, { encoding: 'klingon' })).rejects.toThrow(/--encoding: expected a name such as/);
@@ -66,7 +70,13 @@ describe('a table', () => {
 
   it('skips broken JSON and what is no object', async () => {
     const { cells, bad } = await read('b.jsonl', '{"id":"1"}\n{"id":\n[1]\n');
-    expect([cells, bad]).toEqual([[{ id: '1' }], [expect.stringMatching(/line 2: expected valid JSON/), expect.stringMatching(/line 3: expected a JSON object, got \[1\]/)]]); // prettier-ignore
+    expect([cells, bad]).toEqual([
+      [{ id: '1' }],
+      [
+        expect.stringMatching(/line 2: expected valid JSON/),
+        expect.stringMatching(/line 3: expected a JSON object, got \[1\]/),
+      ],
+    ]);
   });
 
   it.each([
@@ -86,8 +96,23 @@ describe('columns', () => {
   const choose = (columns: string[], asked: string[] = []) => chooseColumns('t.csv', columns, asked);
 
   it('are found by their names in two languages', () => {
-    expect(choose(['文件名', '标题', '一级类目', '二级类目', '标签', '播放量'])).toEqual({ video: '文件名', title: '标题', category: '一级类目', subcategory: '二级类目', tags: '标签' }); // prettier-ignore
-    expect(choose(['Video_ID', 'Caption', 'ASR text', 'label', 'Hash-Tags', 'ocr', 'split', 'author'])).toEqual({ id: 'Video_ID', title: 'Caption', asr: 'ASR text', category: 'label', tags: 'Hash-Tags', ocr: 'ocr', split: 'split', group: 'author' }); // prettier-ignore
+    expect(choose(['文件名', '标题', '一级类目', '二级类目', '标签', '播放量'])).toEqual({
+      video: '文件名',
+      title: '标题',
+      category: '一级类目',
+      subcategory: '二级类目',
+      tags: '标签',
+    });
+    expect(choose(['Video_ID', 'Caption', 'ASR text', 'label', 'Hash-Tags', 'ocr', 'split', 'author'])).toEqual({
+      id: 'Video_ID',
+      title: 'Caption',
+      asr: 'ASR text',
+      category: 'label',
+      tags: 'Hash-Tags',
+      ocr: 'ocr',
+      split: 'split',
+      group: 'author',
+    });
   });
 
   it('are those that are asked for, and none where that is asked for', () => {

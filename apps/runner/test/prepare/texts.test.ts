@@ -9,12 +9,29 @@ const parse = (cells: Record<string, unknown>): TextRecord => parseRow({ where: 
 
 describe('a row', () => {
   it('gives texts, labels and tags', () => {
-    expect(parse({ file: ' a.mp4 ', title: ' 猫 ', ocr: '一\n\n二', asr: 7, label: '动物/猫', tags: '美食|探店|美食' })).toMatchObject({
-      video: 'a.mp4', title: '猫', ocr: [{ time: 0, text: '一' }, { time: 2, text: '二' }], asr: '7', category: ['动物', '猫'], tags: ['美食', '探店'],
-    }); // prettier-ignore
+    expect(
+      parse({ file: ' a.mp4 ', title: ' 猫 ', ocr: '一\n\n二', asr: 7, label: '动物/猫', tags: '美食|探店|美食' }),
+    ).toMatchObject({
+      video: 'a.mp4',
+      title: '猫',
+      ocr: [
+        { time: 0, text: '一' },
+        { time: 2, text: '二' },
+      ],
+      asr: '7',
+      category: ['动物', '猫'],
+      tags: ['美食', '探店'],
+    });
     expect(parse({ id: 'x', ocr: [{ time: 3, text: 'a' }, 'b'], tags: ['a b', 1, ''] })).toMatchObject({
-      video: undefined, id: 'x', ocr: [{ time: 3, text: 'a' }, { time: 1, text: 'b' }], category: [], tags: ['a b', '1'],
-    }); // prettier-ignore
+      video: undefined,
+      id: 'x',
+      ocr: [
+        { time: 3, text: 'a' },
+        { time: 1, text: 'b' },
+      ],
+      category: [],
+      tags: ['a b', '1'],
+    });
   });
 
   it.each([

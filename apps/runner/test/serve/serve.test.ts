@@ -57,7 +57,10 @@ async function stage(...args: string[]): Promise<void> {
 }
 
 const lines = (text: string): Record<string, unknown>[] =>
-  text.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wbdc-serve-'));
@@ -67,7 +70,6 @@ beforeAll(async () => {
     ['labeled', labeled],
     ['test_a', heldOut],
   ] as const) {
-    // prettier-ignore
     const shown = split === 'labeled' ? videos : videos.map(({ categoryId: _hidden, ...video }) => video);
     await writeAnnotations(join(folder, `data/annotations/${split}.json`), shown);
     for (const [i, { id }] of videos.entries()) {
@@ -92,7 +94,16 @@ beforeAll(async () => {
     '--set',
     'finetune.learningRate=0.00001',
   ];
-  await stage('finetune', '--name', 'sim', '--set', 'run.base=base', ...similarity, '--set', 'finetune.pairs={train: pairs.tsv}'); // prettier-ignore
+  await stage(
+    'finetune',
+    '--name',
+    'sim',
+    '--set',
+    'run.base=base',
+    ...similarity,
+    '--set',
+    'finetune.pairs={train: pairs.tsv}',
+  );
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -126,7 +137,8 @@ describe('wbdc predict', () => {
   it('favours rare categories where the model was finetuned so', async () => {
     await stage('finetune', '--name', 'rare', '--set', 'run.base=base', '--set', 'finetune.rareClass=10');
     const texts = ['--texts', 'data/annotations/test_a.json'];
-    const predict = async (name: string) => lines((await run('predict', 'data/zip_frames/test_a', ...texts, '--name', name)).out); // prettier-ignore
+    const predict = async (name: string) =>
+      lines((await run('predict', 'data/zip_frames/test_a', ...texts, '--name', name)).out);
     const plain = await predict('base');
     expect(await predict('rare')).toEqual(plain); // both have four videos
     const path = join(folder, 'runs/rare/finetune/model/config.json');
@@ -188,14 +200,24 @@ describe('wbdc predict', () => {
     const error = async (...args: string[]): Promise<string> => (await run('predict', ...args)).err;
     const base = ['--name', 'base'];
     expect(await error('no.mp4', ...base)).toMatch(/no\.mp4: expected a video, a zip or a folder, found nothing/);
-    expect(await error(zipOf(0), '--name', 'other')).toMatch(/runs\/other\/finetune: expected a checkpoint of the finetune stage/); // prettier-ignore
-    expect(await error(zipOf(0), '--name', 'sim')).toMatch(/expected a model that predicts categories .* got one that makes embeddings/); // prettier-ignore
-    expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(/config\.json: expected a checkpoint of the finetune stage, got one of a 'clip' model/); // prettier-ignore
+    expect(await error(zipOf(0), '--name', 'other')).toMatch(
+      /runs\/other\/finetune: expected a checkpoint of the finetune stage/,
+    );
+    expect(await error(zipOf(0), '--name', 'sim')).toMatch(
+      /expected a model that predicts categories .* got one that makes embeddings/,
+    );
+    expect(await error(zipOf(0), '--checkpoint', 'runs/base/clip')).toMatch(
+      /config\.json: expected a checkpoint of the finetune stage, got one of a 'clip' model/,
+    );
     await cp(join(folder, 'runs/base/finetune/model'), join(folder, 'cut'), { recursive: true });
     await rm(join(folder, 'cut/model.safetensors'));
-    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/no such file or folder \(.*cut\/model\.safetensors\): check the path/); // prettier-ignore
+    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(
+      /no such file or folder \(.*cut\/model\.safetensors\): check the path/,
+    );
     await writeFile(join(folder, 'cut/model.safetensors'), 'cut');
-    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(/cut\/model\.safetensors: expected at least 8 bytes, got 3: the file is cut/); // prettier-ignore
+    expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(
+      /cut\/model\.safetensors: expected at least 8 bytes, got 3: the file is cut/,
+    );
     const model = join(folder, 'cut');
     await cp(join(folder, 'runs/base/finetune/model'), model, { recursive: true });
     const served = ['--checkpoint', 'cut', '--tower', 'runs/base/clip'];
@@ -208,14 +230,22 @@ describe('wbdc predict', () => {
     expect(await error(zipOf(0), ...served)).toMatch(
       /cut\/config\.json: expected 2 classes, as many as outputs, got 1/,
     );
-    expect(await error(zipOf(0), '--out', 'no/x.jsonl', ...base)).toMatch(/no\/x\.jsonl: expected a folder to write to, found none/); // prettier-ignore
+    expect(await error(zipOf(0), '--out', 'no/x.jsonl', ...base)).toMatch(
+      /no\/x\.jsonl: expected a folder to write to, found none/,
+    );
     await mkdir(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001'), { recursive: true });
-    expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(/runs\/all: expected a checkpoint of the finetune stage, found none/); // prettier-ignore
+    expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(
+      /runs\/all: expected a checkpoint of the finetune stage, found none/,
+    );
     await writeFile(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001/state.json'), '{}');
-    expect(await error(zipOf(0), '--name', 'all')).toMatch(/expected one model, got one per fold: choose with --checkpoint .*fold-0/); // prettier-ignore
+    expect(await error(zipOf(0), '--name', 'all')).toMatch(
+      /expected one model, got one per fold: choose with --checkpoint .*fold-0/,
+    );
     expect(await error(zipOf(0), '--resume', ...base)).toContain('--resume: expected --out <file> with it');
     expect(await error(zipOf(0), '--out', 'x', '--resume', '--overwrite', ...base)).toContain('give one of them');
-    expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain('--title, --ocr and --asr are for one video, got 2 videos'); // prettier-ignore
+    expect(await error(zipOf(0), zipOf(1), '--title', 'x', ...base)).toContain(
+      '--title, --ocr and --asr are for one video, got 2 videos',
+    );
     expect(await error(zipOf(0), zipOf(0), ...base)).toContain('expected every name once');
     expect(await error(zipOf(0), '--column', 'title=x', ...base)).toContain('say how --texts <file> is read, got none');
     expect(await error(zipOf(0), '--texts', 'data', ...base)).toMatch(/data: expected a file with texts, got a folder/);
@@ -224,9 +254,14 @@ describe('wbdc predict', () => {
     await writeFile(join(folder, 'named.csv'), `clipname,words\n${heldOut[0].id}.zip,猫\n`);
     const named = ['--texts', 'named.csv', '--column', 'video=clipname', '--column', 'title=words'];
     expect((await run('predict', zipOf(0), ...named, ...base)).err).not.toContain('without a text');
-    await writeFile(join(folder, 'gb.csv'), Buffer.concat([Buffer.from(`id|title\n${heldOut[0].id}|`), Buffer.from([0xb3, 0xb5]), Buffer.from('\n')])); // prettier-ignore
+    await writeFile(
+      join(folder, 'gb.csv'),
+      Buffer.concat([Buffer.from(`id|title\n${heldOut[0].id}|`), Buffer.from([0xb3, 0xb5]), Buffer.from('\n')]),
+    );
     expect(await error(zipOf(0), '--texts', 'gb.csv', ...base)).toContain('--encoding gb18030');
-    expect((await run('predict', zipOf(0), '-t', 'gb.csv', '--encoding', 'gb18030', '--separator', '|', ...base)).code).toBe(0); // prettier-ignore
+    expect(
+      (await run('predict', zipOf(0), '-t', 'gb.csv', '--encoding', 'gb18030', '--separator', '|', ...base)).code,
+    ).toBe(0);
     await writeFile(join(folder, 'other.jsonl'), '{"id":"x","title":"y"}\n');
     expect(await error(zipOf(0), '--texts', 'other.jsonl', ...base)).toContain("got only others ('x')");
   });
@@ -247,11 +282,14 @@ describe('wbdc embed and wbdc similar', () => {
       expect(embedding.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(1, 4);
     }
     const found = await run('similar', zipOf(2), ...model, '--among', 'all.jsonl', '--json');
-    const [{ neighbours }] = (JSON.parse(found.out) as { videos: [{ neighbours: { id: string; score: number }[] }] }).videos; // prettier-ignore
+    const [{ neighbours }] = (JSON.parse(found.out) as { videos: [{ neighbours: { id: string; score: number }[] }] })
+      .videos;
     const own = neighbours.find(({ id }) => id === heldOut[2].id);
     expect(own?.score).toBeCloseTo(1, 4);
     expect(neighbours[0].score).toBeCloseTo(own!.score, 4); // two videos may look the same to so small a model
-    expect(neighbours.map(({ score }) => score)).toEqual([...neighbours.map(({ score }) => score)].sort((a, b) => b - a)); // prettier-ignore
+    expect(neighbours.map(({ score }) => score)).toEqual(
+      [...neighbours.map(({ score }) => score)].sort((a, b) => b - a),
+    );
     const shown = await run('similar', zipOf(2), ...model, '--among', 'all.jsonl', '--top', '1');
     expect(shown.out).toMatch(new RegExp(`^${heldOut[2].id}:\n {2}1\\.0000 {2}20+`));
   });
@@ -266,7 +304,9 @@ describe('wbdc embed and wbdc similar', () => {
       /expected a file, got a folder \(.*data\)/,
     );
     await run('embed', zipOf(0), '--name', 'sim', '--out', 'lines.csv'); // lines, whatever the name
-    expect((await run('embed', zipOf(0), '--name', 'sim', '--out', 'lines.csv', '--resume')).err).toContain('1 done before'); // prettier-ignore
+    expect((await run('embed', zipOf(0), '--name', 'sim', '--out', 'lines.csv', '--resume')).err).toContain(
+      '1 done before',
+    );
     expect((await run('similar', zipOf(0), '--name', 'sim', '--among', 'lines.csv')).code).toBe(0);
     const [line] = lines((await run('embed', zipOf(0), '--name', 'sim')).out) as { embedding: number[] }[];
     await writeFile(join(folder, 'cut.jsonl'), JSON.stringify({ ...line, embedding: line.embedding.slice(1) }));

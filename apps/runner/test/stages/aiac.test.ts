@@ -67,7 +67,11 @@ describe('a folder in the AIAC layout', () => {
     expect(await run('data --config qq.yaml --json')).toBe(0);
     const { summary, made: files } = JSON.parse(host.out) as { summary: unknown; made: { path: string }[] };
     const pointwise = await annotated('pointwise');
-    expect(summary).toMatchObject({ layout: 'aiac', width: WIDTH, splits: { pointwise: { videos: pointwise.length, frames: 40 * pointwise.length, bad: 0 }, test_a: { tagged: 0 } } }); // prettier-ignore
+    expect(summary).toMatchObject({
+      layout: 'aiac',
+      width: WIDTH,
+      splits: { pointwise: { videos: pointwise.length, frames: 40 * pointwise.length, bad: 0 }, test_a: { tagged: 0 } },
+    });
     expect(pointwise[0].tags?.[0]).toMatch(/^1\d{5}$/);
     expect(files.map(({ path }) => path)).toContain(made('data/records/pairwise.index'));
     expect((await readFile(made('data/unpacked/pointwise/pretrain_0.tfrecords'))).length).toBeGreaterThan(1000);

@@ -60,7 +60,10 @@ describe('pastQueue', () => {
     const textsOf = (batch: Batch) => batch.pastTexts?.map((text) => [...text]);
     expect(textsOf(await queued(place(0)))).toEqual([]);
     const third = await queued(place(2));
-    expect(textsOf(third)).toEqual([[8, 3], [7, 3]]); // prettier-ignore
+    expect(textsOf(third)).toEqual([
+      [8, 3],
+      [7, 3],
+    ]);
     expect(pastOf(third)).toEqual([100, 101, 102]);
     const onlyTexts = await pastQueue({ frames: 0, texts: 1, field: 'title' }, reader().read)(place(1));
     expect(onlyTexts.pastFrames).toBeUndefined();

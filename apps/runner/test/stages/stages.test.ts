@@ -146,14 +146,20 @@ describe('vocab', () => {
 describe('dirty texts', () => {
   const dirty: Video = {
     ...video(ids[0], '看 http://a.cn/x 哈哈哈哈哈哈'),
-    ocr: [{ time: 1, text: '字幕' }, { time: 0, text: '字幕' }, { time: 2, text: 'ＡＢ' }],
-  }; // prettier-ignore
+    ocr: [
+      { time: 1, text: '字幕' },
+      { time: 0, text: '字幕' },
+      { time: 2, text: 'ＡＢ' },
+    ],
+  };
   const read = async (...set: string[]) => textReader((await context('x', { set })).config.text)(dirty);
 
   it('are read as they are, or cleaned as the configuration says', async () => {
     expect(await read()).toMatchObject({ title: dirty.title, ocr: '字幕 字幕 ＡＢ' });
     expect(await read('text.cleaning={}')).toMatchObject({ title: '看 哈哈哈', ocr: '字幕 AB' });
-    expect(await read('text.cleaning={unicode: keep, dropLinks: false, maxRun: 2, dropRepeatedOcr: false}')).toMatchObject({ title: '看 http://a.cn/x 哈哈', ocr: '字幕 字幕 ＡＢ' }); // prettier-ignore
+    expect(
+      await read('text.cleaning={unicode: keep, dropLinks: false, maxRun: 2, dropRepeatedOcr: false}'),
+    ).toMatchObject({ title: '看 http://a.cn/x 哈哈', ocr: '字幕 字幕 ＡＢ' });
   });
 
   it('are cleaned for the vocabulary too', async () => {
@@ -184,7 +190,11 @@ describe('features', () => {
     const store = await openFeatureStore(join(features.folder, 'unlabeled.zip'));
     const shapes = await Promise.all(ids.map(async (id) => (await store.read(id)).shape));
     await store.close();
-    expect(shapes).toEqual([[1, 6], [2, 6], [3, 6]]); // prettier-ignore
+    expect(shapes).toEqual([
+      [1, 6],
+      [2, 6],
+      [3, 6],
+    ]);
     expect(store.recipe).toMatchObject({ tower: TOWER, sampling: { kind: 'all' } });
   });
 

@@ -82,7 +82,11 @@ export function encodeExample(features: Features): Uint8Array {
 }
 
 function encodeFeature(feature: Feature): Buffer {
-  if (feature.kind === 'bytes') return protoField(1, feature.values.map((value) => protoField(1, [value]))); // prettier-ignore
+  if (feature.kind === 'bytes')
+    return protoField(
+      1,
+      feature.values.map((value) => protoField(1, [value])),
+    );
   if (feature.kind === 'int64') return protoField(3, [protoField(1, feature.values.map(protoVarint))]);
   const floats = Buffer.alloc(feature.values.length * 4);
   feature.values.forEach((value, i) => floats.writeFloatLE(value, i * 4));

@@ -88,9 +88,14 @@ export async function loadRecordIndex(
   if (!head) throw new DataError(`${path}: expected an index of records, got an empty file: make it again`);
   for (const { path: name, bytes } of head.files) {
     const { size } = await stat(name).catch((cause: unknown) => {
-      throw new DataError(`${path}: expected the file ${name} that it was made of, found none: make the index again`, { cause }); // prettier-ignore
+      throw new DataError(`${path}: expected the file ${name} that it was made of, found none: make the index again`, {
+        cause,
+      });
     });
-    if (size !== bytes) throw new DataError(`${name}: expected ${bytes} bytes as when it was indexed, got ${size}: make the index ${path} again`); // prettier-ignore
+    if (size !== bytes)
+      throw new DataError(
+        `${name}: expected ${bytes} bytes as when it was indexed, got ${size}: make the index ${path} again`,
+      );
   }
   return { index, paths: head.files.map((file) => file.path), width: head.width };
 }
@@ -99,7 +104,8 @@ function parseHead(text: string, path: string): { width: number; files: IndexedF
   try {
     const { width, files } = JSON.parse(text) as { width: unknown; files: unknown };
     const valid = (file: IndexedFile): boolean => typeof file.path === 'string' && Number.isSafeInteger(file.bytes);
-    if (Number.isSafeInteger(width) && Array.isArray(files) && files.every(valid)) return { width: width as number, files }; // prettier-ignore
+    if (Number.isSafeInteger(width) && Array.isArray(files) && files.every(valid))
+      return { width: width as number, files };
   } catch {
     // The same message as for JSON of another kind.
   }
@@ -109,7 +115,10 @@ function parseHead(text: string, path: string): { width: number; files: IndexedF
 function addLine(index: RecordIndex, { number, text }: Line, files: readonly unknown[], path: string): void {
   const [id, ...places] = text.split('\t');
   const [file, offset, length] = places.map(Number);
-  const valid = places.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0); // prettier-ignore
+  const valid =
+    places.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0);
   if (valid && file < files.length && index.add(id, { file, offset, length })) return;
-  throw new DataError(`${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: make the index again`); // prettier-ignore
+  throw new DataError(
+    `${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: make the index again`,
+  );
 }

@@ -59,7 +59,12 @@ export class TagLists {
     });
     const [values, starts] = [new Growing(Int32Array), newStarts()];
     for (let i = 0; i < this.tagged.length; i++) {
-      values.append(this.numbersOf(i).map((number) => indices[number]).filter((index) => index >= 0).sort()); // prettier-ignore
+      values.append(
+        this.numbersOf(i)
+          .map((number) => indices[number])
+          .filter((index) => index >= 0)
+          .sort(),
+      );
       starts.push(values.length);
     }
     [this.values, this.starts] = [values, starts];

@@ -77,7 +77,13 @@ function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeat
 
 async function resumeZip(path: string, recipe: Buffer | undefined): Promise<ZipWriter | undefined> {
   const part = AtomicFile.partOf(path);
-  if (!(await access(part).then(() => true, () => false))) return undefined; // prettier-ignore
+  if (
+    !(await access(part).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return undefined;
   const { entries, end } = await scanEntries(part);
   if (entries.length === 0) return undefined;
   const first = entries[0].name === RECIPE_NAME ? entries[0] : undefined;

@@ -80,7 +80,11 @@ function parseDictionary(text: string, where: string): Omit<Header, 'offset'> {
     throw new DataError(`${where}: expected C order, got Fortran order: save it through numpy.ascontiguousarray`);
   }
   const list = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
-  const shape = list?.split(',').map((size) => size.trim()).filter((size) => size !== '').map(Number); // prettier-ignore
+  const shape = list
+    ?.split(',')
+    .map((size) => size.trim())
+    .filter((size) => size !== '')
+    .map(Number);
   if (!shape || !Number.isSafeInteger(sizeOf(shape))) {
     throw new DataError(`${where}: expected a shape in the .npy header, got ${text.slice(0, 100).trim()}`);
   }

@@ -25,17 +25,23 @@ export interface Video {
 /** An id also names files, so it must be safe in a path: at least 3 characters (a folder is named by the last three). */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{3,64}$/;
 
-const record = z.object({
-  id: z.string('a string in quotes').regex(ID_PATTERN, '3 to 64 letters, digits, - or _'),
-  title: z.string('a string'),
-  asr: z.string('a string'),
-  ocr: z.array(
-    z.object({ time: z.number('a number of seconds'), text: z.string('a string') }, 'an object {time, text}'),
-    'a list of {time, text}',
-  ),
-  category_id: z.string('a string of 4 digits').regex(/^\d{4}$/, '4 digits').optional(),
-  tags: z.array(z.string('a string').min(1, 'a tag that is not empty'), 'a list of strings').optional(),
-}, 'an object with id, title, asr and ocr'); // prettier-ignore
+const record = z.object(
+  {
+    id: z.string('a string in quotes').regex(ID_PATTERN, '3 to 64 letters, digits, - or _'),
+    title: z.string('a string'),
+    asr: z.string('a string'),
+    ocr: z.array(
+      z.object({ time: z.number('a number of seconds'), text: z.string('a string') }, 'an object {time, text}'),
+      'a list of {time, text}',
+    ),
+    category_id: z
+      .string('a string of 4 digits')
+      .regex(/^\d{4}$/, '4 digits')
+      .optional(),
+    tags: z.array(z.string('a string').min(1, 'a tag that is not empty'), 'a list of strings').optional(),
+  },
+  'an object with id, title, asr and ocr',
+);
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

@@ -15,7 +15,10 @@ describe('label.tsv', () => {
     await writeLabels(path, pairs);
     expect(await readLabels(path)).toEqual(pairs);
     writeFileSync(path, '\ufeff111\t222\t1.0\r\n333\t444\t0.05');
-    expect(await readLabels(path)).toEqual([{ id1: '111', id2: '222', score: 1 }, { id1: '333', id2: '444', score: 0.05 }]); // prettier-ignore
+    expect(await readLabels(path)).toEqual([
+      { id1: '111', id2: '222', score: 1 },
+      { id1: '333', id2: '444', score: 0.05 },
+    ]);
   });
 
   it.each([

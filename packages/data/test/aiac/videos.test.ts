@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { floats } from '@wbdc/nn';
 import { QQ_LAYOUT, Tokenizer } from '@wbdc/tokenizer';
 import { describe, expect, it } from 'vitest';
-import { aiacStride, findAiacWidth, openAiacFiles, openAiacIndex, openDataset, readAiacVideos, readBatch, writeAiacVideos, type AiacVideo } from '../../src/index.js'; // prettier-ignore
+import {
+  aiacStride,
+  findAiacWidth,
+  openAiacFiles,
+  openAiacIndex,
+  openDataset,
+  readAiacVideos,
+  readBatch,
+  writeAiacVideos,
+  type AiacVideo,
+} from '../../src/index.js';
 import { encodeExample, type Feature } from '../../src/aiac/example.js';
 import { writeTfRecords } from '../../src/aiac/tfrecord.js';
 import { collect, fixture, testFolder } from '../folder.js';
@@ -19,9 +29,14 @@ describe('AIAC videos', () => {
   it.each(['pointwise.tfrecords', 'pointwise.tfrecords.gz'])('reads %s as Python wrote it', async (name) => {
     const videos = await collect(readAiacVideos(fixture(name), { width }));
     expect(videos[0]).toEqual({
-      id: id(0), title: '标题0😀', asr: '', ocr: [], categoryId: '0905', tags: ['1056', '33', `${2 ** 40}`],
+      id: id(0),
+      title: '标题0😀',
+      asr: '',
+      ocr: [],
+      categoryId: '0905',
+      tags: ['1056', '33', `${2 ** 40}`],
       frames: floats([3, width], Float32Array.from([0, 1, 2].flatMap((i) => frame(0, i)))),
-    }); // prettier-ignore
+    });
     expect(videos[1]).toMatchObject({ asr: '语音', tags: ['7'], categoryId: '2200' });
     expect([videos[2].tags, videos[2].frames.shape]).toEqual([undefined, [40, width]]);
   });
@@ -91,11 +106,19 @@ describe('AIAC videos', () => {
     const files = await openAiacFiles([python], { width });
     const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '标', '题']);
     const dataset = await openDataset({
-      videos: files.videos(), features: files, tokenizer, layout: QQ_LAYOUT, tags: ['7', '33'], stride: aiacStride,
-    }); // prettier-ignore
+      videos: files.videos(),
+      features: files,
+      tokenizer,
+      layout: QQ_LAYOUT,
+      tags: ['7', '33'],
+      stride: aiacStride,
+    });
     expect([dataset.size, dataset.text(0).tags, dataset.text(2).tags]).toEqual([3, [1], undefined]);
     const { frames, frameMask } = await readBatch(dataset, [2]);
-    expect([frames.shape, frameMask.shape]).toEqual([[1, 32, width], [1, 32]]); // prettier-ignore
+    expect([frames.shape, frameMask.shape]).toEqual([
+      [1, 32, width],
+      [1, 32],
+    ]);
     expect(frames.data.slice(5, 10)).toEqual(Float32Array.from(frame(2, 2))); // round(1.5 * 39 / 32) = 2
     await files.close();
   });
@@ -122,11 +145,14 @@ describe('AIAC videos', () => {
     [{ id: { kind: 'int64', values: [1n] } }, /feature id: expected a list of bytes, got int64/],
     [{ title: { kind: 'bytes', values: [Uint8Array.of(0xff)] } }, /feature title: expected text in UTF-8/],
     [{ tag_id: { kind: 'float', values: Float32Array.of(1) } }, /feature tag_id: expected a list of int64, got float/],
-    [{ frame_feature: { kind: 'bytes', values: [new Uint8Array(8)] } }, /frame 0: expected 5 float16 \(10 bytes\), got 8 bytes/],
+    [
+      { frame_feature: { kind: 'bytes', values: [new Uint8Array(8)] } },
+      /frame 0: expected 5 float16 \(10 bytes\), got 8 bytes/,
+    ],
   ])('names the feature of a bad record (%#)', async (features, message) => {
     const named: Record<string, Feature> = { id: { kind: 'bytes', values: [Buffer.from('123')] }, ...features };
     if (Object.keys(features).length === 0) delete named.id;
     await writeTfRecords(path, [encodeExample(new Map(Object.entries(named)))]);
     await expect(collect(readAiacVideos(path, { width }))).rejects.toThrow(message);
-  }); // prettier-ignore
+  });
 });

@@ -15,7 +15,12 @@ function turn(fingerprint: Uint16Array, count: number): Uint16Array {
 it('finds every pair within the distance, and no other', () => {
   const prints = Array.from({ length: 300 }, (_, i) => random(i));
   prints.push(turn(prints[3], 10), turn(prints[4], 11), turn(prints[5], 1), prints[5]);
-  expect(findAlike(prints, 10).sort((a, b) => a[0] - b[0] || a[1] - b[1])).toEqual([[3, 300], [5, 302], [5, 303], [302, 303]]); // prettier-ignore
+  expect(findAlike(prints, 10).sort((a, b) => a[0] - b[0] || a[1] - b[1])).toEqual([
+    [3, 300],
+    [5, 302],
+    [5, 303],
+    [302, 303],
+  ]);
 });
 
 it('leaves flat pictures alone, and is quick where many have an equal part', () => {

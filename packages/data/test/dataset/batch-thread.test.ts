@@ -3,9 +3,21 @@ import { join } from 'node:path';
 import { floats, foldIn, randomKey } from '@wbdc/nn';
 import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { aiacStride, createFeatureStore, joinSources, openAiacFiles, openDataset, openFeatureStore,
-  readBatch, SkipCounter, writeAiacVideos, type Dataset, type DatasetOptions, type FeatureSource,
-  type Video } from '../../src/index.js'; // prettier-ignore
+import {
+  aiacStride,
+  createFeatureStore,
+  joinSources,
+  openAiacFiles,
+  openDataset,
+  openFeatureStore,
+  readBatch,
+  SkipCounter,
+  writeAiacVideos,
+  type Dataset,
+  type DatasetOptions,
+  type FeatureSource,
+  type Video,
+} from '../../src/index.js';
 import { testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -57,7 +69,10 @@ const FORMATS: Record<string, (thread: boolean) => Promise<Dataset>> = {
     open(joinSources(await Promise.all(stores.map((path) => openFeatureStore(path)))), { thread }),
   TFRecords: async (thread) => {
     const path = join(folder, 'videos.tfrecords');
-    await writeAiacVideos(path, videos.map((video, i) => ({ ...video, frames: frames(i, 1 + 3 * i) }))); // prettier-ignore
+    await writeAiacVideos(
+      path,
+      videos.map((video, i) => ({ ...video, frames: frames(i, 1 + 3 * i) })),
+    );
     const files = await openAiacFiles([path], { width: WIDTH });
     return open(files, { videos: files.videos(), stride: aiacStride, thread });
   },

@@ -38,7 +38,11 @@ describe('batchesOfEpoch', () => {
     const batches = batchesOfEpoch({ ...plan, parts, epoch: 3, rest: 'drop' });
     expect(batches.map((batch) => batch.length)).toEqual(Array(38 + 30 + 8).fill(13)); // floors of 500, 400, 109 by 13
     const partOf = (i: number): number => (i < 500 ? 0 : i < 900 ? 2 : 3);
-    expect(batches.map((batch) => [...new Set(batch.map(partOf))])).toEqual([...Array(38).fill([0]), ...Array(30).fill([2]), ...Array(8).fill([3])]); // prettier-ignore
+    expect(batches.map((batch) => [...new Set(batch.map(partOf))])).toEqual([
+      ...Array(38).fill([0]),
+      ...Array(30).fill([2]),
+      ...Array(8).fill([3]),
+    ]);
     expect(new Set(batches.flat()).size).toBe(76 * 13);
     expect(batchesOfEpoch({ ...plan, parts, epoch: 4, rest: 'drop' })).not.toEqual(batches);
     expect(batchSchedule({ ...plan, parts, rest: 'drop' }).batchesPerEpoch).toBe(76);

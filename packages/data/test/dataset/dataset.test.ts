@@ -2,8 +2,22 @@ import { join } from 'node:path';
 import { floats, randomKey } from '@wbdc/nn';
 import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { corpusStatistics, createFeatureStore, DataError, openDataset, openFeatureStore, readAnnotations, readBatch,
-  SkipCounter, textsOf, writeAnnotations, type DatasetOptions, type FeatureSource, type TagCount, type Video } from '../../src/index.js'; // prettier-ignore
+import {
+  corpusStatistics,
+  createFeatureStore,
+  DataError,
+  openDataset,
+  openFeatureStore,
+  readAnnotations,
+  readBatch,
+  SkipCounter,
+  textsOf,
+  writeAnnotations,
+  type DatasetOptions,
+  type FeatureSource,
+  type TagCount,
+  type Video,
+} from '../../src/index.js';
 import { testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -18,9 +32,16 @@ const video = (id: string, title: string, more: Partial<Video> = {}): Video => (
 });
 const videos: Video[] = [
   video('100', '甲乙', { tags: ['x', 'y'], categoryId: '0905' }),
-  video('101', '丙', { asr: '丁', ocr: [{ time: 5, text: '乙' }, { time: 2, text: '甲' }], tags: ['q'] }),
+  video('101', '丙', {
+    asr: '丁',
+    ocr: [
+      { time: 5, text: '乙' },
+      { time: 2, text: '甲' },
+    ],
+    tags: ['q'],
+  }),
   video('102', '', { tags: ['y'] }),
-]; // prettier-ignore
+];
 let features: FeatureSource;
 
 beforeAll(async () => {
@@ -118,7 +139,14 @@ describe('openDataset', () => {
     }
     let counts: readonly TagCount[] = [];
     const dataset = await open({ videos: once(), tags: (all) => ((counts = all), ['z', 'x', 'y']) });
-    expect([reads, counts]).toEqual([1, [{ tag: 'y', count: 2 }, { tag: 'q', count: 1 }, { tag: 'x', count: 1 }]]); // prettier-ignore
+    expect([reads, counts]).toEqual([
+      1,
+      [
+        { tag: 'y', count: 2 },
+        { tag: 'q', count: 1 },
+        { tag: 'x', count: 1 },
+      ],
+    ]);
     expect([0, 1, 2].map((i) => dataset.text(i).tags)).toEqual([[1, 2], [], [2]]);
     expect(dataset).toMatchObject({ tags: ['z', 'x', 'y'], tagCount: 3 });
   });

@@ -11,7 +11,8 @@ const merged = at('merged.zip');
 
 async function write(name: string, ids: readonly string[], width = 3, model = 'a'): Promise<void> {
   const writer = await createFeatureStore(at(name), { width, recipe: { model } });
-  for (const id of ids) await writer.add(id, floats([Number(id) % 3, width], new Float32Array((Number(id) % 3) * width).fill(Number(id)))); // prettier-ignore
+  for (const id of ids)
+    await writer.add(id, floats([Number(id) % 3, width], new Float32Array((Number(id) % 3) * width).fill(Number(id))));
   await writer.finish();
 }
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
 it('joins shards', async () => {
   expect(await mergeFeatureStores([at('0.zip'), at('1.zip')], merged)).toBe(4);
   const store = await openFeatureStore(merged);
-  expect([[...store.ids], store.recipe]).toEqual([['101', '104', '107', '102'], { model: 'a' }]); // prettier-ignore
+  expect([[...store.ids], store.recipe]).toEqual([['101', '104', '107', '102'], { model: 'a' }]);
   expect(await store.read('107')).toEqual(floats([2, 3], new Float32Array(6).fill(107)));
   await store.close();
 });

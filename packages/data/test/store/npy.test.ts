@@ -31,7 +31,10 @@ describe('npy', () => {
   });
 
   it.each([
-    [withHeader((text) => text.replace('<f2', '<f8')), /video 7: expected the dtype <f2 \(float16\) or <f4 \(float32\), got <f8/],
+    [
+      withHeader((text) => text.replace('<f2', '<f8')),
+      /video 7: expected the dtype <f2 \(float16\) or <f4 \(float32\), got <f8/,
+    ],
     [withHeader((text) => text.replace('<f2', '>f2')), /got >f2/],
     [withHeader((text) => text.replace('False', 'True ')), /expected C order/],
     [withHeader((text) => text.replace('(3, 5)', '(4, 5)')), /expected 40 bytes for float16 \[4, 5\], got 30/],
@@ -42,5 +45,5 @@ describe('npy', () => {
     [Buffer.alloc(0), /expected a \.npy array, got 0 bytes/],
   ])('refuses what is no such array (%#)', (bytes, message) => {
     expect(() => decodeNpy(bytes, 'video 7')).toThrow(message);
-  }); // prettier-ignore
+  });
 });

@@ -12,10 +12,25 @@ it.each([
 });
 
 it('changes nothing but white space where all is turned off', () => {
-  const off = { unicode: 'keep', dropControls: false, dropLinks: false, maxRun: 0, dropRepeatedOcr: false, maxCharacters: Infinity } as const; // prettier-ignore
+  const off = {
+    unicode: 'keep',
+    dropControls: false,
+    dropLinks: false,
+    maxRun: 0,
+    dropRepeatedOcr: false,
+    maxCharacters: Infinity,
+  } as const;
   const text = 'Ａ\u200b http://a 哈哈哈哈哈哈';
   expect(cleanText(text, off)).toBe(text);
-  const video = { id: '123', title: '', asr: '', ocr: [{ time: 0, text: 'a' }, { time: 1, text: 'a' }] }; // prettier-ignore
+  const video = {
+    id: '123',
+    title: '',
+    asr: '',
+    ocr: [
+      { time: 0, text: 'a' },
+      { time: 1, text: 'a' },
+    ],
+  };
   expect(cleanedTexts(off)(video).ocr).toBe('a a');
 });
 

@@ -18,9 +18,16 @@ const read = (content: unknown): Promise<Video[]> => collect(readAnnotations(wri
 describe('readAnnotations', () => {
   it('reads records of the official format', async () => {
     const record = {
-      id: '14514690031128344617', title: '三分钟学会"红烧肉"]}', asr: 'a\\', ocr: [{ time: 0, text: '[,{' }, { time: 3, text: 'é😀' }],
-      category_id: '0512', frame_count: 13,
-    }; // prettier-ignore
+      id: '14514690031128344617',
+      title: '三分钟学会"红烧肉"]}',
+      asr: 'a\\',
+      ocr: [
+        { time: 0, text: '[,{' },
+        { time: 3, text: 'é😀' },
+      ],
+      category_id: '0512',
+      frame_count: 13,
+    };
     expect(await read([record, { ...plain, id: '2'.repeat(19), tags: ['美食'] }])).toEqual([
       { id: record.id, title: record.title, asr: record.asr, ocr: record.ocr, categoryId: '0512' },
       { ...plain, id: '2'.repeat(19), tags: ['美食'] },
@@ -62,16 +69,30 @@ describe('readAnnotations', () => {
   });
 
   it.each([
-    [[{ ...plain, id: Number(plain.id) }], /record 0: field id: expected a string.*got the number 14514690031128.*lose precision/],
+    [
+      [{ ...plain, id: Number(plain.id) }],
+      /record 0: field id: expected a string.*got the number 14514690031128.*lose precision/,
+    ],
     [[plain, { ...plain, title: 7 }], /labeled\.json: record 1: field title: expected a string, got the number 7/],
-    [[{ ...plain, ocr: [{ time: 1, text: 'a' }, { time: 'x', text: 'a' }] }], /field ocr\[1\]\.time: expected a number of seconds, got the string "x"/],
+    [
+      [
+        {
+          ...plain,
+          ocr: [
+            { time: 1, text: 'a' },
+            { time: 'x', text: 'a' },
+          ],
+        },
+      ],
+      /field ocr\[1\]\.time: expected a number of seconds, got the string "x"/,
+    ],
     [[{ ...plain, id: '../../etc' }], /field id: expected 3 to 64 letters/],
     [[{ id: '123', title: '', asr: '' }], /field ocr: expected a list of \{time, text\}, got nothing/],
     [[{ ...plain, category_id: '12' }], /field category_id: expected 4 digits/],
     [[null], /record 0: expected an object with id, title, asr and ocr, got null/],
   ])('names the field of a bad record: %j', async (content, message) => {
     await expect(read(content)).rejects.toThrow(message);
-  }); // prettier-ignore
+  });
 
   it.each([
     ['{"id": 1}', /expected a JSON array/],
@@ -107,7 +128,12 @@ describe('readAnnotations', () => {
     const records = 60_000; // 100 MB
     const asr = '语音'.repeat(280);
     const path = join(folder, 'large.json');
-    await writeAnnotations(path, (function* () { for (let i = 0; i < records; i++) yield { ...plain, id: `${10n ** 18n + BigInt(i)}`, asr }; })()); // prettier-ignore
+    await writeAnnotations(
+      path,
+      (function* () {
+        for (let i = 0; i < records; i++) yield { ...plain, id: `${10n ** 18n + BigInt(i)}`, asr };
+      })(),
+    );
     const before = process.memoryUsage().rss;
     let [count, peak] = [0, 0];
     for await (const video of readAnnotations(path)) {

@@ -8,11 +8,27 @@ const path = join(testFolder(), 'tag_list.txt');
 
 it('counts videos a tag, most frequent first, equal ones in a fixed order', () => {
   const videos = [{ tags: ['b', 'c', 'c'] }, { tags: ['d', 'b'] }, {}, { tags: ['d', 'a', 'c'] }, { tags: ['c'] }];
-  expect(countTags(videos).map(({ tag, count }) => [tag, count])).toEqual([['c', 3], ['b', 2], ['d', 2], ['a', 1]]); // prettier-ignore
+  expect(countTags(videos).map(({ tag, count }) => [tag, count])).toEqual([
+    ['c', 3],
+    ['b', 2],
+    ['d', 2],
+    ['a', 1],
+  ]);
 });
 
 it('adds up the counts of several sources', () => {
-  expect(byFrequency([['b', 1], ['a', 2], ['b', 1], ['c', 5]])).toEqual([{ tag: 'c', count: 5 }, { tag: 'a', count: 2 }, { tag: 'b', count: 2 }]); // prettier-ignore
+  expect(
+    byFrequency([
+      ['b', 1],
+      ['a', 2],
+      ['b', 1],
+      ['c', 5],
+    ]),
+  ).toEqual([
+    { tag: 'c', count: 5 },
+    { tag: 'a', count: 2 },
+    { tag: 'b', count: 2 },
+  ]);
 });
 
 it('keeps a list', async () => {

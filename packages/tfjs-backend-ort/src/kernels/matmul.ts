@@ -14,7 +14,10 @@ interface Product {
 
 /** The ONNX lines that make the output of a and b, or undefined where the inherited kernel serves better. */
 function product(call: Call, output: string): Product | undefined {
-  const { inputs: { a, b }, attrs } = call; // prettier-ignore
+  const {
+    inputs: { a, b },
+    attrs,
+  } = call;
   const [transA, transB] = [Boolean(attrs['transposeA']), Boolean(attrs['transposeB'])];
   const [rows, inner] = matrixShape(a, transA);
   const [innerB, columns] = matrixShape(b, transB);
@@ -52,7 +55,13 @@ const batchMatMul: NativeKernel = (call) => {
 /** ONNX Runtime multiplies a large transposed left side, the gradient of every weight, 8 % slower. */
 function isWeightGradient({ inputs: { a, b }, attrs }: Call): boolean {
   const matrices = a.shape.length === 2 && b.shape.length === 2 && isFloat(a, b);
-  return matrices && Boolean(attrs['transposeA']) && !attrs['transposeB'] && a.shape[0] === b.shape[0] && WORTH <= Math.min(...a.shape, b.shape[1]); // prettier-ignore
+  return (
+    matrices &&
+    Boolean(attrs['transposeA']) &&
+    !attrs['transposeB'] &&
+    a.shape[0] === b.shape[0] &&
+    WORTH <= Math.min(...a.shape, b.shape[1])
+  );
 }
 
 const WORTH = 64;

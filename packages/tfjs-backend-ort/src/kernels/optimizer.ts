@@ -31,7 +31,9 @@ const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
   );
   const numbers = Object.entries(attrs as Record<string, number>).filter(([name]) => e || !AVERAGE_NUMBERS.has(name));
   const scalars = Object.fromEntries(
-    numbers.map(([name, value]) => [name, { type: 'float32', data: Float32Array.of(value), dims: [], location: 'cpu' }] as const), // prettier-ignore
+    numbers.map(
+      ([name, value]) => [name, { type: 'float32', data: Float32Array.of(value), dims: [], location: 'cpu' }] as const,
+    ),
   );
   const pieces = Math.ceil(sizeOf(p.shape) / PIECE);
   for (let i = 0; i < pieces; i++) {

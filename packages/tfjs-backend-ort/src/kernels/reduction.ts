@@ -19,7 +19,11 @@ const reduceSum = reduction('ReduceSum');
 
 /** A sum over the leading axes, the gradient of every bias, is a product with a row of ones: two to four times as fast. */
 const sum: NativeKernel = (call) => {
-  const { backend, inputs: { x }, attrs: { axis, keepDims } } = call; // prettier-ignore
+  const {
+    backend,
+    inputs: { x },
+    attrs: { axis, keepDims },
+  } = call;
   const axes = tf.util.parseAxisParam(axis as number | number[], x.shape).sort((a, b) => a - b);
   const leading = axes.length > 0 && axes.every((axis, i) => axis === i);
   const rest = x.shape.slice(axes.length);

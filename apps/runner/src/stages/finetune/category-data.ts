@@ -49,12 +49,16 @@ export async function divide(finetuning: Finetuning): Promise<Parts> {
   }
   const classes = [...new Set(labelled.map(({ category }) => category))].sort();
   if (classes.length === 1) {
-    throw new UserError(`finetune.splits: expected videos of two categories or more, got ${labelled.length} of ${classes[0]} alone: there is nothing to learn`); // prettier-ignore
+    throw new UserError(
+      `finetune.splits: expected videos of two categories or more, got ${labelled.length} of ${classes[0]} alone: there is nothing to learn`,
+    );
   }
-  const parts = finetune.folds === null ? await byTruth(finetuning, labelled) : byFold(context, training.dataset, labelled); // prettier-ignore
+  const parts =
+    finetune.folds === null ? await byTruth(finetuning, labelled) : byFold(context, training.dataset, labelled);
   const placeOf = new Map(classes.map((name, place) => [name, place]));
   const own = parts.train.map(({ index, category }) => ({ index, label: placeOf.get(category)!, weight: 1 }));
-  const taught = finetune.distill === null ? [] : await readTeaching(context, finetune.distill, training.dataset, classes); // prettier-ignore
+  const taught =
+    finetune.distill === null ? [] : await readTeaching(context, finetune.distill, training.dataset, classes);
   return { ...parts, classes, lessons: [...own, ...taught] };
 }
 
@@ -65,7 +69,11 @@ function byFold({ config, output }: StageContext, dataset: Dataset, labelled: re
   const rare = countSingle(labelled);
   if (rare > 0) output.warn(`${counted(rare, 'category', 'categories')} with one video each: ${SINGLE_RULE}`);
   const key = foldIn(randomKey(0), 'folds'); // the same folds for every seed: models of several folds make a whole
-  const places = stratifiedFolds(labelled.map(({ category }) => category), folds!, key); // prettier-ignore
+  const places = stratifiedFolds(
+    labelled.map(({ category }) => category),
+    folds!,
+    key,
+  );
   const side = (held: boolean): Labelled[] => labelled.filter((_, i) => (places[i] === fold) === held);
   return { train: side(false), measure: { dataset, videos: side(true) } };
 }
@@ -107,7 +115,12 @@ export async function readTruth(context: StageContext): Promise<Map<string, stri
     const path = join(dataRoot(context), 'annotations', `${split}_truth.csv`);
     const text = (await readIfThere(path))?.replace(/^\ufeff/, '');
     if (text === undefined) continue;
-    const ids = new Set(text.split(/\r?\n/).map((line) => line.split(',')[0]).filter(Boolean)); // prettier-ignore
+    const ids = new Set(
+      text
+        .split(/\r?\n/)
+        .map((line) => line.split(',')[0])
+        .filter(Boolean),
+    );
     for (const [id, category] of readCategories(text, ids, undefined, path)) truth.set(id, category);
   }
   return truth;

@@ -13,7 +13,13 @@ export interface CategoryJudgement {
 /** Scores of predictions beside those of always saying the most frequent class, with confusion and every class. */
 export function judge(truth: readonly string[], predicted: readonly string[], majority: string): CategoryJudgement {
   if (truth.length === 0) return { measured: {}, details: {} };
-  const [score, baseline] = [categoryScore(truth, predicted), categoryScore(truth, truth.map(() => majority))]; // prettier-ignore
+  const [score, baseline] = [
+    categoryScore(truth, predicted),
+    categoryScore(
+      truth,
+      truth.map(() => majority),
+    ),
+  ];
   const names = Object.keys(score) as (keyof typeof score)[];
   const measured = Object.fromEntries(
     names.map((name) => [name === 'mean' ? 'score' : name, { value: score[name], baseline: baseline[name] }]),

@@ -59,7 +59,11 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
     lengths: lessons.map(({ index }) => training.dataset.length(index)),
     read: async (indices, key) => {
       const chosen = indices.map((i) => lessons[i]);
-      const batch = await readBatch(training.dataset, chosen.map(({ index }) => index), key); // prettier-ignore
+      const batch = await readBatch(
+        training.dataset,
+        chosen.map(({ index }) => index),
+        key,
+      );
       return { batch, labels: chosen.map(({ label }) => label), weights: chosen.map(({ weight }) => weight) };
     },
     loss: (batch, key) => model.loss(params, batch, key),
@@ -85,7 +89,12 @@ type Judged = CategoryJudgement & { readonly values: Float32Array; readonly pred
 async function measure(running: Running): Promise<Judged> {
   const { measure: measured, train: learned, classes } = running.parts;
   const parts: Float32Array[] = [];
-  for await (const { values } of predicting(running, measured.dataset, measured.videos.map(({ index }) => index))) parts.push(values); // prettier-ignore
+  for await (const { values } of predicting(
+    running,
+    measured.dataset,
+    measured.videos.map(({ index }) => index),
+  ))
+    parts.push(values);
   const values = joinRows(parts);
   const predicted = chooseClasses(values, classes, running.rare);
   const truth = measured.videos.map(({ category }) => category);

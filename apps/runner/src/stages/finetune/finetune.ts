@@ -24,7 +24,14 @@ async function finetune(context: StageContext): Promise<StageResult> {
     const training = await inputs.open(learnedSplits(config));
     const heldOut = await inputs.open(config.data.heldOutSplits);
     const encoder = newEncoder(context, tokenizer, training, inputs.extractor);
-    const { status, made, summary } = await KINDS[config.finetune.kind]({ context, tokenizer, encoder, training, heldOut, ...inputs }); // prettier-ignore
+    const { status, made, summary } = await KINDS[config.finetune.kind]({
+      context,
+      tokenizer,
+      encoder,
+      training,
+      heldOut,
+      ...inputs,
+    });
     const tower = inputs.extractor ? [inputs.extractor.read] : [];
     return { status, read: [...tower, ...training.read, ...heldOut.read], made, summary };
   } finally {

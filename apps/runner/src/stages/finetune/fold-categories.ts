@@ -27,7 +27,11 @@ export async function combineCategories(context: StageContext, folders: readonly
   const rows: OutOfFold[] = [];
   await writeBytesAtomically(path(OUT_OF_FOLD), outOfFoldLines(folders, rows));
   const truth = rows.map(({ category }) => category);
-  const { details, measured } = judge(truth, rows.map(({ predicted }) => predicted), mostFrequent(truth)); // prettier-ignore
+  const { details, measured } = judge(
+    truth,
+    rows.map(({ predicted }) => predicted),
+    mostFrequent(truth),
+  );
   const classes = list.trim().split('\n');
   const counts = countClasses(truth, classes);
   const rare = { counts, strength: context.config.finetune.rareClass };
@@ -42,7 +46,10 @@ export async function combineCategories(context: StageContext, folders: readonly
   await writeBytesAtomically(path('probabilities.jsonl'), probabilityLines(choosing(meanOf('probabilities.jsonl'))));
   await writeAtomically(path('result.csv'), writeCategories(predictions));
   for (const split of context.config.finetune.predict) {
-    await writeBytesAtomically(predictionsPath(context.folder, split), probabilityLines(meanOf(predictionsPath('', split)))); // prettier-ignore
+    await writeBytesAtomically(
+      predictionsPath(context.folder, split),
+      probabilityLines(meanOf(predictionsPath('', split))),
+    );
   }
   const heldOut = await judgeHeldOut(context, predictions, mostFrequent(truth));
   await writeAtomically(path('scores.json'), `${JSON.stringify({ ...details, heldOut: heldOut.details }, null, 2)}\n`);
@@ -77,5 +84,9 @@ async function* outOfFoldLines(folders: readonly string[], rows: OutOfFold[]): A
 /** The mean of the folds on the held-out splits, where their truth is known. */
 async function judgeHeldOut(context: StageContext, predictions: ReadonlyMap<string, string>, majority: string) {
   const known = [...(await readTruth(context))].filter(([id]) => predictions.has(id));
-  return judge(known.map(([, category]) => category), known.map(([id]) => predictions.get(id)!), majority); // prettier-ignore
+  return judge(
+    known.map(([, category]) => category),
+    known.map(([id]) => predictions.get(id)!),
+    majority,
+  );
 }

@@ -20,7 +20,14 @@ export async function combineSimilarity(context: StageContext, folders: readonly
   const path = (name: string): string => join(context.folder, name);
   const texts = await Promise.all(folders.map((folder) => readIfThere(join(folder, OUT_OF_FOLD_PAIRS))));
   await writeAtomically(path(OUT_OF_FOLD_PAIRS), texts.join(''));
-  const folds = texts.map((text = '') => spearmanOf(text.split('\n').filter(Boolean).map((line) => JSON.parse(line)))); // prettier-ignore
+  const folds = texts.map((text = '') =>
+    spearmanOf(
+      text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    ),
+  );
   const measured = folds.filter(Number.isFinite); // a fold may have no pairs, or those of one score
   const mean = measured.reduce((sum, value) => sum + value, 0) / measured.length;
   const members = await Promise.all(folders.map(readMember));
@@ -29,7 +36,10 @@ export async function combineSimilarity(context: StageContext, folders: readonly
   const rows = new Map(ids.map((id, i) => [id, values.subarray(i * width, (i + 1) * width)]));
   await writeBytesAtomically(path('result.zip'), writeEmbeddings(rows));
   const heldOut = await heldOutSpearman(context, embeddings);
-  const scores = { outOfFold: { spearman: mean, folds }, ...(heldOut !== undefined && { spearman: { value: heldOut, baseline: 0 } }) }; // prettier-ignore
+  const scores = {
+    outOfFold: { spearman: mean, folds },
+    ...(heldOut !== undefined && { spearman: { value: heldOut, baseline: 0 } }),
+  };
   await writeAtomically(path('scores.json'), `${JSON.stringify(scores, null, 2)}\n`);
   return {
     made: [
@@ -58,18 +68,29 @@ async function joined(members: readonly Embeddings[], dimension: number, context
 
 function spearmanOf(pairs: readonly OutOfFold[]): number {
   if (pairs.length === 0) return NaN;
-  return spearman(pairs.map(({ cosine }) => cosine), pairs.map(({ score }) => score)); // prettier-ignore
+  return spearman(
+    pairs.map(({ cosine }) => cosine),
+    pairs.map(({ score }) => score),
+  );
 }
 
 async function readMember(folder: string, fold: number): Promise<Embeddings> {
   const vectors = readEmbeddings(await readFile(join(folder, 'result.zip')));
   const rows = [...vectors.values()];
-  return { name: `fold ${fold}`, ids: [...vectors.keys()], width: rows[0].length, values: Float64Array.from(rows.flat()) }; // prettier-ignore
+  return {
+    name: `fold ${fold}`,
+    ids: [...vectors.keys()],
+    width: rows[0].length,
+    values: Float64Array.from(rows.flat()),
+  };
 }
 
 async function heldOutSpearman(context: StageContext, embeddings: Embeddings): Promise<number | undefined> {
   const known = new Set(embeddings.ids);
   const pairs = (await heldOutPairs(context)).filter(({ id1, id2 }) => known.has(id1) && known.has(id2));
   if (pairs.length === 0) return undefined;
-  return spearman(pairCosines(embeddings, pairs), pairs.map(({ score }) => score)); // prettier-ignore
+  return spearman(
+    pairCosines(embeddings, pairs),
+    pairs.map(({ score }) => score),
+  );
 }

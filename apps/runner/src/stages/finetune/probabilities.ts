@@ -65,7 +65,11 @@ type ProbabilityRow = z.output<typeof probabilityRow>;
 export function parseProbabilities(line: string, where: string): ProbabilityRow {
   const fail = (cause: unknown): never => {
     const got = JSON.stringify(line.slice(0, 60));
-    throw new UserError(`${where}: expected a line {id, probabilities} of a finetune stage, got ${got}: make the file again`, 1, { cause }); // prettier-ignore
+    throw new UserError(
+      `${where}: expected a line {id, probabilities} of a finetune stage, got ${got}: make the file again`,
+      1,
+      { cause },
+    );
   };
   try {
     return probabilityRow.parse(JSON.parse(line));

@@ -34,7 +34,13 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
   await startEncoder(finetuning, params.encoder);
   const embed = (batch: Batch): Tensor2D => model.embed(params, batch);
   const running: Running = { finetuning, parts, label, embed };
-  const saved = { ...architectureOf(config, training), kind: 'similarity', head, ema: finetune.ema, ...(finetune.vision && { vision: finetune.vision }) }; // prettier-ignore
+  const saved = {
+    ...architectureOf(config, training),
+    kind: 'similarity',
+    head,
+    ema: finetune.ema,
+    ...(finetune.vision && { vision: finetune.vision }),
+  };
   return train<PairBatch>(context, {
     params,
     settings: finetune,
@@ -72,7 +78,9 @@ const VALIDATION = 'validation/spearman';
 /** What the best weights are chosen by: pairs that are no test, where there are any. */
 function measureOf({ validation, heldOut }: PairParts): string {
   if (validation === undefined && heldOut === undefined) {
-    throw new UserError('finetune.averageBest: expected pairs to choose the best by, got none: set finetune.share or finetune.folds'); // prettier-ignore
+    throw new UserError(
+      'finetune.averageBest: expected pairs to choose the best by, got none: set finetune.share or finetune.folds',
+    );
   }
   return validation === undefined ? 'spearman' : VALIDATION;
 }
@@ -110,7 +118,10 @@ async function measure({ finetuning, parts, label, embed }: Running): Promise<Ju
   const mean = learned.scores.reduce((sum, score) => sum + label(score), 0) / learned.scores.length;
   const measured: Record<string, Measured> = {};
   let cosines: Float64Array = new Float64Array(0);
-  const sets = [['', heldOut], ['validation/', validation]] as const; // prettier-ignore
+  const sets = [
+    ['', heldOut],
+    ['validation/', validation],
+  ] as const;
   for (const [name, pairs] of sets) {
     if (pairs === undefined) continue;
     cosines = await cosinesOf(pairs, batchSize, embed);

@@ -2,7 +2,17 @@ import { join, resolve } from 'node:path';
 import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/nn/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
-import { awp, fgm, freezing, layerwiseDecay, pgd, valueAndGrad, type GradientFunction, type Rule, type Rules } from '@wbdc/train'; // prettier-ignore
+import {
+  awp,
+  fgm,
+  freezing,
+  layerwiseDecay,
+  pgd,
+  valueAndGrad,
+  type GradientFunction,
+  type Rule,
+  type Rules,
+} from '@wbdc/train';
 import { assertSameConfig, findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/video-features';
 import type { Config } from '../../config/schema.js';
@@ -93,7 +103,9 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
   }
   const folder = checkpointsOf(context);
   if (!(await hasCheckpoint(folder))) {
-    throw new UserError(`finetune.init: expected a checkpoint such as runs/demo/pretrain/checkpoints, found none in ${folder}`); // prettier-ignore
+    throw new UserError(
+      `finetune.init: expected a checkpoint such as runs/demo/pretrain/checkpoints, found none in ${folder}`,
+    );
   }
   const checkpoint = await findCheckpoint(folder);
   const where = join(checkpoint, 'config.json');
@@ -132,7 +144,15 @@ export function rulesOf({ finetune, model }: Pick<Config, 'finetune' | 'model'>,
     ...(layerwise ? layerRules(layerwise, model.layers) : []),
     ...(rules?.map(definedOnly) ?? (layerwise ? [] : BERT_RATE)),
   ];
-  return { learningRate, weightDecay, rules: freezing(freeze, all, flatten(params).map(({ path }) => path)) }; // prettier-ignore
+  return {
+    learningRate,
+    weightDecay,
+    rules: freezing(
+      freeze,
+      all,
+      flatten(params).map(({ path }) => path),
+    ),
+  };
 }
 
 /** WBDC. */

@@ -55,7 +55,9 @@ async function assertTeachers(folders: readonly string[], { splits }: Settings, 
   for (const folder of folders) {
     const list = await readIfThere(join(folder, CATEGORIES_FILE));
     if (list === undefined) {
-      throw new UserError(`finetune.distill.from: expected a finetune stage that predicts categories at ${folder}, got none`); // prettier-ignore
+      throw new UserError(
+        `finetune.distill.from: expected a finetune stage that predicts categories at ${folder}, got none`,
+      );
     }
     if (list.trim() !== classes.join('\n')) {
       throw new UserError(
