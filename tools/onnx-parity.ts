@@ -17,7 +17,7 @@ import {
   type Linear,
   type ParamTree,
 } from '@wbdc/nn';
-import type { OnnxHead } from '@wbdc/nn/onnx';
+import type { OnnxHead } from '@wbdc/checkpoints/onnx';
 import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser, openBrowser, type BrowserRuntime, type WebTensor } from './browser-runtime.js';

@@ -1,5 +1,5 @@
 /** Forward and backward of CLIP's vision tower, ViT-B/32. */
-import { CLIP_VIT_B32 } from '@wbdc/video-features';
+import { CLIP_VIT_B32 } from '@wbdc/clip-model';
 import { compare } from './compare.js';
 import { readOptions } from './options.js';
 import { findPython, nodePeer, pythonPeer, withoutPython } from './python.js';

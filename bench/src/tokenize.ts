@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomInt, randomKey } from '@wbdc/nn';
 import { SPECIAL_TOKENS, Tokenizer } from '@wbdc/tokenizer';
+import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { compare } from './compare.js';
 import { readOptions } from './options.js';
 import { findPython, nodePeer, pythonPeer, withoutPython } from './python.js';
@@ -33,7 +34,7 @@ const words = ['vlog', 'op', '##po', '2022', 'iphone', '##13', 'caf'];
 const pieces = [...letters, ...letters.map((letter) => `##${letter}`), ...signs, ...characters, ...words];
 const folder = mkdtempSync(join(tmpdir(), 'wbdc-bench-'));
 try {
-  await Tokenizer.fromVocab([...SPECIAL_TOKENS, ...pieces]).save(folder);
+  await saveTokenizer(Tokenizer.fromVocab([...SPECIAL_TOKENS, ...pieces]), folder);
   const texts = join(folder, 'texts.json');
   writeFileSync(texts, JSON.stringify(Array.from({ length: TEXTS }, (_, i) => makeText(i))));
   const vocabulary = join(folder, 'tokenizer.json');

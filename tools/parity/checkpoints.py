@@ -16,7 +16,7 @@ import torch
 from common import ROOT, flat, write
 from transformers import BertConfig, BertForPreTraining, CLIPVisionConfig, CLIPVisionModel
 
-FIXTURES = ROOT / "packages" / "nn" / "test" / "fixtures"
+FIXTURES = ROOT / "packages" / "checkpoints" / "test" / "fixtures"
 SIZES = dict(
     vocab_size=23, hidden_size=14, num_hidden_layers=2, num_attention_heads=2, intermediate_size=22,
     max_position_embeddings=11, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12,
@@ -77,7 +77,7 @@ def bert_checkpoints():
 
     hidden = model.bert(input_ids=TOKENS, token_type_ids=SEGMENTS, attention_mask=MASK).last_hidden_state
     logits = model.cls.predictions(hidden)
-    write("nn", "bert-checkpoints.json", {
+    write("checkpoints", "bert-checkpoints.json", {
         "hidden": flat(hidden * MASK[..., None]), "logits": flat(logits * MASK[..., None]),
         "word": state["bert.embeddings.word_embeddings.weight"].numpy().view(np.uint32).flatten().tolist(),
     })
@@ -101,7 +101,7 @@ def type_files():
     values = tensors()
     torch.save(values, FIXTURES / "types-zip.bin")
     torch.save(values, FIXTURES / "types-legacy.bin", _use_new_zipfile_serialization=False)
-    write("nn", "types-bin.json", {
+    write("checkpoints", "types-bin.json", {
         name: {
             "shape": list(t.shape),
             "values": t.float().contiguous().numpy().view(np.uint32).flatten().tolist()
@@ -117,11 +117,11 @@ def clip_checkpoint():
     config = CLIPVisionConfig(image_size=6, patch_size=2, hidden_size=10, num_hidden_layers=2, num_attention_heads=2,
                               intermediate_size=14, projection_dim=7)
     model = randomize(CLIPVisionModel(config))
-    folder = ROOT / "packages" / "video-features" / "test" / "fixtures" / "clip-checkpoint"
+    folder = ROOT / "packages" / "clip-model" / "test" / "fixtures" / "clip-checkpoint"
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
     pixels = (torch.sin(torch.arange(5 * 3 * 6 * 6) * 0.7) * 0.9).reshape(5, 3, 6, 6)
-    write("video-features", "clip-checkpoint.json", {"pooled": flat(model(pixels).pooler_output)})
+    write("clip-model", "clip-checkpoint.json", {"pooled": flat(model(pixels).pooler_output)})
 
 
 bert_checkpoints()

@@ -71,7 +71,7 @@ def checkpoint():
     with torch.no_grad():
         for tensor in model.parameters():
             tensor.copy_(torch.randn_like(tensor) * 0.3)
-    folder = ROOT / "packages/video-features/test/fixtures/clip-whole"
+    folder = ROOT / "packages/clip-model/test/fixtures/clip-whole"
     model.save_pretrained(folder)
     tokens, mask = texts(sizes(1), 5)
     with torch.no_grad():
@@ -85,4 +85,4 @@ def checkpoint():
 
 
 # Not seeds whose gradients go into the hundreds: float32 has no four decimals there, in either implementation.
-write("video-features", "clip-text.json", {"cases": [case(seed) for seed in (2, 8, 13)], "whole": checkpoint()})
+write("clip-model", "clip-text.json", {"cases": [case(seed) for seed in (2, 8, 13)], "whole": checkpoint()})

@@ -74,7 +74,7 @@ def random_case(seed):
 if __name__ == "__main__":
     model, quick = fixture(CONFIG)
     _, erf = fixture({**CONFIG, "hidden_act": "gelu"})
-    write("video-features", "clip-vision.json", {"quick": quick, "erf": {k: erf[k] for k in ("hidden", "pooled")}})
-    write("video-features", "clip-vision-random.json", [random_case(seed) for seed in (1, 2, 3)])
+    write("clip-model", "clip-vision.json", {"quick": quick, "erf": {k: erf[k] for k in ("hidden", "pooled")}})
+    write("clip-model", "clip-vision-random.json", [random_case(seed) for seed in (1, 2, 3)])
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, ROOT / "packages/video-features/test/fixtures/clip-vision.safetensors")
+    save_file(state, ROOT / "packages/clip-model/test/fixtures/clip-vision.safetensors")

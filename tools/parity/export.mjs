@@ -23,9 +23,9 @@ const {
   randomKey,
   truncatedNormal,
 } = await load('nn/dist/index.js');
-const { saveBert } = await load('nn/dist/node.js');
-const { clipVision } = await load('video-features/dist/clip-vision.js');
-const { saveClipVision } = await load('video-features/dist/clip-checkpoint.js');
+const { saveBert } = await load('checkpoints/dist/node.js');
+const { clipVision } = await load('clip-model/dist/index.js');
+const { saveClipVision } = await load('clip-model/dist/node.js');
 
 const root = process.argv[2];
 const folder = (name) => {

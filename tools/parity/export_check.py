@@ -1,4 +1,4 @@
-"""Loads what packages/nn and packages/video-features save with transformers, and compares hidden states.
+"""Loads what packages/nn and packages/clip-model save with transformers, and compares hidden states.
 
 Run after `npx tsc -b`: python export_check.py
 """

@@ -1,4 +1,4 @@
-"""A small file of every type that packages/nn reads, written by the reference implementation, with its values."""
+"""A small file of every type that packages/checkpoints reads, written by the reference implementation, with its values."""
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,11 @@ def tensors():
 
 
 def main():
-    folder = ROOT / "packages" / "nn" / "test" / "fixtures"
+    folder = ROOT / "packages" / "checkpoints" / "test" / "fixtures"
     values = tensors()
     save_file(values, folder / "types.safetensors", {"format": "pt"})
     # Bits as int64 numbers: JSON has neither -0 nor infinity.
-    write("nn", "types.json", {
+    write("checkpoints", "types.json", {
         name: {
             "shape": list(t.shape),
             "values": t.float().contiguous().numpy().view(np.uint32).flatten().tolist()

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { DownloadedModel } from '@wbdc/nn/node';
+import type { DownloadedModel } from '@wbdc/checkpoints/node';
 import { UserError } from './errors.js';
 import { exists } from './files.js';
 import type { Output } from './output.js';
@@ -14,7 +14,7 @@ export interface FetchOptions {
 
 /** A model of the hub, from the cache or fetched into it with a progress bar. */
 export async function fetchModel(name: string, { output, revision, signal }: FetchOptions): Promise<DownloadedModel> {
-  const { downloadModel, hubSettings } = await import('@wbdc/nn/node'); // not at hand for commands that need none
+  const { downloadModel, hubSettings } = await import('@wbdc/checkpoints/node'); // not at hand for commands that need none
   const progress = createProgress(output, 'kB');
   const kilobytes = (bytes: number): number => Math.round(bytes / 1000);
   try {

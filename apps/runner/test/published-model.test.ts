@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FILES, startHub, type FakeHub } from '../../../packages/nn/test/hub/server.js';
+import { FILES, startHub, type FakeHub } from '../../../packages/checkpoints/test/hub/server.js';
 import { Output } from '../src/output.js';
 import { modelFolder } from '../src/published-model.js';
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor4D } from '@tensorflow/tfjs';
 import { flatten, randomKey, type LossResult } from '@wbdc/nn';
 import { disposeGrads, valueAndGrad } from '@wbdc/train';
-import { clipVision, type ClipVisionConfig } from '@wbdc/video-features';
+import { clipVision, type ClipVisionConfig } from '@wbdc/clip-model';
 import { loadEngine, type EngineName } from '../engine.js';
 import { serve, type Service } from '../serve.js';
 

@@ -1,13 +1,8 @@
 /** Ours, as `wbdc features` runs it: decoding on threads beside the tower: `node features.js <settings>`. */
 import { join } from 'node:path';
-import {
-  CLIP_PREPROCESSING,
-  clipVision,
-  decodeWorkers,
-  extractFeatures,
-  loadClipVision,
-  type ExtractProgress,
-} from '@wbdc/video-features';
+import { CLIP_PREPROCESSING, decodeWorkers, extractFeatures, type ExtractProgress } from '@wbdc/video-features';
+import { clipVision } from '@wbdc/clip-model';
+import { loadClipVision } from '@wbdc/clip-model/node';
 import { onnxFeatures } from '@wbdc/video-features/onnx';
 import * as ort from 'onnxruntime-node';
 import { loadEngine } from '../engine.js';

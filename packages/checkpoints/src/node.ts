@@ -1,1 +1,12 @@
-export {};
+export { openPytorch } from './pytorch/pytorch-file.js';
+export type { PytorchFile } from './pytorch/pytorch-file.js';
+export type { PytorchTensor } from './pytorch/state-dict.js';
+export { openSafetensors, writeSafetensors } from './safetensors-file.js';
+export type { SafetensorsFile, TensorSource } from './safetensors-file.js';
+export type { WeightFile } from './shards.js';
+export { loadBert, openWeights, readBertConfig, saveBert } from './weights-file.js';
+export type { SaveBertOptions } from './weights-file.js';
+export { downloadModel, hubSettings } from './hub/download.js';
+export type { DownloadOptions, DownloadProgress, DownloadedModel, HubSettings } from './hub/download.js';
+export { HubError } from './hub/error.js';
+export type { HubReason } from './hub/error.js';

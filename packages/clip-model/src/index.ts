@@ -1,1 +1,16 @@
-export {};
+export { clipVisionKeyMap, clipVisionShapes, parseClipVisionConfig } from './clip-checkpoint.js';
+export type { ClipVisionKeyMapOptions } from './clip-checkpoint.js';
+export { CLIP_TEXT_B32, clipText } from './clip-text.js';
+export type { ClipText, ClipTextConfig, ClipTextOutput, ClipTextParams, ClipTexts } from './clip-text.js';
+export { clipTextKeyMap, clipTextShapes, parseClipTextConfig } from './clip-text-checkpoint.js';
+export type { LoadedTower } from './clip-tower.js';
+export { CLIP_VIT_B32, clipVision } from './clip-vision.js';
+export type {
+  ClipVision,
+  ClipVisionConfig,
+  ClipVisionOutput,
+  ClipVisionParams,
+  ClipVisionPooled,
+} from './clip-vision.js';
+export { encodingPixels } from './encoding-pixels.js';
+export type { WithTower } from './encoding-pixels.js';

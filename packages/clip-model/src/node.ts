@@ -1,1 +1,88 @@
-export {};
+import { join } from 'node:path';
+import { exportWeights, readWeights, type LoadWeightsOptions } from '@wbdc/checkpoints';
+import { openWeights, writeSafetensors } from '@wbdc/checkpoints/node';
+import { makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
+import { flatten, type ParamTree } from '@wbdc/nn';
+import { VISION_TOWER } from './clip-checkpoint.js';
+import { TEXT_TOWER } from './clip-text-checkpoint.js';
+import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
+import { parseTowerConfig, type ClipTower, type LoadedTower, type TowerConfig } from './clip-tower.js';
+import type { ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
+
+/** The vision tower of a folder as published on the Hugging Face hub, such as `openai/clip-vit-base-patch32`. */
+export function loadClipVision(
+  folder: string,
+  options: Pick<LoadWeightsOptions, 'allowUnused'> = {},
+): Promise<LoadedTower<ClipVisionConfig, ClipVisionParams>> {
+  return loadTower(VISION_TOWER, folder, options);
+}
+
+/**
+ * Writes `model.safetensors` and `config.json` from which transformers loads the tower: a CLIPVisionModel, or a
+ * CLIPVisionModelWithProjection where the tower has one.
+ */
+export function saveClipVision(folder: string, params: ClipVisionParams, config: ClipVisionConfig): Promise<void> {
+  return saveTower(VISION_TOWER, folder, params, config);
+}
+
+/** The text tower of a folder as published on the Hugging Face hub, such as `openai/clip-vit-base-patch32`. */
+export function loadClipText(
+  folder: string,
+  options: Pick<LoadWeightsOptions, 'allowUnused'> = {},
+): Promise<LoadedTower<ClipTextConfig, ClipTextParams>> {
+  return loadTower(TEXT_TOWER, folder, options);
+}
+
+/** Writes a folder that transformers loads: a CLIPTextModel, or a CLIPTextModelWithProjection where the tower has one. */
+export function saveClipText(folder: string, params: ClipTextParams, config: ClipTextConfig): Promise<void> {
+  return saveTower(TEXT_TOWER, folder, params, config);
+}
+
+/** A tower of a folder as published on the Hugging Face hub. */
+async function loadTower<Config extends TowerConfig, Params extends ParamTree>(
+  tower: ClipTower<Config>,
+  folder: string,
+  options: Pick<LoadWeightsOptions, 'allowUnused'>,
+): Promise<LoadedTower<Config, Params>> {
+  const path = join(folder, 'config.json');
+  const json = await readJson(path);
+  const file = await openWeights(folder);
+  try {
+    const config = parseTowerConfig(tower, json, file.tensors.has(tower.projection), path);
+    const { params, report } = await readWeights<Params>(tower.shapes(config), tower.keyMap(config), file, options);
+    return { config, params, report };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes `model.safetensors` and `config.json` from which transformers loads the tower. */
+async function saveTower<Config extends TowerConfig>(
+  tower: ClipTower<Config>,
+  folder: string,
+  params: ParamTree,
+  config: Config,
+): Promise<void> {
+  const shapes = tower.shapes(config);
+  const wrong = flatten(params).find(({ path, leaf }) => shapes.get(path)?.join() !== leaf.shape.join());
+  if (wrong) {
+    const expected = shapes.get(wrong.path)?.join(', ') ?? 'none';
+    throw new Error(
+      `expected '${wrong.path}' of shape [${expected}] by the configuration, got [${wrong.leaf.shape.join(', ')}]`,
+    );
+  }
+  const name = tower.kind === 'vision' ? 'CLIPVisionModel' : 'CLIPTextModel';
+  const json = {
+    architectures: [config.projection ? `${name}WithProjection` : name],
+    model_type: `clip_${tower.kind}_model`,
+    ...tower.fixed,
+    ...tower.toFields(config),
+    projection_dim: config.projection ?? tower.sizes.projection_dim,
+    hidden_act: config.activation === 'erf' ? 'gelu' : 'quick_gelu',
+    dtype: 'float32',
+  };
+  const tensors = exportWeights(params, tower.keyMap(config));
+  await makeFolder(folder);
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
+}

@@ -3,7 +3,5 @@ export type { FitOptions, SvdEnsemble, TransformOptions } from './svd.js';
 export type { Embeddings } from './members.js';
 export type { Blocks } from './rows.js';
 export { javascriptProducts, type Products } from './products.js';
-export { load, save } from './file.js';
 export { pairCosines, searchWeights, type Pair, type WeightSearch } from './weights.js';
 export { combineProbabilities, type ProbabilityEnsemble } from './probabilities.js';
-export { averageRanks, pearson, spearman } from './spearman.js';

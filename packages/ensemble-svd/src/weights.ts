@@ -1,6 +1,6 @@
 import { alignRows, layoutOf, type Embeddings } from './members.js';
 import { rowLength } from './rows.js';
-import { averageRanks, pearson } from './spearman.js';
+import { averageRanks, pearson } from '@wbdc/metrics';
 
 /** A labelled pair of videos. */
 export interface Pair {

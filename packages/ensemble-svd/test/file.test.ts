@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fit, load, save } from '@wbdc/ensemble-svd';
+import { fit } from '@wbdc/ensemble-svd';
+import { load, save } from '@wbdc/ensemble-svd/node';
 import { models, WEIGHTS } from './noise.js';
 
 let folder: string;

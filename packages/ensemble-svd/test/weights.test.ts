@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  averageRanks,
-  pairCosines,
-  pearson,
-  searchWeights,
-  spearman,
-  type Embeddings,
-  type Pair,
-} from '@wbdc/ensemble-svd';
+import { averageRanks, pearson, spearman } from '@wbdc/metrics';
+import { pairCosines, searchWeights, type Embeddings, type Pair } from '@wbdc/ensemble-svd';
 import fixture from './fixtures/svd.json' with { type: 'json' };
 import { ids, models, noise } from './noise.js';
 

@@ -1,11 +1,8 @@
-export { averageRanks, pearson, spearman } from '@wbdc/ensemble-svd';
 export { categoryModel } from './category.js';
 export type { CategoryBatch, CategoryOptions } from './category.js';
 export { applyHead, headDraws, newHead } from './heads.js';
 export type { Head, HeadConfig, Pooling } from './heads.js';
 export type { Label } from './labels.js';
-export { categoryScore, classScores, confusion, level1, macroF1, meanSquaredError, microF1 } from './metrics.js';
-export type { CategoryScore, ClassScore, Confusion } from './metrics.js';
 export { chooseClasses, countClasses, favourRareClasses } from './prediction.js';
 export type { RareClasses } from './prediction.js';
 export { rankLabeller, rankNormalize } from './ranks.js';

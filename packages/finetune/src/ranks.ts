@@ -1,4 +1,4 @@
-import { averageRanks } from '@wbdc/ensemble-svd';
+import { averageRanks } from '@wbdc/metrics';
 
 /**
  * Similarity labels as ranks between 0 and 1: average ranks over all training pairs, then min-max. The cosine is trained

@@ -1,1 +1,35 @@
-export {};
+/** What does not fit: a setting, a file, a model. */
+export interface Mismatch {
+  /** The file, setting or value at fault: `runs/a/config.json`, `finetune.folds`. */
+  readonly where?: string;
+  readonly expected: string;
+  readonly got: string;
+  /** What to do, in the words of the library. A program that wraps it may say it in its own. */
+  readonly advice?: string;
+  /** For programs: a stable name of this kind of mismatch, such as `tower-missing`. */
+  readonly code?: string;
+}
+
+/**
+ * A failure that whoever called can act on. Its message reads `where: expected ..., got ...: advice`; the fields hold the
+ * same for programs. All errors that the packages of wbdc throw on purpose are of this class or one below it.
+ */
+export class WbdcError extends Error {
+  override readonly name: string = 'WbdcError';
+  readonly where?: string;
+  readonly expected?: string;
+  readonly got?: string;
+  readonly code?: string;
+
+  constructor(problem: Mismatch | string, options?: ErrorOptions) {
+    super(typeof problem === 'string' ? problem : messageOf(problem), options);
+    if (typeof problem === 'string') return;
+    const { where, expected, got, code } = problem;
+    Object.assign(this, { expected, got, ...(where !== undefined && { where }), ...(code !== undefined && { code }) });
+  }
+}
+
+function messageOf({ where, expected, got, advice }: Mismatch): string {
+  const start = where === undefined ? '' : `${where}: `;
+  return `${start}expected ${expected}, got ${got}${advice === undefined ? '' : `: ${advice}`}`;
+}

@@ -1,1 +1,1 @@
-export {};
+export { fileError, makeFolder, readJson, readRange, syncFolder, writeFileAtomic } from './files.js';

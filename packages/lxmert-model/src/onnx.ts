@@ -15,12 +15,12 @@ import {
   onnxWords,
   type OnnxHead,
   type Value,
-} from '@wbdc/nn/onnx';
+} from '@wbdc/checkpoints/onnx';
 import type { LxmertModelConfig } from './config.js';
 import type { CrossLayer } from './cross-layer.js';
 import { videoLayerConfig, type LxmertModel, type VideoStream } from './lxmert-model.js';
 
-export type { OnnxHead } from '@wbdc/nn/onnx';
+export type { OnnxHead } from '@wbdc/checkpoints/onnx';
 
 /** A stream's states `[B, N, D]` and the bias that hides its padding. */
 interface Stream {

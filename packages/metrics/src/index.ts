@@ -1,1 +1,5 @@
-export {};
+export { averageRanks, pearson, spearman } from './ranks.js';
+export { averagePrecision, recallAt } from './retrieval.js';
+export { categoryScore, classScores, confusion, level1, macroF1, meanSquaredError, microF1 } from './classes.js';
+export type { CategoryScore, ClassScore, Confusion } from './classes.js';
+export { meanAndSpread } from './spread.js';

@@ -15,7 +15,7 @@ import {
   type Linear,
   type LossResult,
 } from '@wbdc/nn';
-import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/video-features';
+import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/clip-model';
 import {
   contrastiveLoss,
   logScaleOf,

@@ -6,7 +6,6 @@ export { ftc, packTexts } from './ftc.js';
 export type { FtcHead, FtcOptions, FtcTarget } from './ftc.js';
 export { ftm } from './ftm.js';
 export type { FtmHead, FtmOptions, FtmTarget } from './ftm.js';
-export { averagePrecision, recallAt } from './metrics.js';
 export { joinFrames, mfm, packFrames } from './mfm.js';
 export type { MfmHead, MfmOptions, MfmTarget } from './mfm.js';
 export { mlm } from './mlm.js';

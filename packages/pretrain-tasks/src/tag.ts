@@ -17,7 +17,7 @@ import {
   type Key,
   type Linear,
 } from '@wbdc/nn';
-import { averagePrecision } from './metrics.js';
+import { averagePrecision } from '@wbdc/metrics';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
 export interface TagOptions {

@@ -1,4 +1,5 @@
-export { Tokenizer, TOKENIZER_FILES, type DecodeOptions } from './tokenizer.js';
+export { Tokenizer, TOKENIZER_FILES } from './tokenizer.js';
+export type { DecodeOptions, TokenizerFile, TokenizerFiles } from './tokenizer.js';
 export { wordSplitter, type NormalizeOptions } from './normalize.js';
 export { SPECIAL_TOKENS, type SpecialIds } from './vocabulary.js';
 export { trainVocabulary, type TrainVocabularyOptions } from './train-vocabulary.js';

@@ -1,13 +1,16 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
 import { BertEngine, type Engine } from './engine.js';
 import { normalizerJson, prepare, type NormalizeOptions } from './normalize.js';
 import { buildTokenizerJson, parseObject, parseTokenizerJson, specialAddedTokens } from './tokenizer-json.js';
 import type { BertTokenizerSpec } from './tokenizer-json.js';
 import { formatVocabText, indexVocab, parseVocabText, specialIds, type SpecialIds } from './vocabulary.js';
 
-/** The files that {@link Tokenizer.save} writes and {@link Tokenizer.load} reads. */
+/** The files of a tokenizer's folder. */
 export const TOKENIZER_FILES = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'] as const;
+
+export type TokenizerFile = (typeof TOKENIZER_FILES)[number];
+
+/** Texts of a tokenizer's folder, those that are there. */
+export type TokenizerFiles = Readonly<Partial<Record<TokenizerFile, string | undefined>>>;
 
 export interface DecodeOptions {
   /** Leave `[CLS]`, `[SEP]`, `[PAD]`... out. Default false, as in transformers. */
@@ -44,23 +47,23 @@ export class Tokenizer {
   }
 
   /**
-   * @param path a folder with tokenizer.json or vocab.txt (the first is preferred), or one of these files. Beside a
-   *   vocab.txt, `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json are honoured.
-   * @throws when there is no such file, or it is not a BERT tokenizer
+   * @param files the texts of a tokenizer's folder by name: tokenizer.json is preferred to vocab.txt. Beside a vocab.txt,
+   *   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json are honoured.
+   * @param where names the folder in errors
+   * @throws when neither is there, or it is not a BERT tokenizer
    */
-  static async load(path: string): Promise<Tokenizer> {
-    const file = (await isFolder(path)) ? await findFile(path) : path;
-    const extension = extname(file);
-    if (extension !== '.json' && extension !== '.txt') {
+  static fromFiles(files: TokenizerFiles, where = 'tokenizer'): Tokenizer {
+    const { 'tokenizer.json': json, 'vocab.txt': vocab, 'tokenizer_config.json': config } = files;
+    if (json !== undefined) return new Tokenizer(parseTokenizerJson(json, `${where}/tokenizer.json`), where);
+    if (vocab === undefined) {
       throw new Error(
-        `${path}: expected a folder, a vocab.txt or a tokenizer.json, got a file that ends in '${extension}'. ` +
-          "SentencePiece models ('.model') and pickles are not BERT's; export the tokenizer with save_pretrained.",
+        `${where}: expected a tokenizer.json or a vocab.txt in this folder, got neither. ` +
+          'Give the folder of a checkpoint or of a saved tokenizer.',
       );
     }
-    const text = await readFile(file, 'utf8');
-    if (extension === '.json') return new Tokenizer(parseTokenizerJson(text, file), file);
-    const options = await readConfig(dirname(file));
-    return new Tokenizer({ vocab: parseVocabText(text), normalizer: normalizerJson(options), addedTokens: [] }, file);
+    const options = config === undefined ? {} : parseConfig(config, `${where}/tokenizer_config.json`);
+    const spec = { vocab: parseVocabText(vocab), normalizer: normalizerJson(options), addedTokens: [] };
+    return new Tokenizer(spec, `${where}/vocab.txt`);
   }
 
   /** V, the rows that a model's token embedding needs. */
@@ -99,8 +102,8 @@ export class Tokenizer {
     return buildTokenizerJson(this.#spec);
   }
 
-  /** Writes {@link TOKENIZER_FILES} into a folder, which is made where needed. transformers loads it too. */
-  async save(folder: string): Promise<void> {
+  /** The contents of {@link TOKENIZER_FILES}, from which transformers loads the tokenizer too. */
+  toFiles(): Record<TokenizerFile, string> {
     const { lowercase, strip_accents, handle_chinese_chars } = this.#spec.normalizer;
     const config = {
       tokenizer_class: 'BertTokenizer',
@@ -108,10 +111,11 @@ export class Tokenizer {
       strip_accents,
       tokenize_chinese_chars: handle_chinese_chars,
     };
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'vocab.txt'), formatVocabText(this.vocab));
-    await writeFile(join(folder, 'tokenizer.json'), `${JSON.stringify(this.toJson(), null, 2)}\n`);
-    await writeFile(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    return {
+      'vocab.txt': formatVocabText(this.vocab),
+      'tokenizer.json': `${JSON.stringify(this.toJson(), null, 2)}\n`,
+      'tokenizer_config.json': `${JSON.stringify(config, null, 2)}\n`,
+    };
   }
 }
 
@@ -119,38 +123,9 @@ function isSpecial(token: string): boolean {
   return /^\[(PAD|UNK|CLS|SEP|MASK)\]$/.test(token);
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  if (found) return found.isDirectory();
-  throw new Error(
-    `${path}: expected a tokenizer's folder, vocab.txt or tokenizer.json, got nothing of that name. ` +
-      'Check the path, or train a vocabulary first.',
-  );
-}
-
-async function findFile(folder: string): Promise<string> {
-  for (const name of ['tokenizer.json', 'vocab.txt']) {
-    const file = join(folder, name);
-    if (await exists(file)) return file;
-  }
-  throw new Error(
-    `${folder}: expected a tokenizer.json or a vocab.txt in this folder, got neither. ` +
-      'Give the folder of a checkpoint or of a saved tokenizer.',
-  );
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** The settings of a tokenizer_config.json, none where there is no such file. */
-async function readConfig(folder: string): Promise<NormalizeOptions> {
-  const file = join(folder, 'tokenizer_config.json');
-  if (!(await exists(file))) return {};
-  const json = parseObject(await readFile(file, 'utf8'), file);
+/** The settings of a tokenizer_config.json. */
+function parseConfig(text: string, where: string): NormalizeOptions {
+  const json = parseObject(text, where);
   const options: NormalizeOptions = {};
   const names = {
     lowerCase: 'do_lower_case',

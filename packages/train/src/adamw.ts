@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import type { SafetensorsFile, TensorSource } from '@wbdc/nn/node';
+import type { SafetensorsFile, TensorSource } from '@wbdc/checkpoints/node';
 import { updateAverage, updateSlot, updatesInPlace, type Slot } from './adamw-update.js';
 import { resolveRules, type ParamSettings, type Rules } from './rules.js';
 import { assignTensors, assertNames } from './tensors.js';

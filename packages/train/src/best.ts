@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import { openSafetensors, writeFileAtomic, writeSafetensors, type SafetensorsFile } from '@wbdc/nn/node';
+import { openSafetensors, writeSafetensors, type SafetensorsFile } from '@wbdc/checkpoints/node';
+import { writeFileAtomic } from '@wbdc/io';
 import { paramSources } from './checkpoint.js';
 import { assertNames } from './tensors.js';
 

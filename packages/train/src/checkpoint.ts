@@ -2,14 +2,8 @@ import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import {
-  fileError,
-  openSafetensors,
-  syncFolder,
-  writeFileAtomic,
-  writeSafetensors,
-  type TensorSource,
-} from '@wbdc/nn/node';
+import { fileError, syncFolder, writeFileAtomic } from '@wbdc/io';
+import { openSafetensors, writeSafetensors, type TensorSource } from '@wbdc/checkpoints/node';
 import type { Optimizer } from './adamw.js';
 import { assertSameConfig } from './config.js';
 import { assertNames, assignTensors } from './tensors.js';

@@ -1,5 +1,5 @@
 import { open, readFile } from 'node:fs/promises';
-import { fileError, writeFileAtomic } from '@wbdc/nn/node';
+import { fileError, writeFileAtomic } from '@wbdc/io';
 import type { Sink } from './telemetry.js';
 
 /**

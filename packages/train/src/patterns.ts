@@ -1,4 +1,4 @@
-import { matchesPattern } from '@wbdc/nn';
+import { matchesPattern } from '@wbdc/checkpoints';
 
 /** The paths a pattern covers (see `matchesPattern` of @wbdc/nn); covering none is an error that names the nearest paths. */
 export function matchPaths(pattern: string, paths: readonly string[], where: string): string[] {

@@ -1,4 +1,4 @@
-import { matchesPattern } from '@wbdc/nn';
+import { matchesPattern } from '@wbdc/checkpoints';
 import { matchPaths } from './patterns.js';
 
 /** How one parameter trains. */

@@ -1,7 +1,7 @@
 import { mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileError } from '@wbdc/nn/node';
+import { fileError } from '@wbdc/io';
 import { crc32c } from './crc32c.js';
 import type { Sink, TelemetryRecord } from './telemetry.js';
 

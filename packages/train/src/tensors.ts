@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
-import type { SafetensorsFile } from '@wbdc/nn/node';
+import type { SafetensorsFile } from '@wbdc/checkpoints/node';
 
 interface Shaped {
   readonly shape: readonly number[];

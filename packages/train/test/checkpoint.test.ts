@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { writeSafetensors } from '@wbdc/nn/node';
+import { writeSafetensors } from '@wbdc/checkpoints/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   findCheckpoint,

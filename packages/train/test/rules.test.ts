@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchesPattern } from '@wbdc/nn';
+import { matchesPattern } from '@wbdc/checkpoints';
 import { freezing, layerwiseDecay, resolveRules } from '../src/index.js';
 
 const PATHS = [

@@ -12,11 +12,11 @@ import {
   onnxTransformer,
   onnxWords,
   type OnnxHead,
-} from '@wbdc/nn/onnx';
+} from '@wbdc/checkpoints/onnx';
 import type { UniModelConfig } from './config.js';
 import type { UniModel } from './uni-model.js';
 
-export type { OnnxHead } from '@wbdc/nn/onnx';
+export type { OnnxHead } from '@wbdc/checkpoints/onnx';
 
 /**
  * The encoder as an ONNX file (opset 17), for onnxruntime in Node and in browsers. Inputs are those of a batch: `tokens`,

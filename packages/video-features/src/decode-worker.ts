@@ -1,4 +1,4 @@
-import { answerRequests } from '@wbdc/nn/threads';
+import { answerRequests } from '@wbdc/io/threads';
 import sharp from 'sharp';
 import { decodeVideo, type DecodeSettings, type DecodedVideo, type VideoInput } from './decode-video.js';
 

@@ -1,4 +1,4 @@
-import { Thread, besideProgram, reviveError } from '@wbdc/nn/threads';
+import { Thread, besideProgram, reviveError } from '@wbdc/io/threads';
 import type { DecodeRequest } from './decode-worker.js';
 import type { DecodeVideo, DecodedVideo } from './decode-video.js';
 import { SourceError } from './errors.js';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { floats, type Floats } from '@wbdc/nn';
-import type { ClipVision, ClipVisionParams } from './clip-vision.js';
+import type { ClipVision, ClipVisionParams } from '@wbdc/clip-model';
 import { decodeVideo, type DecodeVideo, type DecodedVideo, type VideoInput } from './decode-video.js';
 import { SourceError } from './errors.js';
 import { CLIP_PREPROCESSING, STATISTICS, normalize, type Preprocessing } from './preprocess.js';

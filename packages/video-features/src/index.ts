@@ -1,35 +1,7 @@
-export {
-  clipVisionKeyMap,
-  clipVisionShapes,
-  loadClipVision,
-  parseClipVisionConfig,
-  saveClipVision,
-} from './clip-checkpoint.js';
-export type { ClipVisionKeyMapOptions } from './clip-checkpoint.js';
-export { CLIP_TEXT_B32, clipText } from './clip-text.js';
-export type { ClipText, ClipTextConfig, ClipTextOutput, ClipTextParams, ClipTexts } from './clip-text.js';
-export {
-  clipTextKeyMap,
-  clipTextShapes,
-  loadClipText,
-  parseClipTextConfig,
-  saveClipText,
-} from './clip-text-checkpoint.js';
-export type { LoadedTower } from './clip-tower.js';
-export { CLIP_VIT_B32, clipVision } from './clip-vision.js';
-export type {
-  ClipVision,
-  ClipVisionConfig,
-  ClipVisionOutput,
-  ClipVisionParams,
-  ClipVisionPooled,
-} from './clip-vision.js';
 export { decodeVideo } from './decode-video.js';
 export type { DecodeSettings, DecodeVideo, DecodedVideo, VideoInput } from './decode-video.js';
 export { decodeWorkers } from './decode-workers.js';
 export type { DecodeWorkers, DecodeWorkersOptions } from './decode-workers.js';
-export { encodingPixels } from './encoding-pixels.js';
-export type { WithTower } from './encoding-pixels.js';
 export { SourceError } from './errors.js';
 export { extractFeatures } from './extract.js';
 export type { ComputeFeatures, ExtractOptions, ExtractProgress, VideoFeatures } from './extract.js';

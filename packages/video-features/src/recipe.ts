@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import type { ClipVision, ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
+import type { ClipVision, ClipVisionConfig, ClipVisionParams } from '@wbdc/clip-model';
 import type { Preprocessing } from './preprocess.js';
 import type { Sampling } from './sampling.js';
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { clipVision, type ClipVisionParams } from '@wbdc/clip-model';
 import { randomKey } from '@wbdc/nn';
 import { zipSync } from 'fflate';
 import * as ort from 'onnxruntime-node';
@@ -9,14 +10,12 @@ import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
 import {
   CLIP_PREPROCESSING,
   SourceError,
-  clipVision,
   decodeImage,
   decodeVideo,
   extractFeatures,
   featureRecipe,
   preprocess,
   recipeDifferences,
-  type ClipVisionParams,
   type DecodeVideo,
   type ExtractOptions,
   type VideoFeatures,

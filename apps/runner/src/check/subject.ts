@@ -19,7 +19,7 @@ import {
   type ParamTree,
 } from '@wbdc/nn';
 import { valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
-import { clipVision } from '@wbdc/video-features';
+import { clipVision } from '@wbdc/clip-model';
 import type { Config } from '../config/schema.js';
 import { clipConfigOf, rulesOf as clipRulesOf, visionConfigOf } from '../stages/clip.js';
 import { behindTower, gradientsOf, rulesOf as finetuneRulesOf, type EncoderParams } from '../stages/finetune/start.js';

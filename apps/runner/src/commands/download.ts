@@ -34,7 +34,7 @@ export function addDownloadCommand(program: Command, terminal: Terminal): void {
 }
 
 async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<void> {
-  const { hubSettings } = await import('@wbdc/nn/node');
+  const { hubSettings } = await import('@wbdc/checkpoints/node');
   const { folder, commit, files, source } = await fetchModel(model, { output, revision });
   const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
   const size = sizes.reduce((sum, bytes) => sum + bytes, 0);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { meanAndSpread } from '../spread.js';
+import { meanAndSpread } from '@wbdc/metrics';
 import { SEEDS, trialName, TRIALS, type Half, type Trial } from './plan.js';
 
 /** What a trial reached, over the seeds. */

@@ -1,20 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLabels } from '@wbdc/data';
-import { combineProbabilities, fitTransform, pairCosines, save, type Embeddings } from '@wbdc/ensemble-svd';
+import { combineProbabilities, fitTransform, pairCosines, type Embeddings } from '@wbdc/ensemble-svd';
+import { save } from '@wbdc/ensemble-svd/node';
 import {
   categoryScore,
   classScores,
   confusion,
   level1,
-  readCategories,
-  readEmbeddings,
   spearman,
-  writeCategories,
-  writeEmbeddings,
   type CategoryScore,
   type ClassScore,
-} from '@wbdc/finetune';
+} from '@wbdc/metrics';
+import { readCategories, readEmbeddings, writeCategories, writeEmbeddings } from '@wbdc/finetune';
 import { UserError } from '../errors.js';
 import { writeAtomically } from '../files.js';
 import { parseProbabilities } from '../stages/finetune/probabilities.js';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { foldIn, parameter, randomKey, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
-import { openWeights, readJson, type WeightFile } from '@wbdc/nn/node';
+import { openWeights, type WeightFile } from '@wbdc/checkpoints/node';
+import { readJson } from '@wbdc/io';
 import { loadParams } from '@wbdc/train/node';
 import { z } from 'zod';
 import { modelSchema } from '../config/model-schema.js';

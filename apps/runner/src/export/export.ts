@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { disposeTree } from '@wbdc/nn';
-import { saveBert } from '@wbdc/nn/node';
+import { saveBert } from '@wbdc/checkpoints/node';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { LxmertModel } from '@wbdc/lxmert-model';
 import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';

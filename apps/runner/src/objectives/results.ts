@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RunFolder, type StageRecord } from '../run-folder.js';
 import type { JsonObject } from '../stage.js';
-import { meanAndSpread } from '../spread.js';
+import { meanAndSpread } from '@wbdc/metrics';
 import { labelOf, OBJECTIVES, runOf, type ModelName, type Trial } from './plan.js';
 
 /** All that the command has measured. */

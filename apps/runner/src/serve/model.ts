@@ -4,8 +4,9 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import type { Video } from '@wbdc/data';
 import { categoryModel, similarityModel, type HeadConfig, type RareClasses } from '@wbdc/finetune';
 import { flatten, foldIn, randomKey, type Batch, type ParamTree } from '@wbdc/nn';
-import { readJson } from '@wbdc/nn/node';
+import { readJson } from '@wbdc/io';
 import { Tokenizer, type TextLayout } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { hashParameters, type FeatureRecipe } from '@wbdc/video-features';
 import { z } from 'zod';
@@ -102,7 +103,7 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
   return {
     folder,
     hash: (await hashParameters(params)).slice(0, 16),
-    tokenizer: await Tokenizer.load(folder),
+    tokenizer: await loadTokenizer(folder),
     layout: layoutOf(config.text),
     textsOf: textReader(config.text),
     frameLimit: config.vision?.frames ?? config.frames.limit,

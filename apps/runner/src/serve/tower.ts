@@ -1,17 +1,10 @@
 import { dirname, join, resolve } from 'node:path';
 import { foldIn, randomKey } from '@wbdc/nn';
-import { readJson } from '@wbdc/nn/node';
+import { readJson } from '@wbdc/io';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
-import {
-  clipVision,
-  featureRecipe,
-  loadClipVision,
-  recipeDifferences,
-  type ClipVision,
-  type ClipVisionConfig,
-  type ClipVisionParams,
-  type FeatureRecipe,
-} from '@wbdc/video-features';
+import { clipVision, type ClipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/clip-model';
+import { featureRecipe, recipeDifferences, type FeatureRecipe } from '@wbdc/video-features';
+import { loadClipVision } from '@wbdc/clip-model/node';
 import { UserError } from '../errors.js';
 import { exists } from '../files.js';
 import type { StageRecord } from '../run-folder.js';

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { SkipCounter } from '@wbdc/data';
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, l2Normalize, randomKey } from '@wbdc/nn';
-import { recallAt } from '@wbdc/pretrain-tasks';
+import { recallAt } from '@wbdc/metrics';
 import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { Rule } from '@wbdc/train';
 import type { DecodeVideo } from '@wbdc/video-features';
 import type { Config } from '../config/schema.js';
@@ -33,7 +34,7 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
 async function trainClip(context: StageContext, decode: DecodeVideo): Promise<StageResult> {
   const { config, upstream } = context;
   const settings = config.clip;
-  const tokenizer = await Tokenizer.load(upstream('vocab'));
+  const tokenizer = await loadTokenizer(upstream('vocab'));
   const training = await openVideos(context, config.data.trainSplits, tokenizer, decode);
   const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer, decode);
   const sizes = clipConfigOf(settings, tokenizer.vocabSize);

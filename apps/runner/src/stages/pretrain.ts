@@ -3,6 +3,7 @@ import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
@@ -23,7 +24,7 @@ interface Prepared {
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
   const { config, folder } = context;
-  const tokenizer = await Tokenizer.load(context.upstream('vocab'));
+  const tokenizer = await loadTokenizer(context.upstream('vocab'));
   const splits = splitsOf(config);
   const chooser = await tagChooser(context, splits);
   const training = await openVideoSet(context, splits, tokenizer, chooser, { tagless: config.data.heldOutSplits });

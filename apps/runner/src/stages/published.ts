@@ -1,6 +1,8 @@
-import { bertKeyMap, formatWeightReport, loadWeights, type BertConfig, type KeyMap, type ParamTree } from '@wbdc/nn';
-import { openWeights, readBertConfig, readJson } from '@wbdc/nn/node';
-import { clipVisionKeyMap, parseClipVisionConfig, type ClipVisionConfig } from '@wbdc/video-features';
+import { bertKeyMap, formatWeightReport, loadWeights, type KeyMap } from '@wbdc/checkpoints';
+import { type BertConfig, type ParamTree } from '@wbdc/nn';
+import { openWeights, readBertConfig } from '@wbdc/checkpoints/node';
+import { readJson } from '@wbdc/io';
+import { clipVisionKeyMap, parseClipVisionConfig, type ClipVisionConfig } from '@wbdc/clip-model';
 import { UserError } from '../errors.js';
 import { modelFolder, type FetchOptions } from '../published-model.js';
 

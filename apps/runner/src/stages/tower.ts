@@ -3,15 +3,13 @@ import { foldIn, randomKey } from '@wbdc/nn';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import {
   CLIP_PREPROCESSING,
-  clipVision,
   featureRecipe,
-  loadClipVision,
-  type ClipVision,
-  type ClipVisionParams,
   type FeatureRecipe,
   type Preprocessing,
   type Sampling,
 } from '@wbdc/video-features';
+import { clipVision, type ClipVision, type ClipVisionParams } from '@wbdc/clip-model';
+import { loadClipVision } from '@wbdc/clip-model/node';
 import { modelFolder } from '../published-model.js';
 import { UserError } from '../errors.js';
 import type { Artifact, StageContext } from '../stage.js';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readAnnotations, SkipCounter } from '@wbdc/data';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
 import { counted, formatCount } from '../format.js';
 import { modelFolder } from '../published-model.js';
 import type { Artifact, StageContext, StageResult } from '../stage.js';
@@ -21,8 +22,8 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
   const tokenizer =
     published === undefined
       ? Tokenizer.fromVocab(trainVocabulary(texts.all, config.vocab))
-      : await Tokenizer.load(await modelFolder('vocab.folder', published, context));
-  await tokenizer.save(folder);
+      : await loadTokenizer(await modelFolder('vocab.folder', published, context));
+  await saveTokenizer(tokenizer, folder);
   const { tokens, unknown } = countTokens(tokenizer, texts.all);
   output.say(
     `sample   ${sampleTitles(texts.titles)

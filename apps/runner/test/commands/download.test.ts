@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { COMMIT, FILES, startHub, type FakeHub } from '../../../../packages/nn/test/hub/server.js';
+import { COMMIT, FILES, startHub, type FakeHub } from '../../../../packages/checkpoints/test/hub/server.js';
 import { runCommandLine } from '../../src/program.js';
 
 let hub: FakeHub;

@@ -1,10 +1,11 @@
+import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collate } from '@wbdc/data';
 import { categoryModel, newHead, similarityModel } from '@wbdc/finetune';
 import { disposeTree, floats, joinColumns, linear, meanPool, randomKey, type Batch } from '@wbdc/nn';
-import { loadBert } from '@wbdc/nn/node';
+import { loadBert } from '@wbdc/checkpoints/node';
 import { pretraining } from '@wbdc/pretrain-tasks';
 import type { TagHead } from '@wbdc/pretrain-tasks/tag';
 import { saveCheckpoint } from '@wbdc/train/node';
@@ -32,7 +33,7 @@ async function checkpoint(kind: string, ...set: string[]) {
   });
   const encoder = encoderOf(config, 23, 13);
   const params = pretraining(encoder, planOf(config, tokenizer, 7)).init(randomKey(3));
-  await tokenizer.save(folder);
+  await saveTokenizer(tokenizer, folder);
   await writeFile(join(folder, 'tag_list.txt'), 'a\n');
   const files = (await readdir(folder)).map((name) => join(folder, name));
   const { model: sizes, frames, text } = config;

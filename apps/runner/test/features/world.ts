@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { frameZipPath, writeAnnotations, writeFrameZip } from '@wbdc/data';
 import { randomKey } from '@wbdc/nn';
-import { clipVision, saveClipVision, type ClipVisionConfig } from '@wbdc/video-features';
+import { clipVision, type ClipVisionConfig } from '@wbdc/clip-model';
+import { saveClipVision } from '@wbdc/clip-model/node';
 import sharp from 'sharp';
 
 /** A folder with data in the WBDC layout and published vision towers: all that the features stage reads. */

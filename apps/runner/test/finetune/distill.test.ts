@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDataset, openFeatureStore, readAnnotations, type Dataset } from '@wbdc/data';
-import { Tokenizer } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { readTeaching } from '../../src/stages/finetune/teachers.js';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   dataset = await openDataset({
     videos: readAnnotations(join(world.folder, 'data/annotations/unlabeled.json')),
     features: await openFeatureStore(join(world.run.folderOf('features'), 'unlabeled.zip')),
-    tokenizer: await Tokenizer.load(world.run.folderOf('vocab')),
+    tokenizer: await loadTokenizer(world.run.folderOf('vocab')),
     layout: { fields: ['title'], budget: 8, separatorFirst: false },
   });
   await teacher(

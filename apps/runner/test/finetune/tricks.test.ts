@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSafetensors } from '@wbdc/nn/node';
+import { openSafetensors } from '@wbdc/checkpoints/node';
 import { saveCheckpoint } from '@wbdc/train/node';
 import { flatten, randomKey } from '@wbdc/nn';
 import { uniModel } from '@wbdc/uni-model';
-import { Tokenizer } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniSizesOf } from '../../src/stages/model.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
@@ -155,7 +155,7 @@ describe('a checkpoint to start from', () => {
   it('gives the encoder its weights, and is refused where it has none or other sizes', async () => {
     const stage = await world.context('init');
     const { config } = stage;
-    const { vocabSize } = await Tokenizer.load(stage.upstream('vocab'));
+    const { vocabSize } = await loadTokenizer(stage.upstream('vocab'));
     const encoder = uniModel(uniSizesOf(config.model, config.frames, vocabSize, WIDTH)).init(randomKey(9));
     const { model: sizes, text, frames } = config;
     const architecture = { model: 'uni-model', sizes, text, frames, features: { made: 'up' } };

@@ -2,9 +2,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { readAnnotations, writeAnnotations, type Video } from '@wbdc/data';
-import { openSafetensors } from '@wbdc/nn/node';
+import { openSafetensors } from '@wbdc/checkpoints/node';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
-import { loadClipVision } from '@wbdc/video-features';
+import { saveTokenizer } from '@wbdc/tokenizer/node';
+import { loadClipVision } from '@wbdc/clip-model/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../src/run-folder.js';
 import { openModel } from '../../src/serve/model.js';
@@ -28,7 +29,10 @@ beforeAll(async () => {
   run = new RunFolder(join(world.folder, 'run'), 'run');
   await label('labeled');
   await label('test_a');
-  await Tokenizer.fromVocab(trainVocabulary(['视频 0 1 2'], { size: 40, minFrequency: 1 })).save(run.folderOf('vocab'));
+  await saveTokenizer(
+    Tokenizer.fromVocab(trainVocabulary(['视频 0 1 2'], { size: 40, minFrequency: 1 })),
+    run.folderOf('vocab'),
+  );
   await mkdir(run.folderOf('features'), { recursive: true });
   await runFeaturesStage(await context('features'));
 });

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { createFeatureStore, writeAnnotations, type Video } from '@wbdc/data';
 import { floats } from '@wbdc/nn';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { RunFolder } from '../../src/run-folder.js';
 import type { StageContext } from '../../src/stage.js';
 import { stageContext } from '../stage-context.js';
@@ -59,7 +60,10 @@ export async function makeWorld(): Promise<World> {
   }
   const truth = [...heldOut, { id: '1999999999999999999' }].map(({ id }, i) => `${id},${CATEGORIES[i % 3]}\n`);
   await writeFile(join(folder, 'data/annotations/test_a_truth.csv'), truth.join(''));
-  await Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })).save(run.folderOf('vocab'));
+  await saveTokenizer(
+    Tokenizer.fromVocab(trainVocabulary(WORDS, { size: 40, minFrequency: 1 })),
+    run.folderOf('vocab'),
+  );
   const write = (text: string): void => void said.push(text);
   return {
     folder,

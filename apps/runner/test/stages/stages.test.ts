@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { flatten, randomKey } from '@wbdc/nn';
 import { frameZipPath, openFeatureStore, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import { clip } from '@wbdc/pretrain-tasks/clip';
-import { Tokenizer } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { saveStepCheckpoint } from '@wbdc/train/node';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -135,7 +135,7 @@ describe('vocab', () => {
     await writeData();
     const vocab = await context('vocab');
     const { summary } = await runVocabStage(vocab);
-    const tokenizer = await Tokenizer.load(vocab.folder);
+    const tokenizer = await loadTokenizer(vocab.folder);
     expect(summary).toMatchObject({ vocabSize: tokenizer.vocabSize, texts: 9, coverage: '100.00 % (0 unknown)' });
     expect(tokenizer.vocab).toEqual(expect.arrayContaining(['黑', '猫', '叫', 'cat']));
     expect(tokenizer.vocab).not.toContain('狗'); // held out
@@ -168,7 +168,7 @@ describe('dirty texts', () => {
     const words = async (...set: string[]) => {
       const vocab = await context('vocab', { set });
       await runVocabStage(vocab);
-      return (await Tokenizer.load(vocab.folder)).vocab;
+      return (await loadTokenizer(vocab.folder)).vocab;
     };
     expect(await words()).toEqual(expect.arrayContaining(['http', '哈']));
     const cleaned = await words('text.cleaning={}');

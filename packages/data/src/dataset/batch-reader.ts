@@ -1,5 +1,5 @@
 import type { Batch, Key } from '@wbdc/nn/plain';
-import { Thread, besideProgram, reviveError } from '@wbdc/nn/threads';
+import { Thread, besideProgram, reviveError } from '@wbdc/io/threads';
 import { DataError, type OnBad } from '../files/data-error.js';
 import type { BatchReply, BatchRequest } from './batch-worker.js';
 import type { SharedDataset } from './packed-dataset.js';

@@ -1,5 +1,5 @@
 import type { Batch, Key } from '@wbdc/nn/plain';
-import { answerRequests } from '@wbdc/nn/threads';
+import { answerRequests } from '@wbdc/io/threads';
 import { openSharedDataset, readBatch, type SharedDataset } from './packed-dataset.js';
 
 /** What the thread is asked for. */

@@ -1,6 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, syncFolder } from '@wbdc/nn/files';
+import { fileError, syncFolder } from '@wbdc/io';
 
 /**
  * A file that is there completely or not at all: written under `<path>.part`, flushed to the disk, then renamed.

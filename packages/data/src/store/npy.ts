@@ -1,6 +1,5 @@
-import { sizeOf, type Floats } from '@wbdc/nn/plain';
+import { sizeOf, type Floats, decodeFloat16, encodeFloat16 } from '@wbdc/nn/plain';
 import { DataError } from '../files/data-error.js';
-import { decodeFloat16, encodeFloat16 } from '@wbdc/nn/plain';
 
 /** Element types of the arrays we store. */
 export type NpyType = 'float16' | 'float32';

@@ -1,4 +1,4 @@
-import { categoryScore, classScores, confusion, level1 } from '@wbdc/finetune';
+import { categoryScore, classScores, confusion, level1 } from '@wbdc/metrics';
 import type { Measured } from '../../report/history.js';
 import type { Json } from '../../stage.js';
 

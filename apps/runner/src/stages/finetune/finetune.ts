@@ -1,4 +1,4 @@
-import { Tokenizer } from '@wbdc/tokenizer';
+import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { StageContext, StageResult } from '../../stage.js';
@@ -18,7 +18,7 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
 /** Trains one model. */
 async function finetune(context: StageContext): Promise<StageResult> {
   const { config } = context;
-  const tokenizer = await Tokenizer.load(context.upstream('vocab'));
+  const tokenizer = await loadTokenizer(context.upstream('vocab'));
   const inputs = await openInputs(context, tokenizer);
   try {
     const training = await inputs.open(learnedSplits(config));

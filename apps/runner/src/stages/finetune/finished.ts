@@ -1,5 +1,7 @@
 import { join } from 'node:path';
-import { featureRecipe, saveClipVision, type ClipVisionParams } from '@wbdc/video-features';
+import { featureRecipe } from '@wbdc/video-features';
+import { saveClipVision } from '@wbdc/clip-model/node';
+import { type ClipVisionParams } from '@wbdc/clip-model';
 import type { FinetuneParams } from '@wbdc/finetune';
 import type { Finished } from '../training.js';
 import { architectureOf, type EncoderParams, type Finetuning } from './start.js';

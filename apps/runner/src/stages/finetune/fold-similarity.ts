@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fitTransform, pairCosines, RankError, type Embeddings } from '@wbdc/ensemble-svd';
-import { readEmbeddings, spearman, writeEmbeddings } from '@wbdc/finetune';
+import { readEmbeddings, writeEmbeddings } from '@wbdc/finetune';
+import { spearman } from '@wbdc/metrics';
 import { readIfThere, writeAtomically, writeBytesAtomically } from '../../files.js';
 import { counted, formatNumber } from '../../format.js';
 import type { StageContext } from '../../stage.js';

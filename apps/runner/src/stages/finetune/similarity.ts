@@ -1,13 +1,7 @@
 import { join } from 'node:path';
 import { readBatch, type Dataset } from '@wbdc/data';
-import {
-  meanSquaredError,
-  readEmbeddings,
-  similarityModel,
-  spearman,
-  writeEmbeddings,
-  type PairBatch,
-} from '@wbdc/finetune';
+import { meanSquaredError, spearman } from '@wbdc/metrics';
+import { readEmbeddings, similarityModel, writeEmbeddings, type PairBatch } from '@wbdc/finetune';
 import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { writeAtomically, writeBytesAtomically } from '../../files.js';

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
-import { readJson } from '@wbdc/nn/node';
+import { readJson } from '@wbdc/io';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
 import {
   awp,
@@ -14,7 +14,7 @@ import {
   type Rules,
 } from '@wbdc/train';
 import { assertSameConfig, findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
-import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/video-features';
+import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/clip-model';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { StageContext } from '../../stage.js';

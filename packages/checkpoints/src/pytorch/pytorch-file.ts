@@ -1,0 +1,90 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileError } from '@wbdc/io';
+import { BYTES_PER_VALUE, decodeTensor } from '../safetensors.js';
+import { findTensor, openShards, type WeightFile } from '../shards.js';
+import { openBytes, type ByteSource } from './bytes.js';
+import { PICKLE_LIMIT, unpickle } from './pickle.js';
+import { isLegacy, readLegacy } from './legacy.js';
+import { gather, locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
+import { dataStart, readDirectory } from './zip.js';
+
+/** An open PyTorch file, or the shards of one. */
+export type PytorchFile = WeightFile<PytorchTensor>;
+
+const SINGLE = 'pytorch_model.bin';
+const INDEX = 'pytorch_model.bin.index.json';
+
+/**
+ * Opens what `torch.save(model.state_dict())` wrote: the zip format of PyTorch 1.6 and later, or the format before it. A
+ * file, a shard index (`*.index.json`), or a folder with `pytorch_model.bin` or its index. The pickle inside is read with
+ * an allow-list of names, so nothing in it is executed; all places are checked at once, values are read when asked for.
+ */
+export async function openPytorch(path: string): Promise<PytorchFile> {
+  const target = await resolveTarget(path);
+  return target.endsWith('.index.json') ? openShards(target, '.bin', openSingle) : openSingle(target);
+}
+
+async function resolveTarget(path: string): Promise<string> {
+  if (!(await stat(path).catch((cause) => Promise.reject(fileError('open', path, cause)))).isDirectory()) return path;
+  for (const name of [SINGLE, INDEX]) {
+    if (await stat(join(path, name)).catch(() => undefined)) return join(path, name);
+  }
+  throw new Error(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
+}
+
+async function openSingle(path: string): Promise<PytorchFile> {
+  const source = await openBytes(path);
+  try {
+    return await readPytorch(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Either format from bytes. */
+export async function readPytorch(source: ByteSource): Promise<PytorchFile> {
+  const { path } = source;
+  const head = await source.read(0, Math.min(source.size, 64));
+  const tensors = await (isLegacy(head) ? readLegacy(source) : readZip(source));
+  const read = async (name: string) => readTensor(source, findTensor(tensors, name, path));
+  return { path, tensors, read, close: () => source.close() };
+}
+
+async function readTensor(source: ByteSource, tensor: PytorchTensor) {
+  const span = await source.read(tensor.start, tensor.span * BYTES_PER_VALUE[tensor.dtype]);
+  const bytes = gather(tensor, span);
+  return decodeTensor({ ...tensor, start: 0, end: bytes.length }, bytes, source.path);
+}
+
+/** `<folder>/data.pkl` and, by the keys in it, `<folder>/data/<key>`. */
+async function readZip(source: ByteSource): Promise<Map<string, PytorchTensor>> {
+  const { path } = source;
+  const entries = await readDirectory(source);
+  const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
+  if (!pickle) throw new Error(`${path}: expected an archive with data.pkl, got none: not written by torch.save`);
+  const content = async (name: string, limit: number): Promise<Uint8Array | undefined> => {
+    const entry = entries.get(name);
+    if (!entry) return undefined;
+    if (entry.size > limit) throw new Error(`${path}: ${name}: expected at most ${limit} bytes, got ${entry.size}`);
+    return source.read(await dataStart(source, entry), entry.size);
+  };
+  const folder = pickle.name.slice(0, -'data.pkl'.length);
+  const order = await content(`${folder}byteorder`, 16);
+  if (order && new TextDecoder().decode(order) !== 'little') throw new Error(`${path}: expected little-endian values`);
+  const bytes = (await content(pickle.name, PICKLE_LIMIT))!;
+  const tensors = stateDict(unpickle(bytes, 0, path).value, path);
+  const starts = new Map<string, number>();
+  for (const [key, { dtype, count }] of storagesOf(tensors, path)) {
+    const entry = entries.get(`${folder}data/${key}`);
+    const expected = count * BYTES_PER_VALUE[dtype];
+    if (!entry || entry.size < expected) {
+      throw new Error(
+        `${path}: storage ${key}: expected ${expected} bytes, got ${entry?.size ?? 'none'}: the file is damaged`,
+      );
+    }
+    starts.set(key, await dataStart(source, entry));
+  }
+  return new Map([...tensors].map(([name, ref]) => [name, locate(name, ref, starts.get(ref.storage.key)!, path)]));
+}

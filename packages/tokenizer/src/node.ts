@@ -1,0 +1,52 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import { Tokenizer, TOKENIZER_FILES, type TokenizerFile } from './tokenizer.js';
+
+/**
+ * Loads a tokenizer from disk.
+ *
+ * @param path a folder with tokenizer.json or vocab.txt (the first is preferred), or one of these files
+ * @throws when there is no such file, or it is not a BERT tokenizer
+ */
+export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  if (await isFolder(path)) return Tokenizer.fromFiles(await readFiles(path, TOKENIZER_FILES), path);
+  const extension = extname(path);
+  if (extension !== '.json' && extension !== '.txt') {
+    throw new Error(
+      `${path}: expected a folder, a vocab.txt or a tokenizer.json, got a file that ends in '${extension}'. ` +
+        "SentencePiece models ('.model') and pickles are not BERT's; export the tokenizer with save_pretrained.",
+    );
+  }
+  const text = await readFile(path, 'utf8');
+  if (extension === '.json') return Tokenizer.fromFiles({ 'tokenizer.json': text }, dirname(path));
+  const beside = await readFiles(dirname(path), ['tokenizer_config.json']);
+  return Tokenizer.fromFiles({ ...beside, 'vocab.txt': text }, dirname(path));
+}
+
+/** Writes a tokenizer's files into a folder, which is made where needed. transformers loads it too. */
+export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promise<void> {
+  await makeFolder(folder);
+  for (const [name, text] of Object.entries(tokenizer.toFiles())) {
+    await writeFileAtomic(join(folder, name), [Buffer.from(text)]);
+  }
+}
+
+async function readFiles(folder: string, names: readonly TokenizerFile[]): Promise<Record<string, string | undefined>> {
+  const texts = names.map((name) => readFile(join(folder, name), 'utf8').catch(absent));
+  return Object.fromEntries((await Promise.all(texts)).map((text, i) => [names[i], text]));
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found) return found.isDirectory();
+  throw new Error(
+    `${path}: expected a tokenizer's folder, vocab.txt or tokenizer.json, got nothing of that name. ` +
+      'Check the path, or train a vocabulary first.',
+  );
+}
