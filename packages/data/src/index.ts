@@ -13,7 +13,7 @@ export { batchesOfEpoch, batchesPerEpoch, batchSchedule } from './dataset/batche
 export type { BatchPlan, BatchSchedule } from './dataset/batches.js';
 export { collate } from './dataset/collate.js';
 export type { Example } from './dataset/collate.js';
-export { openDataset, textsOf } from './dataset/dataset.js';
+export { openDataset } from './dataset/dataset.js';
 export type { DatasetOptions } from './dataset/dataset.js';
 export { readBatch } from './dataset/packed-dataset.js';
 export type { Dataset, SharedDataset } from './dataset/packed-dataset.js';
@@ -40,6 +40,7 @@ export { decodeNpy, encodeNpy } from './store/npy.js';
 export type { NpyType } from './store/npy.js';
 export { cleanedTexts, cleanText, DEFAULT_CLEANING } from './text/clean.js';
 export type { CleanSettings } from './text/clean.js';
+export { textsOf } from './text/texts.js';
 export { readAnnotations, writeAnnotations } from './wbdc/annotations.js';
 export type { OcrLine, ReadAnnotationsOptions, Video } from './wbdc/annotations.js';
 export { frameZipPath, writeFrameZip } from './wbdc/frames.js';

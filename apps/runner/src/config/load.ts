@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import { applyPreset } from './presets.js';
+import { applyPreset } from './preset.js';
 import { describeIssues } from './problems.js';
 import { configSchema, type Config } from './schema.js';
 import { applySet, merge, plain, toSetting, type SettingMap } from './setting.js';

@@ -4,7 +4,7 @@ import { openWeights, type WeightFile } from '@wbdc/checkpoints/node';
 import { readJson } from '@wbdc/io';
 import { loadParams } from '@wbdc/train/node';
 import { z } from 'zod';
-import { modelSchema } from '../config/model-schema.js';
+import { modelSchema } from '@wbdc/pipeline';
 import { UserError } from '../errors.js';
 import { encoderOf, type VideoTextParams } from '../stages/model.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TaskName } from '../config/schema.js';
+import type { TaskName } from '@wbdc/pipeline';
 import type { StageTask } from '../jobs/run-jobs.js';
 import type { StageName } from '../stage.js';
 

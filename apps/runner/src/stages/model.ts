@@ -14,7 +14,8 @@ import {
 } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { uniModel, type UniModel, type UniModelConfig } from '@wbdc/uni-model';
-import type { Config, TaskName } from '../config/schema.js';
+import type { TaskName } from '@wbdc/pipeline';
+import type { Config } from '../config/schema.js';
 
 export type VideoTextParams = UniModel | LxmertModel;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
-import type { TaskName } from '../../src/config/schema.js';
+import type { TaskName } from '@wbdc/pipeline';
 import { describeViews, viewsOf } from '../../src/stages/model.js';
 
 const folder = fileURLToPath(new URL('../../configs', import.meta.url));

@@ -1,6 +1,7 @@
 import { packText, type TextEncoder, type TextLayout } from '@wbdc/tokenizer';
 import { DataError, SkipCounter } from '../files/data-error.js';
 import type { FeatureSource } from '../store/feature-source.js';
+import { textsOf } from '../text/texts.js';
 import type { Video } from '../wbdc/annotations.js';
 import { Columns } from './columns.js';
 import { PackedDataset, type Dataset } from './packed-dataset.js';
@@ -35,12 +36,6 @@ export interface DatasetOptions {
   readonly thread?: boolean;
   /** Counts bad videos; above its threshold the data set does not open. Default: at most 0.1 % may be bad. */
   readonly skipped?: SkipCounter;
-}
-
-/** Title, ASR and all OCR lines in the order of time: the fields of the WBDC layout. */
-export function textsOf(video: Video): Record<string, string> {
-  const lines = [...video.ocr].sort((a, b) => a.time - b.time);
-  return { title: video.title, asr: video.asr, ocr: lines.map((line) => line.text).join(' ') };
 }
 
 /**

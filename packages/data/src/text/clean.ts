@@ -1,4 +1,4 @@
-import { textsOf } from '../dataset/dataset.js';
+import { textsOf } from './texts.js';
 import type { OcrLine, Video } from '../wbdc/annotations.js';
 
 /** What is done to dirty text before tokenisation. Every step can be turned off. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { loop, rule } from './training-schema.js';
+import type { Problem } from './problem.js';
+import { loop, rule } from './training.js';
 
 const count = (smallest = 1) => z.int().min(smallest);
 const share = z.number().min(0).lt(1);
@@ -132,12 +133,9 @@ export const finetuneSchema = z.strictObject({
   rules: z.array(rule).nullable().default(null),
 });
 
-interface Problem {
-  readonly path: string[];
-  readonly message: string;
-}
+export type FinetuneSettings = z.output<typeof finetuneSchema>;
 
-/** What does not go together. */
+/** What does not go together, by paths below `finetune`. */
 export function finetuneProblems({ finetune, frames, data }: Reading): Problem[] {
   const {
     kind,
@@ -176,7 +174,7 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
 }
 
 interface Reading {
-  readonly finetune: z.output<typeof finetuneSchema>;
+  readonly finetune: FinetuneSettings;
   readonly frames: { readonly limit: number };
   readonly data: { readonly layout: 'wbdc' | 'aiac' };
 }

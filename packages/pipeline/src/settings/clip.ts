@@ -1,28 +1,9 @@
 import { z } from 'zod';
 import { divisibleHeads } from './sizes.js';
+import { loop } from './training.js';
 
 const count = (smallest = 1) => z.int().min(smallest);
 const rate = z.number().positive().max(1);
-
-/** What every training stage has in common. */
-export const loop = {
-  batchSize: count().default(128),
-  epochs: count().default(40),
-  /** Batches whose gradients are added up before a step. */
-  accumulate: count().default(1),
-  /** Share of the steps over which the learning rates rise from 0. QQ 0.06, WBDC 0.10. */
-  warmup: z.number().min(0).lt(1).default(0.06),
-  /** What the learning rates do after that: fall to 0 along a cosine or a line, or stay. Both originals: cosine. */
-  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
-  /** Gradients are scaled down to this global norm; null leaves them. */
-  clipNorm: z.number().positive().nullable().default(1),
-  /** AdamW's decay of weights; biases and normalisations are never decayed. Both originals: 0.01. */
-  weightDecay: z.number().min(0).max(1).default(0.01),
-  /** Steps between checkpoints; one more at the end, and one when interrupted. */
-  checkpointEvery: count().default(1000),
-  /** Steps between measurements on the held-out splits; one more at the end. */
-  evaluateEvery: count().default(1000),
-};
 
 /** A folder with weights as published on the Hugging Face hub, to start from. */
 const init = z.string().min(1).optional();
@@ -85,26 +66,4 @@ export const clipSchema = z.strictObject({
   ...loop,
 });
 
-/** Settings for the parameters whose path matches; the first rule that matches counts. */
-export const rule = z.strictObject({
-  /** Covers the whole path: `*` one part, `**` any number, `{a,b}` either. Matching nothing is an error. */
-  pattern: z.string().min(1),
-  learningRate: rate.optional(),
-  weightDecay: z.number().min(0).max(1).optional(),
-  frozen: z.boolean().optional(),
-});
-
-/** Pretraining of the video-text model. */
-export const trainSchema = z.strictObject({
-  /** A checkpoint of a pretraining with the same model and tasks to go on from, with a schedule of its own (QQ's job 4). */
-  init: z.string().min(1).nullable().default(null),
-  /** Splits to learn from; null takes data.trainSplits. Of a held-out split among them the tags are not looked at. */
-  splits: z.array(z.string()).min(1).nullable().default(null),
-  /** Every epoch shuffles all videos, or goes through the splits in turn, each shuffled in itself (QQ's job 5). */
-  order: z.enum(['shuffled', 'in-turn']).default('shuffled'),
-  ...loop,
-  /** Of parameters that no rule covers: the new layers. Both originals: 5e-4. */
-  learningRate: rate.default(5e-4),
-  /** QQ 5e-5 for BERT, WBDC 1e-4. */
-  rules: z.array(rule).default([{ pattern: 'encoder.bert.**', learningRate: 1e-4 }]),
-});
+export type ClipSettings = z.output<typeof clipSchema>;

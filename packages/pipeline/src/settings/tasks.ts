@@ -111,3 +111,8 @@ export const tasksSchema = z
 
 /** The share of a batch that a view takes; all of it where nothing is said. */
 export const viewsSchema = z.record(z.string(), z.strictObject({ share: z.number().positive().max(1).default(1) }));
+
+export type TaskSettings = z.output<typeof tasksSchema>;
+export type ViewSettings = z.output<typeof viewsSchema>;
+export type TaskName = keyof TaskSettings;
+export type TaskConfig<Name extends TaskName> = NonNullable<TaskSettings[Name]>;

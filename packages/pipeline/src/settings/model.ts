@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { MODEL_KINDS, MODEL_PRESETS } from './presets.js';
+import { MODEL_PRESETS } from './presets.js';
 import { divisibleHeads } from './sizes.js';
+
+export const MODEL_KINDS = ['uni-model', 'lxmert-model'] as const;
 
 const count = z.int().min(1);
 
@@ -30,3 +32,5 @@ export const modelSchema = z
     crossLayers: count.default(3),
   })
   .superRefine(divisibleHeads);
+
+export type ModelSettings = z.output<typeof modelSchema>;
