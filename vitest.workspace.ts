@@ -5,6 +5,7 @@ const root = import.meta.dirname;
 const folders = ['packages', 'apps'].flatMap((group) =>
   readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
 );
+folders.push({ name: 'tools', folder: `${root}/tools` });
 
 /** Threads that tests start run from source too. */
 const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
