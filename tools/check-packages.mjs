@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { transformSync } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
@@ -45,7 +46,8 @@ function installAndRun(tarballs) {
     const readme = readFileSync(join(folder, 'README.md'), 'utf8');
     const snippets = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]);
     if (snippets.length === 0) throw new Error(`${name}: expected a snippet in its README, got none`);
-    snippets.forEach((code, i) => {
+    snippets.forEach((snippet, i) => {
+      const { code } = transformSync(snippet, { loader: 'ts', format: 'esm' });
       const file = join(project, `snippet-${i}.mjs`);
       writeFileSync(file, code);
       run('node', [file], project);
