@@ -1,6 +1,6 @@
 /**
  * What reading costs: annotations, the feature store, batches of both formats, and how long a training at base size waits for
- * them. `node bench/read.mjs [videos] [folder] [steps]` after `npx tsc -b`. A training takes about 6 GB; 0 steps leave it
+ * them. `nx run bench:read`, or after `npx tsc -b bench` `node bench/dist/read.js [videos] [folder] [steps]`. A training takes about 6 GB; 0 steps leave it
  * out. 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB as a sparse file of about 4.5 GB. Deleting
  * that takes many minutes where the disk discards freed blocks at once: give a folder in memory (/dev/shm).
  */
@@ -31,29 +31,32 @@ import {
   readBatch,
   writeAiacVideos,
   writeAnnotations,
+  type Dataset,
+  type DatasetOptions,
+  type Video,
 } from '@wbdc/data';
-import { floats, randomKey } from '@wbdc/nn';
+import { floats, randomKey, type Floats } from '@wbdc/nn';
 import { QQ_LAYOUT, Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import chain from 'stream-chain';
 import { parser } from 'stream-json';
 import { streamArray } from 'stream-json/streamers/stream-array.js';
 import yauzl from 'yauzl';
-import { trainFrom } from './dist/waiting.js';
+import { trainFrom } from './waiting.js';
 
 const VIDEOS = Number(process.argv[2] ?? 100_000);
 const STEPS = Number(process.argv[4] ?? 10);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'wbdc-bench-read-'));
-const id = (i) => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
-const text = (i, length) =>
+const id = (i: number): string => String(10n ** 19n + ((BigInt(i) * 7919n) % 10n ** 12n));
+const text = (i: number, length: number): string =>
   Array.from({ length }, (_, k) => String.fromCodePoint(0x4e00 + ((i * 31 + k * 17) % 4000))).join('');
-const video = (i) => ({
+const video = (i: number): Video => ({
   id: id(i),
   title: text(i, 20),
   asr: text(i + 1, 80),
   ocr: [0, 1, 2].map((time) => ({ time, text: text(i + time, 12) })),
 });
 
-async function measure(name, run, unit = '', amount = 1) {
+async function measure<T>(name: string, run: () => T | Promise<T>, unit = '', amount = 1): Promise<T> {
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
   const start = performance.now();
@@ -64,13 +67,14 @@ async function measure(name, run, unit = '', amount = 1) {
   const rate = unit ? `, ${(amount / seconds).toPrecision(3)} ${unit}/s` : '';
   const memory = Math.round((process.memoryUsage().rss - before) / 1e6);
   console.log(
-    `${name}: ${seconds.toPrecision(3)} s${rate}, processor ${((user + system) / 1e6).toPrecision(3)} s, resident ${memory >= 0 ? '+' : ''}${memory} MB`,
+    `${name}: ${seconds.toPrecision(3)} s${rate}, processor ${((user + system) / 1e6).toPrecision(3)} s, ` +
+      `resident ${memory >= 0 ? '+' : ''}${memory} MB`,
   );
   return result;
 }
 
 /** Also says how high memory rose on the way: it must not grow with the file. */
-async function count(items) {
+async function count(items: AsyncIterable<unknown>): Promise<number> {
   const before = process.memoryUsage().rss;
   let n = 0;
   let peak = before;
@@ -80,7 +84,7 @@ async function count(items) {
   return n;
 }
 
-async function benchAnnotations() {
+async function benchAnnotations(): Promise<void> {
   const path = join(folder, 'unlabeled.json');
   const records = VIDEOS;
   await writeAnnotations(
@@ -102,7 +106,7 @@ async function benchAnnotations() {
 }
 
 /** What an interrupted writer leaves: entries with their headers, the zeros of the features as holes of the file. */
-function makePart(path) {
+function writeUnfinishedStore(path: string): void {
   const npy = Buffer.from(encodeNpy(floats([32, 768]), 'float16'));
   const head = npy.subarray(0, npy.length - 32 * 768 * 2);
   const local = Buffer.alloc(30 + 24);
@@ -121,21 +125,24 @@ function makePart(path) {
   closeSync(file);
 }
 
-function listWithYauzl(path) {
+function listWithYauzl(path: string): Promise<Map<string, number>> {
   return new Promise((resolve, reject) => {
     yauzl.open(path, { lazyEntries: true }, (error, zip) => {
       if (error) return reject(error);
-      const offsets = new Map();
-      zip.on('entry', (entry) => (offsets.set(entry.fileName, entry.relativeOffsetOfLocalHeader), zip.readEntry()));
+      const offsets = new Map<string, number>();
+      zip.on('entry', ({ fileName, relativeOffsetOfLocalHeader }) => {
+        offsets.set(fileName, relativeOffsetOfLocalHeader);
+        zip.readEntry();
+      });
       zip.on('end', () => resolve(offsets));
       zip.readEntry();
     });
   });
 }
 
-async function benchStore() {
+async function benchStore(): Promise<void> {
   const path = join(folder, 'features.zip');
-  makePart(path);
+  writeUnfinishedStore(path);
   console.log(`\nFeature store: ${VIDEOS} videos, ${(statSync(`${path}.part`).size / 1e9).toFixed(1)} GB`);
   const writer = await measure(
     'resume of an interrupted writer',
@@ -167,16 +174,29 @@ async function benchStore() {
 }
 
 /** A vocabulary of the usual size and order. */
-function makeTokenizer() {
-  const special = { 0: '[PAD]', 100: '[UNK]', 101: '[CLS]', 102: '[SEP]', 103: '[MASK]' };
-  const word = (i) => special[i] ?? (i < 104 ? `[unused${i}]` : String.fromCodePoint(0x4e00 + i - 104));
+function makeTokenizer(): Tokenizer {
+  const special: Readonly<Record<number, string>> = {
+    0: '[PAD]',
+    100: '[UNK]',
+    101: '[CLS]',
+    102: '[SEP]',
+    103: '[MASK]',
+  };
+  const word = (i: number): string => special[i] ?? (i < 104 ? `[unused${i}]` : String.fromCodePoint(0x4e00 + i - 104));
   return Tokenizer.fromVocab(Array.from({ length: 21_128 }, (_, i) => word(i)));
 }
 
+type TextsAndFeatures = Pick<DatasetOptions, 'features' | 'layout' | 'stride'> & {
+  readonly videos: () => DatasetOptions['videos'];
+};
+
 /** Both formats as files on disk; `videos` is read anew by every call. */
-async function makeSets(total) {
-  const features = (width) => floats([32, width], new Float32Array(32 * width).fill(0.5));
-  const tagged = (i) => ({ ...video(i), tags: [0, 1, 2].map((k) => String((i * 31 + k * 977) % 10_000)) });
+async function makeSets(total: number): Promise<Record<string, TextsAndFeatures>> {
+  const features = (width: number): Floats => floats([32, width], new Float32Array(32 * width).fill(0.5));
+  const tagged = (i: number): Video => ({
+    ...video(i),
+    tags: [0, 1, 2].map((k) => String((i * 31 + k * 977) % 10_000)),
+  });
   const all = function* () {
     for (let i = 0; i < total; i++) yield tagged(i);
   };
@@ -208,7 +228,7 @@ async function makeSets(total) {
 }
 
 /** What a training at base size waits for: its batches, read on a thread, and the tokens of all texts before its start. */
-async function benchBatches() {
+async function benchBatches(): Promise<void> {
   const [total, size] = [2000, 16];
   const sets = await makeSets(total);
   const tokenizer = makeTokenizer();
@@ -236,11 +256,12 @@ async function benchBatches() {
   await Promise.all(Object.values(sets).map(({ features }) => features.close()));
 }
 
-async function benchWaiting(name, dataset, batch, tokenising) {
+async function benchWaiting(name: string, dataset: Dataset, batch: number, tokenising: number): Promise<void> {
   const { about, parameters, seconds, share, longest } = await trainFrom(dataset, { steps: STEPS, batch });
-  const percent = (part) => `${(100 * part).toPrecision(2)} %`;
+  const percent = (part: number): string => `${(100 * part).toPrecision(2)} %`;
   console.log(
-    `${name}: training ${(parameters / 1e6).toFixed(0)} million parameters, ${STEPS} steps of ${batch} videos, ${seconds.toPrecision(3)} s each (${about}):\n` +
+    `${name}: training ${(parameters / 1e6).toFixed(0)} million parameters, ${STEPS} steps of ${batch} videos, ` +
+      `${seconds.toPrecision(3)} s each (${about}):\n` +
       `  waited for data ${percent(share)} of the time, at most ${(1000 * longest).toFixed(0)} ms before a step; ` +
       `texts and tokens before the start are ${percent((batch * tokenising) / seconds)} of an epoch`,
   );
