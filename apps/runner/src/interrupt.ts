@@ -4,10 +4,14 @@ export interface SignalSource {
   off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
 }
 
-export interface Interruption {
-  readonly signal: AbortSignal;
-  /** Stops listening. */
-  readonly dispose: () => void;
+/** What {@link interruptible} needs of the process around it. */
+export interface InterruptibleProcess {
+  readonly signals: SignalSource;
+  readonly stderr: { write(text: string): unknown };
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+  /** Milliseconds. */
+  readonly now: () => number;
 }
 
 export const EXIT_INTERRUPTED = 130;
@@ -18,28 +22,40 @@ export const EXIT_INTERRUPTED = 130;
  */
 const SAME_KEYSTROKE_MS = 300;
 
-/** The first Ctrl-C (or SIGTERM) aborts the signal and lets the current step end; the second exits at once. */
-export function watchInterrupt(
-  source: SignalSource,
-  say: (line: string) => void,
-  exit: (code: number) => void,
-  now: () => number,
-): Interruption {
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/**
+ * Runs what listens to a signal, and gives its exit code. The first Ctrl-C (or SIGTERM) aborts the signal and lets the
+ * current step end; the second ends the process. With `stopped`, a run that throws the signal's reason was interrupted, and
+ * that line says what is left.
+ */
+export async function interruptible(
+  host: InterruptibleProcess,
+  run: (signal: AbortSignal) => Promise<number>,
+  stopped?: string,
+): Promise<number> {
   const controller = new AbortController();
+  const { signal } = controller;
+  const listener = listenerFor(host, controller);
+  for (const name of SIGNALS) host.signals.on(name, listener);
+  try {
+    return await run(signal);
+  } catch (error) {
+    if (stopped === undefined || !signal.aborted || error !== signal.reason) throw error;
+    host.stderr.write(`${stopped}\n`);
+    return EXIT_INTERRUPTED;
+  } finally {
+    for (const name of SIGNALS) host.signals.off(name, listener);
+  }
+}
+
+function listenerFor({ stderr, exit, now }: InterruptibleProcess, controller: AbortController): () => void {
   let first = 0;
-  const listener = (): void => {
+  return () => {
     if (!controller.signal.aborted) {
       first = now();
-      say('finishing the step; press Ctrl-C again to stop at once');
+      stderr.write('\nfinishing the step; press Ctrl-C again to stop at once\n');
       controller.abort();
     } else if (now() - first > SAME_KEYSTROKE_MS) exit(EXIT_INTERRUPTED);
-  };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) source.on(signal, listener);
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      for (const signal of signals) source.off(signal, listener);
-    },
   };
 }

@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Config } from '../config/schema.js';
 import type { CheckItem } from '../check/check.js';
 import { CHECK_JOBS, type CheckJob } from '../check/jobs.js';
@@ -12,7 +13,7 @@ interface CheckOptions extends StageOptions {
 }
 
 /** `wbdc check`: what can be known of a training before hours are spent on it. */
-export function addCheckCommand(program: Command, terminal: Terminal, outcome: { code: number }): void {
+export function addCheckCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('check')
     .summary('try a training on made-up videos before hours are spent')
@@ -29,16 +30,15 @@ export function addCheckCommand(program: Command, terminal: Terminal, outcome: {
       'videos to train on (finetune for similarity: pairs), for the time; default: those of the data stage',
       wholeNumber(1),
     );
-  addOutputOptions(addEngineOptions(addRunOptions(command)))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc check pretrain --config apps/runner/configs/demo.yaml\n' +
-        '  npx wbdc check finetune --config apps/runner/configs/aiac2021/job1.yaml --videos 60000\n' +
-        '  npx wbdc check pretrain --set model.preset=tiny --videos 100000 --json\n',
-    )
-    .action(async (job: CheckJob, options: CheckOptions) => {
-      outcome.code = await runCheck(job, options, new Output(terminal, options));
-    });
+  addOutputOptions(addEngineOptions(addRunOptions(command))).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc check pretrain --config apps/runner/configs/demo.yaml\n' +
+      '  npx wbdc check finetune --config apps/runner/configs/aiac2021/job1.yaml --videos 60000\n' +
+      '  npx wbdc check pretrain --set model.preset=tiny --videos 100000 --json\n',
+  );
+  return cliCommand(command, (job: CheckJob, options: CheckOptions) =>
+    runCheck(job, options, new Output(terminal, options)),
+  );
 }
 
 async function runCheck(job: CheckJob, options: CheckOptions, output: Output): Promise<number> {

@@ -1,9 +1,10 @@
 import { Option, type Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Half } from '../competition/plan.js';
 import { childrenOf } from '../jobs/run-jobs.js';
-import { watchInterrupt } from '../interrupt.js';
+import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
-import type { Host } from '../program.js';
+import type { Host } from '../host.js';
 import { addEngineOptions, addOutputOptions, collect, jobsOption, type StageOptions } from './options.js';
 
 interface Options extends StageOptions {
@@ -13,7 +14,7 @@ interface Options extends StageOptions {
 }
 
 /** `wbdc competition`: both competitions on the embedded data, from pictures to submissions. */
-export function addCompetitionCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addCompetitionCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('competition')
     .summary('both competitions on the embedded data, from pictures to submissions')
@@ -33,21 +34,11 @@ export function addCompetitionCommand(program: Command, host: Host, outcome: { c
         .argParser(collect)
         .default([], 'none'),
     );
-  addOutputOptions(addEngineOptions(command)).action(async (options: Options) => {
-    const output = new Output(host, options);
-    const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
-    const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
+  return cliCommand(addOutputOptions(addEngineOptions(command)), (options: Options) => {
     const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
-    try {
+    return interruptible(host, async (signal) => {
       const { runCompetition } = await import('../competition/run.js');
-      outcome.code = await runCompetition(
-        { ...options, halves },
-        output,
-        interruption.signal,
-        childrenOf(host.startChild),
-      );
-    } finally {
-      interruption.dispose();
-    }
+      return runCompetition({ ...options, halves }, new Output(host, options), signal, childrenOf(host.startChild));
+    });
   });
 }

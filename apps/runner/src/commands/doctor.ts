@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Diagnosis } from '../doctor.js';
 import { formatBytes, formatNumber } from '../format.js';
 import { Output, type Terminal } from '../output.js';
 import { addOutputOptions, type StageOptions } from './options.js';
 
 /** `wbdc doctor`: what this machine can compute with. */
-export function addDoctorCommand(program: Command, terminal: Terminal, outcome: { code: number }): void {
+export function addDoctorCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('doctor')
     .summary('say which engines load here, why others do not, and what to run to get them')
@@ -13,23 +14,22 @@ export function addDoctorCommand(program: Command, terminal: Terminal, outcome: 
       'Loads every engine and lets it compute, looks for optional programs, and says what to run to get what is ' +
         'missing. Exit code 1 where no engine that can train loads.',
     );
-  addOutputOptions(command)
-    .addHelpText('after', '\nExamples:\n  npx wbdc doctor\n  npx wbdc doctor --json\n')
-    .action(async (options: StageOptions) => {
-      const { diagnose } = await import('../doctor.js');
-      const diagnosis = await diagnose();
-      const output = new Output(terminal, options);
-      for (const line of linesOf(diagnosis)) output.say(line);
-      const { environment, memory, engines, tools, ...rest } = diagnosis;
-      output.result({
-        ...rest,
-        environment,
-        memory: { ...memory },
-        engines: engines.map((engine) => ({ ...engine })),
-        tools: tools.map((tool) => ({ ...tool })),
-      });
-      outcome.code = diagnosis.ok ? 0 : 1;
+  addOutputOptions(command).addHelpText('after', '\nExamples:\n  npx wbdc doctor\n  npx wbdc doctor --json\n');
+  return cliCommand(command, async (options: StageOptions) => {
+    const { diagnose } = await import('../doctor.js');
+    const diagnosis = await diagnose();
+    const output = new Output(terminal, options);
+    for (const line of linesOf(diagnosis)) output.say(line);
+    const { environment, memory, engines, tools, ...rest } = diagnosis;
+    output.result({
+      ...rest,
+      environment,
+      memory: { ...memory },
+      engines: engines.map((engine) => ({ ...engine })),
+      tools: tools.map((tool) => ({ ...tool })),
     });
+    return diagnosis.ok ? 0 : 1;
+  });
 }
 
 function linesOf({ auto, environment, threads, memory, engines, tools }: Diagnosis): string[] {

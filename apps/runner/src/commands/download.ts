@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import { sizeOnDisk } from '../files.js';
 import { counted, formatBytes } from '../format.js';
 import { Output, type OutputOptions, type Terminal } from '../output.js';
@@ -11,7 +12,7 @@ interface DownloadCommandOptions extends OutputOptions {
 }
 
 /** `wbdc download`: published weights for model.init and its like. */
-export function addDownloadCommand(program: Command, terminal: Terminal): void {
+export function addDownloadCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('download')
     .summary('fetch a published model from the Hugging Face hub or a mirror')
@@ -22,18 +23,17 @@ export function addDownloadCommand(program: Command, terminal: Terminal): void {
     )
     .argument('<model>', 'such as hfl/chinese-macbert-base')
     .option('--revision <name>', 'branch, tag or commit (default: main)');
-  addOutputOptions(command)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc download hfl/chinese-roberta-wwm-ext-large\n' +
-        '  HF_ENDPOINT=https://my-mirror npx wbdc download openai/clip-vit-base-patch32\n',
-    )
-    .action(async (model: string, options: DownloadCommandOptions) => {
-      await download(model, options, new Output(terminal, options));
-    });
+  addOutputOptions(command).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc download hfl/chinese-roberta-wwm-ext-large\n' +
+      '  HF_ENDPOINT=https://my-mirror npx wbdc download openai/clip-vit-base-patch32\n',
+  );
+  return cliCommand(command, (model: string, options: DownloadCommandOptions) =>
+    download(model, options, new Output(terminal, options)),
+  );
 }
 
-async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<void> {
+async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<number> {
   const { hubSettings } = await import('@wbdc/checkpoints/node');
   const { folder, commit, files, source } = await fetchModel(model, { output, revision });
   const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
@@ -43,4 +43,5 @@ async function download(model: string, { revision }: DownloadCommandOptions, out
   output.say(`made     ${folder} (${formatBytes(size)}): ${counted(files.length, 'file')}: ${files.join(', ')}`);
   output.say(`next     give ${model} to vocab.folder and model.init, or to clip.vision.init and features.tower`);
   output.result({ model, folder, commit, files, bytes: size, source });
+  return 0;
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Host } from '../program.js';
+import { cliCommand, type CliCommand } from '../command-line.js';
+import type { Host } from '../host.js';
 import { addOutOptions, addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
 import { serveAction } from './serving.js';
 
@@ -8,7 +9,7 @@ interface Options extends ServeCommandOptions {
 }
 
 /** `wbdc embed`: embeddings of new videos. */
-export function addEmbedCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addEmbedCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('embed')
     .summary('embeddings of your videos, by a finetuned model')
@@ -17,11 +18,13 @@ export function addEmbedCommand(program: Command, host: Host, outcome: { code: n
         `a file, they are a collection for 'wbdc similar'. ${VIDEOS_HELP}A video that cannot be read is told and left out.`,
     )
     .argument('<videos...>', 'videos, or folders of them');
-  addServeOptions(addOutOptions(command))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc embed cat.mp4 --name similarity --title 一只黑猫\n' +
-        '  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n',
-    )
-    .action(serveAction<Options>(host, outcome, async () => (await import('../serve/commands.js')).embed));
+  addServeOptions(addOutOptions(command)).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc embed cat.mp4 --name similarity --title 一只黑猫\n' +
+      '  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n',
+  );
+  return cliCommand(
+    command,
+    serveAction<Options>(host, async () => (await import('../serve/commands.js')).embed),
+  );
 }

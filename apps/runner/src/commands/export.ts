@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import { UserError } from '../errors.js';
 import { exists, sizeOnDisk } from '../files.js';
 import { formatBytes } from '../format.js';
@@ -13,7 +14,7 @@ interface ExportOptions extends StageOptions {
 }
 
 /** `wbdc export`: a trained model for other programs. */
-export function addExportCommand(program: Command, terminal: Terminal): void {
+export function addExportCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('export')
     .summary('write a trained model for onnxruntime and for transformers')
@@ -28,11 +29,11 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       '\nExamples:\n  npx wbdc export --name demo\n  npx wbdc export --checkpoint runs/demo/pretrain/checkpoints --out served\n',
-    )
-    .action(async (options: ExportOptions) => runExport(options, new Output(terminal, options)));
+    );
+  return cliCommand(command, (options: ExportOptions) => runExport(options, new Output(terminal, options)));
 }
 
-async function runExport(options: ExportOptions, output: Output): Promise<void> {
+async function runExport(options: ExportOptions, output: Output): Promise<number> {
   const config = await configOf(options, output);
   const { folder } = output.terminal;
   const run = runFolderOf(config, folder);
@@ -52,4 +53,5 @@ async function runExport(options: ExportOptions, output: Output): Promise<void> 
   output.say(`read     ${checkpoint}`);
   for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);
   output.result({ checkpoint, made: made.map(({ path, about }) => ({ path, about })) });
+  return 0;
 }

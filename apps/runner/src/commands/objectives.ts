@@ -1,9 +1,10 @@
 import { Option, type Command } from 'commander';
-import { watchInterrupt } from '../interrupt.js';
+import { cliCommand, type CliCommand } from '../command-line.js';
+import { interruptible } from '../interrupt.js';
 import { childrenOf } from '../jobs/run-jobs.js';
 import { MODELS, type ModelName } from '../objectives/plan.js';
 import { Output } from '../output.js';
-import type { Host } from '../program.js';
+import type { Host } from '../host.js';
 import { addEngineOptions, addOutputOptions, collect, jobsOption, wholeNumber, type StageOptions } from './options.js';
 
 interface Options extends StageOptions {
@@ -14,7 +15,7 @@ interface Options extends StageOptions {
 }
 
 /** `wbdc objectives`: what each objective adds, on the embedded data. */
-export function addObjectivesCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addObjectivesCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('objectives')
     .summary('what each pretraining objective adds, on the embedded data')
@@ -33,26 +34,15 @@ export function addObjectivesCommand(program: Command, host: Host, outcome: { co
         .argParser(collect)
         .default([], 'none'),
     );
-  addOutputOptions(addEngineOptions(command))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc objectives\n  npx wbdc objectives --model single --seeds 1 --out reports\n',
-    )
-    .action(async (options: Options) => {
-      const output = new Output(host, options);
-      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
-      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
-      const models = options.model === 'both' ? MODELS : [options.model];
-      try {
-        const { runObjectives } = await import('../objectives/run.js');
-        outcome.code = await runObjectives(
-          { ...options, models },
-          output,
-          interruption.signal,
-          childrenOf(host.startChild),
-        );
-      } finally {
-        interruption.dispose();
-      }
+  addOutputOptions(addEngineOptions(command)).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc objectives\n  npx wbdc objectives --model single --seeds 1 --out reports\n',
+  );
+  return cliCommand(command, (options: Options) => {
+    const models = options.model === 'both' ? MODELS : [options.model];
+    return interruptible(host, async (signal) => {
+      const { runObjectives } = await import('../objectives/run.js');
+      return runObjectives({ ...options, models }, new Output(host, options), signal, childrenOf(host.startChild));
     });
+  });
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Host } from '../program.js';
+import { cliCommand, type CliCommand } from '../command-line.js';
+import type { Host } from '../host.js';
 import { wholeNumber } from './options.js';
 import { addOutOptions, addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
 import { serveAction } from './serving.js';
@@ -10,7 +11,7 @@ interface Options extends ServeCommandOptions {
 }
 
 /** `wbdc predict`: categories of new videos. */
-export function addPredictCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addPredictCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('predict')
     .summary('categories of your videos, by a finetuned model')
@@ -20,11 +21,13 @@ export function addPredictCommand(program: Command, host: Host, outcome: { code:
     )
     .argument('<videos...>', 'videos, or folders of them')
     .option('--top <number>', 'categories to list', wholeNumber(1), 5);
-  addServeOptions(addOutOptions(command))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc predict cat.mp4 --name demo --title 一只黑猫\n' +
-        '  npx wbdc predict clips/ --texts clips.tsv --checkpoint runs/demo/finetune --out predicted.jsonl\n',
-    )
-    .action(serveAction<Options>(host, outcome, async () => (await import('../serve/commands.js')).predict));
+  addServeOptions(addOutOptions(command)).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc predict cat.mp4 --name demo --title 一只黑猫\n' +
+      '  npx wbdc predict clips/ --texts clips.tsv --checkpoint runs/demo/finetune --out predicted.jsonl\n',
+  );
+  return cliCommand(
+    command,
+    serveAction<Options>(host, async () => (await import('../serve/commands.js')).predict),
+  );
 }

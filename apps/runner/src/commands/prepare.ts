@@ -1,13 +1,13 @@
 import { relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import { formatBytes, formatCount, formatSeconds } from '../format.js';
-import { EXIT_INTERRUPTED } from '../interrupt.js';
+import { EXIT_INTERRUPTED, interruptible } from '../interrupt.js';
 import { sizeOnDisk } from '../files.js';
 import { Output, type OutputOptions } from '../output.js';
 import type { Prepared } from '../prepare/prepare.js';
-import type { Host } from '../program.js';
+import type { Host } from '../host.js';
 import { createProgress } from '../progress.js';
-import { interruptible } from './interruptible.js';
 import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
 
 interface Options extends OutputOptions, TableOptions {
@@ -44,7 +44,7 @@ The same command again decodes what is new or has changed, and goes on after an 
 `;
 
 /** `wbdc prepare`: a folder of videos and a table become a data set. */
-export function addPrepareCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addPrepareCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('prepare')
     .summary('make a data set of your own videos and a table of texts')
@@ -66,11 +66,10 @@ export function addPrepareCommand(program: Command, host: Host, outcome: { code:
     .option('--held-out <share>', 'share of the labelled videos to measure on', share, 0.15)
     .option('--seed <number>', 'decides the splits', wholeNumber(0), 1)
     .option('--overwrite', 'make it again; what is there is renamed to <out>.old-<n>');
-  addOutputOptions(command)
-    .addHelpText('after', EXAMPLES)
-    .action(async (videos: string, options: Options) => {
-      outcome.code = await interruptible(host, (signal) => run(videos, options, new Output(host, options), signal));
-    });
+  addOutputOptions(command).addHelpText('after', EXAMPLES);
+  return cliCommand(command, (videos: string, options: Options) =>
+    interruptible(host, (signal) => run(videos, options, new Output(host, options), signal)),
+  );
 }
 
 function positive(value: string): number {

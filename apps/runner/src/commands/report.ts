@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import { loadConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { Output, type Terminal } from '../output.js';
@@ -8,17 +9,19 @@ import { runFolderOf } from './run-stage.js';
 const TRAINING_STAGES = ['clip', 'pretrain', 'finetune'] as const;
 
 /** `wbdc report`: writes report.html of a run's training stages again from their metrics.jsonl. */
-export function addReportCommand(program: Command, terminal: Terminal): void {
+export function addReportCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('report')
     .summary('write report.html again from metrics.jsonl')
     .description('Writes report.html of the clip, pretrain and finetune stages again, also while they are running.');
-  addOutputOptions(addRunOptions(command))
-    .addHelpText('after', '\nExamples:\n  npx wbdc report --name demo\n  npx wbdc report --config my.yaml --json\n')
-    .action(async (options: StageOptions) => writeReports(options, new Output(terminal, options)));
+  addOutputOptions(addRunOptions(command)).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc report --name demo\n  npx wbdc report --config my.yaml --json\n',
+  );
+  return cliCommand(command, (options: StageOptions) => writeReports(options, new Output(terminal, options)));
 }
 
-async function writeReports(options: StageOptions, output: Output): Promise<void> {
+async function writeReports(options: StageOptions, output: Output): Promise<number> {
   const { folder } = output.terminal;
   const config = await loadConfig({ path: options.config, folder, set: options.set, flags: flagsOf(options) });
   const run = runFolderOf(config, folder);
@@ -37,4 +40,5 @@ async function writeReports(options: StageOptions, output: Output): Promise<void
   }
   for (const path of made) output.say(`made     ${path}`);
   output.result({ made });
+  return 0;
 }

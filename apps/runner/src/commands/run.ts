@@ -1,15 +1,16 @@
 import { Argument, type Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Config } from '../config/schema.js';
+import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
-import type { Host } from '../program.js';
+import type { Host } from '../host.js';
 import { STAGES, type Stage, type StageName } from '../stage.js';
-import { interruptible } from './interruptible.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, needsOf, runStage } from './run-stage.js';
 import { ALL_STAGES } from './stages.js';
 
 /** `wbdc run`: a stage and all that it needs. */
-export function addRunCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addRunCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('run')
     .summary('run a stage and all that it needs')
@@ -18,11 +19,13 @@ export function addRunCommand(program: Command, host: Host, outcome: { code: num
         'was interrupted goes on: the same command again goes on where it stopped.',
     )
     .addArgument(new Argument('<stage>', 'the stage').choices(STAGES));
-  addOutputOptions(addEngineOptions(addRunOptions(command)))
-    .addHelpText('after', '\nExamples:\n  npx wbdc run pretrain --config apps/runner/configs/demo.yaml\n')
-    .action(async (last: StageName, options: StageOptions) => {
-      outcome.code = await interruptible(host, (signal) => runUpTo(last, options, new Output(host, options), signal));
-    });
+  addOutputOptions(addEngineOptions(addRunOptions(command))).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc run pretrain --config apps/runner/configs/demo.yaml\n',
+  );
+  return cliCommand(command, (last: StageName, options: StageOptions) =>
+    interruptible(host, (signal) => runUpTo(last, options, new Output(host, options), signal)),
+  );
 }
 
 async function runUpTo(last: StageName, options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {

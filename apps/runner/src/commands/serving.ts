@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js';
-import { EXIT_INTERRUPTED, watchInterrupt } from '../interrupt.js';
+import type { Host } from '../host.js';
+import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
-import type { Host } from '../program.js';
 import type { Lines } from '../serve/lines.js';
 import type { Session } from '../serve/session.js';
 import type { Served } from '../serve/run.js';
@@ -14,34 +14,16 @@ type Serve<O> = (videos: readonly string[], options: O, output: Output, signal: 
 /** The action of a command that applies a model; what does the work is loaded when it is asked for, so that `--help` is quick. */
 export function serveAction<O extends ServeCommandOptions>(
   host: Host,
-  outcome: { code: number },
   load: () => Promise<Serve<O>>,
-): (videos: string[], options: O) => Promise<void> {
+): (videos: string[], options: O) => Promise<number> {
   return async (videos, options) => {
-    const run = async (output: Output, signal: AbortSignal): Promise<void> =>
-      (await load())(videos, options, output, signal);
-    outcome.code = await interruptible(host, options, run);
+    const run = async (signal: AbortSignal): Promise<number> => {
+      const serve = await load();
+      await serve(videos, options, new Output(host, options), signal);
+      return 0;
+    };
+    return interruptible(host, run, 'stopped; lines written to a file stay, and --resume adds the rest');
   };
-}
-
-/** Runs what Ctrl-C ends after the current batch; gives the exit code. */
-async function interruptible(
-  host: Host,
-  options: ServeCommandOptions,
-  run: (output: Output, signal: AbortSignal) => Promise<void>,
-): Promise<number> {
-  const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
-  const { signal, dispose } = watchInterrupt(host.signals, say, host.exit, host.now);
-  try {
-    await run(new Output(host, options), signal);
-    return 0;
-  } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
-    host.stderr.write('stopped; lines written to a file stay, and --resume adds the rest\n');
-    return EXIT_INTERRUPTED;
-  } finally {
-    dispose();
-  }
 }
 
 /** Writes a line per video, as they come. Not one readable video is an error. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Host } from '../program.js';
+import { cliCommand, type CliCommand } from '../command-line.js';
+import type { Host } from '../host.js';
 import { wholeNumber } from './options.js';
 import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
 import { serveAction } from './serving.js';
@@ -10,7 +11,7 @@ interface Options extends ServeCommandOptions {
 }
 
 /** `wbdc similar`: the nearest of a collection. */
-export function addSimilarCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addSimilarCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('similar')
     .summary('the videos of a collection that are most like yours')
@@ -21,11 +22,13 @@ export function addSimilarCommand(program: Command, host: Host, outcome: { code:
     .argument('<videos...>', 'videos, or folders of them')
     .requiredOption('--among <file>', "the collection: lines of 'wbdc embed'")
     .option('--top <number>', 'neighbours to print', wholeNumber(1), 10);
-  addServeOptions(command)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n' +
-        '  npx wbdc similar cat.mp4 --title 一只黑猫 --name similarity --among clips.jsonl\n',
-    )
-    .action(serveAction<Options>(host, outcome, async () => (await import('../serve/commands.js')).similar));
+  addServeOptions(command).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc embed clips/ --texts clips.tsv --name similarity --out clips.jsonl\n' +
+      '  npx wbdc similar cat.mp4 --title 一只黑猫 --name similarity --among clips.jsonl\n',
+  );
+  return cliCommand(
+    command,
+    serveAction<Options>(host, async () => (await import('../serve/commands.js')).similar),
+  );
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { cliCommand, type CliCommand } from '../command-line.js';
 import { counted } from '../format.js';
-import { watchInterrupt } from '../interrupt.js';
+import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
-import type { Host } from '../program.js';
+import type { Host } from '../host.js';
 import type { StageName } from '../stage.js';
 import { addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, runFolderOf } from './run-stage.js';
@@ -11,7 +12,7 @@ import { configOf, runFolderOf } from './run-stage.js';
 const MOST_SHOWN = 10;
 
 /** `wbdc verify-features`: reads every stored feature once and says what is wrong. */
-export function addVerifyFeaturesCommand(program: Command, host: Host, outcome: { code: number }): void {
+export function addVerifyFeaturesCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('verify-features')
     .summary('read every stored feature and say what is wrong')
@@ -19,21 +20,13 @@ export function addVerifyFeaturesCommand(program: Command, host: Host, outcome: 
       'Reads the stores of the features stage from end to end: checksums, widths and frames of every array, one recipe, ' +
         'every video of the annotations there or among the skipped, and no others. Exit code 1 when something is wrong.',
     );
-  addOutputOptions(addRunOptions(command))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx wbdc verify-features --config my.yaml\n  npx wbdc verify-features --name demo --json\n',
-    )
-    .action(async (options: StageOptions) => {
-      const output = new Output(host, options);
-      const say = (line: string): void => void host.stderr.write(`\n${line}\n`);
-      const interruption = watchInterrupt(host.signals, say, host.exit, host.now);
-      try {
-        outcome.code = await runVerify(options, output, interruption.signal);
-      } finally {
-        interruption.dispose();
-      }
-    });
+  addOutputOptions(addRunOptions(command)).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc verify-features --config my.yaml\n  npx wbdc verify-features --name demo --json\n',
+  );
+  return cliCommand(command, (options: StageOptions) =>
+    interruptible(host, (signal) => runVerify(options, new Output(host, options), signal)),
+  );
 }
 
 async function runVerify(options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {

@@ -1,0 +1,68 @@
+import { Command, CommanderError } from 'commander';
+import { describeError, exitCodeOf } from './errors.js';
+import type { Host } from './host.js';
+
+export const USAGE_ERROR = 2;
+
+/** A command and what it does with its arguments and options; gives the exit code. */
+export interface CliCommand {
+  readonly command: Command;
+  readonly run: (...args: unknown[]) => Promise<number>;
+}
+
+/** `run` gets what the command declares: its arguments in their order, then its options. */
+export function cliCommand<A extends readonly unknown[]>(
+  command: Command,
+  run: (...args: A) => Promise<number>,
+): CliCommand {
+  // commander parses by the declaration beside which `run` stands
+  return { command, run: (...args) => run(...(args as unknown as A)) };
+}
+
+export interface ProgramInfo {
+  readonly name: string;
+  readonly description: string;
+  readonly version: string;
+  /** Below the list of commands. */
+  readonly help: string;
+}
+
+/** Runs one command line and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+export async function runProgram(
+  args: readonly string[],
+  host: Host,
+  info: ProgramInfo,
+  addCommands: (program: Command) => readonly CliCommand[],
+): Promise<number> {
+  const program = createProgram(host, info);
+  let code = 0;
+  for (const { command, run } of addCommands(program)) {
+    command.action(async (...values) => {
+      code = await run(...(values as unknown[]));
+    });
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    const debug = args.includes('--debug') || Boolean(host.env['WBDC_DEBUG']);
+    host.stderr.write(`error: ${describeError(error, debug)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function createProgram(host: Host, { name, description, version, help }: ProgramInfo): Command {
+  return new Command(name)
+    .description(description)
+    .version(version, '-V, --version')
+    .showHelpAfterError('(add --help for what it takes)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+      getErrHelpWidth: () => host.stderr.columns ?? 100,
+    })
+    .addHelpText('after', help);
+}
