@@ -1,6 +1,7 @@
 import { answerRequests } from '@wbdc/io/threads';
 import sharp from 'sharp';
-import { decodeVideo, type DecodeSettings, type DecodedVideo, type VideoInput } from './decode-video.js';
+import type { DecodedVideo } from './decode-frames.js';
+import { decodeVideo, type DecodeSettings, type VideoInput } from './decode-video.js';
 
 /** What a thread is asked for. */
 export interface DecodeRequest {

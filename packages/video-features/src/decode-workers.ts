@@ -1,6 +1,7 @@
 import { Thread, besideProgram, reviveError } from '@wbdc/io/threads';
 import type { DecodeRequest } from './decode-worker.js';
-import type { DecodeVideo, DecodedVideo } from './decode-video.js';
+import type { DecodedVideo } from './decode-frames.js';
+import type { DecodeVideo } from './decode-video.js';
 import { SourceError } from './errors.js';
 
 /** Threads that decode videos beside the one that computes. */

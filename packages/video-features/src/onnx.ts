@@ -1,6 +1,6 @@
 import type { ClipVisionConfig, ClipVisionParams } from '@wbdc/clip-model';
 import { clipVisionOnnx } from '@wbdc/clip-model/onnx';
-import type { ComputeFeatures } from './extract.js';
+import type { ComputeFeatures } from './compute-features.js';
 
 /** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
 export interface OnnxRuntime {

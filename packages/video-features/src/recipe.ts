@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import type { ClipVision, ClipVisionConfig, ClipVisionParams } from '@wbdc/clip-model';
-import type { Preprocessing } from './preprocess.js';
+import type { ClipVision, ClipVisionConfig } from '@wbdc/clip-model';
+import type { Preprocessing } from './pixels.js';
 import type { Sampling } from './sampling.js';
 
 /**
@@ -18,26 +17,30 @@ export type FeatureRecipe = {
   readonly output: 'pooled' | 'projected';
 };
 
-export async function featureRecipe(made: {
+/** What a recipe says besides the weights. */
+export interface FeatureSettings {
   readonly tower: ClipVision;
-  readonly params: ClipVisionParams;
   readonly preprocessing: Preprocessing;
   readonly sampling: Sampling;
   readonly output?: 'pooled' | 'projected';
-}): Promise<FeatureRecipe> {
-  const { tower, params, preprocessing, sampling, output = 'pooled' } = made;
-  return { version: 1, tower: tower.config, weights: await hashParameters(params), preprocessing, sampling, output };
 }
 
-/** SHA-256 over paths, shapes and values: the same on every engine. */
-export async function hashParameters(params: ParamTree): Promise<string> {
-  const hash = createHash('sha256');
+/** @param weights the SHA-256 of the tower's {@link parameterBytes} */
+export function recipeOf(
+  { tower, preprocessing, sampling, output = 'pooled' }: FeatureSettings,
+  weights: string,
+): FeatureRecipe {
+  return { version: 1, tower: tower.config, weights, preprocessing, sampling, output };
+}
+
+/** What the hash of parameters is over: paths, shapes and values, the same on every engine. */
+export async function* parameterBytes(params: ParamTree): AsyncGenerator<Uint8Array> {
+  const text = new TextEncoder();
   for (const { path, leaf } of flatten(params)) {
-    hash.update(`${path} [${leaf.shape.join()}]\n`);
+    yield text.encode(`${path} [${leaf.shape.join()}]\n`);
     const values = await leaf.data();
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   }
-  return hash.digest('hex');
 }
 
 /** Where two recipes differ, one line a field (`sampling.limit: expected 32, got 16`); empty when they are equal. */

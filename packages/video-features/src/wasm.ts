@@ -70,7 +70,7 @@ export interface WasmFunction {
 
 /** A module that imports its memory as `env.memory` and exports some functions. */
 export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
-  const text = (name: string): number[] => sized([...Buffer.from(name)]);
+  const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
   const section = (id: number, items: readonly Code[]): number[] => [id, ...sized(vector(items))];
   const types = functions.map(({ parameters }): Code => [
     0x60,

@@ -7,7 +7,10 @@ import {
   CLIP_PREPROCESSING,
   SOURCE_LIMITS,
   SourceError,
+  decodeImage,
   decodeVideo,
+  framesOf,
+  openFrameBytes,
   openFrameSource,
   type FrameSource,
 } from '../src/index.js';
@@ -78,6 +81,25 @@ describe('openFrameSource', () => {
     expect(await openFrameSource(path)).not.toHaveProperty('times');
   });
 
+  it('reads a zip, an animation and a still picture from memory as from a file', async () => {
+    const folder = temporaryFolder();
+    const pictures = Object.fromEntries(
+      await Promise.all(COLOURS.map(async (colour, i) => [`${i}.png`, await picture(colour)] as const)),
+    );
+    const files = { zip: zipSync(pictures), gif: await animation('gif'), png: pictures['0.png'] };
+    for (const [name, bytes] of Object.entries(files)) {
+      writeFileSync(join(folder, name), bytes);
+      const [file, memory] = [await openFrameSource(join(folder, name)), await openFrameBytes(bytes, 'the upload')];
+      expect([memory.count, memory.times]).toEqual([file.count, file.times]);
+      const places = [...Array(file.count).keys()];
+      expect(await firstPixels(memory, places)).toEqual(await firstPixels(file, places));
+    }
+    await expect(openFrameBytes(files.gif.subarray(0, 11), 'the upload')).rejects.toThrow(
+      /^the upload: expected a picture, got/,
+    );
+    await expect(openFrameBytes(new Uint8Array(), 'the upload')).rejects.toThrow(SourceError);
+  });
+
   it('knows videos of no frames, which are left out', async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'none'));
@@ -106,5 +128,34 @@ describe('openFrameSource', () => {
     const cut = open(write('cut.gif', (await animation('gif')).subarray(0, 11)));
     await expect(cut).rejects.toThrow(SourceError);
     await expect(cut).rejects.toThrow(/cut\.gif: expected a picture, got/);
+  });
+});
+
+describe('framesOf', () => {
+  const read = async (data: Uint8Array | Uint8ClampedArray): Promise<number[]> => {
+    const [image] = framesOf([{ width: 2, height: 1, data }], 'v').read([0]) as Iterable<{ data: Uint8Array }>;
+    return [...image.data];
+  };
+
+  it('takes RGB as it is, and puts RGBA on white', async () => {
+    expect(await read(Uint8Array.of(1, 2, 3, 4, 5, 6))).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await read(Uint8ClampedArray.of(1, 2, 3, 255, 0, 100, 200, 102))).toEqual([1, 2, 3, 153, 193, 233]);
+  });
+
+  it('gives the pixels of a transparent picture file', async () => {
+    const data = Uint8Array.from({ length: 4 * 256 }, (_, i) => (i % 4 === 3 ? i >> 2 : (37 * i) % 256));
+    const file = await sharp(data, { raw: { width: 16, height: 16, channels: 4 } })
+      .png()
+      .toBuffer();
+    const decoded = await decodeImage(file);
+    const [image] = framesOf([{ width: 16, height: 16, data }], 'v').read([0]) as Iterable<typeof decoded>;
+    expect(image.data).toEqual(decoded.data);
+  });
+
+  it('refuses pixels of another size', async () => {
+    await expect(read(new Uint8Array(7))).rejects.toThrow(SourceError);
+    await expect(read(new Uint8Array(7))).rejects.toThrow(
+      'v: frame 0: expected 6 (RGB) or 8 (RGBA) bytes for 2 x 1 pixels, got 7',
+    );
   });
 });

@@ -1,7 +1,7 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SOURCE_LIMITS, SourceError, openFrameSource, type FrameSource } from '../src/index.js';
+import { SOURCE_LIMITS, SourceError, openFrameBytes, openFrameSource, type FrameSource } from '../src/index.js';
 import { turn } from '../src/sources/mediabunny.js';
 import { readPpm } from '../src/sources/ppm.js';
 import { temporaryFolder } from './folder.js';
@@ -70,6 +70,22 @@ describe('a video file through ffmpeg', () => {
     const source = await open('v.mp4');
     expect(await values(source, [0, 2, 3])).toEqual([0, 2, 3]);
     expect(await values(source, [])).toEqual([]);
+  });
+
+  it('writes one from memory to a file of its own, and removes that', async () => {
+    vi.stubEnv('TMPDIR', folder);
+    const before = readdirSync(folder);
+    const source = await openFrameBytes(Buffer.from('a video'), 'the upload', { backend: 'ffmpeg' });
+    expect([source.name, source.count]).toEqual(['the upload', 5]);
+    expect(readdirSync(folder)).toHaveLength(before.length + 1);
+    expect(await values(source, [0, 3])).toEqual([0, 3]);
+    await source.close();
+    expect(readdirSync(folder)).toEqual(before);
+    const limits = { ...SOURCE_LIMITS, maxFrames: 4 };
+    await expect(openFrameBytes(Buffer.from('x'), 'the upload', { backend: 'ffmpeg', limits })).rejects.toThrow(
+      'the upload: expected at most 4 frames',
+    );
+    expect(readdirSync(folder)).toEqual(before);
   });
 
   it('says when the file is cut, has no pictures or is too large', async () => {

@@ -1,6 +1,5 @@
 import sharp, { type Metadata } from 'sharp';
 import { SourceError, pictureReasonOf } from '../errors.js';
-import { readBounded } from '../frame-zip.js';
 import { decodeImage, reading, toRgb, type Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
@@ -8,8 +7,7 @@ import type { FrameSource, SourceLimits } from './source.js';
 const SHORT_DELAY = 100;
 
 /** A picture file: an animated GIF or WebP has frames with times, a still picture is one frame without. */
-export async function openPicture(path: string, limits: SourceLimits): Promise<FrameSource> {
-  const bytes = await readBounded(path, limits.image.maxBytes);
+export async function openPicture(path: string, bytes: Uint8Array, limits: SourceLimits): Promise<FrameSource> {
   const about = await describePicture(bytes, path, limits);
   const count = about.pages ?? 1;
   const pixels = about.width * (about.pageHeight ?? about.height);

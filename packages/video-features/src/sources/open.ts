@@ -1,5 +1,8 @@
-import { open, stat } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SourceError } from '../errors.js';
+import { readBounded } from '../frame-zip.js';
 import { openPicture } from './animation.js';
 import { openFolder, openZip } from './pictures.js';
 import { SOURCE_LIMITS, type FrameSource, type SourceLimits } from './source.js';
@@ -28,15 +31,63 @@ export async function openFrameSource(path: string, options: OpenOptions = {}): 
   const start = await firstBytes(path);
   if (start.length === 0) throw new SourceError(`${path}: expected a video, got an empty file. Replace the file.`);
   if (start.startsWith('PK')) return openZip(path, limits);
-  if (isPicture(start)) return openPicture(path, limits);
+  if (isPicture(start)) return openPicture(path, await readBounded(path, limits.image.maxBytes), limits);
   return openVideoFile(path, limits, options.backend);
 }
+
+/**
+ * The same for a file whose contents are in memory. Video files are written to a temporary one: what decodes them seeks.
+ *
+ * @param name what to call it in errors
+ */
+export async function openFrameBytes(bytes: Uint8Array, name: string, options: OpenOptions = {}): Promise<FrameSource> {
+  const limits = options.limits ?? SOURCE_LIMITS;
+  const start = Buffer.from(bytes.subarray(0, FIRST_BYTES)).toString('latin1');
+  if (start.length === 0) throw new SourceError(`${name}: expected a video, got no bytes. Leave the video out.`);
+  if (start.startsWith('PK')) return openZip(name, limits, bytes);
+  if (isPicture(start)) return openPicture(name, bytes, limits);
+  return openTemporary(bytes, name, limits, options.backend);
+}
+
+async function openTemporary(
+  bytes: Uint8Array,
+  name: string,
+  limits: SourceLimits,
+  backend: VideoBackend | undefined,
+): Promise<FrameSource> {
+  const folder = await mkdtemp(join(tmpdir(), 'wbdc-video-'));
+  const path = join(folder, 'video');
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const renamed = (error: unknown): unknown =>
+    error instanceof SourceError ? new SourceError(error.message.replaceAll(path, name), { cause: error }) : error;
+  try {
+    await writeFile(path, bytes);
+    const source = await openVideoFile(path, limits, backend);
+    return {
+      ...source,
+      name,
+      async *read(places) {
+        try {
+          yield* source.read(places);
+        } catch (error) {
+          throw renamed(error);
+        }
+      },
+      close: () => source.close().finally(remove),
+    };
+  } catch (error) {
+    await remove();
+    throw renamed(error);
+  }
+}
+
+const FIRST_BYTES = 16;
 
 /** The first bytes, one character each. */
 async function firstBytes(path: string): Promise<string> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(FIRST_BYTES), 0, FIRST_BYTES, 0);
     return buffer.toString('latin1', 0, bytesRead);
   } finally {
     await file.close();

@@ -5,9 +5,9 @@ import { readBounded, readFrameZip } from '../frame-zip.js';
 import { decodeImage, type Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
-/** A zip of pictures in the order of their sorted names. */
-export async function openZip(path: string, limits: SourceLimits): Promise<FrameSource> {
-  const files = await readFrameZip(path, { limits: limits.zip });
+/** A zip of pictures in the order of their sorted names. @param bytes its contents, where they are in memory */
+export async function openZip(path: string, limits: SourceLimits, bytes?: Uint8Array): Promise<FrameSource> {
+  const files = await readFrameZip(bytes ?? path, { limits: limits.zip, name: path });
   return {
     name: path,
     count: files.length,

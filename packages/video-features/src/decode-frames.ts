@@ -1,0 +1,91 @@
+import { SourceError } from './errors.js';
+import type { Image } from './image.js';
+import { sampleFrames, type Frames, type Sampling } from './sampling.js';
+
+/** The sampled frames of a video as the tower sees them, still in bytes. Plain data: it crosses threads. */
+export interface DecodedVideo {
+  readonly id: string;
+  /** n, at least 1. */
+  readonly count: number;
+  /** `[n, S, S, 3]` */
+  readonly pixels: Uint8Array;
+  /** Seconds from the start of each sampled frame, where the source has times. */
+  readonly times?: readonly number[];
+}
+
+/** Frames that can be read: a `FrameSource`, or pictures in memory ({@link framesOf}). */
+export interface ReadableFrames extends Frames {
+  /** The frames at ascending places, decoded, in this order. */
+  read(places: readonly number[]): AsyncIterable<Image> | Iterable<Image>;
+}
+
+export interface DecodeFramesOptions {
+  readonly sampling: Sampling;
+  /** S */
+  readonly imageSize: number;
+  /** Most frames to take: all of them are in memory at once. */
+  readonly maxTaken: number;
+  /** A picture as the tower sees it, `[S, S, 3]`. */
+  readonly crop: (image: Image) => Image | Promise<Image>;
+}
+
+/**
+ * Samples, reads and crops the frames of a video.
+ *
+ * @throws SourceError when the content is at fault, also when there is not one frame
+ */
+export async function decodeFrames(
+  id: string,
+  source: ReadableFrames,
+  { sampling, imageSize, maxTaken, crop }: DecodeFramesOptions,
+): Promise<DecodedVideo> {
+  const { name, times } = source;
+  const places = sampleFrames(sampling, source, id);
+  if (places.length === 0) {
+    throw new SourceError(`${name}: expected at least one frame, got none. Leave the video out.`);
+  }
+  if (places.length > maxTaken) {
+    throw new SourceError(`${name}: expected at most ${maxTaken} sampled frames, got ${places.length}. Sample fewer.`);
+  }
+  const size = imageSize ** 2 * 3;
+  const pixels = new Uint8Array(places.length * size);
+  let count = 0;
+  for await (const image of source.read(places)) pixels.set((await crop(image)).data, size * count++);
+  return { id, count, pixels, ...(times && { times: places.map((place) => times[place]) }) };
+}
+
+/** Decoded pixels from anywhere, rows from the top: RGB `[height, width, 3]`, or RGBA `[height, width, 4]` as `ImageData` has. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** Pictures in memory as the frames of a video. @param name what to call the video in errors */
+export function framesOf(pictures: readonly Pixels[], name: string): ReadableFrames {
+  return {
+    name,
+    count: pictures.length,
+    *read(places) {
+      for (const place of places) yield toRgb(pictures[place], `${name}: frame ${place}`);
+    },
+  };
+}
+
+/** Transparent pixels are composited on white, rounded down, as those of picture files are (libvips). */
+function toRgb({ width, height, data }: Pixels, name: string): Image {
+  const count = width * height;
+  if (count >= 1 && data.length === 3 * count) {
+    return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  }
+  if (!(count >= 1) || data.length !== 4 * count) {
+    const expected = `${3 * count} (RGB) or ${4 * count} (RGBA) bytes for ${width} x ${height} pixels`;
+    throw new SourceError(`${name}: expected ${expected}, got ${data.length}. Leave the video out.`);
+  }
+  const rgb = new Uint8Array(3 * count);
+  for (let i = 0; i < count; i++) {
+    const alpha = data[4 * i + 3];
+    for (let c = 0; c < 3; c++) rgb[3 * i + c] = Math.trunc((data[4 * i + c] * alpha + 255 * (255 - alpha)) / 255);
+  }
+  return { width, height, data: rgb };
+}
