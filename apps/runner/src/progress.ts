@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { gatherMeasured } from '@wbdc/metrics';
 import type { EvaluationRecord, Sink, StepRecord } from '@wbdc/train';
 import { formatCount, formatNumber, formatSeconds } from './format.js';
 import type { Output, Terminal } from './output.js';
-import { gatherMeasured } from './report/history.js';
 
 /** Shows how far a stage is: a bar on a terminal, a line every few seconds elsewhere. */
 export interface Progress {

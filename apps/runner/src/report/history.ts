@@ -1,13 +1,8 @@
+import { gatherMeasured, type Measured } from '@wbdc/metrics';
 import type { StepRecord, TelemetryRecord } from '@wbdc/train';
 
 /** One training step. */
 export type TrainingPoint = Omit<StepRecord, 'type' | 'seconds'>;
-
-/** A value beside what a trivial predictor reaches. */
-export interface Measured {
-  readonly value: number;
-  readonly baseline?: number;
-}
 
 /** A measurement on the held-out splits. */
 export interface Measurement {
@@ -19,28 +14,6 @@ export interface Measurement {
 export interface History {
   readonly training: readonly TrainingPoint[];
   readonly measurements: readonly Measurement[];
-}
-
-const BASELINE = ' baseline';
-
-/** Values and baselines as the flat numbers of a telemetry record: `mlm/accuracy` and `mlm/accuracy baseline`. */
-export function flattenMeasured(values: Readonly<Record<string, Measured>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, { value, baseline }]) =>
-      baseline === undefined ? [[name, value]] : [[name, value] as const, [name + BASELINE, baseline] as const],
-    ),
-  );
-}
-
-/** The opposite of {@link flattenMeasured}. */
-export function gatherMeasured(metrics: Readonly<Record<string, number>>): Record<string, Measured> {
-  const names = Object.keys(metrics).filter((name) => !name.endsWith(BASELINE));
-  return Object.fromEntries(
-    names.map((name) => {
-      const baseline = metrics[name + BASELINE];
-      return [name, { value: metrics[name], ...(baseline === undefined ? {} : { baseline }) }];
-    }),
-  );
 }
 
 /** Reads the text of a metrics.jsonl. Lines that are no records, such as a torn last one, are left out. */

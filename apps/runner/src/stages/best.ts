@@ -1,8 +1,8 @@
+import type { Measured } from '@wbdc/metrics';
 import { join } from 'node:path';
 import type { ParamTree } from '@wbdc/nn';
 import { averageParams, bestOf, keepBest } from '@wbdc/train/node';
 import { formatNumber } from '../format.js';
-import type { Measured } from '../report/history.js';
 import type { Artifact, JsonObject, StageContext } from '../stage.js';
 
 /** Which measurements are the best: the mean of so many of their weights is what a training ends with. */

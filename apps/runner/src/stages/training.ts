@@ -1,3 +1,4 @@
+import { flattenMeasured, type Measured } from '@wbdc/metrics';
 import { join } from 'node:path';
 import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
@@ -16,7 +17,6 @@ import type { Config } from '../config/schema.js';
 import { averageBest, offerBest, type Best } from './best.js';
 import { counted, formatCount, formatNumber } from '../format.js';
 import { createProgress, progressSink, waitingSink } from '../progress.js';
-import { flattenMeasured, type Measured } from '../report/history.js';
 import type { Artifact, JsonObject, StageContext } from '../stage.js';
 
 /** The settings that all training stages share. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chart, smooth, thin } from '../../src/report/chart.js';
-import { flattenMeasured, gatherMeasured, parseHistory } from '../../src/report/history.js';
+import { parseHistory } from '../../src/report/history.js';
 import { renderReport } from '../../src/report/report.js';
 import { writeReport } from '../../src/report/write.js';
 import type { StageRecord } from '../../src/run-folder.js';
@@ -45,12 +45,6 @@ describe('parseHistory', () => {
     expect(history.measurements).toEqual([
       { step: 20, values: { 'mlm/loss': { value: 0.3 }, 'mlm/accuracy': { value: 0.42, baseline: 0.07 } } },
     ]);
-  });
-
-  it('takes measurements apart and together', () => {
-    const values = { 'recall@1': { value: 0.3, baseline: 0.01 }, loss: { value: 2 } };
-    expect(flattenMeasured(values)).toEqual({ 'recall@1': 0.3, 'recall@1 baseline': 0.01, loss: 2 });
-    expect(gatherMeasured(flattenMeasured(values))).toEqual(values);
   });
 });
 

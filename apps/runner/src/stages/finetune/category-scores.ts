@@ -1,5 +1,4 @@
-import { categoryScore, classScores, confusion, level1 } from '@wbdc/metrics';
-import type { Measured } from '../../report/history.js';
+import { categoryScore, classScores, confusion, level1, type Measured } from '@wbdc/metrics';
 import type { Json } from '../../stage.js';
 
 /** What scores.json says of predicted categories. */

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { readBatch, type Dataset } from '@wbdc/data';
-import { meanSquaredError, spearman } from '@wbdc/metrics';
+import { meanSquaredError, spearman, type Measured } from '@wbdc/metrics';
 import { readEmbeddings, similarityModel, writeEmbeddings, type PairBatch } from '@wbdc/finetune';
 import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { writeAtomically, writeBytesAtomically } from '../../files.js';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
-import type { Measured } from '../../report/history.js';
 import { train, type Conclusion, type Trained } from '../training.js';
 import { batchesInOrder, batchesOf } from '../video-set.js';
 import { finishedModel } from './finished.js';
