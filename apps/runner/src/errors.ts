@@ -1,3 +1,6 @@
+import { WbdcError } from '@wbdc/io/errors';
+import { advisedExitCode, advisedMessage } from './advice.js';
+
 /** A failure the user can act on: printed as its message alone, without a stack. */
 export class UserError extends Error {
   override readonly name = 'UserError';
@@ -36,6 +39,7 @@ export function describeError(error: unknown, debug: boolean): string {
 }
 
 function messageOf(error: unknown): string {
+  if (error instanceof WbdcError) return advisedMessage(error);
   if (isSystemError(error) && !(error instanceof UserError)) {
     const explain = SYSTEM_ERRORS[error.code ?? ''];
     const path = error.path ?? (isSystemError(error.cause) ? error.cause.path : undefined);
@@ -47,5 +51,6 @@ function messageOf(error: unknown): string {
 
 /** The exit code of a failure. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof WbdcError) return advisedExitCode(error);
   return error instanceof UserError ? error.exitCode : 1;
 }

@@ -1,3 +1,5 @@
+export { nearestOf } from './nearest.js';
+
 /** What does not fit: a setting, a file, a model. */
 export interface Mismatch {
   /** The file, setting or value at fault: `runs/a/config.json`, `finetune.folds`. */

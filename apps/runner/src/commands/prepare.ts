@@ -86,7 +86,7 @@ function share(value: string): number {
 
 async function run(videos: string, options: Options, output: Output, signal: AbortSignal): Promise<number> {
   const { folder, now } = output.terminal;
-  const { prepare } = await import('../prepare/prepare.js');
+  const [{ prepare }, { columnsOf }] = await Promise.all([import('../prepare/prepare.js'), import('./columns.js')]);
   const out = resolve(folder, options.out);
   const progress = createProgress(output, 'videos');
   const start = now();
@@ -96,7 +96,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
       texts: options.texts === undefined ? undefined : short(resolve(folder, options.texts), process.cwd()),
       out,
       shownOut: short(out, folder),
-      columns: options.column,
+      columns: columnsOf(options.column),
       separator: separatorOf(options.separator),
       encoding: options.encoding,
       titleFromName: options.titleFromName === true,

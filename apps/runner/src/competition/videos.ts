@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { frameZipPath, readAnnotations } from '@wbdc/data';
+import { frameZipPath, readAnnotations, type CategoryName } from '@wbdc/data';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
-import type { CategoryName } from '../layout/category-name.js';
-import { jpegDataUrl } from '../layout/samples.js';
+import { jpegDataUrl } from '../layout/page.js';
 import { annotationsPath } from '../stages/data-root.js';
 
 /** A video as a page shows it. */

@@ -1,4 +1,4 @@
-import { distance } from 'fastest-levenshtein';
+import { nearestOf } from '@wbdc/io/errors';
 import { z } from 'zod';
 import { whereIs, whereIsKey, type SettingMap } from './setting.js';
 
@@ -27,15 +27,6 @@ function unknownKey(path: readonly PropertyKey[], key: string, schema: z.core.$Z
   const nearest = nearestOf(key, known);
   const hint = nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`;
   return `${[...path, key].join('.')}: unknown setting; ${hint}`;
-}
-
-/** The candidate a typing mistake was probably meant to be: at most a third of the letters differ. */
-export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  return best && best.edits <= Math.max(2, Math.ceil(word.length / 3)) ? best.candidate : undefined;
 }
 
 function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {

@@ -1,12 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAnnotations, writeTagList } from '@wbdc/data';
-import type { Video } from '@wbdc/data';
+import type { CategoryName, Video } from '@wbdc/data';
 import { UserError } from '../errors.js';
 import { writeFrames } from './frames.js';
 import type { DemoProgress } from './frames.js';
 import { makeItems, nameCategories } from './items.js';
-import type { CategoryName } from '../layout/category-name.js';
 import type { DemoVideo } from './items.js';
 import { licencesMarkdown } from './licences.js';
 import { demoPage } from './page.js';

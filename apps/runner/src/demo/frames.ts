@@ -1,5 +1,4 @@
-import { frameZipPath, writeFrameZip } from '@wbdc/data';
-import { inLanes } from '../layout/lanes.js';
+import { forEachConcurrently, frameZipPath, writeFrameZip } from '@wbdc/data';
 import { drawFrames } from './images.js';
 import type { DemoPlan } from './plan.js';
 import { DEMO_SPLITS } from './splits.js';
@@ -29,6 +28,6 @@ export async function writeFrames(root: string, plan: DemoPlan, options: FrameOp
     bytes += images.reduce((sum, image) => sum + image.bytes.length, 0);
     options.onProgress?.({ done: ++done, total: work.length });
   };
-  await inLanes(work, write, options.signal);
+  await forEachConcurrently(work, write, options.signal);
   return bytes;
 }

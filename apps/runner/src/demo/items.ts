@@ -1,5 +1,4 @@
-import type { BilingualName, CategoryName } from '../layout/category-name.js';
-import { stableId } from '../layout/ids.js';
+import { stableId, type BilingualName, type CategoryName } from '@wbdc/data';
 import { joinKey, VENDORS } from './sources.js';
 import type { Drawing, EmojiRecord, GroupName, Sources } from './sources.js';
 

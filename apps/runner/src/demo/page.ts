@@ -1,6 +1,6 @@
 import { categoryChart, splitChart, tagChart } from '../layout/charts.js';
 import { renderDataPage, type SampleCard } from '../layout/page.js';
-import { joinNames, type CategoryName } from '../layout/category-name.js';
+import { joinNames, type CategoryName } from '@wbdc/data';
 import type { DemoPlan } from './plan.js';
 import type { Sample } from './samples.js';
 import { DEMO_SPLITS } from './splits.js';

@@ -1,4 +1,5 @@
-import { chooseSamples, jpegDataUrl } from '../layout/samples.js';
+import { chooseSamples } from '@wbdc/data';
+import { jpegDataUrl } from '../layout/page.js';
 import { drawFrames } from './images.js';
 import type { DemoVideo } from './items.js';
 import type { DemoPlan } from './plan.js';

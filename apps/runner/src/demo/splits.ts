@@ -1,5 +1,5 @@
+import { groupBy, stratifiedGroupSplit } from '@wbdc/data';
 import { foldIn, randomKey } from '@wbdc/nn';
-import { assignSplits, groupBy } from '../layout/splits.js';
 import type { DemoItem } from './items.js';
 
 /** The splits under their official names; `test_a` is the held-out one. */
@@ -12,9 +12,12 @@ export const DEMO_SHARES: Readonly<Record<DemoSplit, number>> = { unlabeled: 0.6
 /** Every category's families over the splits. */
 export function splitItems(items: readonly DemoItem[], seed: number): Map<DemoItem, DemoSplit> {
   const key = foldIn(randomKey(seed), 'demo splits');
-  const units = items.map((item) => ({ item, family: item.family, stratum: item.categoryId }));
-  const splits = assignSplits(units, { shares: DEMO_SHARES, key });
-  return new Map(Array.from(splits, ([{ item }, split]) => [item, split]));
+  return stratifiedGroupSplit(items, {
+    shares: DEMO_SHARES,
+    key,
+    groupOf: ({ family }) => family,
+    stratumOf: ({ categoryId }) => categoryId,
+  });
 }
 
 /**

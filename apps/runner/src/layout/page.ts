@@ -41,6 +41,10 @@ export interface DataPage {
   readonly footer: string;
 }
 
+export function jpegDataUrl(bytes: Uint8Array): string {
+  return `data:image/jpeg;base64,${Buffer.from(bytes).toString('base64')}`;
+}
+
 /** `index.html` of a data set. Needs no other file. */
 export function renderDataPage(page: DataPage): string {
   return `<!doctype html>

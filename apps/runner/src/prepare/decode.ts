@@ -1,6 +1,5 @@
-import { frameZipPath } from '@wbdc/data';
+import { forEachConcurrently, frameZipPath } from '@wbdc/data';
 import { SourceError } from '@wbdc/video-features';
-import { inLanes } from '../layout/lanes.js';
 import { writeFrames, type Decoded, type FrameSettings } from './frames.js';
 import { Journal, type Entry } from './journal.js';
 import { findFrames, journalPath, STAGED } from './places.js';
@@ -36,7 +35,7 @@ export async function decodeAll(sources: ReadonlyMap<string, Source>, options: D
     options.onProgress(++done);
   };
   try {
-    await inLanes(sources, work, options.signal);
+    await forEachConcurrently(sources, work, options.signal);
   } finally {
     await journal.close();
   }

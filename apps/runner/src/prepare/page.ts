@@ -1,13 +1,18 @@
-import { evenStride, frameZipPath, type TagCount } from '@wbdc/data';
+import {
+  chooseSamples,
+  evenStride,
+  frameZipPath,
+  joinNames,
+  WBDC_SPLITS,
+  type CategoryNames,
+  type TagCount,
+} from '@wbdc/data';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
 import { counted, formatCount } from '../format.js';
-import { joinNames } from '../layout/category-name.js';
 import { categoryChart, histogram, splitChart, tagChart } from '../layout/charts.js';
-import { renderDataPage, type ChartSection, type SampleCard } from '../layout/page.js';
-import { chooseSamples, jpegDataUrl } from '../layout/samples.js';
-import type { CategoryNames } from './categories.js';
-import { PREPARED_SPLITS, type Placed } from './item.js';
+import { jpegDataUrl, renderDataPage, type ChartSection, type SampleCard } from '../layout/page.js';
+import type { Placed } from './item.js';
 import type { PrepareSummary } from './summary.js';
 
 export interface PageContent {
@@ -27,7 +32,7 @@ const SAMPLE_SIDE = 192;
 /** `index.html`: counts, lengths, labels, warnings, and ten videos with some of their frames. */
 export async function preparedPage(content: PageContent): Promise<string> {
   const { name, items, summary, warnings } = content;
-  const splits = PREPARED_SPLITS.filter((split) => summary.splits[split].videos > 0);
+  const splits = WBDC_SPLITS.filter((split) => summary.splits[split].videos > 0);
   return renderDataPage({
     title: name,
     about:

@@ -1,14 +1,13 @@
 import { join } from 'node:path';
-import { frameZipPath } from '@wbdc/data';
+import { frameZipPath, WBDC_SPLITS } from '@wbdc/data';
 import { exists } from '../files.js';
-import { PREPARED_SPLITS } from './item.js';
 
 /** Where frames wait until the splits are known, in the place of a split's name. */
 export const STAGED = '.decoded';
 
 /** Where the frames of a video are, wherever an earlier run has put them. */
 export async function findFrames(root: string, id: string): Promise<string | undefined> {
-  for (const split of [STAGED, ...PREPARED_SPLITS]) {
+  for (const split of [STAGED, ...WBDC_SPLITS]) {
     const path = frameZipPath(root, split, id);
     if (await exists(path)) return path;
   }

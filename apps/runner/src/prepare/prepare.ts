@@ -1,13 +1,19 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
+import {
+  NO_TEXT,
+  numberCategories,
+  stableId,
+  type CategoryNames,
+  type ColumnChoice,
+  type TextRecord,
+} from '@wbdc/data';
 import { differences } from '../differences.js';
 import { UserError } from '../errors.js';
 import { exists, readIfThere, writeAtomically } from '../files.js';
-import { stableId } from '../layout/ids.js';
 import type { JsonObject } from '../stage.js';
-import { numberCategories, type CategoryNames } from './categories.js';
 import { decodeAll } from './decode.js';
-import { familiesOf } from './families.js';
+import { groupItems } from './families.js';
 import type { FrameSettings } from './frames.js';
 import type { Item, Placed } from './item.js';
 import { preparedPage } from './page.js';
@@ -17,7 +23,6 @@ import { scanVideos, type Source } from './scan.js';
 import { splitItems } from './splits.js';
 import { starterConfig } from './starter-config.js';
 import { countItems, hasText, type PrepareSummary } from './summary.js';
-import { NO_TEXT, type TextRecord } from './texts.js';
 import { Warnings } from './warnings.js';
 import { placeFrames, readEarlierSplits, writeTexts } from './write.js';
 
@@ -28,8 +33,8 @@ export interface PrepareOptions {
   readonly texts?: string | undefined;
   /** Where the data set is to stand; an earlier one of the same settings is brought up to date. */
   readonly out: string;
-  /** `field=column` */
-  readonly columns: readonly string[];
+  /** Columns that are not recognised by their names. */
+  readonly columns: ColumnChoice;
   readonly separator?: string | undefined;
   readonly encoding?: string | undefined;
   readonly titleFromName: boolean;
@@ -166,9 +171,9 @@ async function finish(
   { options, warnings, reused }: Finishing,
 ): Promise<Prepared> {
   for (const item of items) if (!hasText(item)) warnings.add('empty text', item.source.name);
-  const families = familiesOf(items, warnings);
+  const groups = groupItems(items, warnings);
   const { seed, heldOut, frames } = options;
-  const splits = splitItems(items, families, { seed, heldOut, earlier: await readEarlierSplits(root) }, warnings);
+  const splits = splitItems(items, groups, { seed, heldOut, earlier: await readEarlierSplits(root) }, warnings);
   const known = JSON.parse((await readIfThere(join(root, 'categories.json'))) ?? '{}') as CategoryNames;
   const { names, idOf: categoryIdOf } = numberCategories(
     items.map(({ text }) => text.category).filter(({ length }) => length > 0),

@@ -1,12 +1,16 @@
 import { basename, resolve } from 'node:path';
-import { DataError } from '@wbdc/data';
+import {
+  categoryOf,
+  joinRows,
+  NO_TEXT,
+  readTextTable,
+  type TextRecord,
+  type TextTable,
+  type VideoText,
+} from '@wbdc/data';
 import { UserError } from '../errors.js';
-import { chooseColumns, type Columns } from './columns.js';
-import { joinRows } from './join.js';
 import type { PrepareOptions } from './prepare.js';
 import type { Source } from './scan.js';
-import { readTable } from './table.js';
-import { categoryOf, NO_TEXT, parseRow, type TextRecord } from './texts.js';
 import type { Warnings } from './warnings.js';
 
 type TextOptions = Pick<
@@ -19,12 +23,14 @@ export async function readTexts(
   sources: readonly Source[],
   options: TextOptions,
   warnings: Warnings,
-): Promise<Map<Source, Omit<TextRecord, 'where'>>> {
+): Promise<Map<Source, VideoText>> {
   const rows = options.texts === undefined ? [] : await readRows(options, warnings);
-  const joined = joinRows(rows, sources, { root: resolve(options.videos), warnings });
+  const joined = joinRows(rows, sources, { root: resolve(options.videos), onProblem: warnings.add });
   if (rows.length > 0 && joined.size === 0) {
     throw new UserError(
-      `${options.texts}: expected rows that name videos of ${options.videos}, got none: rows name '${rows[0].video ?? rows[0].id}', the folder has '${sources[0].name}': say which column has the names with --column video=<name>`,
+      `${options.texts}: expected rows that name videos of ${options.videos}, got none: rows name ` +
+        `'${rows[0].video ?? rows[0].id}', the folder has '${sources[0].name}': say which column has the names with ` +
+        '--column video=<name>',
     );
   }
   return new Map(
@@ -37,11 +43,7 @@ export async function readTexts(
 }
 
 /** What the names of files and folders say where the table says nothing. */
-function withNames(
-  { name }: Source,
-  text: Omit<TextRecord, 'where'>,
-  { titleFromName, categoryFromFolder }: TextOptions,
-): Omit<TextRecord, 'where'> {
+function withNames({ name }: Source, text: VideoText, { titleFromName, categoryFromFolder }: TextOptions): VideoText {
   const folders = name.split('/').slice(0, -1);
   return {
     ...text,
@@ -51,37 +53,20 @@ function withNames(
 }
 
 async function readRows(
-  { texts, columns: asked, separator, encoding, say }: TextOptions,
+  { texts, columns, separator, encoding, say }: TextOptions,
   warnings: Warnings,
-): Promise<TextRecord[]> {
-  const onBad = (error: DataError): void => warnings.add('bad row', error.message);
-  const table = await readTable(texts!, {
-    onBad,
+): Promise<readonly TextRecord[]> {
+  const table = await readTextTable(texts!, {
+    columns,
+    onBad: ({ message }) => warnings.add('bad row', message),
     ...(separator !== undefined && { separator }),
     ...(encoding !== undefined && { encoding }),
   });
-  const columns = chooseColumns(texts!, table.columns, asked);
-  sayColumns(texts!, table.about, columns, table.columns, say);
-  return table.rows.flatMap((row) => {
-    try {
-      return [parseRow(row, columns)];
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      onBad(error);
-      return [];
-    }
-  });
+  say(`texts    ${texts}, ${table.about}: ${describeColumns(table)}`);
+  return table.records;
 }
 
-function sayColumns(
-  path: string,
-  about: string,
-  chosen: Columns,
-  all: readonly string[],
-  say: (line: string) => void,
-): void {
-  const found = Object.entries(chosen).map(([field, column]) => (field === column ? field : `${field} = '${column}'`));
-  const used = new Set(Object.values(chosen));
-  const unused = all.filter((column) => !used.has(column));
-  say(`texts    ${path}, ${about}: ${found.join(', ')}${unused.length > 0 ? `; not used: ${unused.join(', ')}` : ''}`);
+function describeColumns({ columns, unused }: TextTable): string {
+  const used = Object.entries(columns).map(([field, column]) => (field === column ? field : `${field} = '${column}'`));
+  return `${used.join(', ')}${unused.length > 0 ? `; not used: ${unused.join(', ')}` : ''}`;
 }

@@ -1,5 +1,6 @@
+import { WBDC_SPLITS } from '@wbdc/data';
 import { stringify } from 'yaml';
-import { PREPARED_SPLITS, type Placed } from './item.js';
+import type { Placed } from './item.js';
 
 /** Below so many videos to learn from, models of full size learn nothing that small ones do not. */
 const FEW = 20_000;
@@ -17,7 +18,7 @@ export interface StarterOptions {
  */
 export function starterConfig(items: readonly Placed[], options: StarterOptions): string {
   const learned = items.filter(({ split }) => split !== 'test_a');
-  const splits = PREPARED_SPLITS.filter((split) => learned.some((item) => item.split === split));
+  const splits = WBDC_SPLITS.filter((split) => learned.some((item) => item.split === split));
   const labelled = learned.some(({ split }) => split === 'labeled');
   const few = learned.length < FEW;
   const settings = {

@@ -1,5 +1,6 @@
+import { WBDC_SPLITS, type WbdcSplit } from '@wbdc/data';
 import type { FrameSettings } from './frames.js';
-import { PREPARED_SPLITS, type Placed, type PreparedSplit } from './item.js';
+import type { Placed } from './item.js';
 import type { Warning } from './warnings.js';
 
 export interface PreparedCounts {
@@ -16,16 +17,14 @@ export interface PrepareSummary extends PreparedCounts {
   readonly settings: FrameSettings & { readonly seed: number; readonly heldOut: number };
   readonly tags: number;
   readonly unreadable: number;
-  readonly splits: Readonly<Record<PreparedSplit, PreparedCounts>>;
+  readonly splits: Readonly<Record<WbdcSplit, PreparedCounts>>;
   /** How many of each kind. */
   readonly warnings: Partial<Record<Warning, number>>;
 }
 
 export function countItems(items: readonly Placed[]): PreparedCounts & Pick<PrepareSummary, 'splits'> {
-  const splits = PREPARED_SPLITS.map(
-    (split) => [split, countAll(items.filter((item) => item.split === split))] as const,
-  );
-  return { ...countAll(items), splits: Object.fromEntries(splits) as Record<PreparedSplit, PreparedCounts> };
+  const splits = WBDC_SPLITS.map((split) => [split, countAll(items.filter((item) => item.split === split))] as const);
+  return { ...countAll(items), splits: Object.fromEntries(splits) as Record<WbdcSplit, PreparedCounts> };
 }
 
 function countAll(items: readonly Placed[]): PreparedCounts {

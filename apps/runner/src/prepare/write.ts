@@ -1,9 +1,18 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { countTags, frameZipPath, writeAnnotations, writeTagList, type TagCount, type Video } from '@wbdc/data';
+import {
+  countTags,
+  frameZipPath,
+  WBDC_SPLITS,
+  writeAnnotations,
+  writeTagList,
+  type CategoryNames,
+  type TagCount,
+  type Video,
+  type WbdcSplit,
+} from '@wbdc/data';
 import { exists, readIfThere, writeAtomically } from '../files.js';
-import type { CategoryNames } from './categories.js';
-import { PREPARED_SPLITS, type Placed, type PreparedSplit } from './item.js';
+import type { Placed } from './item.js';
 import { STAGED } from './places.js';
 
 const IDS_FILE = 'ids.tsv';
@@ -13,7 +22,7 @@ const HEAD = ['id', 'split', 'category_id', 'video', 'own_id'];
 export async function placeFrames(root: string, items: readonly Placed[]): Promise<void> {
   for (const { id, split } of items) {
     const target = frameZipPath(root, split, id);
-    for (const from of [...PREPARED_SPLITS, STAGED].filter((other) => other !== split)) {
+    for (const from of [...WBDC_SPLITS, STAGED].filter((other) => other !== split)) {
       const path = frameZipPath(root, from, id);
       if (!(await exists(path))) continue;
       await mkdir(dirname(target), { recursive: true });
@@ -29,7 +38,7 @@ export async function writeTexts(
   names: CategoryNames,
 ): Promise<readonly TagCount[]> {
   await mkdir(join(root, 'annotations'), { recursive: true });
-  for (const split of PREPARED_SPLITS) {
+  for (const split of WBDC_SPLITS) {
     const records = items.filter((item) => item.split === split).map(toRecord);
     await writeAnnotations(join(root, 'annotations', `${split}.json`), records);
   }
@@ -61,12 +70,12 @@ function idLine({ id, split, categoryId, source, text }: Placed): string[] {
 }
 
 /** The split of every video of an earlier run. */
-export async function readEarlierSplits(root: string): Promise<Map<string, PreparedSplit>> {
+export async function readEarlierSplits(root: string): Promise<Map<string, WbdcSplit>> {
   const lines = ((await readIfThere(join(root, IDS_FILE))) ?? '').split('\n').slice(1);
   return new Map(
-    lines.flatMap((line): [string, PreparedSplit][] => {
+    lines.flatMap((line): [string, WbdcSplit][] => {
       const [id, split] = line.split('\t');
-      const known = PREPARED_SPLITS.find((name) => name === split);
+      const known = WBDC_SPLITS.find((name) => name === split);
       return known === undefined ? [] : [[id, known]];
     }),
   );

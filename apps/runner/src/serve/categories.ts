@@ -3,7 +3,7 @@ import { favourRareClasses } from '@wbdc/finetune';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readIfThere } from '../files.js';
-import { joinNames } from '../layout/category-name.js';
+import { joinNames } from '@wbdc/data';
 import type { JsonObject } from '../stage.js';
 import { NAMES_FILE } from '../stages/finetune/category-data.js';
 import type { ServedModel } from './model.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { readTable } from '../prepare/table.js';
+import { readTable } from '@wbdc/data';
 import type { ServedModel } from './model.js';
 
 /** A line of `wbdc embed`. */

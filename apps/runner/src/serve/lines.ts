@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { UserError } from '../errors.js';
 import { exists, readIfThere } from '../files.js';
 import type { Output } from '../output.js';
-import { readTable } from '../prepare/table.js';
+import { readTable } from '@wbdc/data';
 import type { JsonObject } from '../stage.js';
 
 /** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */

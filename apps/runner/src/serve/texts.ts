@@ -1,9 +1,7 @@
-import type { Video } from '@wbdc/data';
+import { chooseColumns, parseRow, readTable, type Video } from '@wbdc/data';
+import { columnsOf } from '../commands/columns.js';
 import { separatorOf, type TableOptions } from '../commands/options.js';
 import { UserError } from '../errors.js';
-import { chooseColumns } from '../prepare/columns.js';
-import { readTable } from '../prepare/table.js';
-import { parseRow } from '../prepare/texts.js';
 import { definedOnly } from '../stages/video-set.js';
 import { plainName } from './inputs.js';
 
@@ -26,7 +24,7 @@ export async function readTexts(
 ): Promise<Map<string, Texts>> {
   const own = definedOnly({ separator: separatorOf(separator), encoding });
   const table = await readTable(path, { onBad: (error) => warn(error.message), ...own });
-  const columns = chooseColumns(path, table.columns, column);
+  const columns = chooseColumns(path, table.columns, columnsOf(column));
   const texts = new Map<string, Texts>();
   for (const row of table.rows) {
     const { id, video, title, ocr, asr } = parseRow(row, columns);

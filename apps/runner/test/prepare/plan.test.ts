@@ -1,12 +1,9 @@
 import { foldIn, randomKey } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
-import { stableId } from '../../src/layout/ids.js';
-import { assignSplits } from '../../src/layout/splits.js';
-import { numberCategories } from '../../src/prepare/categories.js';
-import { familiesOf } from '../../src/prepare/families.js';
-import type { Item, PreparedSplit } from '../../src/prepare/item.js';
+import { NO_TEXT, stableId, type WbdcSplit } from '@wbdc/data';
+import { groupItems } from '../../src/prepare/families.js';
+import type { Item } from '../../src/prepare/item.js';
 import { splitItems } from '../../src/prepare/splits.js';
-import { NO_TEXT } from '../../src/prepare/texts.js';
 import { Warnings } from '../../src/prepare/warnings.js';
 
 /** Looks that differ in about half of their bits. */
@@ -29,14 +26,14 @@ function item(
   };
 }
 
-function divide(items: readonly Item[], earlier: ReadonlyMap<string, PreparedSplit> = new Map(), heldOut = 0.2) {
+function divide(items: readonly Item[], earlier: ReadonlyMap<string, WbdcSplit> = new Map(), heldOut = 0.2) {
   const warnings = new Warnings();
-  const families = familiesOf(items, warnings);
-  const splits = splitItems(items, families, { heldOut, seed: 1, earlier }, warnings);
+  const groups = groupItems(items, warnings);
+  const splits = splitItems(items, groups, { heldOut, seed: 1, earlier }, warnings);
   return { splits, warnings, of: (i: number) => splits.get(items[i])! };
 }
 
-const count = (splits: ReadonlyMap<Item, PreparedSplit>, split: PreparedSplit, category?: string): number =>
+const count = (splits: ReadonlyMap<Item, WbdcSplit>, split: WbdcSplit, category?: string): number =>
   [...splits].filter(([{ text }, name]) => name === split && (category === undefined || text.category[0] === category))
     .length;
 
@@ -107,46 +104,4 @@ describe('splits', () => {
     expect(count(divide(Array.from({ length: 8 }, (_, i) => item(i, `c${i}`))).splits, 'test_a')).toBeGreaterThan(0);
     expect(count(divide([item(0, 'a'), item(1, 'b')], new Map(), 0.1).splits, 'test_a')).toBe(1);
   });
-
-  it('are the same for the same key, others for another', () => {
-    const items = Array.from({ length: 40 }, (_, i) => ({ family: `${i}`, stratum: 'x' }));
-    const draw = (seed: number): string => {
-      const splits = assignSplits(items, { shares: { a: 0.5, b: 0.5 }, key: randomKey(seed) });
-      return items.map((one) => splits.get(one)).join('');
-    };
-    expect(draw(1)).toBe(draw(1));
-    expect(draw(1)).not.toBe(draw(2));
-  });
-});
-
-describe('categories', () => {
-  const ids = (paths: string[][], known = {}) => {
-    const { names, idOf } = numberCategories(paths, known);
-    return { names, ids: paths.map(idOf) };
-  };
-
-  it('are numbered in two levels, and keep their numbers when more come', () => {
-    const first = ids([['b', 'y'], ['a'], ['b', 'x'], ['b', 'y']]);
-    expect(first.ids).toEqual(['0101', '0000', '0100', '0101']);
-    expect(first.names['0100']).toMatchObject({ group: { zh: 'b' }, subgroup: { zh: 'x' } });
-    const later = ids([['a', 'new'], ['aa', 'z'], ['b', 'w'], ['b', 'y'], ['a']], first.names);
-    expect(later.ids).toEqual(['0001', '0200', '0102', '0101', '0000']);
-    expect(Object.keys(later.names)).toEqual(['0000', '0001', '0100', '0101', '0102', '0200']);
-  });
-
-  it('stay where they are official ids, and run on where one level is long', () => {
-    expect(ids([['0905'], ['2223']]).ids).toEqual(['0905', '2223']);
-    const many = ids(Array.from({ length: 120 }, (_, i) => [`c${String(i).padStart(3, '0')}`]));
-    expect([many.ids[0], many.ids[119]]).toEqual(['0000', '0119']);
-  });
-
-  it('are refused where four digits do not hold them', () => {
-    expect(() => ids(Array.from({ length: 101 }, (_, i) => ['a', `${i}`]))).toThrow("at most 100 within 'a', got more");
-    expect(() => ids(Array.from({ length: 101 }, (_, i) => [`${i}`, 'x']))).toThrow('at most 100 on level 1, got 101');
-  });
-});
-
-it('gives a name the same id for ever', () => {
-  // The first 8 bytes of the SHA-256, as a number h: 10^18 + h mod (2^64 - 10^18).
-  expect(stableId('video/cats/1.mp4')).toBe('17205378952377106956');
 });

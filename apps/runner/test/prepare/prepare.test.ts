@@ -244,6 +244,17 @@ describe('wbdc prepare', () => {
     ['prepare videos --out videos-not-mine', 1, /expected no folder or one that wbdc prepare made/],
     ['prepare videos --texts other.csv --out y', 1, /expected rows that name videos of .* rows name '標題'/],
     ['prepare videos --out x --held-out 1', 2, /expected a share from 0 to below 1/],
+    [
+      'prepare videos --texts texts.csv --out z --column titel=x',
+      2,
+      /--column: expected <field>=<column> with a field out of video, id, title/,
+    ],
+    [
+      'prepare videos --texts texts.csv --out z --column title=titles',
+      1,
+      /expected the column 'titles' .*did you mean 'title'\?: say which column it is with --column/,
+    ],
+    ['prepare videos --texts texts.csv --out z --encoding klingon', 2, /--encoding: expected a name such as utf-8/],
   ])('%s is refused', async (args, code, message) => {
     await mkdir(join(folder, 'videos-not-mine'), { recursive: true });
     await writeFile(join(folder, 'videos-not-mine', 'x'), 'x');

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { chooseColumns } from '../../src/prepare/columns.js';
-import { readTable } from '../../src/prepare/table.js';
+import { chooseColumns, type ColumnChoice } from '../../src/tables/columns.js';
+import { readTable } from '../../src/tables/table.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'wbdc-table-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -46,8 +46,8 @@ describe('a table', () => {
       Buffer.from('x\n'),
     ]);
     expect((await read('g.csv', bytes, { encoding: 'gb18030' })).cells).toEqual([{ file: 'a.mp4', title: '猫，x' }]);
-    await expect(read('g.csv', bytes)).rejects.toThrow(/expected text in UTF-8, got other bytes: .*--encoding gb18030/);
-    await expect(read('g.csv', bytes, { encoding: 'klingon' })).rejects.toThrow(/--encoding: expected a name such as/);
+    await expect(read('g.csv', bytes)).rejects.toThrow(/expected text in UTF-8, got other bytes: .*such as gb18030/);
+    await expect(read('g.csv', bytes, { encoding: 'klingon' })).rejects.toThrow(/encoding: expected a name such as/);
   });
 
   it('loses nothing to a quote that is never closed', async () => {
@@ -93,7 +93,7 @@ describe('a table', () => {
 });
 
 describe('columns', () => {
-  const choose = (columns: string[], asked: string[] = []) => chooseColumns('t.csv', columns, asked);
+  const choose = (columns: string[], choice: ColumnChoice = {}) => chooseColumns('t.csv', columns, choice);
 
   it('are found by their names in two languages', () => {
     expect(choose(['文件名', '标题', '一级类目', '二级类目', '标签', '播放量'])).toEqual({
@@ -116,15 +116,14 @@ describe('columns', () => {
   });
 
   it('are those that are asked for, and none where that is asked for', () => {
-    expect(choose(['file', 'title', 'name'], ['title=name'])).toEqual({ video: 'file', title: 'name' });
-    expect(choose(['file', 'title'], ['title='])).toEqual({ video: 'file' });
+    expect(choose(['file', 'title', 'name'], { title: 'name' })).toEqual({ video: 'file', title: 'name' });
+    expect(choose(['file', 'title'], { title: null })).toEqual({ video: 'file' });
   });
 
-  it.each<[string[], string[], RegExp]>([
-    [['file'], ['titel=x'], /--column: expected <field>=<column> with a field out of video, id, title/],
-    [['file', 'titles'], ['title=title'], /expected the column 'title' .*did you mean 'titles'\?/],
-    [['a', 'b'], [], /expected a column that names the videos, such as 'video' or 'id', got the columns 'a', 'b'/],
-  ])('are refused (%#)', (columns, asked, message) => {
-    expect(() => choose(columns, asked)).toThrow(message);
+  it.each<[string[], ColumnChoice, RegExp]>([
+    [['file', 'titles'], { title: 'title' }, /expected the column 'title' .*did you mean 'titles'\?/],
+    [['a', 'b'], {}, /expected a column that names the videos, such as 'video' or 'id', got the columns 'a', 'b'/],
+  ])('are refused (%#)', (columns, choice, message) => {
+    expect(() => choose(columns, choice)).toThrow(message);
   });
 });

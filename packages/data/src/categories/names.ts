@@ -1,8 +1,11 @@
-/** Names of a category in both languages, as categories.json has them by id. */
+/** Names of a category: level 1 (`group`) and level 2 (`subgroup`), the latter empty where there is one level. */
 export interface CategoryName {
   readonly group: BilingualName;
   readonly subgroup: BilingualName;
 }
+
+/** Names by 4-digit id, as categories.json keeps them. */
+export type CategoryNames = Readonly<Record<string, CategoryName>>;
 
 export interface BilingualName {
   readonly key: string;

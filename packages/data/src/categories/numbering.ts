@@ -1,23 +1,25 @@
-import { UserError } from '../errors.js';
-import type { CategoryName } from '../layout/category-name.js';
-import { groupBy } from '../layout/splits.js';
+import { WbdcError } from '@wbdc/io/errors';
+import { groupBy } from '../group-by.js';
+import type { CategoryName, CategoryNames } from './names.js';
 
-/** Names by 4-digit id, as categories.json keeps them. */
-export type CategoryNames = Readonly<Record<string, CategoryName>>;
-
-export interface Numbered {
+/** Categories with their ids. */
+export interface NumberedCategories {
   readonly names: CategoryNames;
+  /** The 4-digit id of a category, given as its one or two levels. */
   idOf(path: readonly string[]): string;
 }
 
+/** Ids of two digits. */
 const MOST = 100;
 
 /**
  * Numbers categories like the official ids: two digits for level 1, two for level 2 within it, in the order of their names.
  * Those that `known` has keep their numbers, so that later runs only add. Names that are all ids of 4 digits already stay as
  * they are. More than a hundred categories of a single level get four running digits, whose first two then mean nothing.
+ *
+ * @throws WbdcError when there are more categories than four digits hold
  */
-export function numberCategories(paths: Iterable<readonly string[]>, known: CategoryNames = {}): Numbered {
+export function numberCategories(paths: Iterable<readonly string[]>, known: CategoryNames = {}): NumberedCategories {
   const distinct = [...new Map([...paths].map((path) => [keyOf(path), path])).values()];
   distinct.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const ids = new Map(
@@ -44,11 +46,7 @@ function numbersFor(
   const groups = new Set(all.map(([first]) => first)).size;
   const flat = all.every((path) => path.length === 1);
   if (flat && groups > MOST) return numberFlat(fresh, taken);
-  if (groups > MOST) {
-    throw new UserError(
-      `categories: expected at most ${MOST} on level 1, got ${groups}: give one level, or fewer names`,
-    );
-  }
+  if (groups > MOST) throw tooMany(`at most ${MOST} on level 1`, String(groups));
   return numberPairs(fresh, ids);
 }
 
@@ -56,7 +54,7 @@ function numberFlat(fresh: readonly (readonly string[])[], taken: Set<string>) {
   let next = 0;
   return fresh.map((path) => {
     while (taken.has(digits(next, 4))) next++;
-    if (next >= MOST * MOST) throw new UserError(`categories: expected at most ${MOST * MOST}, got more`);
+    if (next >= MOST * MOST) throw tooMany(`at most ${MOST * MOST}`, 'more');
     const id = digits(next++, 4);
     return [path, id] as const;
   });
@@ -73,9 +71,9 @@ function numberPairs(fresh: readonly (readonly string[])[], ids: ReadonlyMap<str
       [...ids.values()].filter((id) => Number(id.slice(0, 2)) === group).map((id) => Number(id.slice(2))),
     );
     for (const path of paths) {
-      const place = firstFree(taken, `within '${name}'`);
-      taken.add(place);
-      numbered.push([path, digits(group, 2) + digits(place, 2)]);
+      const number = firstFree(taken, `within '${name}'`);
+      taken.add(number);
+      numbered.push([path, digits(group, 2) + digits(number, 2)]);
     }
   }
   return numbered;
@@ -85,7 +83,11 @@ function firstFree(used: ReadonlySet<number>, where: string): number {
   let number = 0;
   while (used.has(number)) number++;
   if (number < MOST) return number;
-  throw new UserError(`categories: expected at most ${MOST} ${where}, got more: give one level, or fewer names`);
+  throw tooMany(`at most ${MOST} ${where}`, 'more');
+}
+
+function tooMany(expected: string, got: string): WbdcError {
+  return new WbdcError({ where: 'categories', expected, got, advice: 'give one level, or fewer names' });
 }
 
 function digits(value: number, width: number): string {

@@ -1,14 +1,14 @@
-import { foldIn, permutation, randomKey } from '@wbdc/nn';
+import { foldIn, permutation, randomKey } from '@wbdc/nn/plain';
 
 export interface SampleRule<T> {
   readonly count: number;
-  /** One of each group comes first. */
+  /** The first samples are of different groups, as far as there are so many. */
   readonly groupOf: (item: T) => string;
-  /** Well-described videos first: one without tags or without speech shows little. */
+  /** Higher ones come first: a video without tags or speech shows little. */
   readonly richnessOf: (item: T) => number;
 }
 
-/** Videos to look at: one from each group as far as there are so many, drawn at random but the same every time. */
+/** Items to look at: one from each group as far as there are so many, drawn at random but the same every time. */
 export function chooseSamples<T>(items: readonly T[], { count, groupOf, richnessOf }: SampleRule<T>): T[] {
   const shuffled = Array.from(permutation(foldIn(randomKey(0), 'demo samples'), items.length), (index) => items[index]);
   shuffled.sort((a, b) => richnessOf(b) - richnessOf(a));
@@ -19,8 +19,4 @@ export function chooseSamples<T>(items: readonly T[], { count, groupOf, richness
   });
   const taken = new Set(first);
   return [...first, ...shuffled.filter((item) => !taken.has(item))].slice(0, count);
-}
-
-export function jpegDataUrl(bytes: Uint8Array): string {
-  return `data:image/jpeg;base64,${Buffer.from(bytes).toString('base64')}`;
 }

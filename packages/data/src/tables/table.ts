@@ -1,11 +1,12 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { DataError, readJsonArray, readLines } from '@wbdc/data';
+import { WbdcError } from '@wbdc/io/errors';
 import { dsvFormat } from 'd3-dsv';
-import { UserError } from '../errors.js';
-import { formatBytes } from '../format.js';
+import { DataError, type OnBad } from '../files/data-error.js';
+import { readJsonArray } from '../files/json-array.js';
+import { readLines } from '../files/lines.js';
 
-/** A row of texts and labels: cells by column. Cells of CSV are text, those of JSON whatever stands there. */
+/** A row of a table: cells by column. Cells of CSV are text, those of JSON any JSON value. */
 export interface TableRow {
   /** As an error names it: `texts.csv: row 3`. */
   readonly where: string;
@@ -15,18 +16,19 @@ export interface TableRow {
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly TableRow[];
-  /** For people: `CSV, separated by commas`. */
+  /** Its format, for people: `separated by commas`, `JSON lines`. */
   readonly about: string;
 }
 
 export interface TableOptions {
-  /** What the file is; found out where nothing is given. */
+  /** What the file is; detected where nothing is given. */
   readonly kind?: 'lines';
-  /** Between the cells of a row; found out where nothing is given. */
+  /** Between the cells of a row; detected where nothing is given. */
   readonly separator?: string;
-  /** As the WHATWG names it (utf-8, gb18030, utf-16le); found out from a byte order mark, else UTF-8. */
+  /** As the WHATWG names it (utf-8, gb18030, utf-16le); detected from a byte order mark, else UTF-8. */
   readonly encoding?: string;
-  readonly onBad: (error: DataError) => void;
+  /** Called with every bad row, which is then skipped. */
+  readonly onBad: OnBad;
 }
 
 /** A string of JavaScript cannot hold more. */
@@ -34,10 +36,10 @@ const MAX_BYTES = 500_000_000;
 const SEPARATORS: Readonly<Record<string, string>> = { '\t': 'tabs', ',': 'commas', ';': 'semicolons', '|': 'bars' };
 
 /**
- * Reads a table: CSV or TSV with a line of names at the top, JSON lines, or a JSON array of objects. What it is is told by
- * the name of the file, else by its first sign.
+ * Reads a table: CSV or TSV with a line of names at the top, JSON lines, or a JSON array of objects. The name of the file
+ * decides which, else its first character.
  *
- * @throws UserError when it cannot be read as a whole; a bad row is told to `onBad` and skipped
+ * @throws WbdcError when it cannot be read as a whole; a bad row goes to `onBad` and is skipped
  */
 export async function readTable(path: string, options: TableOptions): Promise<Table> {
   const kind = options.kind ?? (await kindOf(path));
@@ -48,7 +50,7 @@ export async function readTable(path: string, options: TableOptions): Promise<Ta
 
 async function kindOf(path: string): Promise<'lines' | 'array' | 'separated'> {
   const status = await stat(path).catch((cause: unknown) => noTable(path, cause));
-  if (status.isDirectory()) throw new UserError(`${path}: expected a file with texts, got a folder: check the path`);
+  if (status.isDirectory()) throw tableError(path, 'a file with texts', 'a folder', 'check the path');
   const extension = extname(path).toLowerCase();
   if (/^\.(jsonl|ndjson)$/.test(extension)) return 'lines';
   if (/^\.(csv|tsv)$/.test(extension)) return 'separated';
@@ -68,33 +70,40 @@ async function startOf(path: string): Promise<string> {
 }
 
 function noTable(path: string, cause: unknown): never {
-  throw new UserError(`${path}: expected a file with texts, found none: check the path`, 1, { cause });
+  throw new WbdcError(`${path}: expected a file with texts, found none: check the path`, { cause });
 }
 
 async function readText(path: string, encoding: string | undefined): Promise<string> {
   const { size } = await stat(path);
   if (size > MAX_BYTES) {
-    throw new UserError(
-      `${path}: expected at most ${formatBytes(MAX_BYTES)}, got ${formatBytes(size)}: give JSON lines, which are read in parts`,
-    );
+    const [most, got] = [MAX_BYTES, size].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
+    throw tableError(path, `at most ${most}`, got, 'give JSON lines, which are read one by one');
   }
   const bytes = await readFile(path);
   const label = encoding ?? encodingOf(bytes);
   try {
     return new TextDecoder(label, { fatal: true }).decode(bytes);
   } catch (cause) {
-    if (cause instanceof RangeError) {
-      throw new UserError(`--encoding: expected a name such as utf-8, gb18030 or utf-16le, got '${label}'`, 2, {
-        cause,
-      });
-    }
-    throw new UserError(
-      `${path}: expected text in ${label.toUpperCase()}, got other bytes: save it as UTF-8, or name its encoding, such as ` +
-        `--encoding gb18030 for a table from a Chinese Excel`,
-      1,
-      { cause },
-    );
+    throw cause instanceof RangeError ? unknownEncoding(label, cause) : otherEncoding(path, label, cause);
   }
+}
+
+function unknownEncoding(label: string, cause: RangeError): WbdcError {
+  const expected = 'a name such as utf-8, gb18030 or utf-16le';
+  return new WbdcError({ where: 'encoding', expected, got: `'${label}'`, code: 'encoding-unknown' }, { cause });
+}
+
+function otherEncoding(path: string, label: string, cause: unknown): WbdcError {
+  return new WbdcError(
+    {
+      where: path,
+      expected: `text in ${label.toUpperCase()}`,
+      got: 'other bytes',
+      advice: 'save it as UTF-8, or name its encoding, such as gb18030 for a table from a Chinese Excel',
+      code: 'table-encoding',
+    },
+    { cause },
+  );
 }
 
 function encodingOf(bytes: Uint8Array): string {
@@ -102,7 +111,7 @@ function encodingOf(bytes: Uint8Array): string {
   return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** Stands in a row of its own behind the last one: if it does not come out as such, a quote has swallowed it. */
+/** A row of its own after the last one: if it does not come out as such, a quote has swallowed it. */
 const SENTINEL = '\u0000end';
 
 function readSeparated(path: string, text: string, { separator, onBad }: TableOptions): Table {
@@ -111,8 +120,12 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
   const lines = dsvFormat(sign).parseRows(`${body}${SENTINEL}`);
   const last = lines.pop();
   if (last?.length !== 1 || last[0] !== SENTINEL) {
-    throw new UserError(
-      `${path}: row ${lines.length + 1}: expected a quote to be closed, got the end of the file: is there a stray " in ${JSON.stringify(last?.at(-1)?.slice(0, 60))}?`,
+    const start = JSON.stringify(last?.at(-1)?.slice(0, 60));
+    throw tableError(
+      `${path}: row ${lines.length + 1}`,
+      'a quote to be closed',
+      'the end of the file',
+      `is there a stray " in ${start}?`,
     );
   }
   const [head = [], ...rest] = lines;
@@ -137,12 +150,11 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
 
 function checkColumns(path: string, columns: readonly string[]): void {
   const repeated = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
-  if (columns.every((name) => name === ''))
-    throw new UserError(`${path}: expected the names of the columns in the first row, got none`);
-  if (repeated !== undefined) throw new UserError(`${path}: expected every column once, got '${repeated}' twice`);
+  if (columns.every((name) => name === '')) throw tableError(path, 'the names of the columns in the first row', 'none');
+  if (repeated !== undefined) throw tableError(path, 'every column once', `'${repeated}' twice`);
 }
 
-/** The sign that stands most often in the first row, outside of quotes. */
+/** The separator that occurs most often in the first row, outside of quotes. */
 function separatorOf(text: string): string {
   const head = text
     .slice(0, 100_000)
@@ -152,20 +164,20 @@ function separatorOf(text: string): string {
   return Object.keys(SEPARATORS).reduce((best, sign) => (count(sign) > count(best) ? sign : best), ',');
 }
 
-async function* jsonLines(path: string, onBad: TableOptions['onBad']): AsyncGenerator<TableRow> {
+async function* jsonLines(path: string, onBad: OnBad): AsyncGenerator<TableRow> {
   for await (const { number, text } of readLines(path, 16 << 20)) {
     if (text.trim() !== '') yield* parseObject(`${path}: line ${number}`, text, onBad);
   }
 }
 
-async function* jsonArray(path: string, onBad: TableOptions['onBad']): AsyncGenerator<TableRow> {
+async function* jsonArray(path: string, onBad: OnBad): AsyncGenerator<TableRow> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for await (const { index, bytes } of readJsonArray(path)) {
     yield* parseObject(`${path}: record ${index}`, () => decoder.decode(bytes), onBad);
   }
 }
 
-function* parseObject(where: string, text: string | (() => string), onBad: TableOptions['onBad']): Generator<TableRow> {
+function* parseObject(where: string, text: string | (() => string), onBad: OnBad): Generator<TableRow> {
   let value: unknown;
   try {
     value = JSON.parse(typeof text === 'string' ? text : text());
@@ -185,4 +197,8 @@ async function gather(rows: AsyncIterable<TableRow>, about: string): Promise<Tab
     for (const name of Object.keys(row.cells)) columns.add(name);
   }
   return { columns: [...columns], rows: all, about };
+}
+
+function tableError(where: string, expected: string, got: string, advice?: string): WbdcError {
+  return new WbdcError({ where, expected, got, ...(advice !== undefined && { advice }) });
 }

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { joinRows } from '../../src/prepare/join.js';
-import type { Source } from '../../src/prepare/scan.js';
-import { categoryOf, parseRow, type TextRecord } from '../../src/prepare/texts.js';
-import { Warnings } from '../../src/prepare/warnings.js';
+import { joinRows } from '../../src/tables/join.js';
+import { categoryOf, parseRow, type TextRecord } from '../../src/tables/records.js';
 
 const COLUMNS = { video: 'file', id: 'id', title: 'title', ocr: 'ocr', asr: 'asr', category: 'label', tags: 'tags' };
 const parse = (cells: Record<string, unknown>): TextRecord => parseRow({ where: 't: row 2', cells }, COLUMNS);
@@ -68,13 +66,15 @@ describe('a row', () => {
 });
 
 describe('rows and videos', () => {
-  const source = (name: string): Source => ({ name, path: `/v/${name}`, kind: 'video', bytes: 1, modified: 1 });
-  const sources = ['a/x.mp4', 'b/x.mp4', 'b/猫.webm', 'set 1'].map(source);
+  const videos = ['a/x.mp4', 'b/x.mp4', 'b/猫.webm', 'set 1'].map((name) => ({ name }));
   const join = (...names: string[]) => {
-    const warnings = new Warnings();
+    const lines: string[] = [];
     const rows = names.map((video, i) => ({ ...parse({ file: video }), where: `row ${i}` }));
-    const joined = joinRows(rows, sources, { root: '/v', warnings });
-    return { names: [...joined].map(([{ name }, { where }]) => `${name} ${where}`), lines: warnings.lines() };
+    const joined = joinRows(rows, videos, {
+      root: '/v',
+      onProblem: (problem, message) => lines.push(`${problem}\t${message}`),
+    });
+    return { names: [...joined].map(([{ name }, { where }]) => `${name} ${where}`), lines };
   };
 
   it('belong together by path, file or name', () => {

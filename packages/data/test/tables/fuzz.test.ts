@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DataError } from '@wbdc/data';
+import { WbdcError } from '@wbdc/io/errors';
 import { afterAll, expect, it } from 'vitest';
 import { fuzz, FUZZ_RUNS } from '../../../../tools/fuzz.js';
-import { UserError } from '../../src/errors.js';
-import { chooseColumns } from '../../src/prepare/columns.js';
-import { readTable } from '../../src/prepare/table.js';
-import { parseRow } from '../../src/prepare/texts.js';
+import { DataError } from '../../src/files/data-error.js';
+import { chooseColumns } from '../../src/tables/columns.js';
+import { parseRow } from '../../src/tables/records.js';
+import { readTable } from '../../src/tables/table.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'wbdc-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,7 +34,7 @@ it.each(Object.entries(FILES))(
     const read = async (bytes: Buffer, onBad: (error: unknown) => void): Promise<void> => {
       writeFileSync(path, bytes);
       const { columns, rows } = await readTable(path, { onBad });
-      const chosen = chooseColumns(path, columns, []);
+      const chosen = chooseColumns(path, columns);
       for (const row of rows) {
         try {
           parseRow(row, chosen);
@@ -43,7 +43,7 @@ it.each(Object.entries(FILES))(
         }
       }
     };
-    const refused = await fuzz({ name, original: Buffer.from(text), read, errors: [DataError, UserError] });
+    const refused = await fuzz({ name, original: Buffer.from(text), read, errors: [DataError, WbdcError] });
     expect(refused).toBeGreaterThan(FUZZ_RUNS / 20);
   },
   3_600_000,

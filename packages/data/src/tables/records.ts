@@ -1,9 +1,11 @@
-import { DataError, type OcrLine } from '@wbdc/data';
-import type { Columns, Field } from './columns.js';
+import { DataError } from '../files/data-error.js';
+import type { OcrLine } from '../wbdc/annotations.js';
+import type { Columns, TextField } from './columns.js';
 import type { TableRow } from './table.js';
 
-/** What a row says of its video. */
+/** A row of a table of texts: what it says of its video. */
 export interface TextRecord {
+  /** As an error names the row. */
   readonly where: string;
   /** The file or folder, as the table names it. */
   readonly video: string | undefined;
@@ -19,8 +21,11 @@ export interface TextRecord {
   readonly group: string | undefined;
 }
 
-/** A video without a row. */
-export const NO_TEXT: Omit<TextRecord, 'where'> = {
+/** The texts and labels of a video. */
+export type VideoText = Omit<TextRecord, 'where'>;
+
+/** Of a video without a row. */
+export const NO_TEXT: VideoText = {
   video: undefined,
   id: undefined,
   title: '',
@@ -32,9 +37,13 @@ export const NO_TEXT: Omit<TextRecord, 'where'> = {
   group: undefined,
 };
 
-/** @throws DataError when a cell holds what it must not */
+/**
+ * The fields of a row.
+ *
+ * @throws DataError when a cell does not hold what its field needs
+ */
 export function parseRow({ where, cells }: TableRow, columns: Columns): TextRecord {
-  const cell = (field: Field): Cell => ({
+  const cell = (field: TextField): Cell => ({
     where: `${where}: ${columns[field] ?? field}`,
     value: columns[field] === undefined ? undefined : cells[columns[field]],
   });
@@ -69,7 +78,8 @@ function nameOf(cell: Cell): string | undefined {
       : typeof value === 'string' && /^\d[.,]\d+E\+\d+$/i.test(value.trim());
   if (rounded) {
     throw new DataError(
-      `${where}: expected an id, got the rounded number ${String(value)}: write ids of more than 15 digits as text, in quotes`,
+      `${where}: expected an id, got the rounded number ${String(value)}: ` +
+        'write ids of more than 15 digits as text, in quotes',
     );
   }
   return textOf(cell) || undefined;
@@ -81,18 +91,18 @@ function textOf({ where, value }: Cell): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value))
     return value
-      .map((part) => textOf({ where, value: part }))
+      .map((entry) => textOf({ where, value: entry }))
       .filter(Boolean)
       .join(' ');
   throw new DataError(`${where}: expected text, got ${JSON.stringify(value).slice(0, 60)}`);
 }
 
-/** Lines of text with the second they stand at: a list of `{time, text}`, or texts (a list, or lines), numbered in order. */
+/** OCR lines with their times in seconds: a list of `{time, text}`, or texts (a list, or lines) numbered in order. */
 function ocrOf({ where, value }: Cell): OcrLine[] {
-  const parts: unknown[] = Array.isArray(value) ? value : textOf({ where, value }).split(/\r?\n/);
-  const lines = parts.map((part, i): OcrLine => {
-    if (typeof part !== 'object' || part === null) return { time: i, text: textOf({ where, value: part }) };
-    const { time = i, text } = part as { time?: unknown; text?: unknown };
+  const entries: unknown[] = Array.isArray(value) ? value : textOf({ where, value }).split(/\r?\n/);
+  const lines = entries.map((entry, i): OcrLine => {
+    if (typeof entry !== 'object' || entry === null) return { time: i, text: textOf({ where, value: entry }) };
+    const { time = i, text } = entry as { time?: unknown; text?: unknown };
     if (typeof time !== 'number' || !Number.isFinite(time)) {
       throw new DataError(
         `${where}[${i}].time: expected a number of seconds, got ${JSON.stringify(time).slice(0, 60)}`,
@@ -103,7 +113,7 @@ function ocrOf({ where, value }: Cell): OcrLine[] {
   return lines.filter(({ text }) => text !== '');
 }
 
-/** `a`, `a/b`, `a > b`, or two columns; beyond the second level everything is part of it. */
+/** `a`, `a/b`, `a > b`, or two columns; what follows the second level belongs to it. */
 export function categoryOf(first: string, second = ''): string[] {
   if (second !== '') return [first, second].filter(Boolean);
   const [level1, ...rest] = first.split(/\s*[/>\\]\s*/).filter(Boolean);
@@ -113,7 +123,7 @@ export function categoryOf(first: string, second = ''): string[] {
 
 /** A list, or text with any of `| ; , # 、 ，  ；` between tags; blanks where there is none of these. */
 function tagsOf({ where, value }: Cell): string[] {
-  if (Array.isArray(value)) return unique(value.map((part) => textOf({ where, value: part })));
+  if (Array.isArray(value)) return unique(value.map((entry) => textOf({ where, value: entry })));
   const text = textOf({ where, value });
   return unique(text.split(/[|;,#、，；\n]/.test(text) ? /[|;,#、，；\n]/ : /\s/));
 }

@@ -1,0 +1,34 @@
+import type { WbdcError } from '@wbdc/io/errors';
+
+/** What the command line makes of a failure of the libraries. */
+interface Advice {
+  /** The option at fault, in place of the library's name for it. */
+  readonly where?: string;
+  /** What to do, in place of the library's words. */
+  readonly advice?: string;
+  /** 2: the command line itself is wrong. Default 1. */
+  readonly exitCode?: 1 | 2;
+}
+
+/** By the code of the failure: the libraries know nothing of options. */
+const ADVICE: Readonly<Record<string, Advice>> = {
+  'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
+  'column-video': { advice: 'say which with --column video=<name>' },
+  'encoding-unknown': { where: '--encoding', exitCode: 2 },
+  'table-encoding': {
+    advice: 'save it as UTF-8, or name its encoding, such as --encoding gb18030 for a table from a Chinese Excel',
+  },
+};
+
+/** The message of a library's failure, in the words of the command line where it has some. */
+export function advisedMessage({ message, code, where, expected, got }: WbdcError): string {
+  const advice = code === undefined ? undefined : ADVICE[code];
+  if (advice === undefined) return message;
+  const start = advice.where ?? where;
+  const end = advice.advice === undefined ? '' : `: ${advice.advice}`;
+  return `${start === undefined ? '' : `${start}: `}expected ${expected}, got ${got}${end}`;
+}
+
+export function advisedExitCode({ code }: WbdcError): 1 | 2 {
+  return (code === undefined ? undefined : ADVICE[code]?.exitCode) ?? 1;
+}

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { frameZipPath } from '../wbdc/frames.js';
+
+/** Paths of a data set in the layout of WBDC 2022. */
+export interface WbdcLayout {
+  readonly root: string;
+  /** `annotations/<split>.json`: one JSON array of videos; see {@link readAnnotations}. */
+  annotations(split: string): string;
+  /** `annotations/<split>_truth.csv`: lines `id,category_id` of a held-out split. */
+  truth(split: string): string;
+  /** `zip_frames/<split>`: one zip of frames per video. */
+  frames(split: string): string;
+  /** `zip_frames/<split>/<last 3 characters of id>/<id>.zip` */
+  frameZip(split: string, id: string): string;
+  /** `tag_list.txt`: one tag a line, most frequent first. */
+  readonly tagList: string;
+  /** `categories.json`: {@link CategoryNames}. */
+  readonly categories: string;
+}
+
+/** The paths of a data set in the WBDC layout below `root`. Nothing is read or made. */
+export function wbdcLayout(root: string): WbdcLayout {
+  return {
+    root,
+    annotations: (split) => join(root, 'annotations', `${split}.json`),
+    truth: (split) => join(root, 'annotations', `${split}_truth.csv`),
+    frames: (split) => join(root, 'zip_frames', split),
+    frameZip: (split, id) => frameZipPath(root, split, id),
+    tagList: join(root, 'tag_list.txt'),
+    categories: join(root, 'categories.json'),
+  };
+}
