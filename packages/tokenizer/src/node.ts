@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '@wbdc/io';
-import { Tokenizer, TOKENIZER_FILES, type TokenizerFile } from './tokenizer.js';
+import { READ_FILES, type TokenizerFiles } from './tokenizer-files.js';
+import { Tokenizer } from './tokenizer.js';
 
 /**
  * Loads a tokenizer from disk.
@@ -10,7 +11,7 @@ import { Tokenizer, TOKENIZER_FILES, type TokenizerFile } from './tokenizer.js';
  * @throws when there is no such file, or it is not a BERT tokenizer
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
-  if (await isFolder(path)) return Tokenizer.fromFiles(await readFiles(path, TOKENIZER_FILES), path);
+  if (await isFolder(path)) return Tokenizer.fromFiles(await readFiles(path, READ_FILES), path);
   const extension = extname(path);
   if (extension !== '.json' && extension !== '.txt') {
     throw new Error(
@@ -19,9 +20,10 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     );
   }
   const text = await readFile(path, 'utf8');
-  if (extension === '.json') return Tokenizer.fromFiles({ 'tokenizer.json': text }, dirname(path));
-  const beside = await readFiles(dirname(path), ['tokenizer_config.json']);
-  return Tokenizer.fromFiles({ ...beside, 'vocab.txt': text }, dirname(path));
+  const others = READ_FILES.filter((name) => name !== 'tokenizer.json' && name !== 'vocab.txt');
+  const beside = await readFiles(dirname(path), others);
+  const name = extension === '.json' ? 'tokenizer.json' : 'vocab.txt';
+  return Tokenizer.fromFiles({ ...beside, [name]: text }, dirname(path));
 }
 
 /** Writes a tokenizer's files into a folder, which is made where needed. transformers loads it too. */
@@ -32,7 +34,7 @@ export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promi
   }
 }
 
-async function readFiles(folder: string, names: readonly TokenizerFile[]): Promise<Record<string, string | undefined>> {
+async function readFiles(folder: string, names: readonly (keyof TokenizerFiles)[]): Promise<TokenizerFiles> {
   const texts = names.map((name) => readFile(join(folder, name), 'utf8').catch(absent));
   return Object.fromEntries((await Promise.all(texts)).map((text, i) => [names[i], text]));
 }

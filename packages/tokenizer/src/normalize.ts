@@ -45,10 +45,34 @@ export function prepare(text: string, normalizer: NormalizerJson): string {
   return normalizer.lowercase ? spaced.replaceAll('Σ', 'σ') : spaced;
 }
 
+/** Regular expressions of V8 overflow their stack on a word of millions of characters; shorter texts hold no such word. */
+export const LONG_TEXT = 100_000;
+/** Ten times what WordPiece looks at: a longer word is `[UNK]` whatever it is. */
+const LONGEST_RUN = 1000;
+/** Where BERT's pre-tokeniser begins a new word: blanks and punctuation. */
+const BOUNDARY = /[\s\p{P}\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u007E]/u;
+
+/** Normalised text in which words are cut off after {@link LONGEST_RUN} characters; only where it is very long. */
+export function shortenWords(text: string): string {
+  if (text.length <= LONG_TEXT) return text;
+  const kept: string[] = [];
+  let run = 0;
+  for (const character of text) {
+    run = BOUNDARY.test(character) ? 0 : run + 1;
+    if (run <= LONGEST_RUN) kept.push(character);
+  }
+  return kept.join('');
+}
+
+/** A function that normalises text as the Rust tokenizer does. */
+export function normalizer(json: NormalizerJson): (text: string) => string {
+  const engine = new BertNormalizer(json);
+  return (text) => engine.normalize(prepare(text, json));
+}
+
 /** A function that cuts text into BERT's words: what WordPiece then looks up, and what a vocabulary is trained on. */
 export function wordSplitter(options: NormalizeOptions = {}): (text: string) => string[] {
-  const json = normalizerJson(options);
-  const normalizer = new BertNormalizer(json);
+  const normalize = normalizer(normalizerJson(options));
   const preTokenizer = new BertPreTokenizer();
-  return (text) => preTokenizer.pre_tokenize_text(normalizer.normalize(prepare(text, json)));
+  return (text) => preTokenizer.pre_tokenize_text(shortenWords(normalize(text)));
 }

@@ -113,7 +113,8 @@ function orderVocab(entries: Record<string, unknown>, added: readonly AddedToken
   return vocab;
 }
 
-function addedToken(entry: Record<string, unknown>): AddedToken {
+/** An added token as tokenizer.json and `added_tokens_decoder` write it; a flag that is not there is false. */
+export function addedToken(entry: Record<string, unknown>): AddedToken {
   const flag = (name: string) => entry[name] === true;
   return {
     id: Number(entry['id']),
@@ -140,7 +141,8 @@ export function parseObject(text: string, where: string): Record<string, unknown
   throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : typeof value}.`);
 }
 
-function asRecord(value: unknown): Record<string, unknown> {
+/** An object, or an empty one for anything else. */
+export function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 

@@ -1,16 +1,14 @@
+import { addedTokenSplitter, type Section } from './added-tokens.js';
 import { BertEngine, type Engine } from './engine.js';
-import { normalizerJson, prepare, type NormalizeOptions } from './normalize.js';
-import { buildTokenizerJson, parseObject, parseTokenizerJson, specialAddedTokens } from './tokenizer-json.js';
-import type { BertTokenizerSpec } from './tokenizer-json.js';
-import { formatVocabText, indexVocab, parseVocabText, specialIds, type SpecialIds } from './vocabulary.js';
+import { LONG_TEXT, normalizer, normalizerJson, prepare, shortenWords, type NormalizeOptions } from './normalize.js';
+import { buildTokenizerJson, specialAddedTokens, type BertTokenizerSpec } from './tokenizer-json.js';
+import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { formatVocabText, indexVocab, specialIds, type SpecialIds } from './vocabulary.js';
 
-/** The files of a tokenizer's folder. */
+/** The files that {@link Tokenizer.toFiles} gives: all that a checkpoint keeps of a tokenizer. */
 export const TOKENIZER_FILES = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'] as const;
 
 export type TokenizerFile = (typeof TOKENIZER_FILES)[number];
-
-/** Texts of a tokenizer's folder, those that are there. */
-export type TokenizerFiles = Readonly<Partial<Record<TokenizerFile, string | undefined>>>;
 
 export interface DecodeOptions {
   /** Leave `[CLS]`, `[SEP]`, `[PAD]`... out. Default false, as in transformers. */
@@ -26,16 +24,23 @@ export class Tokenizer {
   /** Token of every id. */
   readonly vocab: readonly string[];
   readonly special: SpecialIds;
+  /** Where the files it was read from contradict each other, and which of them was followed. */
+  readonly warnings: readonly string[];
   readonly #spec: BertTokenizerSpec;
-  readonly #engine: Engine;
+  readonly #split: (text: string) => Section[];
+  /** Knows no added tokens: the text is cut at them before. */
+  readonly #encoder: Engine;
+  #decoder: Engine | undefined;
 
-  private constructor(spec: BertTokenizerSpec, where: string) {
+  private constructor(spec: BertTokenizerSpec, where: string, warnings: readonly string[] = []) {
+    this.warnings = warnings;
     const ids = indexVocab(spec.vocab, where);
     this.special = specialIds(ids, where);
     const extra = spec.addedTokens.filter(({ content }) => !isSpecial(content));
     this.#spec = { ...spec, addedTokens: [...specialAddedTokens(ids), ...extra] };
     this.vocab = spec.vocab;
-    this.#engine = new BertEngine(buildTokenizerJson(this.#spec), {});
+    this.#split = addedTokenSplitter(this.#spec.addedTokens, normalizer(spec.normalizer));
+    this.#encoder = new BertEngine(buildTokenizerJson({ ...this.#spec, addedTokens: [] }), {});
   }
 
   /**
@@ -47,23 +52,16 @@ export class Tokenizer {
   }
 
   /**
-   * @param files the texts of a tokenizer's folder by name: tokenizer.json is preferred to vocab.txt. Beside a vocab.txt,
-   *   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json are honoured.
+   * @param files the texts of a tokenizer's folder by name, as transformers 5 reads them: tokenizer.json is preferred to
+   *   vocab.txt; `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json count more than
+   *   its normaliser (then {@link Tokenizer.warnings} says so); tokens of `added_tokens_decoder`, of added_tokens.json
+   *   and of special_tokens_map.json are added
    * @param where names the folder in errors
    * @throws when neither is there, or it is not a BERT tokenizer
    */
   static fromFiles(files: TokenizerFiles, where = 'tokenizer'): Tokenizer {
-    const { 'tokenizer.json': json, 'vocab.txt': vocab, 'tokenizer_config.json': config } = files;
-    if (json !== undefined) return new Tokenizer(parseTokenizerJson(json, `${where}/tokenizer.json`), where);
-    if (vocab === undefined) {
-      throw new Error(
-        `${where}: expected a tokenizer.json or a vocab.txt in this folder, got neither. ` +
-          'Give the folder of a checkpoint or of a saved tokenizer.',
-      );
-    }
-    const options = config === undefined ? {} : parseConfig(config, `${where}/tokenizer_config.json`);
-    const spec = { vocab: parseVocabText(vocab), normalizer: normalizerJson(options), addedTokens: [] };
-    return new Tokenizer(spec, `${where}/vocab.txt`);
+    const { spec, warnings, source } = readTokenizerFiles(files, where);
+    return new Tokenizer(spec, source, warnings);
   }
 
   /** V, the rows that a model's token embedding needs. */
@@ -73,7 +71,16 @@ export class Tokenizer {
 
   /** Ids of a text, with no special tokens around it. */
   encode(text: string): number[] {
-    return this.#engine.encode(prepare(text, this.#spec.normalizer), { add_special_tokens: false }).ids;
+    return this.#split(text).flatMap((section) =>
+      typeof section === 'number' ? section : this.#encodeSection(section),
+    );
+  }
+
+  #encodeSection(text: string): number[] {
+    const { normalizer: settings } = this.#spec;
+    const prepared = prepare(text, settings);
+    const bounded = prepared.length > LONG_TEXT ? shortenWords(normalizer(settings)(text)) : prepared;
+    return this.#encoder.encode(bounded, { add_special_tokens: false }).ids;
   }
 
   /**
@@ -91,7 +98,8 @@ export class Tokenizer {
       );
     }
     if (list.length === 0) return '';
-    return this.#engine.decode(list, {
+    this.#decoder ??= new BertEngine(buildTokenizerJson(this.#spec), {});
+    return this.#decoder.decode(list, {
       skip_special_tokens: options.skipSpecialTokens ?? false,
       clean_up_tokenization_spaces: false, // the decoder has done it, token by token as the Rust tokenizer does
     });
@@ -121,20 +129,4 @@ export class Tokenizer {
 
 function isSpecial(token: string): boolean {
   return /^\[(PAD|UNK|CLS|SEP|MASK)\]$/.test(token);
-}
-
-/** The settings of a tokenizer_config.json. */
-function parseConfig(text: string, where: string): NormalizeOptions {
-  const json = parseObject(text, where);
-  const options: NormalizeOptions = {};
-  const names = {
-    lowerCase: 'do_lower_case',
-    stripAccents: 'strip_accents',
-    splitIdeographs: 'tokenize_chinese_chars',
-  };
-  for (const [option, name] of Object.entries(names) as [keyof NormalizeOptions, string][]) {
-    const value = json[name];
-    if (typeof value === 'boolean') options[option] = value;
-  }
-  return options;
 }
