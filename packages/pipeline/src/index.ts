@@ -1,3 +1,5 @@
+export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js';
+export type { VideoTextParams } from './encoder.js';
 export type { Observer, Progress } from './observer.js';
 export { clipSchema } from './settings/clip.js';
 export type { ClipSettings } from './settings/clip.js';

@@ -1,5 +1,3 @@
-import { lxmertModel, type LxmertModel, type LxmertModelConfig } from '@wbdc/lxmert-model';
-import { recomputing, type BertConfig, type Encoder } from '@wbdc/nn';
 import {
   chineseWords,
   ftc,
@@ -13,62 +11,10 @@ import {
   type WeightedTask,
 } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
-import { uniModel, type UniModel, type UniModelConfig } from '@wbdc/uni-model';
 import type { TaskName } from '@wbdc/pipeline';
 import type { Config } from '../config/schema.js';
 
-export type VideoTextParams = UniModel | LxmertModel;
-
-type ModelSettings = Config['model'];
-
-/** The encoder of a configuration. */
-export function encoderOf(
-  { model, frames }: Pick<Config, 'model'> & { readonly frames: Pick<Config['frames'], 'limit'> },
-  vocabSize: number,
-  frameSize: number,
-): Encoder<VideoTextParams> {
-  const encoder: Encoder<VideoTextParams> =
-    model.kind === 'uni-model'
-      ? uniModel(uniSizesOf(model, frames, vocabSize, frameSize))
-      : lxmertModel(lxmertSizesOf(model, frames, vocabSize, frameSize));
-  return model.recompute ? recomputing(encoder) : encoder;
-}
-
-/** The sizes of a `uni-model`. */
-export function uniSizesOf(
-  model: ModelSettings,
-  frames: Pick<Config['frames'], 'limit'>,
-  vocabSize: number,
-  frameSize: number,
-): UniModelConfig {
-  return { ...bertSizesOf(model, vocabSize), frameSize, maxFrames: frames.limit, frameSegment: 0 };
-}
-
-/** The sizes of an `lxmert-model`. */
-export function lxmertSizesOf(
-  model: ModelSettings,
-  frames: Pick<Config['frames'], 'limit'>,
-  vocabSize: number,
-  frameSize: number,
-): LxmertModelConfig {
-  const { videoLayers, crossLayers } = model;
-  const video = { frameSize, maxFrames: frames.limit, videoLayers, crossLayers, videoActivation: 'erf' as const };
-  return { ...bertSizesOf(model, vocabSize), ...video };
-}
-
-/** The sizes of the text's BERT, which both models have at `encoder.bert`. */
-export function bertSizesOf(model: Config['model'], vocabSize: number): BertConfig {
-  return {
-    vocabSize,
-    hiddenSize: model.width,
-    layers: model.layers,
-    heads: model.heads,
-    intermediateSize: model.intermediate ?? 4 * model.width,
-    maxPositions: model.maxPositions,
-    segments: 2,
-    dropout: model.dropout,
-  };
-}
+export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf, type VideoTextParams } from '@wbdc/pipeline';
 
 /** Videos are exchanged before anything is masked, so that targets follow the frames. */
 const ORDER: readonly TaskName[] = ['ftm', 'mlm', 'mfm', 'mmm', 'ftc', 'tag'];
