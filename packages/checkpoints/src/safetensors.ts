@@ -52,15 +52,18 @@ export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number, wh
   if (prefix.length < 8) throw new Error(`${where}: expected at least 8 bytes, got ${prefix.length}: the file is cut`);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length > SAFETENSORS_HEADER_LIMIT || length + 8 > fileSize) {
+    const most = Math.min(SAFETENSORS_HEADER_LIMIT, fileSize - 8);
     throw new Error(
-      `${where}: expected a header of at most ${Math.min(SAFETENSORS_HEADER_LIMIT, fileSize - 8)} bytes, got ${length}: ` +
+      `${where}: expected a header of at most ${most} bytes, got ${length}: ` +
         'not a safetensors file, or cut; download or save it again',
     );
   }
   return length;
 }
 
-/** Reads and checks the JSON header: names, types, shapes, and that the tensors fill the data without overlap or gap. */
+/**
+ * Reads and checks the JSON header: names, types, shapes, and that the tensors fill the data without overlap or gap.
+ */
 export function parseSafetensorsHeader(json: Uint8Array, fileSize: number, where = 'safetensors'): SafetensorsHeader {
   const root = asObject(parseJson(json, where), `${where}: header`);
   const { __metadata__: metadata, ...entries } = root;
@@ -136,14 +139,16 @@ function assertCovers(tensors: readonly TensorInfo[], dataSize: number, where: s
   }
 }
 
-/** A tensor's values in host memory: float types as float32, whole numbers as int32 (an error where one does not fit). */
+/**
+ * A tensor's values in host memory: float types as float32, whole numbers as int32 (an error where one does not fit).
+ */
 export function decodeTensor(info: TensorInfo, bytes: Uint8Array, where = 'safetensors'): Floats | Ints {
   const at = `${where}: tensor '${info.name}'`;
   if (bytes.length !== info.end - info.start) {
     throw new Error(`${at}: expected ${info.end - info.start} bytes, got ${bytes.length}`);
   }
-  // A view where the bytes stand on a multiple of the value size, a copy elsewhere.
-  const aligned = bytes.byteOffset % BYTES_PER_VALUE[info.dtype] === 0 ? bytes : new Uint8Array(bytes); // not slice: a Buffer's is a view
+  // A view where the bytes stand on a multiple of the value size, a copy elsewhere. Not slice: a Buffer's is a view.
+  const aligned = bytes.byteOffset % BYTES_PER_VALUE[info.dtype] === 0 ? bytes : new Uint8Array(bytes);
   const data = decodeValues(info.dtype, aligned, at);
   const { shape } = info;
   return data instanceof Float32Array ? { data, shape } : { data, shape };

@@ -1,16 +1,16 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BertConfig, Bert } from '@wbdc/nn';
+import type { Bert, BertConfig, ParamTree } from '@wbdc/nn';
 import { fileError, makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
 import { openPytorch } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
-import { flatten, type ParamTree } from '@wbdc/nn';
 import { bertConfigJson, bertShapes, parseBertConfig } from './weights/bert-config.js';
 import { bertKeyMap } from './weights/bert-keys.js';
 import { exportWeights } from './weights/export.js';
 import { readWeights, type LoadWeightsOptions } from './weights/load.js';
 import type { WeightReport } from './weights/report.js';
+import { assertLayerCounts, assertParamShapes } from './weights/shapes.js';
 
 /** File names of weights in a folder, the one to prefer first. */
 const WEIGHTS = [
@@ -46,8 +46,8 @@ export async function readBertConfig(folder: string): Promise<BertConfig> {
 }
 
 /**
- * A BERT, RoBERTa-wwm or MacBERT from a folder as published on the Hugging Face hub: `config.json` and weights in any of
- * the known formats. Its `vocab.txt` is for `loadTokenizer(folder)`. The parameters are trainable variables.
+ * A BERT, RoBERTa-wwm or MacBERT from a folder as published on the Hugging Face hub: `config.json` and weights in any
+ * of the known formats. Its `vocab.txt` is for `loadTokenizer(folder)`. The parameters are trainable variables.
  */
 export async function loadBert(
   folder: string,
@@ -56,12 +56,8 @@ export async function loadBert(
   const config = await readBertConfig(folder);
   const file = await openWeights(folder);
   try {
-    const { params, report } = await readWeights<Bert & ParamTree>(
-      bertShapes(config),
-      bertKeyMap(config.layers),
-      file,
-      options,
-    );
+    assertLayerCounts({ layers: config.layers }, file);
+    const { params, report } = await readWeights<Bert>(bertShapes(config), bertKeyMap(config.layers), file, options);
     return { config, params, report };
   } finally {
     await file.close();
@@ -81,7 +77,7 @@ export async function saveBert(
   options: SaveBertOptions = {},
 ): Promise<void> {
   const { mlmHead } = options;
-  assertSizes(params, config);
+  assertParamShapes(params, bertShapes(config));
   const keys = bertKeyMap(config.layers, {
     path: 'bert.',
     prefix: mlmHead ? 'bert.' : '',
@@ -92,20 +88,4 @@ export async function saveBert(
   await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
-}
-
-/** A configuration that is not the parameters' own would make a folder that nobody can load. */
-function assertSizes(params: Bert, config: BertConfig): void {
-  const shapes = bertShapes(config);
-  for (const { path, leaf } of flatten(params)) {
-    const expected = shapes.get(path)?.join(', ');
-    if (expected !== leaf.shape.join(', ')) {
-      throw new Error(
-        `expected '${path}' of shape [${expected ?? 'none'}] by the configuration, got [${leaf.shape.join(', ')}]`,
-      );
-    }
-    shapes.delete(path);
-  }
-  const [missing] = shapes.keys();
-  if (missing !== undefined) throw new Error(`expected a parameter '${missing}' by the configuration, got none`);
 }

@@ -1,4 +1,4 @@
-import { layerShapes, normKeys, normShapes, type KeyMap } from '@wbdc/checkpoints';
+import { layersShapes, normKeys, normShapes, type KeyMap, type ParamShapes } from '@wbdc/checkpoints';
 import { parseTowerConfig, towerLayerKeys, towerNames, type ClipTower } from './clip-tower.js';
 import type { ClipVisionConfig } from './clip-vision.js';
 
@@ -81,14 +81,14 @@ export function parseClipVisionConfig(json: unknown, hasProjection: boolean, whe
 }
 
 /** Paths and shapes of a tower's parameters, those of `clipVision(config).init` and in its order. */
-export function clipVisionShapes(config: ClipVisionConfig): Map<string, readonly number[]> {
+export function clipVisionShapes(config: ClipVisionConfig): ParamShapes {
   const { width, patchSize, imageSize, intermediateSize, projection } = config;
   return new Map<string, readonly number[]>([
     ['patch', [3 * patchSize ** 2, width]],
     ['classToken', [width]],
     ['position', [(imageSize / patchSize) ** 2 + 1, width]],
     ...normShapes('preNorm', width),
-    ...Array.from({ length: config.layers }, (_, i) => layerShapes(`layers.${i}`, width, intermediateSize)).flat(),
+    ...layersShapes('layers', config.layers, width, intermediateSize),
     ...normShapes('postNorm', width),
     ...(projection ? ([['projection', [width, projection]]] as const) : []),
   ]);

@@ -1,4 +1,4 @@
-import { layerShapes, normKeys, normShapes, type KeyMap } from '@wbdc/checkpoints';
+import { layersShapes, normKeys, normShapes, type KeyMap, type ParamShapes } from '@wbdc/checkpoints';
 import type { ClipTextConfig } from './clip-text.js';
 import { parseTowerConfig, towerLayerKeys, towerNames, type ClipTower } from './clip-tower.js';
 
@@ -25,8 +25,8 @@ export function clipTextKeyMap({ layers, projection }: ClipTextConfig, { path = 
 }
 
 /**
- * What published configurations say instead of their end token: transformers then takes the largest token of a row, which
- * is the last of the vocabulary.
+ * What published configurations say instead of their end token: transformers then takes the largest token of a row,
+ * which is the last of the vocabulary.
  */
 const LEGACY_END = 2;
 
@@ -73,12 +73,12 @@ export function parseClipTextConfig(json: unknown, hasProjection: boolean, where
 }
 
 /** Paths and shapes of a tower's parameters, those of `clipText(config).init` and in its order. */
-export function clipTextShapes(config: ClipTextConfig): Map<string, readonly number[]> {
+export function clipTextShapes(config: ClipTextConfig): ParamShapes {
   const { width, vocabSize, maxPositions, intermediateSize, projection } = config;
   return new Map<string, readonly number[]>([
     ['word', [vocabSize, width]],
     ['position', [maxPositions, width]],
-    ...Array.from({ length: config.layers }, (_, i) => layerShapes(`layers.${i}`, width, intermediateSize)).flat(),
+    ...layersShapes('layers', config.layers, width, intermediateSize),
     ...normShapes('finalNorm', width),
     ...(projection ? ([['projection', [width, projection]]] as const) : []),
   ]);

@@ -1,4 +1,11 @@
-import { linearKeys, normKeys, type KeyEntry, type KeyMap, type WeightReport } from '@wbdc/checkpoints';
+import {
+  linearKeys,
+  normKeys,
+  type KeyEntry,
+  type KeyMap,
+  type ParamShapes,
+  type WeightReport,
+} from '@wbdc/checkpoints';
 import type { GeluForm } from '@wbdc/nn';
 
 /** What the checkpoints of both towers of a CLIP have in common, and where they differ. */
@@ -13,11 +20,12 @@ export interface ClipTower<Config> {
   readonly fromFields: (size: (name: string) => number) => Config;
   readonly toFields: (config: Config) => Readonly<Record<string, number>>;
   readonly keyMap: (config: Config) => KeyMap;
-  readonly shapes: (config: Config) => ReadonlyMap<string, readonly number[]>;
+  readonly shapes: (config: Config) => ParamShapes;
 }
 
 /** What the configurations of both towers share. */
 export interface TowerConfig {
+  readonly layers: number;
   readonly activation?: GeluForm;
   readonly projection?: number;
 }

@@ -82,7 +82,9 @@ export interface ClipVision {
    * computes each layer once more: training in less memory.
    */
   forward(params: ClipVisionParams, pixels: Tensor4D, context?: Options): ClipVisionOutput;
-  /** The same without the hidden states: the last layer computes the class token alone, 7 % less work in twelve layers. */
+  /**
+   * The same without the hidden states: the last layer computes the class token alone, 7 % less work in twelve layers.
+   */
   pool(params: ClipVisionParams, pixels: Tensor4D, context?: Options): ClipVisionPooled;
 }
 

@@ -8,8 +8,8 @@ export type WithTower<P extends ParamTree> = P & { readonly vision: ClipVisionPa
 
 /**
  * An encoder that reads pixels, end to end: the tower's states of the frames take the place of stored features, and
- * gradients reach the tower. As any other it can be pretrained and finetuned; a frame of its batches is a flat, normalised
- * picture, `[B, F, 3 S S]`. Only frames that the mask keeps pass through the tower.
+ * gradients reach the tower. As any other it can be pretrained and finetuned; a frame of its batches is a flat,
+ * normalised picture, `[B, F, 3 S S]`. Only frames that the mask keeps pass through the tower.
  */
 export function encodingPixels<P extends ParamTree>(
   tower: ClipVision,

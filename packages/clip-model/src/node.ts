@@ -1,8 +1,14 @@
 import { join } from 'node:path';
-import { exportWeights, readWeights, type LoadWeightsOptions } from '@wbdc/checkpoints';
+import {
+  assertLayerCounts,
+  assertParamShapes,
+  exportWeights,
+  readWeights,
+  type LoadWeightsOptions,
+} from '@wbdc/checkpoints';
 import { openWeights, writeSafetensors } from '@wbdc/checkpoints/node';
 import { makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
-import { flatten, type ParamTree } from '@wbdc/nn';
+import type { ParamTree } from '@wbdc/nn';
 import { VISION_TOWER } from './clip-checkpoint.js';
 import { TEXT_TOWER } from './clip-text-checkpoint.js';
 import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
@@ -33,7 +39,9 @@ export function loadClipText(
   return loadTower(TEXT_TOWER, folder, options);
 }
 
-/** Writes a folder that transformers loads: a CLIPTextModel, or a CLIPTextModelWithProjection where the tower has one. */
+/**
+ * Writes a folder that transformers loads: a CLIPTextModel, or a CLIPTextModelWithProjection where the tower has one.
+ */
 export function saveClipText(folder: string, params: ClipTextParams, config: ClipTextConfig): Promise<void> {
   return saveTower(TEXT_TOWER, folder, params, config);
 }
@@ -49,6 +57,7 @@ async function loadTower<Config extends TowerConfig, Params extends ParamTree>(
   const file = await openWeights(folder);
   try {
     const config = parseTowerConfig(tower, json, file.tensors.has(tower.projection), path);
+    assertLayerCounts({ layers: config.layers }, file);
     const { params, report } = await readWeights<Params>(tower.shapes(config), tower.keyMap(config), file, options);
     return { config, params, report };
   } finally {
@@ -63,14 +72,7 @@ async function saveTower<Config extends TowerConfig>(
   params: ParamTree,
   config: Config,
 ): Promise<void> {
-  const shapes = tower.shapes(config);
-  const wrong = flatten(params).find(({ path, leaf }) => shapes.get(path)?.join() !== leaf.shape.join());
-  if (wrong) {
-    const expected = shapes.get(wrong.path)?.join(', ') ?? 'none';
-    throw new Error(
-      `expected '${wrong.path}' of shape [${expected}] by the configuration, got [${wrong.leaf.shape.join(', ')}]`,
-    );
-  }
+  assertParamShapes(params, tower.shapes(config));
   const name = tower.kind === 'vision' ? 'CLIPVisionModel' : 'CLIPTextModel';
   const json = {
     architectures: [config.projection ? `${name}WithProjection` : name],

@@ -3,8 +3,9 @@ import { clipLayerConfig, CLIP_EPSILON, type ClipVisionConfig, type ClipVisionPa
 
 /**
  * The tower as an ONNX file (opset 17), for onnxruntime in Node and in browsers: normalised `pixels` float32
- * `[N, 3, S, S]` to `pooled` `[N, D]`, and `projected` `[N, E]` where the tower has a projection. N is free. With `hidden`
- * also `hidden` `[N, P+1, D]`, as `forward` has it; without, the last layer computes the class token alone, as `pool` does.
+ * `[N, 3, S, S]` to `pooled` `[N, D]`, and `projected` `[N, E]` where the tower has a projection. N is free. With
+ * `hidden` also `hidden` `[N, P+1, D]`, as `forward` has it; without, the last layer computes the class token alone, as
+ * `pool` does.
  */
 export function clipVisionOnnx(
   params: ClipVisionParams,
@@ -19,7 +20,8 @@ export function clipVisionOnnx(
   const layer = clipLayerConfig(config);
   const state = onnxTransformer(graph, params.layers.slice(0, -1), embedded, nothingHidden, layer); // [N, P+1, D]
   const last = hidden ? layer : { ...layer, rows: 1 };
-  const states = onnxTransformer(graph, params.layers.slice(-1), state, nothingHidden, last); // [N, P+1, D] or [N, 1, D]
+  // [N, P+1, D] or [N, 1, D]
+  const states = onnxTransformer(graph, params.layers.slice(-1), state, nothingHidden, last);
   const first = graph.op('Gather', [states, graph.int(0)], { axis: 1 });
   const pooled = onnxLayerNorm(graph, first, params.postNorm, CLIP_EPSILON);
   if (hidden) graph.output('hidden', states, ['pictures', (imageSize / patchSize) ** 2 + 1, width]);

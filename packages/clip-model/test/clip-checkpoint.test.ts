@@ -42,8 +42,8 @@ it('gives the pooled output of transformers', async () => {
   });
   const { pooled } = clipVision(config).forward(params, pixels());
   expect(distance(pooled.dataSync(), expected.pooled)).toBeLessThan(1e-5);
-  expect(report.fresh).toEqual([]);
-  expect(report.ignored).toEqual([]);
+  expect(report.missing).toEqual([]);
+  expect(report.unused).toEqual([]);
 });
 
 it('knows the paths and shapes of a fresh tower', () => {
@@ -88,8 +88,8 @@ it('takes the tower out of a whole CLIP, projection included', async () => {
   const config = { imageSize: 6, patchSize: 2, width: 10, layers: 2, heads: 2, intermediateSize: 14, projection: 7 };
   const params = clipVision(config).init(randomKey(1));
   const report = await loadWeights(params, clipVisionKeyMap(config), weightsOf(tensors));
-  expect(report.fresh).toEqual([]);
-  expect(report.ignored.map(({ reason }) => reason)).toEqual([
+  expect(report.missing).toEqual([]);
+  expect(report.unused.map(({ reason }) => reason)).toEqual([
     'the text tower',
     'the text tower',
     'the temperature of the two towers',

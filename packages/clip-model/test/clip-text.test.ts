@@ -76,8 +76,8 @@ describe('a published CLIP', () => {
     const text = await loadClipText(FOLDER);
     // The file says 2, which is wrong and published so: the end is the last token of the vocabulary.
     expect(text.config).toMatchObject({ endToken: text.config.vocabSize - 1, projection: 5 });
-    expect(text.report.fresh).toEqual([]);
-    expect(new Set(text.report.ignored.map(({ reason }) => reason))).toEqual(
+    expect(text.report.missing).toEqual([]);
+    expect(new Set(text.report.unused.map(({ reason }) => reason))).toEqual(
       new Set(['the vision tower', 'the temperature of the two towers']),
     );
     const { pooled, projected } = clipText(text.config).forward(text.params, textsOf(whole));

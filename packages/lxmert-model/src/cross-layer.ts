@@ -41,8 +41,8 @@ export function newCrossLayer(key: Key, width: number, intermediate: number): Cr
 }
 
 /**
- * One cross-modality layer (LXMERT, arXiv 1908.07490): each stream attends to the other as it was before the layer, with
- * weights shared between the directions, then to itself. Gives the new states of both.
+ * One cross-modality layer (LXMERT, arXiv 1908.07490): each stream attends to the other as it was before the layer,
+ * with weights shared between the directions, then to itself. Gives the new states of both.
  */
 export function crossLayer(
   params: CrossLayer,

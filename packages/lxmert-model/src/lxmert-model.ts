@@ -55,9 +55,9 @@ export interface LxmertModel {
 const VIDEO_EPSILON = 1e-12;
 
 /**
- * The double-stream encoder (LXMERT-like, arXiv 1908.07490): a BERT over the text, a pre-normalised transformer over the
- * frames, then cross-modality layers. `cls` is the text's. A missing modality leaves its stream with `[CLS]` alone, so
- * attention always has something to look at.
+ * The double-stream encoder (LXMERT-like, arXiv 1908.07490): a BERT over the text, a pre-normalised transformer over
+ * the frames, then cross-modality layers. `cls` is the text's. A missing modality leaves its stream with `[CLS]` alone,
+ * so attention always has something to look at.
  */
 export function lxmertModel(config: LxmertModelConfig): Encoder<LxmertModel> {
   assertConfig(config);

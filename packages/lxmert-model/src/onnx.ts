@@ -29,10 +29,10 @@ interface Stream {
 }
 
 /**
- * The encoder as an ONNX file (opset 17), for onnxruntime in Node and in browsers. Inputs are those of a batch: `tokens`,
- * `segments`, `textMask` int32 `[B, L]`, `frames` float32 `[B, F, Dv]`, `frameMask` int32 `[B, F]`; outputs `text`
- * `[B, L, D]`, `frameStates` `[B, F, D]`, `cls` `[B, D]`, and that of a head. B, L and F are free, F may be 0. Rows of
- * padding hold unspecified values.
+ * The encoder as an ONNX file (opset 17), for onnxruntime in Node and in browsers. Inputs are those of a batch:
+ * `tokens`, `segments`, `textMask` int32 `[B, L]`, `frames` float32 `[B, F, Dv]`, `frameMask` int32 `[B, F]`; outputs
+ * `text` `[B, L, D]`, `frameStates` `[B, F, D]`, `cls` `[B, D]`, and that of a head. B, L and F are free, F may be 0.
+ * Rows of padding hold unspecified values.
  *
  * @throws RangeError above 2 GB of weights, the limit of the format
  */

@@ -3,7 +3,7 @@ import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
-import { BASE, LARGE, TINY, lxmertModel, type LxmertModelConfig } from '../src/index.js';
+import { BASE, LARGE, TINY, lxmertModel, lxmertModelShapes, type LxmertModelConfig } from '../src/index.js';
 
 const config: LxmertModelConfig = { ...PARITY_SIZES, videoLayers: 2, videoActivation: 'erf', crossLayers: 2 };
 
@@ -26,6 +26,11 @@ describe('configuration', () => {
     const video = c.frameSize * d + d + (2 + c.maxFrames) * d + c.videoLayers * layer + 2 * d;
     return text + video + c.crossLayers * (attention + 2 * layer);
   };
+
+  it('knows the paths and shapes of what it makes, in order', () => {
+    const params = lxmertModel(config).init(randomKey(1));
+    expect([...lxmertModelShapes(config)]).toEqual(flatten(params).map(({ path, leaf }) => [path, leaf.shape]));
+  });
 
   it('counts what it makes', () => {
     const made = flatten(lxmertModel(config).init(randomKey(1))).reduce((sum, { leaf }) => sum + leaf.size, 0);

@@ -44,5 +44,5 @@ export {
 export type { Key } from './random.js';
 export { attention, newAttention, newLayer, residual, subKey, transformer, transformerLayer } from './transformer.js';
 export type { Attention, Layer, LayerConfig } from './transformer.js';
-export { disposeTree, flatten, mapTree } from './tree.js';
+export { disposeTree, flatten, mapTree, unflatten } from './tree.js';
 export type { Param, ParamTree } from './tree.js';

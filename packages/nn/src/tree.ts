@@ -35,6 +35,22 @@ export function mapTree<P extends ParamTree>(tree: P, replace: (leaf: Tensor, pa
   return (Array.isArray(tree) ? entries.map((entry) => entry[1]) : Object.fromEntries(entries)) as P;
 }
 
+/** The tree of paths and leaves, the inverse of {@link flatten}: keys that count from 0 become lists. */
+export function unflatten(leaves: readonly Param[]): ParamTree {
+  const children = new Map<string, Param[]>();
+  for (const { path, leaf } of leaves) {
+    const [head] = path.split('.', 1);
+    const rest = { path: path.slice(head.length + 1), leaf };
+    const siblings = children.get(head);
+    if (siblings) siblings.push(rest);
+    else children.set(head, [rest]);
+  }
+  const nodes = [...children].map(
+    ([head, rest]) => [head, rest[0].path === '' ? rest[0].leaf : unflatten(rest)] as const,
+  );
+  return nodes.every(([head], i) => head === String(i)) ? nodes.map(([, node]) => node) : Object.fromEntries(nodes);
+}
+
 /** Frees every parameter of a tree. */
 export function disposeTree(tree: ParamTree): void {
   for (const { leaf } of flatten(tree)) leaf.dispose();

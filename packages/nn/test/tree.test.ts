@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { useEngine } from '../../../tools/testing.js';
-import { disposeTree, flatten, floats, mapTree } from '../src/index.js';
+import { disposeTree, flatten, floats, mapTree, unflatten } from '../src/index.js';
 
 beforeAll(() => useEngine('cpu'));
 
@@ -16,6 +16,15 @@ it('names parameters by their path, lists by index, in order', () => {
   expect(mapped.a[1].x.dataSync()[0]).toBe(5);
   expect(Array.isArray(mapped.a)).toBe(true);
   expect(mapped.rate).toBe(0.1);
+});
+
+it('builds the tree of paths and leaves', () => {
+  const tree = { b: { weight: tf.zeros([2]) }, a: [{ x: tf.zeros([3]) }, { x: tf.zeros([5]) }] };
+  const again = unflatten(flatten(tree)) as typeof tree;
+  expect(Object.keys(again)).toEqual(['b', 'a']);
+  expect(Array.isArray(again.a)).toBe(true);
+  expect(flatten(again)).toEqual(flatten(tree));
+  expect(again.a[1].x).toBe(tree.a[1].x);
 });
 
 it('frees all parameters', () => {

@@ -27,7 +27,9 @@ import {
 } from '@wbdc/nn';
 import { assertConfig, type UniModelConfig } from './config.js';
 
-/** Parameters of the single-stream model. The frames have an embeddings block of their own, not shared with the text. */
+/**
+ * Parameters of the single-stream model. The frames have an embeddings block of their own, not shared with the text.
+ */
 export interface UniModel {
   readonly bert: Bert;
   readonly frames: { readonly projection: Linear; readonly embeddings: InputEmbedding };
@@ -36,9 +38,10 @@ export interface UniModel {
 /**
  * The single-stream encoder (VisualBERT-like, arXiv 1908.03557): one BERT attends over text and frames together.
  *
- * The two published layouts, `[CLS] frames [SEP] title [SEP]` and `[CLS] title [SEP] ocr [SEP] asr [SEP] frames`, are the
- * same function of the batch: attention knows no order beyond the positions, and text and frames count theirs apart. What
- * differs is the token row, `[CLS] [SEP] title [SEP]` or `[CLS] title [SEP] ...`, which the tokenizer's layout decides.
+ * The two published layouts, `[CLS] frames [SEP] title [SEP]` and `[CLS] title [SEP] ocr [SEP] asr [SEP] frames`, are
+ * the same function of the batch: attention knows no order beyond the positions, and text and frames count theirs
+ * apart. What differs is the token row, `[CLS] [SEP] title [SEP]` or `[CLS] title [SEP] ...`, which the tokenizer's
+ * layout decides.
  *
  * Unlike both originals, padding is masked in every layer.
  */
@@ -75,7 +78,8 @@ function encode(params: UniModel, batch: Batch, context: Context, config: UniMod
     const { embeddings, layers } = params.bert;
     const words = embedWords(embeddings.word, batch.tokens); // [B, L, D]
     const text = embedInputs(embeddings, words, batch.segments, config.dropout, subKey(dropout, 'text'));
-    const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, context, config)], 1); // [B, L + F, D]
+    // [B, L + F, D]
+    const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, context, config)], 1);
     const bias = attentionBias(joinColumns(batch.textMask, batch.frameMask)); // [B, 1, 1, L + F]
     const layer = bertLayerConfig({ ...config, recompute });
     const state = transformer(layers, input, bias, layer, subKey(dropout, 'layers'));

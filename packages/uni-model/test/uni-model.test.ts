@@ -3,7 +3,7 @@ import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
-import { QQ_LARGE, TINY, WBDC_BASE, uniModel } from '../src/index.js';
+import { QQ_LARGE, TINY, WBDC_BASE, uniModel, uniModelShapes } from '../src/index.js';
 
 const config = { ...PARITY_SIZES, frameSegment: 0 };
 
@@ -36,6 +36,11 @@ describe('configuration', () => {
     for (const [name, preset] of Object.entries({ QQ_LARGE, WBDC_BASE, TINY })) {
       expect(readme).toMatch(new RegExp(`\\| \`${name}\` .*\\| ${count(preset).toLocaleString('en')} *\\|`));
     }
+  });
+
+  it('knows the paths and shapes of what it makes, in order', () => {
+    const params = uniModel(config).init(randomKey(1));
+    expect([...uniModelShapes(config)]).toEqual(flatten(params).map(({ path, leaf }) => [path, leaf.shape]));
   });
 
   it('counts what it makes', () => {

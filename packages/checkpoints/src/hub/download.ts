@@ -18,8 +18,8 @@ export interface HubSettings {
 }
 
 /**
- * The settings that Hugging Face's own tools read from the environment: HF_ENDPOINT (a mirror), HF_HUB_CACHE or HF_HOME,
- * HF_TOKEN, HF_HUB_OFFLINE. A token saved on the disk by their login is not read.
+ * The settings that Hugging Face's own tools read from the environment: HF_ENDPOINT (a mirror), HF_HUB_CACHE or
+ * HF_HOME, HF_TOKEN, HF_HUB_OFFLINE. A token saved on the disk by their login is not read.
  */
 export function hubSettings(env: Readonly<Record<string, string | undefined>>): HubSettings {
   const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
@@ -59,14 +59,16 @@ export interface DownloadedModel {
   readonly folder: string;
   readonly commit: string;
   readonly files: readonly string[];
-  /** Whether the hub was asked, or the cache alone: because of `offline`, a commit that is complete, or no connection. */
+  /**
+   * Whether the hub was asked, or the cache alone: because of `offline`, a commit that is complete, or no connection.
+   */
   readonly source: 'hub' | 'cache';
 }
 
 /**
- * A model of the Hugging Face hub or a mirror, in the standard cache: resumed where it was cut, tried again after failures
- * that may pass, checked against the hub's SHA-256 (large files) or git hash (small ones), from the cache alone when there
- * is no connection.
+ * A model of the Hugging Face hub or a mirror, in the standard cache: resumed where it was cut, tried again after
+ * failures that may pass, checked against the hub's SHA-256 (large files) or git hash (small ones), from the cache
+ * alone when there is no connection.
  *
  * @param repo such as `hfl/chinese-macbert-base`
  * @throws HubError, whose `reason` says what kind of failure it was

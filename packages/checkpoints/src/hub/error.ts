@@ -1,7 +1,7 @@
 /**
- * Why a download failed: no connection or a failing server after all attempts (`unreachable`), no such model, revision or
- * file (`missing`), a private or gated model (`forbidden`), other bytes than the hub's hash says (`damaged`), an answer
- * that is no hub's (`unexpected`).
+ * Why a download failed: no connection or a failing server after all attempts (`unreachable`), no such model, revision
+ * or file (`missing`), a private or gated model (`forbidden`), other bytes than the hub's hash says (`damaged`), an
+ * answer that is no hub's (`unexpected`).
  */
 export type HubReason = 'unreachable' | 'missing' | 'forbidden' | 'damaged' | 'unexpected';
 

@@ -54,8 +54,8 @@ export interface RequestOptions {
 }
 
 /**
- * One request, redirects followed here and not by fetch: the token goes to the hub's own origin only, and nobody sends us
- * from https to http.
+ * One request, redirects followed here and not by fetch: the token goes to the hub's own origin only, and nobody sends
+ * us from https to http.
  */
 export async function request(client: HubClient, url: string, options: RequestOptions = {}): Promise<Response> {
   let target = new URL(url);

@@ -12,9 +12,9 @@ export type OnBytes = (bytes: number, total: number) => void;
 const PIECE = 4 * 2 ** 20;
 
 /**
- * Fetches a file into `target`. What has come stays in `target.incomplete`, also after a failure, and is continued with a
- * range request. The file gets its name only after its hash was checked. Two processes may fetch the same file: they write
- * the same bytes to the same places.
+ * Fetches a file into `target`. What has come stays in `target.incomplete`, also after a failure, and is continued with
+ * a range request. The file gets its name only after its hash was checked. Two processes may fetch the same file: they
+ * write the same bytes to the same places.
  */
 export async function transfer(client: HubClient, file: RemoteFile, target: string, onBytes: OnBytes): Promise<void> {
   const incomplete = `${target}.incomplete`;
@@ -31,7 +31,8 @@ export async function transfer(client: HubClient, file: RemoteFile, target: stri
     await handle.close();
   }
   await rename(incomplete, target).catch(async (cause) => {
-    if (!(await stat(target).catch(() => undefined))) throw fileError('write', target, cause); // else another process won
+    const isThere = await stat(target).catch(() => undefined); // another process was faster
+    if (!isThere) throw fileError('write', target, cause);
   });
 }
 

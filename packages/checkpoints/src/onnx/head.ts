@@ -9,7 +9,10 @@ export interface OnnxHead {
   readonly linear: Linear;
   /** A dense layer before it. */
   readonly hidden?: Linear;
-  /** The state of `[CLS]` (default), the mean over all tokens and frames, or over each kind, side by side; padding left out. */
+  /**
+   * The state of `[CLS]` (default), the mean over all tokens and frames, or over each kind, side by side; padding left
+   * out.
+   */
   readonly pooling?: 'cls' | 'mean' | 'both' | 'attention';
   /** Scores positions, for attention pooling. */
   readonly attention?: Linear;

@@ -5,8 +5,8 @@ const TEXT_LIMIT = 4096;
 const PATIENCE = 16;
 
 /**
- * What pickleparser reads from, with every length checked: its own reader takes negative ones and goes back for ever, and
- * turns long numbers into BigInts in quadratic time.
+ * What pickleparser reads from, with every length checked: its own reader takes negative ones and goes back for ever,
+ * and turns long numbers into BigInts in quadratic time.
  */
 export class BoundedReader {
   readonly #bytes: Uint8Array;

@@ -89,8 +89,8 @@ export function resolveGlobal(module: string, name: string): Global {
   const global = GLOBALS.get(`${module}.${name}`);
   if (global) return global;
   throw new Error(
-    `it refers to ${JSON.stringify(`${module}.${name}`)}, which is not part of plain weights and would run code in Python: ` +
-      'save model.state_dict() alone, or convert the file to safetensors',
+    `it refers to ${JSON.stringify(`${module}.${name}`)}, which is not part of plain weights and would ` +
+      'run code in Python: save model.state_dict() alone, or convert the file to safetensors',
   );
 }
 

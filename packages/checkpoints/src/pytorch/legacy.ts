@@ -12,8 +12,8 @@ export function isLegacy(head: Uint8Array): boolean {
 }
 
 /**
- * The format before PyTorch 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles one after another - magic number,
- * protocol, machine, object, keys of storages - then each storage as a 64-bit count and its raw values.
+ * The format before PyTorch 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles one after another - magic
+ * number, protocol, machine, object, keys of storages - then each storage as a 64-bit count and its raw values.
  */
 export async function readLegacy(source: ByteSource): Promise<Map<string, PytorchTensor>> {
   const { path, size } = source;

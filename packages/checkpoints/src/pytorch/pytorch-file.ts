@@ -16,9 +16,10 @@ const SINGLE = 'pytorch_model.bin';
 const INDEX = 'pytorch_model.bin.index.json';
 
 /**
- * Opens what `torch.save(model.state_dict())` wrote: the zip format of PyTorch 1.6 and later, or the format before it. A
- * file, a shard index (`*.index.json`), or a folder with `pytorch_model.bin` or its index. The pickle inside is read with
- * an allow-list of names, so nothing in it is executed; all places are checked at once, values are read when asked for.
+ * Opens what `torch.save(model.state_dict())` wrote: the zip format of PyTorch 1.6 and later, or the format before it.
+ * A file, a shard index (`*.index.json`), or a folder with `pytorch_model.bin` or its index. The pickle inside is read
+ * with an allow-list of names, so nothing in it is executed; all places are checked at once, values are read when asked
+ * for.
  */
 export async function openPytorch(path: string): Promise<PytorchFile> {
   const target = await resolveTarget(path);

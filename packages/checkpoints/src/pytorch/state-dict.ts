@@ -58,8 +58,9 @@ export function locate(
   // As many values as the storage has at most: an expanded tensor of one value could claim any amount of memory.
   if (!(count <= view.count && offset + span <= view.count)) {
     throw new Error(
-      `${where}: tensor '${name}': expected [${shape.join(', ')}] with strides [${stride.join(', ')}] from ${offset} to lie in ` +
-        `a storage of ${view.count} values; the file is damaged, or the tensor was expanded (save a contiguous copy)`,
+      `${where}: tensor '${name}': expected [${shape.join(', ')}] with strides [${stride.join(', ')}] ` +
+        `from ${offset} to lie in a storage of ${view.count} values; ` +
+        'the file is damaged, or the tensor was expanded (save a contiguous copy)',
     );
   }
   return { name, dtype, shape, stride, start: start + (view.offset + offset) * BYTES_PER_VALUE[dtype], span };

@@ -1,6 +1,6 @@
 import type { BertConfig } from '@wbdc/nn';
 import { BERT_EPSILON } from '@wbdc/nn';
-import { layerShapes, normShapes } from './shapes.js';
+import { inputEmbeddingShapes, layersShapes, type ParamShapes, type ShapeEntry } from './shapes.js';
 
 const FIELDS = {
   vocabSize: 'vocab_size',
@@ -49,8 +49,9 @@ export function parseBertConfig(json: unknown, where = 'config.json'): BertConfi
   const sizes = Object.entries(FIELDS).map(([ours, theirs]) => [ours, fields[theirs]]);
   const config = { ...Object.fromEntries(sizes), dropout } as BertConfig;
   if (config.hiddenSize % config.heads === 0) return config;
+  const { hiddenSize, heads } = config;
   throw new Error(
-    `${where}: expected hidden_size to be a multiple of num_attention_heads, got ${config.hiddenSize} and ${config.heads}`,
+    `${where}: expected hidden_size to be a multiple of num_attention_heads, got ${hiddenSize} and ${heads}`,
   );
 }
 
@@ -73,13 +74,16 @@ export function bertConfigJson(config: BertConfig, architecture: 'BertModel' | '
 }
 
 /** Paths and shapes of a BERT's parameters, those of `newBert` and in its order. */
-export function bertShapes(config: BertConfig): Map<string, readonly number[]> {
+export function bertShapes(config: BertConfig): ParamShapes {
+  return new Map(bertShapeEntries(config));
+}
+
+/** Those of a BERT that is part of a model: with a path and a dot before each. */
+export function bertShapeEntries(config: BertConfig, path = ''): ShapeEntry[] {
   const { vocabSize, hiddenSize, intermediateSize, maxPositions, segments, layers } = config;
-  return new Map([
-    ['embeddings.word', [vocabSize, hiddenSize]],
-    ['embeddings.position', [maxPositions, hiddenSize]],
-    ['embeddings.segment', [segments, hiddenSize]],
-    ...normShapes('embeddings.norm', hiddenSize),
-    ...Array.from({ length: layers }, (_, i) => layerShapes(`layers.${i}`, hiddenSize, intermediateSize)).flat(),
-  ]);
+  return [
+    [`${path}embeddings.word`, [vocabSize, hiddenSize]],
+    ...inputEmbeddingShapes(`${path}embeddings`, maxPositions, segments, hiddenSize),
+    ...layersShapes(`${path}layers`, layers, hiddenSize, intermediateSize),
+  ];
 }

@@ -1,4 +1,5 @@
 import { sizeOf } from '@wbdc/nn';
+import type { ParamShapes } from './shapes.js';
 
 /** One parameter of ours and the tensor of a checkpoint that holds it. */
 export interface KeyEntry {
@@ -28,6 +29,11 @@ export interface KeyMap {
 /** Several maps as one, for a model made of parts. */
 export function joinKeyMaps(...maps: readonly KeyMap[]): KeyMap {
   return { entries: maps.flatMap((map) => map.entries), unused: maps.flatMap((map) => map.unused) };
+}
+
+/** The map of a checkpoint whose names are our paths behind a prefix. */
+export function pathKeys(shapes: ParamShapes, prefix = ''): KeyMap {
+  return { entries: [...shapes.keys()].map((path) => ({ path, names: [prefix + path] })), unused: [] };
 }
 
 /** A dense layer: `[in, out]` here, `[out, in]` there. */

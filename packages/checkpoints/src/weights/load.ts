@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { parameter, flatten, type ParamTree } from '@wbdc/nn';
-import { tensorShape, toParameter, type KeyEntry, type KeyMap } from './key-map.js';
+import { flatten, parameter, unflatten, type ParamTree } from '@wbdc/nn';
+import { pathKeys, tensorShape, toParameter, type KeyEntry, type KeyMap } from './key-map.js';
 import { matchesPattern } from './pattern.js';
 import type { WeightReport } from './report.js';
+import type { ParamShapes } from './shapes.js';
 import type { WeightSource } from './source.js';
 
 export interface LoadWeightsOptions {
@@ -23,8 +24,6 @@ interface Plan {
   readonly report: WeightReport;
 }
 
-type Shapes = ReadonlyMap<string, readonly number[]>;
-
 const FLOATS: ReadonlySet<string> = new Set(['F32', 'F16', 'BF16', 'F64']);
 const SHOWN = 20;
 
@@ -32,7 +31,7 @@ const SHOWN = 20;
  * Gives the variables of a tree the values of a checkpoint. Everything is checked and read before the first variable is
  * touched, so a failure changes nothing; until then the values are in memory twice.
  *
- * @returns what was loaded, what keeps its fresh values, what was left out: print it with `formatWeightReport`
+ * @returns what was loaded, what keeps its values, what was left out: print it with `formatWeightReport`
  * @throws with all problems together: a tensor that is missing, has another shape, or that nothing maps
  */
 export async function loadWeights(
@@ -54,24 +53,79 @@ export async function loadWeights(
   return plan.report;
 }
 
+export interface ReadWeightsOptions extends Pick<LoadWeightsOptions, 'allowUnused'> {
+  /**
+   * Subtrees that the checkpoint may lack, by their path (`frames`, `video.layers`), and what makes each. One is made
+   * where the checkpoint has nothing of it; to have some of it only is an error.
+   */
+  readonly fresh?: ReadonlyMap<string, () => ParamTree>;
+}
+
 /**
- * A tree made of a checkpoint alone, as trainable variables: no time is spent on fresh values that would be overwritten.
+ * A tree made of a checkpoint, as trainable variables: nothing is drawn that the checkpoint has. Sizes are compared
+ * before anything is allocated; then one tensor at a time is in memory twice.
  *
- * @param shapes our paths and shapes, all of which the checkpoint must have
+ * @param shapes our paths and shapes: all that the checkpoint must have, but for `options.fresh`
+ * @throws with all problems together, as {@link loadWeights}
  */
 export async function readWeights<P extends ParamTree>(
-  shapes: Shapes,
+  shapes: ParamShapes,
   keyMap: KeyMap,
   source: WeightSource,
-  options: Pick<LoadWeightsOptions, 'allowUnused'> = {},
+  options: ReadWeightsOptions = {},
 ): Promise<{ params: P; report: WeightReport }> {
-  const plan = planWeights(shapes, keyMap, source, options);
-  if (plan.report.fresh.length > 0) {
-    throw new Error(`expected the key map to name every parameter, got none for '${plan.report.fresh[0].path}'`);
+  const fresh = [...(options.fresh ?? [])];
+  const allowMissing = fresh.map(([path]) => `${path}{,.**}`);
+  const plan = planWeights(shapes, keyMap, source, { ...options, allowMissing });
+  const missing = new Set(plan.report.missing.map(({ path }) => path));
+  const needed = fresh.filter(([part]) => lacksAll(part, shapes, missing, source));
+  const leaves = new Map<string, tf.Tensor>();
+  try {
+    for (const { entry, name } of plan.matches) {
+      const { data, shape } = await source.read(name);
+      leaves.set(entry.path, parameter(toParameter(entry, data as Float32Array, shape), shapes.get(entry.path)!));
+    }
+    for (const [part, make] of needed) {
+      for (const { path, leaf } of flatten({ [part]: make() })) leaves.set(path, leaf);
+    }
+    const unmade = [...shapes.keys()].find((path) => !leaves.has(path));
+    if (unmade !== undefined) throw new Error(`expected the key map to name every parameter, got none for '${unmade}'`);
+  } catch (error) {
+    for (const leaf of leaves.values()) leaf.dispose();
+    throw error;
   }
-  const values = await readAll(plan, source);
-  const leaves = [...shapes].map(([path, shape]) => [path, parameter(values.get(path)!, shape)] as const);
-  return { params: unflatten(leaves) as P, report: plan.report };
+  return {
+    params: unflatten([...shapes.keys()].map((path) => ({ path, leaf: leaves.get(path)! }))) as P,
+    report: plan.report,
+  };
+}
+
+/** Whether a checkpoint has nothing of a subtree; one that has some of it is of another model. */
+function lacksAll(part: string, shapes: ParamShapes, missing: ReadonlySet<string>, source: WeightSource): boolean {
+  const paths = [...shapes.keys()].filter((path) => path === part || path.startsWith(`${part}.`));
+  const lacking = paths.filter((path) => missing.has(path));
+  if (lacking.length === 0 || lacking.length === paths.length) return lacking.length > 0;
+  throw new Error(
+    describeProblems(
+      source.path,
+      lacking.map((path) => `'${path}': the checkpoint has '${part}' without it`),
+    ),
+  );
+}
+
+/**
+ * Parameters from a checkpoint whose names are our paths, as wbdc writes them. With a prefix such as `encoder.`, the
+ * names start with it. Other tensors, of heads say, are not read.
+ *
+ * @param shapes paths without the prefix: `uniModelShapes(config)`, say
+ */
+export async function readParams<P extends ParamTree>(
+  shapes: ParamShapes,
+  source: WeightSource,
+  prefix = '',
+): Promise<P> {
+  const { params } = await readWeights<P>(shapes, pathKeys(shapes, prefix), source, { allowUnused: ['**'] });
+  return params;
 }
 
 async function readAll({ matches }: Plan, source: WeightSource): Promise<Map<string, Float32Array>> {
@@ -83,7 +137,7 @@ async function readAll({ matches }: Plan, source: WeightSource): Promise<Map<str
   return values;
 }
 
-function planWeights(shapes: Shapes, keyMap: KeyMap, source: WeightSource, options: LoadWeightsOptions): Plan {
+function planWeights(shapes: ParamShapes, keyMap: KeyMap, source: WeightSource, options: LoadWeightsOptions): Plan {
   const problems: string[] = [];
   const matches: Match[] = [];
   const missing = new Set<string>();
@@ -95,9 +149,9 @@ function planWeights(shapes: Shapes, keyMap: KeyMap, source: WeightSource, optio
     else problems.push(`'${entry.path}': expected a tensor ${entry.names.join(' or ')}, got none (allowMissing)`);
   }
   for (const { entry, name } of matches) problems.push(...mismatch(entry, name, shapes.get(entry.path)!, source));
-  const ignored = ignoredTensors(matches, keyMap, source, options.allowUnused, problems);
+  const unused = unusedTensors(matches, keyMap, source, options.allowUnused, problems);
   if (problems.length > 0) throw new Error(describeProblems(source.path, problems));
-  return { matches, report: { source: source.path, ...reportOf(shapes, matches, missing, source), ignored } };
+  return { matches, report: { source: source.path, ...reportOf(shapes, matches, missing, source), unused } };
 }
 
 function mismatch(
@@ -114,13 +168,13 @@ function mismatch(
 }
 
 /** The tensors that no parameter takes, all of which somebody must have allowed. */
-function ignoredTensors(
+function unusedTensors(
   matches: readonly Match[],
   keyMap: KeyMap,
   source: WeightSource,
   allowed: readonly string[] | undefined,
   problems: string[],
-): WeightReport['ignored'] {
+): WeightReport['unused'] {
   const taken = new Set(matches.map(({ name }) => name));
   return [...source.tensors].flatMap(([name, { dtype, shape }]) => {
     if (taken.has(name)) return [];
@@ -131,11 +185,11 @@ function ignoredTensors(
   });
 }
 
-function reportOf(shapes: Shapes, matches: readonly Match[], missing: ReadonlySet<string>, source: WeightSource) {
+function reportOf(shapes: ParamShapes, matches: readonly Match[], missing: ReadonlySet<string>, source: WeightSource) {
   const taken = new Set(matches.map(({ entry }) => entry.path));
   return {
     loaded: matches.map(({ entry: { path }, name }) => ({ path, name, ...describe(source, name) })),
-    fresh: [...shapes]
+    missing: [...shapes]
       .filter(([path]) => !taken.has(path))
       .map(([path, shape]) => ({
         path,
@@ -157,19 +211,8 @@ function isAllowed(name: string, patterns: readonly string[] = []): boolean {
 function describeProblems(path: string, problems: readonly string[]): string {
   const more = problems.length > SHOWN ? [`... and ${problems.length - SHOWN} more`] : [];
   return [
-    `${path}: the checkpoint does not fit the model, nothing was changed. Choose the configuration of this checkpoint, ` +
-      'or allow by name what may differ:',
+    `${path}: the checkpoint does not fit the model, nothing was changed. ` +
+      'Choose the configuration of this checkpoint, or allow by name what may differ:',
     ...[...problems.slice(0, SHOWN), ...more].map((problem) => `  ${problem}`),
   ].join('\n');
-}
-
-/** The tree of paths and leaves: parts that count from 0 become lists. The inverse of `flatten`. */
-function unflatten(leaves: readonly (readonly [string, tf.Tensor])[]): ParamTree {
-  const children = new Map<string, [string, tf.Tensor][]>();
-  for (const [path, leaf] of leaves) {
-    const [head] = path.split('.', 1);
-    children.set(head, [...(children.get(head) ?? []), [path.slice(head.length + 1), leaf]]);
-  }
-  const nodes = [...children].map(([head, rest]) => [head, rest[0][0] === '' ? rest[0][1] : unflatten(rest)] as const);
-  return nodes.every(([head], i) => head === String(i)) ? nodes.map(([, node]) => node) : Object.fromEntries(nodes);
 }

@@ -1,7 +1,7 @@
 /**
  * Patterns over names such as `bert.encoder.layer.3.output.dense.bias`. A pattern covers the whole name: `*` stands for
- * any characters within one part, `**` for any number of parts, `{a,b}` for one of several texts. So `bert.pooler.**` is
- * all of the pooler and `**.bias` every bias.
+ * any characters within one part, `**` for any number of parts, `{a,b}` for one of several texts. So `bert.pooler.**`
+ * is all of the pooler and `**.bias` every bias.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   return compile(pattern).test(name);

@@ -6,25 +6,25 @@ export interface WeightReport {
   readonly source: string;
   /** Parameters with the checkpoint's values; shape and type are the tensor's. */
   readonly loaded: readonly (WeightInfo & { readonly path: string; readonly name: string })[];
-  /** Parameters that keep the values they had. */
-  readonly fresh: readonly { readonly path: string; readonly shape: readonly number[]; readonly reason: string }[];
+  /** Parameters that the checkpoint has not: they keep the values they had, or are made anew. */
+  readonly missing: readonly { readonly path: string; readonly shape: readonly number[]; readonly reason: string }[];
   /** Tensors that were not read. */
-  readonly ignored: readonly (WeightInfo & { readonly name: string; readonly reason: string })[];
+  readonly unused: readonly (WeightInfo & { readonly name: string; readonly reason: string })[];
 }
 
 /** The report as a table, the layers of a model folded into one line each. */
-export function formatWeightReport({ source, loaded, fresh, ignored }: WeightReport): string {
+export function formatWeightReport({ source, loaded, missing, unused }: WeightReport): string {
   const rows = [
     ...fold(loaded.map(({ path, name, shape, dtype }) => ['loaded', path, name, `${dtype} [${shape.join(', ')}]`])),
-    ...fold(fresh.map(({ path, shape, reason }) => ['new', path, reason, `[${shape.join(', ')}]`])),
+    ...fold(missing.map(({ path, shape, reason }) => ['new', path, reason, `[${shape.join(', ')}]`])),
     ...fold(
-      ignored.map(({ name, shape, dtype, reason }) => ['ignored', name, reason, `${dtype} [${shape.join(', ')}]`]),
+      unused.map(({ name, shape, dtype, reason }) => ['ignored', name, reason, `${dtype} [${shape.join(', ')}]`]),
     ),
   ];
   const values = loaded.reduce((sum, { shape }) => sum + shape.reduce((size, n) => size * n, 1), 0);
   const summary =
     `${source}: ${loaded.length} parameters loaded (${values.toLocaleString('en')} values), ` +
-    `${fresh.length} new, ${ignored.length} tensors ignored`;
+    `${missing.length} new, ${unused.length} tensors ignored`;
   return [summary, ...align([['', 'here', 'checkpoint', 'tensor'], ...rows])].join('\n');
 }
 

@@ -117,7 +117,8 @@ describe('a stranger’s file', () => {
     await expect(readAll(zip(pickled.tensor('0', { count: 6, ...layout })))).rejects.toThrow(message);
   });
 
-  const BINBYTES_BACK = Buffer.from([0x42, 0xfb, 0xff, 0xff, 0xff]); // five bytes back: for ever in pickleparser's reader
+  // Five bytes back: for ever in pickleparser's reader.
+  const BINBYTES_BACK = Buffer.from([0x42, 0xfb, 0xff, 0xff, 0xff]);
   const BIGINT = Buffer.from([0x8b, 1, 0, 0, 0, 7]);
   const LONG4 = Buffer.concat([Buffer.from([0x8b, 0xff, 0xff, 0, 0]), Buffer.alloc(0xffff, 1)]);
   it.each([
