@@ -17,7 +17,9 @@ import {
   type Linear,
 } from '@wbdc/nn';
 
-/** `mean` over tokens and frames, `attention` with learned weights, `cls` alone, or `both` sides' means side by side. */
+/**
+ * `mean` over tokens and frames, `attention` with learned weights, `cls` alone, or `both` sides' means side by side.
+ */
 export type Pooling = 'mean' | 'attention' | 'cls' | 'both';
 
 export interface HeadConfig {
@@ -50,8 +52,8 @@ export function applyHead(head: Head, encoded: Encoded, batch: Batch, config: He
 }
 
 /**
- * The head's output for every draw of multi-sample dropout: one pooled state, so many masks before the last layer. Their
- * losses are averaged, not they. Without a key there is one output, with nothing dropped.
+ * The head's output for every draw of multi-sample dropout: one pooled state, so many masks before the last layer.
+ * Their losses are averaged, not they. Without a key there is one output, with nothing dropped.
  */
 export function headDraws(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D[] {
   const pooled = pool(head, encoded, batch, config.pooling); // [B, D] or [B, 2 D]

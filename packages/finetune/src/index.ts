@@ -1,11 +1,38 @@
 export { categoryModel } from './category.js';
 export type { CategoryBatch, CategoryOptions } from './category.js';
+export { distilledExample, distilledExamples, unlabelledVideos } from './distillation.js';
+export type { DistillationOptions } from './distillation.js';
+export {
+  classesOf,
+  countSingleVideos,
+  labelledExamples,
+  labelledVideos,
+  readCategoryBatch,
+  splitByFold,
+} from './examples.js';
+export type { CategoryExample, LabelledSplit, LabelledVideo } from './examples.js';
 export { applyHead, headDraws, newHead } from './heads.js';
 export type { Head, HeadConfig, Pooling } from './heads.js';
+export { judgeCategories, judgeCosines, measuredCategories, mostFrequent } from './judging.js';
+export type { CategoryScores } from './judging.js';
 export type { Label } from './labels.js';
+export {
+  cosinesOfPairs,
+  pairLabeller,
+  pairLengths,
+  pairSet,
+  readPairBatch,
+  scoresDiffer,
+  splitPairs,
+  videosOfPairs,
+} from './pairs.js';
+export type { PairSet, PairSplitOptions } from './pairs.js';
+export { predictBatches } from './predicted.js';
+export type { Predicted } from './predicted.js';
 export { chooseClasses, countClasses, favourRareClasses } from './prediction.js';
 export type { RareClasses } from './prediction.js';
 export { rankLabeller, rankNormalize } from './ranks.js';
+export { joinRows, takeRowsOf } from './rows.js';
 export { similarityModel } from './similarity.js';
 export type { FinetuneParams, PairBatch, SimilarityOptions } from './similarity.js';
 export { officialPairSplit, stratifiedFolds, videoDisjointFold, videoDisjointSplit } from './splits.js';

@@ -29,18 +29,18 @@ export function chooseClasses(
 ): string[] {
   const corrected = probabilities.slice();
   if (rare !== undefined && rare.strength > 0) favourRareClasses(corrected, rare.counts, rare.strength);
-  return Array.from(largestInRows(corrected, classes.length), (place) => classes[place]);
+  return Array.from(largestInRows(corrected, classes.length), (index) => classes[index]);
 }
 
 /** How many samples each class has. */
 export function countClasses(labels: readonly string[], classes: readonly string[]): Int32Array {
-  const places = new Map(classes.map((name, place) => [name, place]));
+  const indices = new Map(classes.map((name, index) => [name, index]));
   const counts = new Int32Array(classes.length);
   for (const label of labels) {
-    const place = places.get(label);
-    if (place === undefined)
+    const index = indices.get(label);
+    if (index === undefined)
       throw new RangeError(`expected labels among the ${classes.length} classes, got '${label}'`);
-    counts[place]++;
+    counts[index]++;
   }
   return counts;
 }

@@ -1,8 +1,8 @@
 import { averageRanks } from '@wbdc/metrics';
 
 /**
- * Similarity labels as ranks between 0 and 1: average ranks over all training pairs, then min-max. The cosine is trained
- * towards them because the metric reads ranks alone; worth 0.006 of Spearman in the published ablation.
+ * Similarity labels as ranks between 0 and 1: average ranks over all training pairs, then min-max. The cosine is
+ * trained towards them because the metric reads ranks alone; worth 0.006 of Spearman in the published ablation.
  * @throws RangeError when all scores are equal, or one is NaN: they rank nothing
  */
 export function rankNormalize(scores: ArrayLike<number>): Float64Array {

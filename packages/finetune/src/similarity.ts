@@ -23,7 +23,10 @@ export interface SimilarityOptions extends Omit<HeadConfig, 'hiddenSize'> {
   readonly rDrop?: number;
 }
 
-/** Videos of a batch in pairs: pair i are the rows `left[i]` and `right[i]`, so a video that stands twice is encoded once. */
+/**
+ * Videos of a batch in pairs: pair i are the rows `left[i]` and `right[i]`, so a video that stands twice is encoded
+ * once.
+ */
 export interface PairBatch {
   readonly batch: Batch;
   readonly left: Int32Array;
@@ -33,8 +36,8 @@ export interface PairBatch {
 }
 
 /**
- * Similarity finetuning (AIAC 2021, rank 1): two embeddings, their cosine, mean squared error against the rank-normalised
- * label.
+ * Similarity finetuning (AIAC 2021, rank 1): two embeddings, their cosine, mean squared error against the
+ * rank-normalised label.
  */
 export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, options: SimilarityOptions) {
   const { rDrop = 0 } = options;

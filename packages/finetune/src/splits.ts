@@ -31,8 +31,8 @@ export function videoDisjointSplit<P extends Pair>(pairs: readonly P[], share: n
 }
 
 /**
- * Fold `fold` of k: every video belongs to one fold, by chance, so over all folds each is held out once. Pairs of one video
- * inside and one outside are dropped.
+ * Fold `fold` of k: every video belongs to one fold, by chance, so over all folds each is held out once. Pairs of one
+ * video inside and one outside are dropped.
  */
 export function videoDisjointFold<P extends Pair>(
   pairs: readonly P[],
@@ -55,9 +55,9 @@ function splitByVideo<P extends Pair>(pairs: readonly P[], heldOut: (id: string)
 }
 
 /**
- * Stratified folds: the fold (0..k-1) of every sample, so that each class spreads evenly and folds are of equal size. A
- * class with fewer samples than folds has at most one in a fold: it is missing from some validation sets, and one with a
- * single sample is learned from in every fold but its own, where it cannot be predicted.
+ * Stratified folds: the fold (0..k-1) of every sample, so that each class spreads evenly and folds are of equal size.
+ * A class with fewer samples than folds has at most one in a fold: it is missing from some validation sets, and one
+ * with a single sample is learned from in every fold but its own, where it cannot be predicted.
  * @throws RangeError when there are fewer samples than folds
  */
 export function stratifiedFolds(labels: readonly string[], k: number, key: Key): Int32Array {

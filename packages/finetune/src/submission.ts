@@ -1,8 +1,12 @@
 import { strToU8, strFromU8, unzipSync, zipSync } from 'fflate';
+import { WbdcError } from '@wbdc/io/errors';
 
 const CATEGORY = /^\d{4}$/;
 
-/** WBDC 2022's `result.csv`: lines `id,category_id`, no header. @throws where an id or a category would not read again */
+/**
+ * WBDC 2022's `result.csv`: lines `id,category_id`, no header.
+ * @throws where an id or a category would not read again
+ */
 export function writeCategories(predictions: ReadonlyMap<string, string>): string {
   const problems = new Problems('result.csv');
   for (const [id, category] of predictions) {
@@ -13,7 +17,9 @@ export function writeCategories(predictions: ReadonlyMap<string, string>): strin
   return [...predictions].map(([id, category]) => `${id},${category}\n`).join('');
 }
 
-/** Reads `result.csv` and checks it against the ids it must hold, and the categories there are; `file` is for messages. */
+/**
+ * Reads `result.csv` and checks it against the ids it must hold, and the categories there are; `file` is for messages.
+ */
 export function readCategories(
   text: string,
   ids: ReadonlySet<string>,
@@ -68,9 +74,9 @@ function unzipResult(zip: Uint8Array): string {
   try {
     json = unzipSync(zip, { filter: ({ name }) => name === 'result.json' })['result.json'];
   } catch (cause) {
-    throw new Error('submission: expected a zip with result.json, got something else or a damaged one', { cause });
+    throw new WbdcError('submission: expected a zip with result.json, got something else or a damaged one', { cause });
   }
-  if (!json) throw new Error('submission: expected result.json in the zip, got none');
+  if (!json) throw new WbdcError('submission: expected result.json in the zip, got none');
   return strFromU8(json);
 }
 
@@ -83,10 +89,10 @@ function parseResult(text: string): Record<string, unknown> {
     // Python's json writes NaN and Infinity as they are, which no JSON parser has to take.
     const odd = /"([^"]*)"\s*:\s*\[[^\]]*?(NaN|-?Infinity)/.exec(text);
     const got = odd ? `${odd[2]} in ${odd[1]}, which JSON does not have` : (cause as Error).message;
-    throw new Error(`${expected}, got ${got}`, { cause });
+    throw new WbdcError(`${expected}, got ${got}`, { cause });
   }
   if (typeof record === 'object' && record !== null && !Array.isArray(record)) return record as Record<string, unknown>;
-  throw new Error(`${expected}, got ${Array.isArray(record) ? 'a list' : String(record)}`);
+  throw new WbdcError(`${expected}, got ${Array.isArray(record) ? 'a list' : String(record)}`);
 }
 
 function checkEmbeddings(
@@ -150,6 +156,6 @@ class Problems {
     if (this.#found.length === 0) return;
     const shown = this.#found.slice(0, 10).map((problem) => `  ${problem}`);
     const rest = this.#found.length > 10 ? [`  and ${this.#found.length - 10} more`] : [];
-    throw new Error([`${this.file}:`, ...shown, ...rest].join('\n'));
+    throw new WbdcError([`${this.file}:`, ...shown, ...rest].join('\n'));
   }
 }

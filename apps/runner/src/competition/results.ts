@@ -13,9 +13,9 @@ import {
   type ClassScore,
 } from '@wbdc/metrics';
 import { readCategories, readEmbeddings, writeCategories, writeEmbeddings } from '@wbdc/finetune';
+import { finetuneFiles, readProbabilities } from '@wbdc/finetune/node';
 import { UserError } from '../errors.js';
 import { writeAtomically } from '../files.js';
-import { parseProbabilities } from '../stages/finetune/probabilities.js';
 import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
@@ -126,7 +126,8 @@ export async function wbdcResults(root: string, folder: string): Promise<WbdcRes
   const text = await readTruth(root);
   const truth = readCategories(text, idsOf(text));
   const classes = await sameCategories(root);
-  const members = await Promise.all(WBDC.map(({ name }) => readProbabilities(root, name)));
+  const fileOf = (name: string): string => finetuneFiles(join(root, name, 'finetune')).probabilities;
+  const members = await Promise.all(WBDC.map(({ name }) => readProbabilities(fileOf(name), name)));
   const combined = combineProbabilities(members);
   const predicted = new Map(combined.ids.map((id, i) => [id, classes[combined.labels[i]]]));
   await writeAtomically(join(folder, 'result.csv'), writeCategories(predicted));
@@ -165,17 +166,4 @@ async function sameCategories(root: string): Promise<string[]> {
   throw new UserError(
     `${WBDC[other].name}: expected the categories of ${WBDC[0].name}, got others: their probabilities do not compare`,
   );
-}
-
-async function readProbabilities(root: string, name: string): Promise<Embeddings> {
-  const path = join(root, name, 'finetune', 'probabilities.jsonl');
-  const lines = (await readFile(path, 'utf8')).trim().split('\n');
-  const rows = lines.map((line, i) => parseProbabilities(line, `${path}: line ${i + 1}`));
-  const width = rows[0].probabilities.length;
-  return {
-    name,
-    ids: rows.map(({ id }) => id),
-    width,
-    values: Float64Array.from(rows.flatMap((row) => row.probabilities)),
-  };
 }

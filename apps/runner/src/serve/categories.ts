@@ -5,7 +5,7 @@ import { UserError } from '../errors.js';
 import { readIfThere } from '../files.js';
 import { joinNames } from '@wbdc/data';
 import type { JsonObject } from '../stage.js';
-import { NAMES_FILE } from '../stages/finetune/category-data.js';
+import { CATEGORY_NAMES_FILE } from '@wbdc/finetune/node';
 import type { ServedModel } from './model.js';
 
 /** Name of a category of two digits (level 1) or four, where there is one. */
@@ -16,7 +16,7 @@ const namesJson = z.record(z.string(), z.union([z.string(), z.object({ group: le
 
 /** Names from a model's folder: `{id: name}`, or as the embedded data set has them. */
 export async function readNames(folder: string): Promise<NameOf> {
-  const path = join(folder, NAMES_FILE);
+  const path = join(folder, CATEGORY_NAMES_FILE);
   const names = new Map<string, string>();
   for (const [id, value] of Object.entries(parseNames((await readIfThere(path)) ?? '{}', path))) {
     if (typeof value === 'string') names.set(id, value);

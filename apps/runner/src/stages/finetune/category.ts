@@ -1,32 +1,47 @@
-import { join } from 'node:path';
-import { readBatch, type Dataset } from '@wbdc/data';
+import { basename } from 'node:path';
+import type { Dataset } from '@wbdc/data';
 import {
   categoryModel,
   chooseClasses,
   countClasses,
+  joinRows,
+  judgeCategories,
+  measuredCategories,
+  mostFrequent,
+  predictBatches,
+  readCategoryBatch,
   writeCategories,
   type CategoryBatch,
+  type CategoryScores,
+  type Predicted,
   type RareClasses,
 } from '@wbdc/finetune';
-import { foldIn, randomKey } from '@wbdc/nn';
+import {
+  finetuneFiles,
+  writeCategoryScores,
+  writeClasses,
+  writeOutOfFold,
+  writeProbabilities,
+} from '@wbdc/finetune/node';
+import type { Measured } from '@wbdc/metrics';
+import { foldIn, randomKey, type Batch } from '@wbdc/nn';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
-import { writeAtomically, writeBytesAtomically } from '../../files.js';
+import { writeAtomically } from '../../files.js';
 import { counted } from '../../format.js';
 import type { Artifact } from '../../stage.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { CATEGORIES_FILE, categoryNames, divide, type Parts } from './category-data.js';
-import { judge, mostFrequent, type CategoryJudgement } from './category-scores.js';
+import { batchesInOrder, batchesOf } from '../video-set.js';
+import { categoryNames, divide, type Parts } from './category-data.js';
 import { finishedModel } from './finished.js';
-import { joinRows, predictVideos, probabilityLines, type Predict, type Predicted } from './probabilities.js';
 import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
-import { predictionsPath } from './teachers.js';
 
 /** A model that is being finetuned, with what it learns from and is measured on. */
 interface Running {
   readonly finetuning: Finetuning;
   readonly parts: Parts;
   readonly rare: RareClasses;
-  readonly predict: Predict;
+  readonly predict: (batch: Batch) => Tensor2D;
 }
 
 /** Category finetuning: measured on a fold, or on the held-out splits where their truth is known. */
@@ -36,8 +51,9 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
   const { finetune } = config;
   const parts = await divide(finetuning);
   assertMeasurable(parts, finetune.averageBest);
-  const { classes, lessons } = parts;
-  await writeAtomically(join(folder, CATEGORIES_FILE), `${classes.join('\n')}\n`);
+  const { classes, examples } = parts;
+  const files = finetuneFiles(folder);
+  await writeClasses(files.classes, classes);
   const { pooling, dropout, samples, labelSmoothing, rDrop } = finetune;
   const head = { pooling, dropout, samples, outputs: classes.length };
   const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
@@ -56,15 +72,10 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
     gradients: gradientsOf(finetune.adversarial),
     averageDecay: finetune.ema ?? undefined,
     best: finetune.averageBest === null ? undefined : { count: finetune.averageBest, metric: 'score' },
-    lengths: lessons.map(({ index }) => training.dataset.length(index)),
-    read: async (indices, key) => {
-      const chosen = indices.map((i) => lessons[i]);
-      const batch = await readBatch(
-        training.dataset,
-        chosen.map(({ index }) => index),
-        key,
-      );
-      return { batch, labels: chosen.map(({ label }) => label), weights: chosen.map(({ weight }) => weight) };
+    lengths: examples.map(({ index }) => training.dataset.length(index)),
+    read: (indices, key) => {
+      const chosen = indices.map((i) => examples[i]);
+      return readCategoryBatch(training.dataset, chosen, key);
     },
     loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ batch }) => batch.ids,
@@ -72,7 +83,7 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
     conclude: () => conclude(running),
     config: saved,
     finished: () => finishedModel(finetuning, params, saved),
-    files: [...tokenizerFiles(context), join(folder, CATEGORIES_FILE), ...(await categoryNames(context))],
+    files: [...tokenizerFiles(context), files.classes, ...(await categoryNames(context))],
   });
 }
 
@@ -83,58 +94,62 @@ function assertMeasurable({ measure: { videos } }: Parts, averageBest: number | 
   );
 }
 
-type Judged = CategoryJudgement & { readonly values: Float32Array; readonly predicted: readonly string[] };
+interface Judged {
+  readonly scores: CategoryScores | undefined;
+  readonly measured: Record<string, Measured>;
+  readonly values: Float32Array;
+  readonly predicted: readonly string[];
+}
 
 /** Predicts the videos to measure on. */
 async function measure(running: Running): Promise<Judged> {
   const { measure: measured, train: learned, classes } = running.parts;
-  const parts: Float32Array[] = [];
-  for await (const { values } of predicting(
-    running,
-    measured.dataset,
-    measured.videos.map(({ index }) => index),
-  ))
-    parts.push(values);
-  const values = joinRows(parts);
+  const indices = measured.videos.map(({ index }) => index);
+  const blocks: Float32Array[] = [];
+  for await (const { values } of predicting(running, measured.dataset, indices)) blocks.push(values);
+  const values = joinRows(blocks);
   const predicted = chooseClasses(values, classes, running.rare);
   const truth = measured.videos.map(({ category }) => category);
-  return { ...judge(truth, predicted, mostFrequent(learned.map(({ category }) => category))), values, predicted };
+  const scores = judgeCategories(truth, predicted, mostFrequent(learned.map(({ category }) => category)));
+  return { scores, measured: scores ? measuredCategories(scores) : {}, values, predicted };
 }
 
-function predicting({ finetuning, predict }: Running, dataset: Dataset, rows: readonly number[]) {
+/** Predicts some videos of a data set, or all of them. */
+function predicting({ finetuning, predict }: Running, dataset: Dataset, rows?: readonly number[]) {
   const { config, signal } = finetuning.context;
-  return predictVideos(dataset, rows, config.finetune.batchSize, predict, signal);
+  const { batchSize } = config.finetune;
+  const batches = rows ? batchesOf(dataset, rows, batchSize) : batchesInOrder(dataset, batchSize);
+  return predictBatches(batches, predict, signal);
 }
 
 /** Predicts the held-out splits and those of finetune.predict, and writes what was measured in full. */
 async function conclude(running: Running): Promise<Conclusion> {
   const { finetuning, parts } = running;
   const { folder, config } = finetuning.context;
-  const { folds } = config.finetune;
-  const path = (name: string): string => join(folder, name);
+  const { folds, fold } = config.finetune;
+  const files = finetuneFiles(folder);
   const predictions = new Map<string, string>();
   const watched = watching(running, finetuning.heldOut.dataset, predictions);
-  await writeBytesAtomically(path('probabilities.jsonl'), probabilityLines(watched));
-  await writeAtomically(path('result.csv'), writeCategories(predictions));
+  await writeProbabilities(files.probabilities, watched);
+  await writeAtomically(files.categories, writeCategories(predictions));
   const further = await predictFurther(running);
-  const judged = await measure(running);
-  if (folds !== null) await writeBytesAtomically(path(OUT_OF_FOLD), outOfFold(running, judged));
-  await writeAtomically(path('scores.json'), `${JSON.stringify(judged.details, null, 2)}\n`);
-  const about = `of ${parts.classes.length} categories, in the order of ${CATEGORIES_FILE}`;
+  const { scores, values, predicted } = await measure(running);
+  if (folds !== null) {
+    await writeOutOfFold(files.outOfFold, { ...parts.measure, fold: Number(fold), values, predicted });
+  }
+  await writeCategoryScores(files.scores, scores);
+  const about = `of ${parts.classes.length} categories, in the order of ${basename(files.classes)}`;
   return {
     made: [
-      { path: path('result.csv'), about: `categories of ${counted(predictions.size, 'video')}, as submitted` },
-      { path: path('probabilities.jsonl'), about },
+      { path: files.categories, about: `categories of ${counted(predictions.size, 'video')}, as submitted` },
+      { path: files.probabilities, about },
       ...further,
-      ...(folds === null ? [] : [{ path: path(OUT_OF_FOLD), about: 'predictions of the fold that was held out' }]),
-      { path: path('scores.json'), about: 'scores, confusion of level 1, every category' },
+      ...(folds === null ? [] : [{ path: files.outOfFold, about: 'predictions of the fold that was held out' }]),
+      { path: files.scores, about: 'scores, confusion of level 1, every category' },
     ],
     summary: { classes: parts.classes.length, 'labelled videos': parts.train.length },
   };
 }
-
-/** Predictions of the fold that was held out. */
-export const OUT_OF_FOLD = 'out-of-fold.jsonl';
 
 /** Notes the chosen class of every video that passes. */
 async function* watching(
@@ -142,10 +157,10 @@ async function* watching(
   dataset: Dataset,
   predictions: Map<string, string>,
 ): AsyncGenerator<Predicted> {
-  for await (const part of predicting(running, dataset, [...Array(dataset.size).keys()])) {
-    const chosen = chooseClasses(part.values, running.parts.classes, running.rare);
-    part.ids.forEach((id, i) => predictions.set(id, chosen[i]));
-    yield part;
+  for await (const block of predicting(running, dataset)) {
+    const chosen = chooseClasses(block.values, running.parts.classes, running.rare);
+    block.ids.forEach((id, i) => predictions.set(id, chosen[i]));
+    yield block;
   }
 }
 
@@ -154,18 +169,9 @@ async function predictFurther(running: Running): Promise<Artifact[]> {
   const made: Artifact[] = [];
   for (const split of context.config.finetune.predict) {
     const { dataset } = await open([split]);
-    const path = predictionsPath(context.folder, split);
-    await writeBytesAtomically(path, probabilityLines(predicting(running, dataset, [...Array(dataset.size).keys()])));
+    const path = finetuneFiles(context.folder).probabilitiesOf(split);
+    await writeProbabilities(path, predicting(running, dataset));
     made.push({ path, about: `probabilities of ${counted(dataset.size, 'video')}, for finetune.distill` });
   }
   return made;
-}
-
-/** Lines of the held-out fold: also the category, and the one predicted. */
-function outOfFold({ parts, finetuning }: Running, { values, predicted }: Judged): AsyncGenerator<string> {
-  const { dataset, videos } = parts.measure;
-  const { fold } = finetuning.context.config.finetune;
-  const ids = videos.map(({ index }) => dataset.id(index));
-  const known = new Map(ids.map((id, i) => [id, { fold, category: videos[i].category, predicted: predicted[i] }]));
-  return probabilityLines([{ ids, values }], (id) => known.get(id)!);
 }

@@ -1,7 +1,6 @@
 import { join, resolve } from 'node:path';
 import { openFeatureStore, readLabels, SkipCounter, type Dataset, type LabelledPair } from '@wbdc/data';
-import { officialPairSplit, rankLabeller, videoDisjointFold, videoDisjointSplit, type Pair } from '@wbdc/finetune';
-import { foldIn, randomKey } from '@wbdc/nn';
+import { pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
 import { buildDemoAiac } from '../../demo/index.js';
 import { UserError } from '../../errors.js';
 import { exists } from '../../files.js';
@@ -9,15 +8,6 @@ import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
 import { featureStorePath } from '../feature-files.js';
-
-/** Labelled pairs of a data set by the places of their videos. */
-export interface PairSet {
-  readonly dataset: Dataset;
-  readonly left: Int32Array;
-  readonly right: Int32Array;
-  /** As people gave them. */
-  readonly scores: Float64Array;
-}
 
 export interface PairParts {
   readonly train: PairSet;
@@ -36,7 +26,8 @@ interface PairPaths {
 export async function readPairs(context: StageContext, training: Dataset, heldOut: Dataset): Promise<PairParts> {
   const { finetune } = context.config;
   const paths = await pairPaths(context);
-  const { train, validation, dropped } = splitPairs(await readPairFile(context, paths.train, training), finetune);
+  const all = await readPairFile(context, paths.train, training);
+  const { train, validation, dropped } = splitPairs(all, { ...finetune, fold: Number(finetune.fold) });
   if (train.length === 0) throw new UserError(`${paths.train}: expected pairs to learn from, got none after the split`);
   assertVaried(train, paths.train);
   const others = paths.heldOut === undefined ? [] : await readPairFile(context, paths.heldOut, heldOut);
@@ -45,7 +36,7 @@ export async function readPairs(context: StageContext, training: Dataset, heldOu
   );
   const measurable = (pairs: readonly Pair[], dataset: Dataset, name: string): PairSet | undefined => {
     if (pairs.length === 0) return undefined;
-    if (isVaried(pairs)) return pairSet(pairs, dataset);
+    if (scoresDiffer(pairs)) return pairSet(pairs, dataset);
     const why = `of constant scores Spearman is undefined: they are not measured`;
     context.output.warn(`all ${counted(pairs.length, name)} have the score ${pairs[0].score}; ${why}`);
     return undefined;
@@ -57,23 +48,10 @@ export async function readPairs(context: StageContext, training: Dataset, heldOu
   };
 }
 
-/** The same whatever the seed: results compare, and models of several folds make a whole. */
-function splitPairs(pairs: readonly Pair[], { split, folds, fold, share }: StageContext['config']['finetune']) {
-  if (split === 'official') return officialPairSplit(pairs);
-  const key = foldIn(randomKey(0), 'pairs');
-  return folds === null
-    ? videoDisjointSplit(pairs, share, key)
-    : videoDisjointFold(pairs, { folds, fold: Number(fold) }, key);
-}
-
 /** Spearman says nothing of constant labels, and there is nothing to learn from them. */
 function assertVaried(pairs: readonly Pair[], path: string): void {
-  if (isVaried(pairs)) return;
+  if (scoresDiffer(pairs)) return;
   throw new UserError(`${path}: expected different scores, got ${pairs[0].score} for all ${pairs.length} pairs`);
-}
-
-function isVaried(pairs: readonly Pair[]): boolean {
-  return pairs.some(({ score }) => score !== pairs[0].score);
 }
 
 async function readPairFile(context: StageContext, path: string, dataset: Dataset): Promise<Pair[]> {
@@ -84,16 +62,6 @@ async function readPairFile(context: StageContext, path: string, dataset: Datase
   if (skipped.count > 0)
     context.output.warn(`${counted(skipped.count, 'pair')} skipped; the first: ${skipped.examples[0]}`);
   return pairs.map(({ id1, id2, score }) => ({ left: id1, right: id2, score }));
-}
-
-function pairSet(pairs: readonly Pair[], dataset: Dataset): PairSet {
-  const places = new Map(Array.from({ length: dataset.size }, (_, i) => [dataset.id(i), i]));
-  return {
-    dataset,
-    left: Int32Array.from(pairs, ({ left }) => places.get(left)!),
-    right: Int32Array.from(pairs, ({ right }) => places.get(right)!),
-    scores: Float64Array.from(pairs, ({ score }) => score),
-  };
 }
 
 /** The labels of held-out pairs, where they are known. */
@@ -135,9 +103,4 @@ async function buildPairs(context: StageContext, folder: string): Promise<void> 
   } finally {
     await Promise.all(Object.values(features).map((store) => store.close()));
   }
-}
-
-/** From a score to what the cosine should be: by its rank among the training scores, or the score itself. */
-export function labeller(training: Float64Array, kind: 'rank' | 'raw'): (score: number) => number {
-  return kind === 'raw' ? (score) => score : rankLabeller(training);
 }

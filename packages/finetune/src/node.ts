@@ -1,0 +1,13 @@
+export { CATEGORY_NAMES_FILE, finetuneFiles } from './node/files.js';
+export type { FinetuneFiles } from './node/files.js';
+export { readEmbeddingFile, rowsById, writeEmbeddingFile } from './node/embeddings.js';
+export { combineCategoryFolds } from './node/fold-categories.js';
+export type { CombineCategoriesOptions, CombinedCategories } from './node/fold-categories.js';
+export { combineSimilarityFolds } from './node/fold-similarity.js';
+export type { CombinedSimilarity, CombineSimilarityOptions } from './node/fold-similarity.js';
+export { readClasses, readTruth, writeClasses } from './node/labels.js';
+export { readOutOfFold, readOutOfFoldPairs, writeOutOfFold, writeOutOfFoldPairs } from './node/out-of-fold.js';
+export type { OutOfFold, OutOfFoldPair } from './node/out-of-fold.js';
+export { combineProbabilityFiles, readProbabilities, writeProbabilities } from './node/probabilities.js';
+export { readCategoryScores, readSimilarityScores, writeCategoryScores, writeSimilarityScores } from './node/scores.js';
+export type { SimilarityScores } from './node/scores.js';

@@ -1,0 +1,85 @@
+import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
+import { WbdcError } from '@wbdc/io/errors';
+import { z } from 'zod';
+import type { Predicted } from '../predicted.js';
+import { writeText } from './files.js';
+import { readJsonLines } from './json-lines.js';
+
+const row = z.object({ id: z.string(), probabilities: z.array(z.number()).min(1) });
+
+const EXPECTED = '{id, probabilities} of a finetune stage';
+
+/**
+ * Writes lines `{id, ..., probabilities}`, with 6 digits.
+ * @param more further fields of a video's line
+ */
+export function writeProbabilities(
+  path: string,
+  predicted: AsyncIterable<Predicted> | Iterable<Predicted>,
+  more?: (id: string) => object,
+): Promise<void> {
+  return writeText(path, probabilityLines(predicted, more));
+}
+
+async function* probabilityLines(
+  predicted: AsyncIterable<Predicted> | Iterable<Predicted>,
+  more: (id: string) => object = () => ({}),
+): AsyncGenerator<string> {
+  for await (const { ids, values } of predicted) {
+    const width = values.length / ids.length;
+    const line = (id: string, i: number): string => {
+      const probabilities = Array.from(values.subarray(i * width, (i + 1) * width), (p) => Number(p.toPrecision(6)));
+      return `${JSON.stringify({ id, ...more(id), probabilities })}\n`;
+    };
+    yield ids.map(line).join('');
+  }
+}
+
+/** A whole file of {@link writeProbabilities}. @param name of the model, for an ensemble's messages */
+export async function readProbabilities(path: string, name = path): Promise<Embeddings> {
+  const rows: z.output<typeof row>[] = [];
+  for await (const line of readJsonLines(path, row, EXPECTED)) rows.push(line);
+  if (rows.length === 0) throw new WbdcError({ where: path, expected: `lines ${EXPECTED}`, got: 'none' });
+  return asEmbeddings(rows, name);
+}
+
+function asEmbeddings(rows: readonly z.output<typeof row>[], name: string): Embeddings {
+  return {
+    name,
+    ids: rows.map(({ id }) => id),
+    width: rows[0].probabilities.length,
+    values: Float64Array.from(rows.flatMap(({ probabilities }) => probabilities)),
+  };
+}
+
+/** Rows that are in memory together. */
+const BLOCK = 1024;
+
+/** The weighted mean of several models' files of such lines, which hold the same videos in the same order. */
+export async function* combineProbabilityFiles(
+  paths: readonly string[],
+  weights?: readonly number[],
+): AsyncGenerator<Predicted> {
+  const files = paths.map((path) => readBlocks(path));
+  for (;;) {
+    const blocks = await Promise.all(files.map((file) => file.next()));
+    const members = blocks.flatMap(({ value }) => value ?? []);
+    if (members.length === 0) return;
+    const ended = blocks.findIndex(({ done }) => done);
+    if (ended >= 0) {
+      throw new WbdcError({ where: paths[ended], expected: 'as many videos as in the others', got: 'fewer' });
+    }
+    const { ids, values } = combineProbabilities(members, weights);
+    yield { ids, values: Float32Array.from(values) };
+  }
+}
+
+async function* readBlocks(path: string): AsyncGenerator<Embeddings> {
+  let rows: z.output<typeof row>[] = [];
+  for await (const line of readJsonLines(path, row, EXPECTED)) {
+    if (rows.push(line) < BLOCK) continue;
+    yield asEmbeddings(rows, path);
+    rows = [];
+  }
+  if (rows.length > 0) yield asEmbeddings(rows, path);
+}
