@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import type { Dataset } from '@wbdc/data';
+import { wbdcLayout, type Dataset } from '@wbdc/data';
 import {
   classesOf,
   countSingleVideos,
@@ -9,7 +8,7 @@ import {
   type CategoryExample,
   type LabelledVideo,
 } from '@wbdc/finetune';
-import { CATEGORY_NAMES_FILE, readTruth } from '@wbdc/finetune/node';
+import { readTruth } from '@wbdc/finetune/node';
 import { UserError } from '../../errors.js';
 import { exists } from '../../files.js';
 import { counted } from '../../format.js';
@@ -80,7 +79,7 @@ async function byTruth({ context, heldOut }: Finetuning, labelled: readonly Labe
 export async function heldOutTruth(context: StageContext): Promise<Map<string, string>> {
   const truth = new Map<string, string>();
   for (const split of context.config.data.heldOutSplits) {
-    const path = join(dataRoot(context), 'annotations', `${split}_truth.csv`);
+    const path = wbdcLayout(dataRoot(context)).truth(split);
     if (await exists(path)) for (const [id, category] of await readTruth(path)) truth.set(id, category);
   }
   return truth;
@@ -88,6 +87,6 @@ export async function heldOutTruth(context: StageContext): Promise<Map<string, s
 
 /** The file with the categories' names, where there is one. */
 export async function categoryNames(context: StageContext): Promise<string[]> {
-  const path = join(dataRoot(context), CATEGORY_NAMES_FILE);
+  const path = wbdcLayout(dataRoot(context)).categories;
   return (await exists(path)) ? [path] : [];
 }
