@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { newLinear, newNorm } from './init.js';
+import type { GeluForm } from './kernels.js';
 import { projectedAttention, type AttentionInputs } from './ops/attention.js';
 import { dropout } from './ops/dropout.js';
-import { gelu, type GeluForm } from './ops/gelu.js';
+import { gelu } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
 import { linear, type Linear } from './ops/linear.js';
 import { recomputed } from './ops/recompute.js';

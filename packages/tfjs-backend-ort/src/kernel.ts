@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { DefineKernels, FusedKernel, KernelName } from '@wbdc/nn/kernels';
 import type { OrtBackend } from './backend.js';
 
 /** What tfjs hands to a kernel. */
@@ -11,6 +12,11 @@ export interface Call {
 
 /** A kernel, or undefined where these inputs are better served by the inherited one. */
 export type NativeKernel = (call: Call) => TensorInfo | TensorInfo[] | undefined;
+
+/** A fused kernel of the contract with `@wbdc/nn` and `@wbdc/train`. */
+export type Fused<Name extends KernelName> = FusedKernel<Name, OrtBackend>;
+
+export const defineKernels: DefineKernels<OrtBackend> = (kernels) => kernels;
 
 /**
  * A call costs about 10 us more than the loop of a small inherited kernel, which takes 10 to 50 ns an element.
@@ -34,9 +40,3 @@ export function isSmall(tensor: TensorInfo): boolean {
 export function longs(values: readonly number[]): BigInt64Array {
   return BigInt64Array.from(values, (value) => BigInt(value));
 }
-
-/**
- * Multiplies the values that a dropout drops with a factor. `values` are `rows` rows of the first axis of a tensor, from
- * `firstRow` on.
- */
-export type DropRows = (values: Float32Array, firstRow: number, rows: number, factor: number) => void;

@@ -8,14 +8,15 @@ import { matmul } from './kernels/matmul.js';
 import { optimizer } from './kernels/optimizer.js';
 import { reductions } from './kernels/reduction.js';
 
+const FUSED = { ...attention, ...fused, ...optimizer };
+
 /** By tfjs kernel name, what runs on ONNX Runtime or in a loop of this package. */
 export const NATIVE_KERNELS: Readonly<Record<string, NativeKernel>> = {
-  ...attention,
   ...elementwise,
-  ...fused,
   ...layout,
   ...lookup,
   ...matmul,
-  ...optimizer,
   ...reductions,
+  // tfjs's registry knows no types of inputs and attributes.
+  ...(FUSED as unknown as Record<string, NativeKernel>),
 };

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { DefineKernels, FusedKernel, KernelName } from '@wbdc/nn/kernels';
 
 /** TensorFlow's numbers for the element types in use. */
 export const DTYPE = { float32: 1, int32: 3, bfloat16: 14 } as const;
@@ -51,6 +52,11 @@ export interface Call {
 }
 
 export type NodeKernel = (call: Call) => Tensor | Tensor[];
+
+/** A fused kernel of the contract with `@wbdc/nn` and `@wbdc/train`. */
+export type Fused<Name extends KernelName> = FusedKernel<Name, NodeBackend, Tensor>;
+
+export const defineKernels: DefineKernels<NodeBackend> = (kernels) => kernels;
 
 /** The name under which tfjs-node registers its backend. */
 export const BACKEND_NAME = 'tensorflow';

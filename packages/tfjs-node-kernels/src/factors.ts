@@ -1,13 +1,5 @@
+import type { DropMask } from '@wbdc/nn/kernels';
 import { DTYPE, type Handle, type NodeBackend } from './binding.js';
-
-/** Multiplies some values of `rows` whole rows of a tensor, from `firstRow` on, by a factor. */
-export type DropRows = (values: Float32Array, firstRow: number, rows: number, factor: number) => void;
-
-export interface Drop {
-  /** What kept values are multiplied with. */
-  readonly scale: number;
-  readonly rows: DropRows;
-}
 
 /**
  * Calls a function with what a dropout multiplies a tensor of that shape with: a handle for the call alone. Its values lie
@@ -15,12 +7,12 @@ export interface Drop {
  */
 export function withFactors<T>(
   { binding }: NodeBackend,
-  { scale, rows }: Drop,
+  { scale, apply }: DropMask,
   shape: readonly number[],
   use: (factors: Handle) => T,
 ): T {
   const values = scratch(shape.reduce((size, length) => size * length, 1)).fill(scale);
-  rows(values, 0, shape[0] ?? 1, 0);
+  apply(values, 0, shape[0] ?? 1, 0);
   const id = binding.createTensor([...shape], DTYPE.float32, values);
   try {
     return use({ id, shape: [...shape], dtype: DTYPE.float32 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { bfloat16Speedup } from './bfloat16.js';
-import { BACKEND_NAME, nodeBackend, type Call, type NodeKernel } from './binding.js';
+import { BACKEND_NAME, defineKernels, nodeBackend, type Call, type NodeKernel } from './binding.js';
 import { attentionKernels } from './kernels/attention.js';
 import { fused } from './kernels/fused.js';
 import { bfloat16MatMul, linearGrad, type Precision } from './kernels/matmul.js';
@@ -21,7 +21,8 @@ const WORTHWHILE = 1.2;
 export function registerNodeKernels({ precision = 'fp32' }: NodeKernelOptions = {}): void {
   nodeBackend();
   if (precision === 'bf16' && bfloat16Speedup() < WORTHWHILE) throw new Bfloat16Error(bfloat16Speedup());
-  const kernels = { ...fused, ...optimizer, ...attentionKernels(precision), WbdcLinearGrad: linearGrad(precision) };
+  const linear = defineKernels({ WbdcLinearGrad: linearGrad(precision) });
+  const kernels = { ...fused, ...optimizer, ...attentionKernels(precision), ...linear };
   for (const [name, kernel] of Object.entries(kernels)) register(name, kernel as unknown as tf.KernelFunc);
   plainMatMul ??= tf.getKernel(tf.BatchMatMul, BACKEND_NAME).kernelFunc;
   register(tf.BatchMatMul, precision === 'bf16' ? narrowing(bfloat16MatMul, plainMatMul) : plainMatMul);

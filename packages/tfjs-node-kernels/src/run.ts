@@ -6,14 +6,18 @@ import { parseProgram, type Operand, type Program } from './program.js';
 export type Input = TensorInfo | Handle | number | readonly number[];
 
 /** Runs lines (see {@link parseProgram}) and gives those results; all else that they make is freed. */
-export function run(
+export function run<const Names extends readonly string[]>(
   backend: NodeBackend,
   lines: string,
   inputs: Readonly<Record<string, Input>>,
-  results: readonly string[],
-): Tensor[] {
-  return runHandles(backend, lines, inputs, results).map((handle) => backend.createOutputTensor(handle));
+  results: Names,
+): Each<Names, Tensor> {
+  const handles = runHandles(backend, lines, inputs, results);
+  return handles.map((handle) => backend.createOutputTensor(handle)) as Each<Names, Tensor>;
 }
+
+/** One value for each name, in their order. */
+export type Each<Names extends readonly string[], Value> = { -readonly [Index in keyof Names]: Value };
 
 /** The same, with results that the caller frees. */
 export function runHandles(

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { DropMask } from '@wbdc/nn/kernels';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { distance, ENGINES, useEngine, wave } from '../../../tools/testing.js';
 import { nodeBackend, type NodeBackend } from '../src/binding.js';
@@ -74,7 +75,7 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
     });
 
     it('differ from those of float32 by their rounding, in attention and its gradients', () => {
-      const attrs = { heads: 2, scale: 0.35, drop: { scale: 1.25, rows: everyFifth } };
+      const attrs = { heads: 2, scale: 0.35, drop: everyFifth };
       tf.tidy(() => {
         const [q, k, v, dy] = [
           [2, 7, 16],
@@ -85,8 +86,8 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
         const bias = tf.tensor([0, 0, 0, 0, 0, 0, 0, 0, -1e9, -1e9], [2, 1, 1, 5]);
         const both = (['fp32', 'bf16'] as const).map((precision) => {
           const { WbdcAttention, WbdcAttentionGrad } = attentionKernels(precision);
-          const [y, w] = WbdcAttention({ backend, inputs: { q, k, v, bias }, attrs }) as tf.Tensor[];
-          return [y, w, ...(WbdcAttentionGrad({ backend, inputs: { dy, q, k, v, w }, attrs }) as tf.Tensor[])];
+          const [y, w] = WbdcAttention({ backend, inputs: { q, k, v, bias }, attrs });
+          return [y, w, ...WbdcAttentionGrad({ backend, inputs: { dy, q, k, v, w }, attrs })];
         });
         both[0].forEach((exact, i) => {
           const difference = distance(both[1][i].dataSync(), exact.dataSync());
@@ -124,6 +125,12 @@ function rounded(x: tf.Tensor): tf.Tensor {
 const maximum = (x: tf.Tensor): number => Math.max(...x.dataSync().map(Math.abs));
 
 /** Drops every fifth value. */
-function everyFifth(values: Float32Array, _firstRow: number, _rows: number, factor: number): void {
-  for (let i = 0; i < values.length; i += 5) values[i] *= factor;
-}
+const everyFifth: DropMask = {
+  key: [0, 0],
+  rate: 0.2,
+  scale: 1.25,
+  gaps: new Uint32Array(65_536).fill(5),
+  apply: (values, _firstRow, _rows, factor) => {
+    for (let i = 0; i < values.length; i += 5) values[i] *= factor;
+  },
+};

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
-import { fusedKernel } from '@wbdc/nn';
+import { fusedKernel, hasKernel } from '@wbdc/nn';
 
 /** One parameter, its moments, and the running average of its values where one is kept. */
 export interface Slot {
@@ -39,11 +39,9 @@ export function updateAverage({ param, average }: Slot, decay: number): void {
   if (average) tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(param, 1 - decay))));
 }
 
-const IN_PLACE = 'WbdcAdamW';
-
 /** True where the engine has a kernel that changes parameters and moments where they are. */
 export function updatesInPlace(): boolean {
-  return tf.getKernel(IN_PLACE, tf.getBackend()) !== undefined;
+  return hasKernel('WbdcAdamW');
 }
 
 /** One pass over memory, nothing allocated; the average in the same pass. */
@@ -52,11 +50,11 @@ function updateInPlace({ param, first, second, average, count }: Slot, grad: Ten
   const { kept, rate, root } = constantsOf(numbers, count);
   const tensors = { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
   const shares = { share1: (1 - beta1) * scale, share2: (1 - beta2) * scale * scale };
-  const averaging = average && { decay: averageDecay, gain: 1 - averageDecay };
+  const averaging = { decay: averageDecay, gain: 1 - averageDecay };
   // rate m / (sqrt(v) root + epsilon), with root taken out of the sum: one multiplication less per value
   const divided = { epsilon: epsilon / root, rate: rate / root };
   const attributes = { beta1, beta2, ...shares, ...divided, kept, ...averaging };
-  return fusedKernel(IN_PLACE, tensors, attributes) !== undefined;
+  return fusedKernel('WbdcAdamW', tensors, attributes) !== undefined;
 }
 
 function constantsOf(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
-import { flatten, fusedKernel, type LossResult, type Param, type ParamTree } from '@wbdc/nn';
+import { flatten, fusedKernel, hasKernel, type LossResult, type Param, type ParamTree } from '@wbdc/nn';
 
 /** A metric in host memory: its mean is `sum / count`. */
 export interface MetricSum {
@@ -91,16 +91,14 @@ export function addGrads(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, 
 /** The Euclidean norm of each gradient. */
 export function gradNorms(grads: ReadonlyMap<string, Tensor>): Map<string, number> {
   const tensors = [...grads.values()];
-  const norms = tf.getKernel(SUM_OF_SQUARES, tf.getBackend()) ? tensors.map(fusedNorm) : composedNorms(tensors);
+  const norms = hasKernel('WbdcSumOfSquares') ? tensors.map(fusedNorm) : composedNorms(tensors);
   return new Map([...grads.keys()].map((path, i) => [path, norms[i]]));
 }
-
-const SUM_OF_SQUARES = 'WbdcSumOfSquares';
 
 /** Where the engine can sum without making a tensor. */
 function fusedNorm(x: Tensor): number {
   let norm = 0;
-  fusedKernel(SUM_OF_SQUARES, { x }, { tell: (sum: number) => (norm = Math.sqrt(sum)) });
+  fusedKernel('WbdcSumOfSquares', { x }, { receive: (sum: number) => (norm = Math.sqrt(sum)) });
   return norm;
 }
 

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { AttentionAttributes, DropMask, KernelOutputs } from '../kernels.js';
 import type { Key } from '../random.js';
-import { dropMask, type DropMask } from './drop-mask.js';
+import { dropMask } from './drop-mask.js';
 import { dropFactors } from './dropout.js';
 import { differentiable, fusedKernel } from './kernel.js';
 import { linearGradients, project, type Linear } from './linear.js';
@@ -79,10 +80,13 @@ export function projectedAttention(
   ) as Tensor3D;
 }
 
+type Forward = KernelOutputs<'WbdcAttention', Tensor>;
+type Backward = KernelOutputs<'WbdcAttentionGrad', Tensor>;
+
 interface AttentionKernel {
   /** The mixed values `[B, Q, D]`, and the weights as the backward pass wants them. */
-  readonly forward: (q: Tensor, k: Tensor, v: Tensor, bias: Tensor) => Tensor[];
-  readonly backward: (dy: Tensor, q: Tensor, k: Tensor, v: Tensor, w: Tensor) => Tensor[];
+  readonly forward: (q: Tensor, k: Tensor, v: Tensor, bias: Tensor) => Forward;
+  readonly backward: (dy: Tensor, q: Tensor, k: Tensor, v: Tensor, w: Tensor) => Backward;
 }
 
 /** Attention over width D on the engine's fused kernels, or composed. */
@@ -92,20 +96,13 @@ function attentionKernel(width: number, { heads, dropout, key }: AttentionOption
   const attributes = { heads, scale, ...(drop && { drop }) };
   return {
     forward: (q, k, v, bias) =>
-      fusedKernel('WbdcAttention', { q, k, v, bias }, attributes) ?? forward(q, k, v, bias, { heads, scale, drop }),
+      fusedKernel('WbdcAttention', { q, k, v, bias }, attributes) ?? forward(q, k, v, bias, attributes),
     backward: (dy, q, k, v, w) =>
-      fusedKernel('WbdcAttentionGrad', { dy, q, k, v, w }, attributes) ??
-      backward(dy, q, k, v, w, { heads, scale, drop }),
+      fusedKernel('WbdcAttentionGrad', { dy, q, k, v, w }, attributes) ?? backward(dy, q, k, v, w, attributes),
   };
 }
 
-interface Composition {
-  readonly heads: number;
-  readonly scale: number;
-  readonly drop: DropMask | undefined;
-}
-
-function forward(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, { heads, scale, drop }: Composition): Tensor[] {
+function forward(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, { heads, scale, drop }: AttentionAttributes): Forward {
   const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
   const w = tf.softmax(tf.add(tf.mul(scores, scale), bias));
   return [merge(tf.matMul(dropped(w, drop), split(v, heads))), w];
@@ -117,8 +114,8 @@ function backward(
   k: Tensor,
   v: Tensor,
   w: Tensor,
-  { heads, scale, drop }: Composition,
-): Tensor[] {
+  { heads, scale, drop }: AttentionAttributes,
+): Backward {
   const mixed = split(dy, heads); // [B, H, Q, D/H]
   const dv = tf.matMul(dropped(w, drop), mixed, true, false); // [B, H, K, D/H]
   const dw = dropped(tf.matMul(mixed, split(v, heads), false, true), drop); // [B, H, Q, K]
@@ -126,7 +123,7 @@ function backward(
   const scores = tf.mul(tf.mul(w, tf.sub(dw, along)), scale);
   const dq = tf.matMul(scores, split(k, heads));
   const dk = tf.matMul(scores, split(q, heads), true, false);
-  return [dq, dk, dv].map(merge);
+  return [merge(dq), merge(dk), merge(dv)];
 }
 
 function dropped(w: Tensor, drop: DropMask | undefined): Tensor {

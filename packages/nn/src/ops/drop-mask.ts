@@ -1,23 +1,16 @@
+import type { DropMask } from '../kernels.js';
 import { foldIn, type Key } from '../random.js';
-
-/**
- * The values of a tensor that a dropout drops: a function of the key, the row along the first axis and the place in that
- * row, so the same on every engine, in any order and in any pieces.
- */
-export interface DropMask {
-  /** What kept values are multiplied with, `1 / (1 - rate)`. */
-  readonly scale: number;
-  /** Multiplies the dropped values by a factor. `values` are `rows` whole rows of the tensor from `firstRow` on. */
-  readonly rows: (values: Float32Array, firstRow: number, rows: number, factor: number) => void;
-}
 
 /** @param rate share of values to drop, in (0, 1) */
 export function dropMask(rate: number, key: Key): DropMask {
   if (!(rate > 0 && rate < 1)) throw new RangeError(`dropout: expected a rate in [0, 1), got ${rate}`);
   const gaps = gapTable(rate);
   return {
+    key,
+    rate,
     scale: 1 / (1 - rate),
-    rows: (values, firstRow, rows, factor) => {
+    gaps,
+    apply: (values, firstRow, rows, factor) => {
       const width = values.length / rows;
       for (let i = 0; i < rows; i++) {
         multiplyDropped(values, i * width, (i + 1) * width, gaps, foldIn(key, firstRow + i), factor);

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
+import type { DropMask } from '../kernels.js';
 import type { Key } from '../random.js';
-import { dropMask, type DropMask } from './drop-mask.js';
+import { dropMask } from './drop-mask.js';
 import { differentiable, fusedKernel } from './kernel.js';
 
 /**
@@ -10,10 +11,9 @@ import { differentiable, fusedKernel } from './kernel.js';
  */
 export function dropout<T extends Tensor>(x: T, rate: number, key: Key | undefined): T {
   if (!key || rate === 0) return x;
-  const mask = dropMask(rate, key);
+  const drop = dropMask(rate, key);
   const apply = (t: Tensor): Tensor =>
-    fusedKernel('WbdcDropout', { x: t }, { scale: mask.scale, drop: mask.rows })?.[0] ??
-    tf.mul(t, dropFactors(mask, t.shape));
+    fusedKernel('WbdcDropout', { x: t }, { drop })?.[0] ?? tf.mul(t, dropFactors(drop, t.shape));
   return differentiable<Tensor>(
     [x],
     () => ({ value: apply(x), saved: [] }),
@@ -24,6 +24,6 @@ export function dropout<T extends Tensor>(x: T, rate: number, key: Key | undefin
 /** What a dropout multiplies a tensor with: 0 or the scale. */
 export function dropFactors(mask: DropMask, shape: readonly number[]): Tensor {
   const values = new Float32Array(tf.util.sizeFromShape([...shape])).fill(mask.scale);
-  mask.rows(values, 0, shape[0] ?? 1, 0);
+  mask.apply(values, 0, shape[0] ?? 1, 0);
   return tf.tensor(values, [...shape]);
 }

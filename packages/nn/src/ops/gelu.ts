@@ -1,9 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
+import type { GeluForm } from '../kernels.js';
 import { differentiable, fusedKernel } from './kernel.js';
-
-/** `erf`: the exact GELU of BERT; `quick`: `x sigmoid(1.702 x)`, as in OpenAI's CLIP. */
-export type GeluForm = 'erf' | 'quick';
 
 const QUICK = 1.702;
 

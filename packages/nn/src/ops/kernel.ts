@@ -1,14 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NamedAttrMap, NamedTensorMap, Tensor } from '@tensorflow/tfjs';
+import type { KernelAttributes, KernelInputs, KernelName, KernelOutputs } from '../kernels.js';
+
+/** Whether the current engine registered a fused kernel, in tfjs's own kernel registry. */
+export function hasKernel(name: KernelName): boolean {
+  return tf.getKernel(name, tf.getBackend()) !== undefined;
+}
 
 /**
- * Runs a fused kernel where the current engine registered it under this name, in tfjs's own kernel registry.
- * Elsewhere gives undefined, and the caller composes plain tfjs operations instead.
+ * Runs a fused kernel, see `@wbdc/nn/kernels`, where the current engine has it. Elsewhere gives undefined, and the caller
+ * composes plain tfjs operations instead.
  */
-export function fusedKernel(name: string, inputs: NamedTensorMap, attributes: object = {}): Tensor[] | undefined {
-  if (!tf.getKernel(name, tf.getBackend())) return undefined;
-  const outputs = tf.engine().runKernel(name, inputs, attributes as NamedAttrMap);
-  return Array.isArray(outputs) ? outputs : [outputs as Tensor];
+export function fusedKernel<Name extends KernelName>(
+  name: Name,
+  inputs: KernelInputs<Name, Tensor>,
+  attributes: KernelAttributes<Name>,
+): KernelOutputs<Name, Tensor> | undefined {
+  if (!hasKernel(name)) return undefined;
+  // tfjs's registry has no types: engines are held to the contract where they state their kernels.
+  const outputs = tf.engine().runKernel(name, inputs as NamedTensorMap, attributes as unknown as NamedAttrMap);
+  return outputs as Tensor[] as KernelOutputs<Name, Tensor>;
 }
 
 /**

@@ -49,7 +49,7 @@ function forward(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tenso
 }
 
 function backward(dy: Tensor, [x, gamma, mean, rstd]: Tensor[]): Tensor[] {
-  const fused = fusedKernel('WbdcLayerNormGrad', { dy, x, gamma, mean, rstd });
+  const fused = fusedKernel('WbdcLayerNormGrad', { dy, x, gamma, mean, rstd }, {});
   if (fused) return fused;
   const normal = tf.mul(tf.sub(x, mean), rstd);
   const rows = x.shape.slice(0, -1).map((_, axis) => axis);

@@ -29,7 +29,7 @@ export function project(x: Tensor, { weight, bias }: Linear): Tensor {
 
 /** The gradients of layers that share their input x: by each layer of x, its weight `[in, out]` and its bias. */
 export function linearGradients(x: Tensor, weights: readonly Tensor[], dys: readonly Tensor[]): Tensor[][] {
-  const fused = weights.map((weight, i) => fusedKernel('WbdcLinearGrad', { dy: dys[i], x, weight }));
+  const fused = weights.map((weight, i) => fusedKernel('WbdcLinearGrad', { dy: dys[i], x, weight }, {}));
   if (fused[0]) return fused as Tensor[][];
   const dWeights = weightGradients(x, dys);
   return dys.map((dy, i) => {

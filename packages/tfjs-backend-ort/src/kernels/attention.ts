@@ -1,18 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { AttentionAttributes } from '@wbdc/nn/kernels';
 import { float } from '../graph.js';
-import { sizeOf, type Call, type DropRows, type NativeKernel } from '../kernel.js';
-
-/** Dropout of the attention weights: kept values are scaled, `rows` multiplies the others. */
-interface Drop {
-  readonly scale: number;
-  readonly rows: DropRows;
-}
-
-interface Attributes {
-  readonly heads: number;
-  readonly scale: number;
-  readonly drop?: Drop;
-}
+import { defineKernels, sizeOf, type Fused } from '../kernel.js';
 
 /** [B, N, D] to [B, H, N, D / H], and back. */
 const split = (to: string, from: string, heads: number): string =>
@@ -20,14 +9,14 @@ const split = (to: string, from: string, heads: number): string =>
 const merge = (to: string, from: string): string =>
   `${to}_ = Transpose <perm = [0, 2, 1, 3]> (${from})\n${to} = Reshape (${to}_, [0, 0, -1])`;
 
-const weigh = ({ heads, scale }: Attributes): string => `${split('qh', 'q', heads)}
+const weigh = ({ heads, scale }: AttentionAttributes): string => `${split('qh', 'q', heads)}
   ${split('kh', 'k', heads)}
   s = FusedMatMul <transB = 1, alpha = ${float(scale)}> (qh, kh)
   b = Add (s, bias)
   w = Softmax <axis = -1> (b)`;
 
 /** Relu takes the dropped weights away, which are marked by their sign. */
-const mix = ({ heads, drop }: Attributes): string => `${split('vh', 'v', heads)}
+const mix = ({ heads, drop }: AttentionAttributes): string => `${split('vh', 'v', heads)}
   ${drop ? `kept = Relu (w)\nm = FusedMatMul <alpha = ${float(drop.scale)}> (kept, vh)` : 'm = MatMul (w, vh)'}
   ${merge('y', 'm')}`;
 
@@ -35,24 +24,23 @@ const mix = ({ heads, drop }: Attributes): string => `${split('vh', 'v', heads)}
  * y = dropout(softmax(q k^T scale + bias)) v per head, and the attention weights w [B, H, Q, K], the dropped ones negative.
  * Goes through a few videos at a time.
  */
-const forward: NativeKernel = ({ backend, inputs: { q, k, v, bias }, attrs }) => {
-  const options = attrs as unknown as Attributes;
-  const shape = [q.shape[0], options.heads, q.shape[1], k.shape[1]];
+const forward: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias }, attrs }) => {
+  const shape = [q.shape[0], attrs.heads, q.shape[1], k.shape[1]];
   const pieces = piecesOf(shape);
   const { y, w } = backend.filling({ y: { shape: q.shape }, w: { shape } }, (results) => {
     for (let i = 0; i < pieces; i++) {
       const at = backend.pieces({ q, k, v, bias, ...results }, i, pieces);
-      backend.execute(weigh(options), { q: at['q'], k: at['k'], bias: at['bias'] }, { w: at['w'] });
+      backend.execute(weigh(attrs), { q: at['q'], k: at['k'], bias: at['bias'] }, { w: at['w'] });
       const firstRow = Math.floor((i * shape[0]) / pieces);
-      options.drop?.rows(at['w'].data as Float32Array, firstRow, at['w'].dims[0], -1);
-      backend.execute(mix(options), { w: at['w'], v: at['v'] }, { y: at['y'] });
+      attrs.drop?.apply(at['w'].data as Float32Array, firstRow, at['w'].dims[0], -1);
+      backend.execute(mix(attrs), { w: at['w'], v: at['v'] }, { y: at['y'] });
     }
   });
   return [y, w];
 };
 
 /** With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - |w| sum(t), dq = ds k, dk = ds^T q. */
-function unweigh({ heads, scale, drop }: Attributes): string {
+function unweigh({ heads, scale, drop }: AttentionAttributes): string {
   const [p, a] = drop ? ['p', 'a'] : ['w', 'w'];
   const dropped = float(drop?.scale ?? 1);
   return `${split('qh', 'q', heads)}
@@ -72,9 +60,9 @@ function unweigh({ heads, scale, drop }: Attributes): string {
   ${merge('dv', 'dvh')}`;
 }
 
-const backward: NativeKernel = ({ backend, inputs: { dy, q, k, v, w }, attrs }: Call) => {
+const backward: Fused<'WbdcAttentionGrad'> = ({ backend, inputs: { dy, q, k, v, w }, attrs }) => {
   const outputs = { dq: { shape: q.shape }, dk: { shape: k.shape }, dv: { shape: v.shape } };
-  const lines = unweigh(attrs as unknown as Attributes);
+  const lines = unweigh(attrs);
   const { dq, dk, dv } = backend.runPieces(lines, piecesOf(w.shape), { dy, q, k, v, w }, {}, outputs);
   return [dq, dk, dv];
 };
@@ -86,7 +74,4 @@ function piecesOf(weights: TensorInfo['shape']): number {
   return Math.max(1, Math.min(weights[0], Math.round(sizeOf(weights) / PIECE)));
 }
 
-export const attention: Record<string, NativeKernel> = {
-  WbdcAttention: forward,
-  WbdcAttentionGrad: backward,
-};
+export const attention = defineKernels({ WbdcAttention: forward, WbdcAttentionGrad: backward });

@@ -1,13 +1,14 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { GeluForm } from '@wbdc/nn/kernels';
 import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
-import { sizeOf, type DropRows, type NativeKernel } from '../kernel.js';
+import { defineKernels, sizeOf, type Fused } from '../kernel.js';
 
-const normalisation = (epsilon: unknown): string =>
-  `y, mean, rstd = LayerNormalization <axis = -1, epsilon = ${float(epsilon as number)}> (x, gamma, beta)`;
+const normalisation = (epsilon: number): string =>
+  `y, mean, rstd = LayerNormalization <axis = -1, epsilon = ${float(epsilon)}> (x, gamma, beta)`;
 
 /** y, mean and 1 / standard deviation of a layer normalisation over the last axis. */
-const layerNorm: NativeKernel = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) => {
+const layerNorm: Fused<'WbdcLayerNorm'> = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) => {
   const rows = { shape: [...x.shape.slice(0, -1), 1] };
   const outputs = { y: { shape: x.shape }, mean: rows, rstd: rows };
   const { y, mean, rstd } = backend.run(normalisation(epsilon), { x, gamma, beta }, outputs);
@@ -15,7 +16,7 @@ const layerNorm: NativeKernel = ({ backend, inputs: { x, gamma, beta }, attrs: {
 };
 
 /** A layer normalisation of a + b, and the sum. */
-const addLayerNorm: NativeKernel = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
+const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
   const { rows, width } = matrixOf(a);
   const matrix = { shape: [rows, width] };
   const column = { shape: [rows, 1] };
@@ -73,7 +74,7 @@ const LAYER_NORM_GRAD = `xc = Sub (x, mean)
   xk = Mul (xc, k)
   dx = Sub (ec, xk)`;
 
-const layerNormGrad: NativeKernel = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) => {
+const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) => {
   const { rows, width } = matrixOf(x);
   const pieces = piecesOf(x);
   const matrix = (t: TensorInfo, columns: number): TensorInfo => backend.reshaped(t, [rows, columns]);
@@ -82,7 +83,7 @@ const layerNormGrad: NativeKernel = ({ backend, inputs: { dy, x, gamma, mean, rs
   const partial = { shape: [pieces, width] };
   const outputs = { dx: { shape: [rows, width] }, dgamma: partial, dbeta: partial };
   const { dx, dgamma, dbeta } = backend.runPieces(LAYER_NORM_GRAD, pieces, inputs, whole, outputs);
-  return [backend.reshaped(dx, x.shape), ...[dgamma, dbeta].map((parts) => sumOfRows(backend, parts))];
+  return [backend.reshaped(dx, x.shape), sumOfRows(backend, dgamma), sumOfRows(backend, dbeta)];
 };
 
 /** The sum over the first axis `[N, D]`, to `[D]`; disposes its input. */
@@ -95,13 +96,13 @@ function sumOfRows(backend: OrtBackend, parts: TensorInfo): TensorInfo {
 }
 
 const QUICK = 1.702;
-const GELU: Record<string, string> = {
+const GELU: Record<GeluForm, string> = {
   erf: 'y = Gelu (x)',
   quick: `y = QuickGelu <alpha = ${QUICK}> (x)`,
 };
 
 /** HardSigmoid does (1 + erf) / 2 in one pass; the density's factor goes into its exponent. */
-const GELU_GRAD: Record<string, string> = {
+const GELU_GRAD: Record<GeluForm, string> = {
   erf: `u = Mul (x, ${Math.SQRT1_2})
     e = Erf (u)
     cdf = HardSigmoid <alpha = 0.5, beta = 0.5> (e)
@@ -120,42 +121,42 @@ const GELU_GRAD: Record<string, string> = {
     dx = Mul (dy, d)`,
 };
 
-const gelu: NativeKernel = ({ backend, inputs: { x }, attrs: { form } }) =>
-  backend.run(GELU[form as string], { x }, { y: { shape: x.shape } }).y;
+const gelu: Fused<'WbdcGelu'> = ({ backend, inputs: { x }, attrs: { form } }) => [
+  backend.run(GELU[form], { x }, { y: { shape: x.shape } }).y,
+];
 
-const geluGrad: NativeKernel = ({ backend, inputs: { dy, x }, attrs: { form } }) => {
+const geluGrad: Fused<'WbdcGeluGrad'> = ({ backend, inputs: { dy, x }, attrs: { form } }) => {
   const { rows, width } = matrixOf(x);
   const shape = [rows, width];
   const inputs = { dy: backend.reshaped(dy, shape), x: backend.reshaped(x, shape) };
-  const { dx } = backend.runPieces(GELU_GRAD[form as string], piecesOf(x), inputs, {}, { dx: { shape } });
-  return backend.reshaped(dx, x.shape);
+  const { dx } = backend.runPieces(GELU_GRAD[form], piecesOf(x), inputs, {}, { dx: { shape } });
+  return [backend.reshaped(dx, x.shape)];
 };
 
-const maskedSoftmax: NativeKernel = ({ backend, inputs: { x, bias }, attrs: { scale } }) => {
+const maskedSoftmax: Fused<'WbdcMaskedSoftmax'> = ({ backend, inputs: { x, bias }, attrs: { scale } }) => {
   const lines = `s = Mul (x, ${scale})\nb = Add (s, bias)\ny = Softmax <axis = -1> (b)`;
-  return backend.run(lines, { x, bias }, { y: { shape: x.shape } }).y;
+  return [backend.run(lines, { x, bias }, { y: { shape: x.shape } }).y];
 };
 
-const maskedSoftmaxGrad: NativeKernel = ({ backend, inputs: { dy, y }, attrs: { scale } }) => {
+const maskedSoftmaxGrad: Fused<'WbdcMaskedSoftmaxGrad'> = ({ backend, inputs: { dy, y }, attrs: { scale } }) => {
   const lines = `p = Mul (dy, y)
     s = ReduceSum <keepdims = 1> (p, [-1])
     d = Sub (dy, s)
     e = Mul (y, d)
     dx = Mul (e, ${scale})`;
-  return backend.run(lines, { dy, y }, { dx: { shape: y.shape } }).dx;
+  return [backend.run(lines, { dy, y }, { dx: { shape: y.shape } }).dx];
 };
 
-/** Scales everything, then has `drop` set values of rows of the first axis to zero. */
-const dropout: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
-  const { scale, drop } = attrs as unknown as { scale: number; drop: DropRows };
-  const factor = backend.makeTensorInfo([], 'float32', Float32Array.of(scale));
+/** Scales everything, then has the mask set values of rows of the first axis to zero. */
+const dropout: Fused<'WbdcDropout'> = ({ backend, inputs: { x }, attrs: { drop } }) => {
+  const factor = backend.makeTensorInfo([], 'float32', Float32Array.of(drop.scale));
   const { y } = backend.run('y = Mul (x, factor)', { x, factor }, { y: { shape: x.shape } });
   backend.disposeIntermediateTensorInfo(factor);
-  drop(backend.values(y) as Float32Array, 0, x.shape[0] ?? 1, 0);
-  return y;
+  drop.apply(backend.values(y) as Float32Array, 0, x.shape[0] ?? 1, 0);
+  return [y];
 };
 
-export const fused: Record<string, NativeKernel> = {
+export const fused = defineKernels({
   WbdcAddLayerNorm: addLayerNorm,
   WbdcDropout: dropout,
   WbdcGelu: gelu,
@@ -164,4 +165,4 @@ export const fused: Record<string, NativeKernel> = {
   WbdcLayerNormGrad: layerNormGrad,
   WbdcMaskedSoftmax: maskedSoftmax,
   WbdcMaskedSoftmaxGrad: maskedSoftmaxGrad,
-};
+});

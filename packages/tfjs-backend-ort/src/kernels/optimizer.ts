@@ -1,4 +1,4 @@
-import { sizeOf, type NativeKernel } from '../kernel.js';
+import { defineKernels, sizeOf, type Fused } from '../kernel.js';
 
 /** Values of a piece: its arrays and what the graph makes of them stay in the caches. */
 const PIECE = 1 << 20;
@@ -24,12 +24,12 @@ const AVERAGE = `e1 = Mul (e, decay)
  * p <- p kept - rate m' / (sqrt(v') + epsilon), m <- m' = beta1 m + share1 g, v <- v' = beta2 v + share2 g^2, and
  * e <- decay e + gain p where there is an e, each written where it was read.
  */
-const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
+const adamW: Fused<'WbdcAdamW'> = ({ backend, inputs, attrs }) => {
   const { p, g, m, v, e } = inputs;
   const flat = Object.fromEntries(
     Object.entries({ p, g, m, v, ...(e && { e }) }).map(([name, t]) => [name, backend.reshaped(t, [sizeOf(t.shape)])]),
   );
-  const numbers = Object.entries(attrs as Record<string, number>).filter(([name]) => e || !AVERAGE_NUMBERS.has(name));
+  const numbers = Object.entries(attrs).filter(([name]) => e || !AVERAGE_NUMBERS.has(name));
   const scalars = Object.fromEntries(
     numbers.map(
       ([name, value]) => [name, { type: 'float32', data: Float32Array.of(value), dims: [], location: 'cpu' }] as const,
@@ -46,8 +46,8 @@ const adamW: NativeKernel = ({ backend, inputs, attrs }) => {
 
 const AVERAGE_NUMBERS = new Set(['decay', 'gain']);
 
-/** Calls `tell` with the sum of squares of a tensor, whose pieces add up in float64. */
-const sumOfSquares: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
+/** Calls `receive` with the sum of squares of a tensor, whose pieces add up in float64. */
+const sumOfSquares: Fused<'WbdcSumOfSquares'> = ({ backend, inputs: { x }, attrs: { receive } }) => {
   const flat = backend.reshaped(x, [sizeOf(x.shape)]);
   const pieces = Math.ceil(flat.shape[0] / PIECE);
   const lines = 'y = ReduceSumSquare <keepdims = 1> (x)';
@@ -55,11 +55,8 @@ const sumOfSquares: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
   let total = 0;
   for (const part of backend.values(y)) total += part;
   backend.disposeIntermediateTensorInfo(y);
-  (attrs['tell'] as unknown as (sum: number) => void)(total);
+  receive(total);
   return [];
 };
 
-export const optimizer: Record<string, NativeKernel> = {
-  WbdcAdamW: adamW,
-  WbdcSumOfSquares: sumOfSquares,
-};
+export const optimizer = defineKernels({ WbdcAdamW: adamW, WbdcSumOfSquares: sumOfSquares });

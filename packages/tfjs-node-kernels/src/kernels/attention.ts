@@ -1,15 +1,9 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
-import type { NodeBackend, NodeKernel } from '../binding.js';
-import { withFactors, type Drop } from '../factors.js';
-import { run, type Input } from '../run.js';
+import type { AttentionAttributes } from '@wbdc/nn/kernels';
+import { defineKernels, type Fused, type NodeBackend } from '../binding.js';
+import { withFactors } from '../factors.js';
+import { run, type Each, type Input } from '../run.js';
 import { narrow, product, widen, type Precision } from './matmul.js';
-
-interface Attributes {
-  readonly heads: number;
-  readonly scale: number;
-  /** Dropout of the attention weights. */
-  readonly drop?: Drop;
-}
 
 /** [B, N, D] to [B, H, N, D / H] in the type of products. */
 const split = (to: string, from: string, shape: string, precision: Precision): string =>
@@ -24,7 +18,7 @@ const merge = (to: string, from: string, shape: string): string =>
     ${widen(to, `${to}r`)}`;
 
 /** y = dropout(softmax(q k^T scale + bias)) v per head, and the weights w [B, H, Q, K] before dropout. */
-const weigh = ({ scale, drop }: Attributes, precision: Precision): string => `qs = Mul (q, ${scale})
+const weigh = ({ scale, drop }: AttentionAttributes, precision: Precision): string => `qs = Mul (q, ${scale})
   ${split('qh', 'qs', 'queries', precision)}
   ${split('kh', 'k', 'keys', precision)}
   ${split('vh', 'v', 'keys', precision)}
@@ -39,7 +33,7 @@ const weigh = ({ scale, drop }: Attributes, precision: Precision): string => `qs
 
 /** With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - w sum(t), dq = ds k, dk = ds^T q. */
 const unweigh = (
-  { scale, drop }: Attributes,
+  { scale, drop }: AttentionAttributes,
   precision: Precision,
 ): string => `${split('qh', 'q', 'queries', precision)}
   ${split('kh', 'k', 'keys', precision)}
@@ -62,20 +56,21 @@ const unweigh = (
   ${merge('dk', 'dkh', 'key')}
   ${merge('dv', 'dvh', 'key')}`;
 
-export function attentionKernels(precision: Precision): Record<string, NodeKernel> {
-  return {
+export function attentionKernels(precision: Precision): {
+  WbdcAttention: Fused<'WbdcAttention'>;
+  WbdcAttentionGrad: Fused<'WbdcAttentionGrad'>;
+} {
+  return defineKernels({
     WbdcAttention: ({ backend, inputs: { q, k, v, bias }, attrs }) => {
-      const options = attrs as unknown as Attributes;
-      const { query, queries, keys } = shapesOf(q, k, options.heads);
+      const { query, queries, keys } = shapesOf(q, k, attrs.heads);
       const inputs = { q, k, v, bias, queries, keys, merged: query };
-      return runDropping(backend, weigh(options, precision), inputs, ['y', 'w'], q, k, options);
+      return runDropping(backend, weigh(attrs, precision), inputs, ['y', 'w'], q, k, attrs);
     },
     WbdcAttentionGrad: ({ backend, inputs: { dy, q, k, v, w }, attrs }) => {
-      const options = attrs as unknown as Attributes;
-      const inputs = { dy, q, k, v, w, ...shapesOf(q, k, options.heads) };
-      return runDropping(backend, unweigh(options, precision), inputs, ['dq', 'dk', 'dv'], q, k, options);
+      const inputs = { dy, q, k, v, w, ...shapesOf(q, k, attrs.heads) };
+      return runDropping(backend, unweigh(attrs, precision), inputs, ['dq', 'dk', 'dv'], q, k, attrs);
     },
-  };
+  });
 }
 
 function shapesOf(q: TensorInfo, k: TensorInfo, heads: number): Record<'query' | 'key' | 'queries' | 'keys', number[]> {
@@ -83,15 +78,15 @@ function shapesOf(q: TensorInfo, k: TensorInfo, heads: number): Record<'query' |
   return { query: q.shape, key: k.shape, queries: separate(q.shape), keys: separate(k.shape) };
 }
 
-function runDropping(
+function runDropping<const Names extends readonly string[]>(
   backend: NodeBackend,
   lines: string,
   inputs: Record<string, Input>,
-  results: string[],
+  results: Names,
   q: TensorInfo,
   k: TensorInfo,
-  { heads, drop }: Attributes,
-): Tensor[] {
+  { heads, drop }: AttentionAttributes,
+): Each<Names, Tensor> {
   if (!drop) return run(backend, lines, inputs, results);
   const shape = [q.shape[0], heads, q.shape[1], k.shape[1]];
   return withFactors(backend, drop, shape, (factors) => run(backend, lines, { ...inputs, factors }, results));

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import type { NodeKernel } from '../binding.js';
-import { withFactors, type Drop } from '../factors.js';
+import type { GeluForm } from '@wbdc/nn/kernels';
+import { defineKernels, type Fused } from '../binding.js';
+import { withFactors } from '../factors.js';
 import { run } from '../run.js';
 
-const normalisation = (epsilon: unknown): string => `mean = Mean <keep_dims = true> (x, [-1])
+const normalisation = (epsilon: number): string => `mean = Mean <keep_dims = true> (x, [-1])
   d = Sub (x, mean)
   q = Square (d)
   variance = Mean <keep_dims = true> (q, [-1])
@@ -14,11 +15,11 @@ const normalisation = (epsilon: unknown): string => `mean = Mean <keep_dims = tr
   y = AddV2 (s, beta)`;
 
 /** y, mean and 1 / standard deviation of a layer normalisation over the last axis. */
-const layerNorm: NodeKernel = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) =>
+const layerNorm: Fused<'WbdcLayerNorm'> = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) =>
   run(backend, normalisation(epsilon), { x, gamma, beta }, ['y', 'mean', 'rstd']);
 
 /** A layer normalisation of a + b, and the sum. */
-const addLayerNorm: NodeKernel = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
+const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
   const lines = `x = AddV2 (a, b)\n${normalisation(epsilon)}`;
   return run(backend, lines, { a, b, gamma, beta }, ['y', 'mean', 'rstd', 'x']);
 };
@@ -38,14 +39,14 @@ const LAYER_NORM_GRAD = `d = Sub (x, mean)
   s = Sub (c, hb)
   dx = Mul (s, rstd)`;
 
-const layerNormGrad: NodeKernel = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) =>
+const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, gamma, mean, rstd } }) =>
   run(backend, LAYER_NORM_GRAD, { dy, x, gamma, mean, rstd }, ['dx', 'dgamma', 'dbeta']);
 
 /**
  * y = x g(x) with the normal distribution function, or its logistic approximation, as gate g; and where the slope is
  * wanted, g + x g'. The density's factor goes into its exponent.
  */
-const GELU: Record<string, { readonly value: string; readonly slope: string }> = {
+const GELU: Record<GeluForm, { readonly value: string; readonly slope: string }> = {
   erf: {
     value: `u = Mul (x, ${Math.SQRT1_2})
       e = Erf (u)
@@ -70,27 +71,24 @@ const GELU: Record<string, { readonly value: string; readonly slope: string }> =
 };
 
 /** In a gradient's forward pass, the value and the slope. */
-const gelu: NodeKernel = ({ backend, inputs: { x }, attrs: { form } }) => {
-  const { value, slope } = GELU[form as string];
+const gelu: Fused<'WbdcGelu'> = ({ backend, inputs: { x }, attrs: { form } }) => {
+  const { value, slope } = GELU[form];
   if (tf.engine().state.gradientDepth === 0) return run(backend, value, { x }, ['y']);
   return run(backend, `${value}\n${slope}`, { x }, ['y', 'slope']);
 };
 
 /** x is the slope that was kept in place of it. */
-const geluGrad: NodeKernel = ({ backend, inputs: { dy, x } }) => run(backend, 'dx = Mul (dy, x)', { dy, x }, ['dx']);
+const geluGrad: Fused<'WbdcGeluGrad'> = ({ backend, inputs: { dy, x } }) =>
+  run(backend, 'dx = Mul (dy, x)', { dy, x }, ['dx']);
 
-const dropout: NodeKernel = ({ backend, inputs: { x }, attrs }) => {
-  const { scale, drop } = attrs as unknown as { scale: number; drop: Drop['rows'] };
-  return withFactors(backend, { scale, rows: drop }, x.shape, (factors) =>
-    run(backend, 'y = Mul (x, factors)', { x, factors }, ['y']),
-  );
-};
+const dropout: Fused<'WbdcDropout'> = ({ backend, inputs: { x }, attrs: { drop } }) =>
+  withFactors(backend, drop, x.shape, (factors) => run(backend, 'y = Mul (x, factors)', { x, factors }, ['y']));
 
-export const fused: Record<string, NodeKernel> = {
+export const fused = defineKernels({
   WbdcAddLayerNorm: addLayerNorm,
   WbdcDropout: dropout,
   WbdcGelu: gelu,
   WbdcGeluGrad: geluGrad,
   WbdcLayerNorm: layerNorm,
   WbdcLayerNormGrad: layerNormGrad,
-};
+});

@@ -1,4 +1,4 @@
-import type { NodeKernel } from '../binding.js';
+import type { Fused, NodeKernel } from '../binding.js';
 import { run } from '../run.js';
 
 /** In what matrices are multiplied; weights, statistics, sums and softmax are float32 in either. */
@@ -35,7 +35,7 @@ export const bfloat16MatMul: NodeKernel = ({ backend, inputs: { a, b }, attrs: {
 };
 
 /** The gradients dx [..., in], dweight [in, out] and dbias [out] of x weight + bias. */
-export function linearGrad(precision: Precision): NodeKernel {
+export function linearGrad(precision: Precision): Fused<'WbdcLinearGrad'> {
   const lines = `dyr = Reshape (dy, dyRows)
     xr = Reshape (x, xRows)
     ${narrow('dyn', 'dyr', precision)}

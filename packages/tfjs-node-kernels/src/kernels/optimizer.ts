@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
-import { ATTRIBUTE, DTYPE, type Handle, type NodeBackend, type NodeKernel } from '../binding.js';
+import { ATTRIBUTE, defineKernels, DTYPE, type Fused, type Handle, type NodeBackend } from '../binding.js';
 import { runHandles, type Input } from '../run.js';
 
 /**
@@ -7,8 +7,8 @@ import { runHandles, type Input } from '../run.js';
  * with s = share1 / (1 - beta1), then e <- decay e + gain p where there is an e. All but the decays is TensorFlow's own Adam,
  * which goes through memory once.
  */
-const adamW: NodeKernel = ({ backend, inputs: { p, g, m, v, e }, attrs }) => {
-  const { beta1, beta2, share1, epsilon, rate, kept, decay, gain } = attrs as Record<string, number>;
+const adamW: Fused<'WbdcAdamW'> = ({ backend, inputs: { p, g, m, v, e }, attrs }) => {
+  const { beta1, beta2, share1, epsilon, rate, kept, decay, gain } = attrs;
   const scale = share1 / (1 - beta1);
   const [excess1, excess2] = [excess(beta1), Math.sqrt(excess(beta2))];
   const numbers = { beta1, beta2, rate: (rate * excess2) / excess1, epsilon: epsilon * excess2 };
@@ -79,16 +79,13 @@ function newVariable({ binding }: NodeBackend, name: string): Handle {
   return binding.executeOp('VarHandleOp', attributes, [], 1)[0];
 }
 
-/** The sum of squares of a tensor, told to a function. */
-const sumOfSquares: NodeKernel = ({ backend, inputs: { x }, attrs }) => {
+/** Calls `receive` with the sum of squares of a tensor. */
+const sumOfSquares: Fused<'WbdcSumOfSquares'> = ({ backend, inputs: { x }, attrs: { receive } }) => {
   const [{ id }] = runHandles(backend, 'y = L2Loss (x)', { x }, ['y']);
   const [half] = backend.binding.tensorDataSync(id);
   backend.binding.deleteTensor(id);
-  (attrs['tell'] as (sum: number) => void)(2 * half);
+  receive(2 * half);
   return [];
 };
 
-export const optimizer: Record<string, NodeKernel> = {
-  WbdcAdamW: adamW,
-  WbdcSumOfSquares: sumOfSquares,
-};
+export const optimizer = defineKernels({ WbdcAdamW: adamW, WbdcSumOfSquares: sumOfSquares });
