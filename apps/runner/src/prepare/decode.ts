@@ -3,14 +3,14 @@ import { SourceError } from '@wbdc/video-features';
 import { writeFrames, type Decoded, type FrameSettings } from './frames.js';
 import { Journal, type Entry } from './journal.js';
 import { findFrames, journalPath, STAGED } from './places.js';
-import type { Source } from './scan.js';
+import type { FoundVideo } from '@wbdc/video-features';
 
 export interface DecodeOptions {
   readonly root: string;
   readonly settings: FrameSettings;
   readonly onProgress: (done: number) => void;
   /** Of a video that cannot be read. */
-  readonly onBad: (source: Source, message: string) => void;
+  readonly onBad: (source: FoundVideo, message: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -21,11 +21,11 @@ export interface DecodedAll {
 }
 
 /** Decodes all videos that an earlier run has not, or that have changed since. */
-export async function decodeAll(sources: ReadonlyMap<string, Source>, options: DecodeOptions): Promise<DecodedAll> {
+export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, options: DecodeOptions): Promise<DecodedAll> {
   const journal = await Journal.open(journalPath(options.root));
   const decoded = new Map<string, Decoded>();
   let [done, reused] = [0, 0];
-  const work = async ([id, source]: readonly [string, Source]): Promise<void> => {
+  const work = async ([id, source]: readonly [string, FoundVideo]): Promise<void> => {
     const known = await usable(journal, id, source, options.root);
     const entry = known ?? (await decodeOne(id, source, options));
     if (known) reused++;
@@ -43,12 +43,12 @@ export async function decodeAll(sources: ReadonlyMap<string, Source>, options: D
 }
 
 /** What is known of a video whose frames are still there. One that could not be read is tried again: a decoder may have come. */
-async function usable(journal: Journal, id: string, source: Source, root: string): Promise<Entry | undefined> {
+async function usable(journal: Journal, id: string, source: FoundVideo, root: string): Promise<Entry | undefined> {
   const entry = journal.get(id, source);
   return entry?.decoded !== undefined && (await findFrames(root, id)) !== undefined ? entry : undefined;
 }
 
-async function decodeOne(id: string, source: Source, { root, settings }: DecodeOptions): Promise<Entry> {
+async function decodeOne(id: string, source: FoundVideo, { root, settings }: DecodeOptions): Promise<Entry> {
   const { name, bytes, modified } = source;
   try {
     const decoded = await writeFrames(source, id, frameZipPath(root, STAGED, id), settings);

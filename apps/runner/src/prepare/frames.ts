@@ -1,16 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { evenStride, writeFrameZip, type FrameFile } from '@wbdc/data';
-import {
-  decodeImage,
-  openFrameSource,
-  sampleFrames,
-  SourceError,
-  type FrameSource,
-  type Image,
-} from '@wbdc/video-features';
+import { openFoundVideo, sampleFrames, SourceError, type FrameSource, type Image } from '@wbdc/video-features';
 import sharp from 'sharp';
-import type { Source } from './scan.js';
+import type { FoundVideo } from '@wbdc/video-features';
 
 /** Which frames are taken and how they are kept. */
 export interface FrameSettings {
@@ -44,8 +36,13 @@ const LOOKS = 4;
  * Samples and decodes a video and writes its frames as JPEG.
  * @throws SourceError when the content is at fault, also when there is not one frame
  */
-export async function writeFrames(source: Source, id: string, path: string, settings: FrameSettings): Promise<Decoded> {
-  const opened = await open(source);
+export async function writeFrames(
+  source: FoundVideo,
+  id: string,
+  path: string,
+  settings: FrameSettings,
+): Promise<Decoded> {
+  const opened = await openFoundVideo(source);
   try {
     const places = sampleFrames(samplingOf(opened, settings), opened, id);
     if (places.length === 0) throw new SourceError(`${source.path}: expected at least one frame, got none`);
@@ -57,18 +54,6 @@ export async function writeFrames(source: Source, id: string, path: string, sett
   } finally {
     await opened.close();
   }
-}
-
-function open({ path, name, kind, pictures = [] }: Source): Promise<FrameSource> | FrameSource {
-  if (kind !== 'folder') return openFrameSource(path);
-  return {
-    name,
-    count: pictures.length,
-    async *read(places) {
-      for (const place of places) yield await decodeImage(await readFile(pictures[place]), { name: pictures[place] });
-    },
-    close: () => Promise.resolve(),
-  };
 }
 
 function samplingOf({ times }: FrameSource, { fps, limit }: FrameSettings) {

@@ -1,11 +1,11 @@
 import type { VideoText, WbdcSplit } from '@wbdc/data';
 import type { Decoded } from './frames.js';
-import type { Source } from './scan.js';
+import type { FoundVideo } from '@wbdc/video-features';
 
 /** A video that could be read, with what the table says of it. */
 export interface Item {
   readonly id: string;
-  readonly source: Source;
+  readonly source: FoundVideo;
   readonly text: VideoText;
   readonly decoded: Decoded;
 }

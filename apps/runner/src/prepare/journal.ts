@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { readIfThere } from '../files.js';
 import type { Decoded } from './frames.js';
-import type { Source } from './scan.js';
+import type { FoundVideo } from '@wbdc/video-features';
 
 /** A line about a video that was decoded, or could not be. */
 export interface Entry {
@@ -33,7 +33,7 @@ export class Journal {
   }
 
   /** What is known of a video that has not changed since. */
-  get(id: string, { bytes, modified }: Source): Entry | undefined {
+  get(id: string, { bytes, modified }: FoundVideo): Entry | undefined {
     const entry = this.entries.get(id);
     return entry?.bytes === bytes && entry.modified === modified ? entry : undefined;
   }

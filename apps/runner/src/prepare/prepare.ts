@@ -19,7 +19,7 @@ import type { Item, Placed } from './item.js';
 import { preparedPage } from './page.js';
 import { STAGED } from './places.js';
 import { readTexts } from './read-texts.js';
-import { scanVideos, type Source } from './scan.js';
+import { findVideos, type FoundVideo } from '@wbdc/video-features';
 import { splitItems } from './splits.js';
 import { starterConfig } from './starter-config.js';
 import { countItems, hasText, type PrepareSummary } from './summary.js';
@@ -71,7 +71,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const root = resolve(options.out);
   await checkFolder(root, options);
   const warnings = new Warnings();
-  const { sources, unknown } = await scanVideos(resolve(options.videos), options.signal);
+  const { videos: sources, unknown } = await findVideos(resolve(options.videos), options.signal);
   if (sources.length === 0)
     throw new UserError(
       `${options.videos}: expected videos (mp4, webm, mkv, mov...), folders or zips of pictures, GIF or WebP, got none`,
@@ -151,7 +151,7 @@ function tablePath({ texts }: PrepareOptions): string | undefined {
 }
 
 /** Ids that are official already stay; others come from the name of the video. */
-function idOf({ name }: Source, text: Pick<TextRecord, 'id'> | undefined): string {
+function idOf({ name }: FoundVideo, text: Pick<TextRecord, 'id'> | undefined): string {
   const own = [text?.id, basename(name).replace(/\.[^.]*$/, '')].find(
     (id) => id !== undefined && /^\d{19,20}$/.test(id),
   );

@@ -10,7 +10,7 @@ import {
 } from '@wbdc/data';
 import { UserError } from '../errors.js';
 import type { PrepareOptions } from './prepare.js';
-import type { Source } from './scan.js';
+import type { FoundVideo } from '@wbdc/video-features';
 import type { Warnings } from './warnings.js';
 
 type TextOptions = Pick<
@@ -20,10 +20,10 @@ type TextOptions = Pick<
 
 /** The text and labels of every video: from its row, else from the names of file and folder where that is asked for. */
 export async function readTexts(
-  sources: readonly Source[],
+  sources: readonly FoundVideo[],
   options: TextOptions,
   warnings: Warnings,
-): Promise<Map<Source, VideoText>> {
+): Promise<Map<FoundVideo, VideoText>> {
   const rows = options.texts === undefined ? [] : await readRows(options, warnings);
   const joined = joinRows(rows, sources, { root: resolve(options.videos), onProblem: warnings.add });
   if (rows.length > 0 && joined.size === 0) {
@@ -43,7 +43,11 @@ export async function readTexts(
 }
 
 /** What the names of files and folders say where the table says nothing. */
-function withNames({ name }: Source, text: VideoText, { titleFromName, categoryFromFolder }: TextOptions): VideoText {
+function withNames(
+  { name }: FoundVideo,
+  text: VideoText,
+  { titleFromName, categoryFromFolder }: TextOptions,
+): VideoText {
   const folders = name.split('/').slice(0, -1);
   return {
     ...text,

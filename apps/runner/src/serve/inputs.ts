@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { VideoInput } from '@wbdc/video-features';
+import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
 import { UserError } from '../errors.js';
-import { scanVideos } from '../prepare/scan.js';
 
 /**
  * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures, its
@@ -40,7 +39,7 @@ async function videosAt(path: string): Promise<VideoInput[]> {
     throw new UserError(`${path}: expected a video, a zip or a folder, found nothing there: check the path`);
   });
   if (!status.isDirectory()) return [{ id: plainName(path), path }];
-  const { sources } = await scanVideos(path);
+  const { videos: sources } = await findBelow(path);
   if (sources.length > 0 && sources.every(({ kind }) => kind === 'picture')) return [{ id: basename(path), path }];
   return sources.map((source) => {
     return { id: source.kind === 'folder' ? basename(source.path) : plainName(source.path), path: source.path };

@@ -7,7 +7,6 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import type { PrepareSummary } from '../../src/prepare/summary.js';
-import { scanVideos } from '../../src/prepare/scan.js';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
 
@@ -82,23 +81,6 @@ async function mapping(): Promise<Map<string, { id: string; split: string; categ
     lines.map((line) => line.split('\t')).map(([id, split, category, name]) => [name, { id, split, category }]),
   );
 }
-
-it('finds videos by what they are', async () => {
-  const { sources, unknown } = await scanVideos(videos());
-  const kinds = Object.fromEntries(sources.map(({ name, kind }) => [name, kind]));
-  expect(kinds).toMatchObject({
-    'anim/a0.webp': 'animation',
-    'anim/in/猫.webp': 'animation',
-    shots: 'folder',
-    'pics.zip': 'zip',
-    bad: 'folder',
-  });
-  expect(sources).toHaveLength(12 + 1 + 4);
-  expect(sources.find(({ name }) => name === 'shots')?.pictures).toEqual(
-    [0, 1, 2].map((i) => videos('shots', `${i}.png`)),
-  );
-  expect(unknown).toEqual(['notes.txt', 'shots/Thumbs.db']);
-});
 
 describe('wbdc prepare', () => {
   it('makes the official layout, and says what is wrong with the rest', async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { SourceError } from '../errors.js';
 import { readBounded } from '../frame-zip.js';
 import { openPicture } from './animation.js';
-import { openFolder, openZip } from './pictures.js';
+import type { FoundVideo } from './find.js';
+import { openFolder, openPictures, openZip } from './pictures.js';
 import { SOURCE_LIMITS, type FrameSource, type SourceLimits } from './source.js';
 import { openVideoFile, type VideoBackend } from './video-file.js';
 
@@ -35,8 +36,14 @@ export async function openFrameSource(path: string, options: OpenOptions = {}): 
   return openVideoFile(path, limits, options.backend);
 }
 
+/** Opens a video of {@link findVideos}: of a folder, only its pictures. */
+export async function openFoundVideo(video: FoundVideo, options: OpenOptions = {}): Promise<FrameSource> {
+  const { path, pictures } = video;
+  return pictures ? openPictures(path, pictures, options.limits ?? SOURCE_LIMITS) : openFrameSource(path, options);
+}
+
 /**
- * The same for a file whose contents are in memory. Video files are written to a temporary one: what decodes them seeks.
+ * The same as {@link openFrameSource} for a file whose contents are in memory. Video files are written to a temporary one: what decodes them seeks.
  *
  * @param name what to call it in errors
  */

@@ -4,6 +4,7 @@ import { SourceError } from '../errors.js';
 import { readBounded, readFrameZip } from '../frame-zip.js';
 import { decodeImage, type Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
+import { isSystemFile } from './system-names.js';
 
 /** A zip of pictures in the order of their sorted names. @param bytes its contents, where they are in memory */
 export async function openZip(path: string, limits: SourceLimits, bytes?: Uint8Array): Promise<FrameSource> {
@@ -20,21 +21,26 @@ export async function openZip(path: string, limits: SourceLimits, bytes?: Uint8A
   };
 }
 
-/** A folder of pictures in the order of their sorted names; subfolders and names that start with a dot do not count. */
+/** A folder of pictures in the order of their sorted names; subfolders and hidden files do not count. */
 export async function openFolder(path: string, limits: SourceLimits): Promise<FrameSource> {
   const entries = await readdir(path, { withFileTypes: true });
-  const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
-  if (names.length > limits.maxFrames) {
-    throw new SourceError(`${path}: expected at most ${limits.maxFrames} pictures, got ${names.length}`);
+  const names = entries.filter((entry) => !entry.isDirectory() && !isSystemFile(entry.name)).map(({ name }) => name);
+  const paths = names.sort().map((name) => join(path, name));
+  return openPictures(path, paths, limits);
+}
+
+/** Picture files as the frames of one video, in this order. */
+export function openPictures(name: string, paths: readonly string[], limits: SourceLimits): FrameSource {
+  if (paths.length > limits.maxFrames) {
+    throw new SourceError(`${name}: expected at most ${limits.maxFrames} pictures, got ${paths.length}`);
   }
-  names.sort();
   return {
-    name: path,
-    count: names.length,
+    name,
+    count: paths.length,
     read: (places) =>
       inOrder(places, async (place) => {
-        const name = join(path, names[place]);
-        return decodeImage(await readBounded(name, limits.image.maxBytes), { name, limits: limits.image });
+        const path = paths[place];
+        return decodeImage(await readBounded(path, limits.image.maxBytes), { name: path, limits: limits.image });
       }),
     close: () => Promise.resolve(),
   };

@@ -1,26 +1,27 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import sharp from 'sharp';
-import { UserError } from '../errors.js';
+import { WbdcError } from '@wbdc/io/errors';
+import { isSystemFile } from './system-names.js';
 
 /** One video: a file, or a folder of pictures. */
-export interface Source {
-  /** Path below the scanned folder, with `/` between its parts. */
+export interface FoundVideo {
+  /** Path below the scanned folder, with `/` between its segments. */
   readonly name: string;
   readonly path: string;
   readonly kind: 'video' | 'zip' | 'animation' | 'picture' | 'folder';
-  /** Of all its files; with `modified`, what tells that it has changed. */
+  /** Of all its files; a video of the same `bytes` and `modified` has not changed. */
   readonly bytes: number;
-  /** Milliseconds. */
+  /** Time of the last change of any of its files, in milliseconds since 1970. */
   readonly modified: number;
   /** Paths of a folder's pictures, in the order of their names. */
   readonly pictures?: readonly string[];
 }
 
-export interface Scan {
+export interface FoundVideos {
   /** In the order of their names. */
-  readonly sources: readonly Source[];
-  /** Files that are no videos. */
+  readonly videos: readonly FoundVideo[];
+  /** Names of files that are neither videos nor pictures of one. */
   readonly unknown: readonly string[];
 }
 
@@ -29,9 +30,9 @@ const PICTURE = new Set('jpg jpeg png webp gif avif tif tiff'.split(' '));
 /** Files of these may hold one picture or many. */
 const MAYBE_ANIMATED = new Set(['webp', 'gif', 'avif']);
 
-type Kind = Source['kind'] | 'unknown';
+type Kind = FoundVideo['kind'] | 'unknown';
 
-interface Found {
+interface FoundFile {
   readonly name: string;
   readonly path: string;
   readonly kind: Kind;
@@ -40,23 +41,27 @@ interface Found {
 }
 
 /**
- * Finds the videos below a folder by the names of the files: video files, zips and animations are one each, a folder that
- * holds still pictures and nothing else is one, and so is every still picture in the folder itself. Names that start with a
- * dot do not count; links are followed.
+ * Finds the videos below a folder by the extensions of its files: video files, zips and animations are one each, a folder
+ * that holds still pictures and no other video is one, and so is every still picture in the folder itself. Hidden files do
+ * not count; links are followed.
+ *
+ * @throws WbdcError when there is no such folder; the signal's reason when it is aborted
  */
-export async function scanVideos(root: string, signal?: AbortSignal): Promise<Scan> {
+export async function findVideos(root: string, signal?: AbortSignal): Promise<FoundVideos> {
   const status = await stat(root).catch(() => undefined);
-  if (!status?.isDirectory()) throw new UserError(`${root}: expected a folder with videos, found none: check the path`);
-  const sources: Source[] = [];
+  if (!status?.isDirectory()) {
+    throw new WbdcError(`${root}: expected a folder with videos, found none: check the path`);
+  }
+  const videos: FoundVideo[] = [];
   const unknown: string[] = [];
-  await scanFolder({ root, sources, unknown, visited: new Set(), ...(signal && { signal }) }, '');
-  sources.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { sources, unknown: unknown.sort() };
+  await scanFolder({ root, videos, unknown, visited: new Set(), ...(signal && { signal }) }, '');
+  videos.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { videos, unknown: unknown.sort() };
 }
 
 interface Walk {
   readonly root: string;
-  readonly sources: Source[];
+  readonly videos: FoundVideo[];
   readonly unknown: string[];
   /** Folders by their true paths: a link may lead back up. */
   readonly visited: Set<string>;
@@ -69,20 +74,20 @@ async function scanFolder(walk: Walk, folder: string): Promise<void> {
   const real = await realpath(path);
   if (walk.visited.has(real)) return;
   walk.visited.add(real);
-  const before = walk.sources.length;
-  const files: Found[] = [];
+  const before = walk.videos.length;
+  const files: FoundFile[] = [];
   for (const entry of await readdir(path)) {
-    if (entry.startsWith('.') || entry === '__MACOSX') continue;
+    if (isSystemFile(entry)) continue;
     const name = folder === '' ? entry : `${folder}/${entry}`;
     const status = await stat(join(path, entry)).catch(() => undefined);
     if (status?.isDirectory()) await scanFolder(walk, name);
     else if (status?.isFile()) files.push(await describe(name, join(path, entry), status.size, status.mtimeMs));
     else walk.unknown.push(name);
   }
-  place(walk, folder, files, walk.sources.length > before);
+  addVideos(walk, folder, files, walk.videos.length > before);
 }
 
-async function describe(name: string, path: string, bytes: number, modified: number): Promise<Found> {
+async function describe(name: string, path: string, bytes: number, modified: number): Promise<FoundFile> {
   const extension = extname(name).slice(1).toLowerCase();
   return { name: name.normalize('NFC'), path, kind: await kindOf(path, extension), bytes, modified };
 }
@@ -102,19 +107,26 @@ async function isAnimated(path: string): Promise<boolean> {
 }
 
 /** The files of one folder as videos. Still pictures beside other videos are covers and the like. */
-function place({ root, sources, unknown }: Walk, folder: string, files: readonly Found[], others: boolean): void {
+function addVideos(
+  { root, videos, unknown }: Walk,
+  folder: string,
+  files: readonly FoundFile[],
+  others: boolean,
+): void {
   const pictures = files.filter(({ kind }) => kind === 'picture');
-  const whole = files.filter((file): file is Found & Source => file.kind !== 'picture' && file.kind !== 'unknown');
+  const whole = files.filter(
+    (file): file is FoundFile & FoundVideo => file.kind !== 'picture' && file.kind !== 'unknown',
+  );
   unknown.push(...files.filter(({ kind }) => kind === 'unknown').map(({ name }) => name));
-  sources.push(...whole);
+  videos.push(...whole);
   if (pictures.length === 0) return;
   if (whole.length > 0 || (others && folder !== '')) unknown.push(...pictures.map(({ name }) => name));
-  else if (folder === '') sources.push(...(pictures as (Found & Source)[]));
+  else if (folder === '') videos.push(...(pictures as (FoundFile & FoundVideo)[]));
   else {
     const bytes = pictures.reduce((sum, picture) => sum + picture.bytes, 0);
     const modified = pictures.reduce((latest, picture) => Math.max(latest, picture.modified), 0);
     const paths = pictures.map(({ path }) => path).sort();
     const name = folder.normalize('NFC');
-    sources.push({ name, path: join(root, folder), kind: 'folder', bytes, modified, pictures: paths });
+    videos.push({ name, path: join(root, folder), kind: 'folder', bytes, modified, pictures: paths });
   }
 }
