@@ -1,6 +1,16 @@
 export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js';
 export type { VideoTextParams } from './encoder.js';
 export type { Observer, Progress } from './observer.js';
+export { assertSameModel, describeModel, parseSavedModel, upgradeSavedModel } from './saved/saved-model.js';
+export { SAVED_MODEL_VERSION, savedModelSchema } from './saved/schema.js';
+export type {
+  SavedCategory,
+  SavedClip,
+  SavedModel,
+  SavedModelKind,
+  SavedPretrained,
+  SavedSimilarity,
+} from './saved/schema.js';
 export { clipSchema } from './settings/clip.js';
 export type { ClipSettings } from './settings/clip.js';
 export { finetuneProblems, finetuneSchema } from './settings/finetune.js';

@@ -2,6 +2,7 @@ export { adamW } from './adamw.js';
 export type { AdamWOptions, Optimizer, UpdateOptions } from './adamw.js';
 export { awp, fgm, pgd } from './adversarial.js';
 export type { AwpOptions, FgmOptions, PgdOptions } from './adversarial.js';
+export { assertSameConfig } from './config.js';
 export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
 export type { GradientFunction, MetricSum, ValueAndGrad } from './gradients.js';
 export { matchPaths, nearestPaths } from './patterns.js';

@@ -10,6 +10,5 @@ export {
   saveStepCheckpoint,
 } from './checkpoint.js';
 export type { CheckpointContent, CheckpointTarget, RunState } from './checkpoint.js';
-export { assertSameConfig } from './config.js';
 export { jsonlSink } from './jsonl.js';
 export { tensorBoardSink } from './tensorboard.js';

@@ -1,37 +1,16 @@
 import { join } from 'node:path';
 import { foldIn, parameter, randomKey, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
 import { openWeights, type WeightFile } from '@wbdc/checkpoints/node';
-import { readJson } from '@wbdc/io';
 import { loadParams } from '@wbdc/train/node';
-import { z } from 'zod';
-import { modelSchema } from '@wbdc/pipeline';
+import type { SavedClip, SavedModel } from '@wbdc/pipeline';
+import { readSavedModel } from '@wbdc/pipeline/node';
 import { UserError } from '../errors.js';
 import { encoderOf, type VideoTextParams } from '../stages/model.js';
-
-/** What an export reads of a checkpoint's config.json. */
-const configJson = z.object({
-  model: z.string(),
-  sizes: modelSchema,
-  frames: z.object({ limit: z.int().min(1) }),
-  /** Of a pretraining. */
-  tasks: z
-    .object({
-      tag: z
-        .object({ pooling: z.enum(['cls', 'mean']).default('cls') })
-        .nullable()
-        .default(null),
-    })
-    .optional(),
-  /** Of a finetuning. */
-  kind: z.enum(['category', 'similarity']).optional(),
-  classes: z.array(z.string()).optional(),
-  head: z.object({ pooling: z.enum(['mean', 'attention', 'cls', 'both']) }).optional(),
-});
 
 /** A trained model as its checkpoint's folder describes it. */
 export interface TrainedModel {
   readonly folder: string;
-  readonly config: z.output<typeof configJson>;
+  readonly config: Exclude<SavedModel, SavedClip>;
   readonly vocabSize: number;
   readonly frameSize: number;
   readonly encoder: VideoTextParams;
@@ -52,22 +31,15 @@ export interface TrainedHead {
 
 /** Reads encoder and heads of a checkpoint of the pretrain or the finetune stage. */
 export async function readTrainedModel(folder: string): Promise<TrainedModel> {
-  const where = join(folder, 'config.json');
-  const parsed = configJson.safeParse(await readJson(where));
-  if (!parsed.success) {
-    throw new UserError(
-      `${where}: expected a checkpoint of the pretrain or finetune stage: ${z.prettifyError(parsed.error)}`,
-    );
+  const config = await readSavedModel(folder);
+  if (config.kind === 'clip') {
+    const where = join(folder, 'config.json');
+    throw new UserError(`${where}: expected a checkpoint of the pretrain or finetune stage, got one of a 'clip' model`);
   }
   const file = await openWeights(join(folder, 'model.safetensors'));
   try {
-    const { vocabSize, frameSize } = encoderSizes(file, parsed.data.model);
-    const model = {
-      ...parsed.data.sizes,
-      kind: parsed.data.model === 'lxmert-model' ? 'lxmert-model' : 'uni-model',
-    } as const;
-    const config = { ...parsed.data, sizes: model };
-    const encoder = encoderOf({ model, frames: config.frames }, vocabSize, frameSize).init(
+    const { vocabSize, frameSize } = encoderSizes(file, config.sizes.kind);
+    const encoder = encoderOf({ model: config.sizes, frames: config.frames }, vocabSize, frameSize).init(
       foldIn(randomKey(0), 'overwritten'),
     );
     await loadParams(file.path, encoder, 'encoder.');

@@ -57,10 +57,10 @@ async function copyFiles(from: string, to: string): Promise<Artifact[]> {
   return made;
 }
 
-async function writeClasses({ config: { classes } }: TrainedModel, folder: string): Promise<Artifact[]> {
-  if (!classes) return [];
+async function writeClasses({ config }: TrainedModel, folder: string): Promise<Artifact[]> {
+  if (config.kind !== 'category') return [];
   const path = join(folder, 'classes.txt');
-  await writeFile(path, `${classes.join('\n')}\n`);
+  await writeFile(path, `${config.classes.join('\n')}\n`);
   return [{ path, about: 'the categories in the order of the output' }];
 }
 
@@ -85,14 +85,14 @@ function onnxOf({ config, encoder, vocabSize, frameSize }: TrainedModel, head: O
 
 /** The output that is served: of a finetuning, else the tags where they were trained. */
 function headOf({ config, head, tagHead }: TrainedModel): OnnxHead | undefined {
-  if (head) {
+  if (head && config.kind !== 'pretrained') {
     const served =
       config.kind === 'similarity'
         ? ({ name: 'embedding', activation: 'unit' } as const)
         : ({ name: 'classes', activation: 'softmax' } as const);
-    return { ...served, ...headLayers(head), pooling: config.head?.pooling ?? 'cls' };
+    return { ...served, ...headLayers(head), pooling: config.head.pooling };
   }
-  const pooling = config.tasks?.tag?.pooling ?? 'cls';
+  const pooling = (config.kind === 'pretrained' && config.tasks.tag?.pooling) || 'cls';
   return tagHead && { name: 'tags', activation: 'sigmoid', ...headLayers(tagHead), pooling };
 }
 

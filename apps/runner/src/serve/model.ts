@@ -4,13 +4,12 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import type { Video } from '@wbdc/data';
 import { categoryModel, similarityModel, type HeadConfig, type RareClasses } from '@wbdc/finetune';
 import { flatten, foldIn, randomKey, type Batch, type ParamTree } from '@wbdc/nn';
-import { readJson } from '@wbdc/io';
 import { Tokenizer, type TextLayout } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { hashParameters, type FeatureRecipe } from '@wbdc/video-features';
-import { z } from 'zod';
-import { modelSchema, textSchema } from '@wbdc/pipeline';
+import type { SavedCategory, SavedModel, SavedSimilarity } from '@wbdc/pipeline';
+import { readSavedModel } from '@wbdc/pipeline/node';
 import { UserError } from '../errors.js';
 import { exists } from '../files.js';
 import { readEncoderSizes } from '../export/checkpoint.js';
@@ -46,32 +45,6 @@ export interface ServedModel {
   dispose(): void;
 }
 
-/** What prediction reads of a checkpoint's config.json. */
-const configJson = z.object({
-  model: z.enum(['uni-model', 'lxmert-model']),
-  sizes: modelSchema,
-  text: textSchema,
-  frames: z.object({ limit: z.int().min(1) }),
-  /** Where the tower was trained too: it may have read fewer frames. */
-  vision: z.object({ frames: z.int().min(1).nullable() }).optional(),
-  features: z
-    .custom<FeatureRecipe>((value) => typeof value === 'object')
-    .nullable()
-    .default(null),
-  kind: z.enum(['category', 'similarity']).optional(),
-  classes: z.array(z.string()).default([]),
-  rareClass: z.object({ strength: z.number().min(0), counts: z.array(z.number()) }).optional(),
-  head: z
-    .object({
-      pooling: z.enum(['mean', 'attention', 'cls', 'both']),
-      outputs: z.int().min(1),
-      dropout: z.number().default(0),
-    })
-    .optional(),
-});
-
-type ModelConfig = z.output<typeof configJson>;
-
 /** The folder of a model's weights that a path means: a checkpoint, or the finetune stage or run that holds one. */
 export async function findModel(path: string): Promise<string> {
   const places = ['', FINISHED_MODEL, join('finetune', FINISHED_MODEL)].map((part) => join(path, part));
@@ -92,12 +65,12 @@ const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories',
 /** @throws UserError where the checkpoint is none of a finetuning, or of the other kind */
 export async function openModel(folder: string, kind: Kind): Promise<ServedModel> {
   const where = join(folder, 'config.json');
-  const config = parseConfig(await readJson(where), where);
+  const config = await readSavedModel(folder);
   assertKind(config, kind, where);
   const weights = join(folder, 'model.safetensors');
-  const { vocabSize, frameSize } = await readEncoderSizes(weights, config.model);
-  const sizes = { model: { ...config.sizes, kind: config.model }, frames: config.frames };
-  const { params, run } = modelOf(kind, encoderOf(sizes, vocabSize, frameSize), config.head!);
+  const { vocabSize, frameSize } = await readEncoderSizes(weights, config.sizes.kind);
+  const encoder = encoderOf({ model: config.sizes, frames: config.frames }, vocabSize, frameSize);
+  const { params, run } = modelOf(kind, encoder, config.head);
   await loadParams(weights, params);
   return {
     folder,
@@ -107,37 +80,33 @@ export async function openModel(folder: string, kind: Kind): Promise<ServedModel
     textsOf: textReader(config.text),
     frameLimit: config.vision?.frames ?? config.frames.limit,
     frameSize,
-    recipe: config.features && 'weights' in config.features ? config.features : undefined, // of AIAC's records nobody knows
-    outputs: config.head!.outputs,
-    classes: config.classes,
-    rare: config.rareClass,
+    recipe: featureRecipeOf(config),
+    outputs: config.head.outputs,
+    classes: config.kind === 'category' ? config.classes : [],
+    rare: config.kind === 'category' ? config.rareClass : undefined,
     run: (batch) => rowsOf(run(batch)),
     dispose: () => flatten(params).forEach(({ leaf }) => leaf.dispose()),
   };
 }
 
-function parseConfig(json: unknown, where: string): ModelConfig {
-  const parsed = configJson.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const model = (json as { model?: unknown } | null)?.model;
-  const foreign = typeof model === 'string' && !configJson.shape.model.safeParse(model).success;
-  const got = foreign ? `one of a '${model}' model` : `another: ${z.prettifyError(parsed.error)}`;
-  throw new UserError(`${where}: expected a checkpoint of the finetune stage, got ${got}`);
-}
-
-function assertKind({ kind, head, classes }: ModelConfig, asked: Kind, where: string): void {
-  if (kind === 'category' && head !== undefined && classes.length !== head.outputs) {
-    throw new UserError(
-      `${where}: expected ${head.outputs} classes, as many as outputs, got ${classes.length}: the file was changed, copy it again`,
-    );
+/** @throws UserError where the model is none of a finetuning, or of the other kind */
+function assertKind(config: SavedModel, asked: Kind, where: string): asserts config is SavedCategory | SavedSimilarity {
+  if (config.kind === asked) return;
+  if (config.kind === 'clip') {
+    throw new UserError(`${where}: expected a checkpoint of the finetune stage, got one of a 'clip' model`);
   }
-  if (kind === asked && head !== undefined) return;
-  const got = kind === undefined ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;
-  const advice = kind === undefined ? '' : `, or use 'wbdc ${kind === 'category' ? 'predict' : 'embed'}'`;
+  const pretrained = config.kind === 'pretrained';
+  const got = pretrained ? 'one without either head (of pretraining?)' : `one that ${MAKES[config.kind]}`;
+  const advice = pretrained ? '' : `, or use 'wbdc ${config.kind === 'category' ? 'predict' : 'embed'}'`;
   throw new UserError(
     `${where}: expected a model that ${MAKES[asked]} (finetune.kind: ${asked}), got ${got}: ` +
       `finetune with --set finetune.kind=${asked}, or give another --checkpoint${advice}`,
   );
+}
+
+/** Of the features of AIAC's records nobody knows one. */
+function featureRecipeOf({ features }: SavedCategory | SavedSimilarity): FeatureRecipe | undefined {
+  return features !== null && 'weights' in features ? (features as FeatureRecipe) : undefined;
 }
 
 interface Running {

@@ -2,7 +2,9 @@ import { dirname, join, resolve } from 'node:path';
 import { foldIn, randomKey } from '@wbdc/nn';
 import { readJson } from '@wbdc/io';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
-import { clipVision, type ClipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/clip-model';
+import { clipVision, type ClipVision, type ClipVisionParams } from '@wbdc/clip-model';
+import { upgradeSavedModel } from '@wbdc/pipeline';
+import { readSavedModel } from '@wbdc/pipeline/node';
 import { featureRecipe, recipeDifferences, type FeatureRecipe } from '@wbdc/video-features';
 import { loadClipVision } from '@wbdc/clip-model/node';
 import { UserError } from '../errors.js';
@@ -35,16 +37,16 @@ export async function openTower(
 
 async function loadTower(path: string): Promise<Tower> {
   if (await exists(join(path, 'config.json'))) {
-    const json = (await readJson(join(path, 'config.json'))) as { model?: string };
-    if (json.model !== 'clip') return publishedTower(path);
+    const json = upgradeSavedModel(await readJson(join(path, 'config.json'))) as { kind?: string };
+    if (json.kind !== 'clip') return publishedTower(path);
   }
   const folder = await findCheckpoint((await exists(join(path, 'checkpoints'))) ? join(path, 'checkpoints') : path);
-  const where = join(folder, 'config.json');
-  const { model, vision } = (await readJson(where)) as { model?: string; vision?: ClipVisionConfig };
-  if (model !== 'clip' || vision === undefined) {
-    throw new UserError(`${where}: expected a checkpoint of the clip stage, got one of '${model}': set --tower`);
+  const saved = await readSavedModel(folder);
+  if (saved.kind !== 'clip') {
+    const where = join(folder, 'config.json');
+    throw new UserError(`${where}: expected a checkpoint of the clip stage, got one of '${saved.kind}': set --tower`);
   }
-  const tower = clipVision(vision);
+  const tower = clipVision(saved.vision);
   const params = tower.init(foldIn(randomKey(0), 'overwritten'));
   await loadParams(join(folder, 'model.safetensors'), params, 'vision.');
   return { tower, params };

@@ -3,6 +3,7 @@ import { SkipCounter } from '@wbdc/data';
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, l2Normalize, randomKey } from '@wbdc/nn';
 import { recallAt, type Measured } from '@wbdc/metrics';
+import { describeModel } from '@wbdc/pipeline';
 import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
@@ -50,7 +51,7 @@ async function trainClip(context: StageContext, decode: DecodeVideo): Promise<St
     loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ ids }) => ids,
     evaluate: () => measureRecall(model, params, heldOut.videos, settings.batchSize),
-    config: { model: 'clip', ...sizes },
+    config: describeModel('clip', sizes),
     files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
   });
   return { status, read: [...training.read, ...heldOut.read], made, summary };
@@ -80,7 +81,7 @@ export function visionConfigOf({ vision }: Config['clip']): ClipConfig['vision']
 }
 
 /** The sizes of both towers. */
-export function clipConfigOf(settings: Config['clip'], vocabSize: number): ClipConfig {
+export function clipConfigOf(settings: Config['clip'], vocabSize: number): Required<ClipConfig> {
   const { text } = settings;
   return {
     temperature: settings.temperature ?? 'learned',

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
+import { describeModel } from '@wbdc/pipeline';
 import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
@@ -99,7 +100,7 @@ async function pretrain(
     loss: ({ views: prepared }, key) => model.loss(params, prepared, key),
     ids: ({ ids }) => ids,
     evaluate: measure,
-    config: { model: sizes.kind, sizes, text, frames, tasks, views, features: recipe ?? null },
+    config: describeModel('pretrained', { sizes, text, frames, tasks, views, features: recipe ?? null }),
     files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
   });
   const parameters = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);

@@ -2,6 +2,8 @@ import { flattenMeasured, type Measured } from '@wbdc/metrics';
 import { join } from 'node:path';
 import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
+import type { SavedModel } from '@wbdc/pipeline';
+import { assertSavedModel } from '@wbdc/pipeline/node';
 import { adamW, constant, trainLoop, warmupCosine, warmupLinear } from '@wbdc/train';
 import type { GradientFunction, Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
 import {
@@ -59,7 +61,7 @@ export interface TrainingJob<B> {
   /** Runs at the end of a complete training: predictions, say. */
   readonly conclude?: () => Promise<Conclusion>;
   /** What a checkpoint must fit, written beside it. */
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly config: SavedModel;
   /** What to save in the end instead of all parameters, once the weights to keep are in place. */
   readonly finished?: () => Promise<Finished>;
   /** Files copied into every checkpoint: the tokenizer. */
@@ -69,7 +71,7 @@ export interface TrainingJob<B> {
 /** The model that a training leaves for use. */
 export interface Finished {
   readonly params: ParamTree;
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly config: SavedModel;
   readonly made: readonly Artifact[];
 }
 
@@ -247,10 +249,12 @@ async function restore(
   checkpoints: string,
   params: ParamTree,
   optimizer: Optimizer,
-  config: Readonly<Record<string, unknown>>,
+  config: SavedModel,
 ): Promise<number> {
   if (!(await hasCheckpoint(checkpoints))) return 0;
-  return (await loadCheckpoint(await findCheckpoint(checkpoints), { params, optimizer, config })).step;
+  const folder = await findCheckpoint(checkpoints);
+  await assertSavedModel(folder, config);
+  return (await loadCheckpoint(folder, { params, optimizer })).step;
 }
 
 function summaryOf(measured: Evaluation): JsonObject {

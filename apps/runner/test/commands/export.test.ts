@@ -37,7 +37,7 @@ async function checkpoint(kind: string, ...set: string[]) {
   await writeFile(join(folder, 'tag_list.txt'), 'a\n');
   const files = (await readdir(folder)).map((name) => join(folder, name));
   const { model: sizes, frames, text } = config;
-  const json = { model: kind, sizes, frames, text, tasks: config.tasks };
+  const json = { model: kind, sizes, frames, text, tasks: config.tasks }; // as 0.1.0 wrote it
   await saveCheckpoint(join(folder, 'checkpoint'), { params, config: json, state: { step: 1, seed: 1 }, files });
   return { config: json, encoder, params };
 }
@@ -137,7 +137,7 @@ describe('wbdc export', () => {
     const files = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'].map((name) => join(folder, name));
     await saveCheckpoint(join(folder, 'checkpoint'), {
       params: { ...trained },
-      config: { ...config, kind: purpose, head: { pooling } },
+      config: { ...config, kind: purpose, head: { pooling, outputs: 11 }, classes: [...'abcdefghijk'] },
       state: { step: 1, seed: 1 },
       files,
     });

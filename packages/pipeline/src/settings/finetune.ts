@@ -49,12 +49,15 @@ const distill = z
   });
 
 /** The vision tower of the features, trained end to end: frames are read as pictures. */
-const vision = z.strictObject({
+export const finetuneVisionSchema = z.strictObject({
   /** WBDC: 1e-5. */
   learningRate: z.number().positive().max(1).default(1e-5),
   /** Most frames of a video; null is frames.limit. Time and memory grow with them. */
   frames: count().nullable().default(null),
 });
+
+/** What a head reads of an encoder: `mean` over tokens and frames, `attention` over them, the state of [CLS], or two means. */
+export const poolingSchema = z.enum(['mean', 'attention', 'cls', 'both']);
 
 /** Where the labels of pairs stand. */
 const pairs = z.strictObject({
@@ -73,8 +76,8 @@ export const finetuneSchema = z.strictObject({
   /** Splits with labels, among data.trainSplits. */
   splits: z.array(split).min(1).default(['labeled']),
   /** Trains the vision tower too; null reads stored features. */
-  vision: vision.nullable().default(null),
-  pooling: z.enum(['mean', 'attention', 'cls', 'both']).default('mean'),
+  vision: finetuneVisionSchema.nullable().default(null),
+  pooling: poolingSchema.default('mean'),
   /** Similarity: width of the embedding. AIAC allows 256. */
   width: count().max(256).default(256),
   /** Before the last layer. */

@@ -25,6 +25,7 @@ import {
 } from '@wbdc/finetune/node';
 import type { Measured } from '@wbdc/metrics';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
+import { describeModel } from '@wbdc/pipeline';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { writeAtomically } from '../../files.js';
@@ -63,8 +64,9 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
   const rare = { counts: [...countClasses(learned, classes)], strength: finetune.rareClass };
   const running: Running = { finetuning, parts, rare, predict: (batch) => model.predict(params, batch) };
   const favoured = rare.strength > 0 && { rareClass: rare };
-  const own = { kind: 'category', head, ema: finetune.ema, classes, ...favoured };
-  const saved = { ...architectureOf(config, training), ...own, ...(finetune.vision && { vision: finetune.vision }) };
+  const own = { head, ema: finetune.ema, classes, ...favoured };
+  const vision = finetune.vision && { vision: finetune.vision };
+  const saved = describeModel('category', { ...architectureOf(config, training), ...own, ...vision });
   return train<CategoryBatch>(context, {
     params,
     settings: finetune,

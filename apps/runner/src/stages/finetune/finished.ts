@@ -3,8 +3,9 @@ import { featureRecipe } from '@wbdc/video-features';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { type ClipVisionParams } from '@wbdc/clip-model';
 import type { FinetuneParams } from '@wbdc/finetune';
+import type { SavedCategory, SavedSimilarity } from '@wbdc/pipeline';
 import type { Finished } from '../training.js';
-import { architectureOf, type EncoderParams, type Finetuning } from './start.js';
+import type { EncoderParams, Finetuning } from './start.js';
 
 /** Folder of a tower that finetuning has trained, as transformers would save it. */
 export const TOWER_FOLDER = 'tower';
@@ -16,7 +17,7 @@ export const TOWER_FOLDER = 'tower';
 export async function finishedModel(
   { context, extractor }: Finetuning,
   params: FinetuneParams<EncoderParams>,
-  config: Readonly<Record<string, unknown>>,
+  config: SavedCategory | SavedSimilarity,
 ): Promise<Finished> {
   if (extractor === undefined) return { params, config, made: [] };
   const { vision, ...encoder } = params.encoder;
@@ -26,7 +27,7 @@ export async function finishedModel(
   const recipe = await featureRecipe({ tower, params: vision as ClipVisionParams, preprocessing, sampling, output });
   return {
     params: { ...params, encoder },
-    config: { ...config, ...architectureOf(context.config, { recipe }) },
+    config: { ...config, features: recipe },
     made: [{ path, about: 'the vision tower as it was trained, for --tower and features.tower' }],
   };
 }

@@ -14,6 +14,7 @@ import {
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import type { Measured } from '@wbdc/metrics';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
+import { describeModel } from '@wbdc/pipeline';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
@@ -37,13 +38,12 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
   await startEncoder(finetuning, params.encoder);
   const embed = (batch: Batch): Tensor2D => model.embed(params, batch);
   const running: Running = { finetuning, parts, label, embed };
-  const saved = {
+  const saved = describeModel('similarity', {
     ...architectureOf(config, training),
-    kind: 'similarity',
     head,
     ema: finetune.ema,
     ...(finetune.vision && { vision: finetune.vision }),
-  };
+  });
   return train<PairBatch>(context, {
     params,
     settings: finetune,

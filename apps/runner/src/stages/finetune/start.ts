@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
-import { readJson } from '@wbdc/io';
+import type { SavedSimilarity } from '@wbdc/pipeline';
+import { assertSavedModel } from '@wbdc/pipeline/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
 import {
   awp,
@@ -13,7 +14,7 @@ import {
   type Rule,
   type Rules,
 } from '@wbdc/train';
-import { assertSameConfig, findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
+import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/clip-model';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
@@ -108,8 +109,7 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
     );
   }
   const checkpoint = await findCheckpoint(folder);
-  const where = join(checkpoint, 'config.json');
-  assertSameConfig(architectureOf(context.config, training), await readJson(where), where);
+  await assertSavedModel(checkpoint, architectureOf(context.config, training));
   await loadParams(join(checkpoint, 'model.safetensors'), encoder, 'encoder.');
   context.output.say(`the encoder starts from ${checkpoint}`);
 }
@@ -127,8 +127,8 @@ function checkpointsOf({ config, upstream, output }: StageContext): string {
 export function architectureOf(
   { model, text, frames }: Config,
   { recipe }: Pick<VideoSet, 'recipe'>,
-): Record<string, unknown> {
-  return { model: model.kind, sizes: model, text, frames, features: recipe ?? null };
+): Pick<SavedSimilarity, 'sizes' | 'text' | 'frames' | 'features'> {
+  return { sizes: model, text, frames, features: recipe ?? null };
 }
 
 /** The tokenizer, which every checkpoint keeps. */

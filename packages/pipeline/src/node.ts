@@ -1,0 +1,1 @@
+export { assertSavedModel, readSavedModel } from './saved/read.js';
