@@ -1,5 +1,6 @@
 import { SourceError } from './errors.js';
 import type { Image } from './image.js';
+import { onWhite } from './pixels.js';
 import { sampleFrames, type Frames, type Sampling } from './sampling.js';
 
 /** The sampled frames of a video as the tower sees them, still in bytes. Plain data: it crosses threads. */
@@ -72,20 +73,11 @@ export function framesOf(pictures: readonly Pixels[], name: string): ReadableFra
   };
 }
 
-/** Transparent pixels are composited on white, rounded down, as those of picture files are (libvips). */
+/** Transparent pixels are composited on white, as those of picture files are. */
 function toRgb({ width, height, data }: Pixels, name: string): Image {
   const count = width * height;
-  if (count >= 1 && data.length === 3 * count) {
-    return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
-  }
-  if (!(count >= 1) || data.length !== 4 * count) {
-    const expected = `${3 * count} (RGB) or ${4 * count} (RGBA) bytes for ${width} x ${height} pixels`;
-    throw new SourceError(`${name}: expected ${expected}, got ${data.length}. Leave the video out.`);
-  }
-  const rgb = new Uint8Array(3 * count);
-  for (let i = 0; i < count; i++) {
-    const alpha = data[4 * i + 3];
-    for (let c = 0; c < 3; c++) rgb[3 * i + c] = Math.trunc((data[4 * i + c] * alpha + 255 * (255 - alpha)) / 255);
-  }
-  return { width, height, data: rgb };
+  const channels = data.length / count;
+  if (count >= 1 && (channels === 3 || channels === 4)) return { width, height, data: onWhite(data, channels) };
+  const expected = `${3 * count} (RGB) or ${4 * count} (RGBA) bytes for ${width} x ${height} pixels`;
+  throw new SourceError(`${name}: expected ${expected}, got ${data.length}. Leave the video out.`);
 }

@@ -1,5 +1,14 @@
 import sharp, { type Sharp } from 'sharp';
 import { SourceError, pictureReasonOf } from './errors.js';
+import { onWhite } from './pixels.js';
+import {
+  hasSubsampledChroma,
+  isGrey16Png,
+  jpegComponents,
+  pictureFormat,
+  withSequentialScan,
+  type PictureFormat,
+} from './image-format.js';
 
 /** Decoded pixels: 8-bit RGB, rows from the top, `[height, width, 3]`. */
 export interface Image {
@@ -29,44 +38,104 @@ export interface DecodeOptions {
 
 const HELP = 'Replace the file, or leave the video out.';
 
+/** A picture that takes longer to decode is made to. */
+const SECONDS = 30;
+
 /**
- * Decodes JPEG, PNG, WebP, GIF, AVIF, TIFF or SVG. Pixels are those that Pillow gives for the same file: orientation tags
- * and colour profiles are not applied. Transparent pixels are composited on white.
+ * Decodes JPEG, PNG, WebP, GIF, AVIF or TIFF. Pixels are those that Pillow's `convert('RGB')` gives for the same file:
+ * orientation tags and colour profiles are not applied, the inks of CMYK are multiplied, grey of 16 bits is cut at 255.
+ * Transparent pixels are composited on white, as Pillow's `alpha_composite` does.
  *
- * @throws SourceError when the file is broken, cut, of an unknown format or beyond the limits
+ * @throws SourceError when the file is broken, cut, of another format (SVG) or beyond the limits; and for an AVIF with
+ *   subsampled chroma, whose colours Pillow interpolates and libheif does not
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Image> {
   const { name = 'image', limits = IMAGE_LIMITS, page = 0 } = options;
+  const format = assertPicture(bytes, name, limits);
+  const open = (content: Uint8Array): Sharp => sharp(content, { ...reading(limits), ...(page > 0 && { page }) }); // naming page 0 makes JPEGs slower
+  try {
+    return await pixelsOf(open(bytes), bytes, format);
+  } catch (error) {
+    const mended = format === 'jpeg' && /SOS parameters/.test(String(error)) ? withSequentialScan(bytes) : undefined;
+    if (mended === undefined) throw notAPicture(name, error);
+    return pixelsOf(open(mended), mended, format).catch((cause: unknown) => Promise.reject(notAPicture(name, cause)));
+  }
+}
+
+/**
+ * Looks at a picture's size and first bytes before any decoder does.
+ *
+ * @throws SourceError where it is empty, too large, or no raster picture that is read like Pillow reads it
+ */
+export function assertPicture(bytes: Uint8Array, name: string, limits: ImageLimits): PictureFormat {
   if (bytes.length === 0) throw new SourceError(`${name}: expected a picture, got an empty file. ${HELP}`);
   if (bytes.length > limits.maxBytes) {
     throw new SourceError(`${name}: expected at most ${limits.maxBytes} bytes, got ${bytes.length}. ${HELP}`);
   }
-  return toRgb(sharp(bytes, { ...reading(limits), ...(page > 0 && { page }) }), name); // naming page 0 makes JPEGs slower
+  const format = pictureFormat(bytes);
+  if (format === undefined) {
+    throw new SourceError(`${name}: expected a picture, got neither JPEG, PNG, WebP, GIF, AVIF nor TIFF. ${HELP}`);
+  }
+  if (format === 'avif' && hasSubsampledChroma(bytes)) {
+    throw new SourceError(
+      `${name}: expected an AVIF with whole colours (4:4:4 or grey), got one with subsampled chroma (4:2:0 or 4:2:2), whose ` +
+        'pixels would differ from those that models learned from: convert it to PNG, WebP or JPEG.',
+    );
+  }
+  return format;
 }
 
 /** Runs a reader of sharp and gives what it decodes, on white. */
 export async function toRgb(picture: Sharp, name: string): Promise<Image> {
-  try {
-    const { data, info } = await picture
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: threeChannels(data, info.channels) };
-  } catch (error) {
-    throw new SourceError(`${name}: expected a picture, got: ${pictureReasonOf(error)}. ${HELP}`, { cause: error });
+  return srgbPixels(picture).catch((error: unknown) => Promise.reject(notAPicture(name, error)));
+}
+
+function notAPicture(name: string, error: unknown): Error {
+  return new SourceError(`${name}: expected a picture, got: ${pictureReasonOf(error)}. ${HELP}`, { cause: error });
+}
+
+async function pixelsOf(picture: Sharp, bytes: Uint8Array, format: PictureFormat): Promise<Image> {
+  const space = format === 'tiff' ? (await picture.metadata()).space : undefined;
+  if (space === 'cmyk' || (format === 'jpeg' && jpegComponents(bytes) === 4)) return cmykPixels(picture);
+  if (space === 'grey16' || (format === 'png' && isGrey16Png(bytes))) return grey16Pixels(picture);
+  return srgbPixels(picture);
+}
+
+async function srgbPixels(picture: Sharp): Promise<Image> {
+  const { data, info } = await timed(picture).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: onWhite(data, info.channels) };
+}
+
+/** Pillow's product of inks: what is left of the light behind a colour's ink and behind black. */
+async function cmykPixels(picture: Sharp): Promise<Image> {
+  const inks = timed(picture).pipelineColourspace('cmyk').toColourspace('cmyk').raw();
+  const { data, info } = await inks.toBuffer({ resolveWithObject: true });
+  const rgb = new Uint8Array((data.length / info.channels) * 3);
+  for (let from = 0, to = 0; from < data.length; from += info.channels, to += 3) {
+    const light = 255 - data[from + 3];
+    for (let ink = 0; ink < 3; ink++) rgb[to + ink] = light - Math.round((data[from + ink] * light) / 255);
   }
+  return { width: info.width, height: info.height, data: rgb };
+}
+
+/** Pillow cuts values above 255 off, it does not scale them. */
+async function grey16Pixels(picture: Sharp): Promise<Image> {
+  const { data, info } = await timed(picture)
+    .toColourspace('grey16')
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  const grey = Uint8Array.from({ length: values.length / info.channels }, (_, i) =>
+    Math.min(255, values[i * info.channels]),
+  );
+  return { width: info.width, height: info.height, data: onWhite(grey, 1) };
+}
+
+function timed(picture: Sharp): Sharp {
+  return picture.timeout({ seconds: SECONDS });
 }
 
 /** sharp's settings for every read: bounded, strict about damage, without colour management. */
 export function reading(limits: ImageLimits) {
   return { limitInputPixels: limits.maxPixels, failOn: 'warning', ignoreIcc: true, sequentialRead: true } as const;
-}
-
-function threeChannels(data: Buffer, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
-  if (channels !== 1) throw new SourceError(`expected 1 or 3 channels, got ${channels}`);
-  const rgb = new Uint8Array(data.length * 3);
-  data.forEach((value, i) => rgb.fill(value, 3 * i, 3 * i + 3));
-  return rgb;
 }

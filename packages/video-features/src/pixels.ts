@@ -106,3 +106,19 @@ function normalTable(mean: number, deviation: number): Float32Array {
     (_, value) => Math.fround(Math.fround(value * (1 / 255)) - Math.fround(mean)) / Math.fround(deviation),
   );
 }
+
+/** RGB out of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels, composited on white as Pillow's `alpha_composite` does. */
+export function onWhite(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
+  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const pixels = data.length / channels;
+  const rgb = new Uint8Array(pixels * 3);
+  const colours = channels < 3 ? 1 : 3;
+  for (let i = 0; i < pixels; i++) {
+    const alpha = channels % 2 === 0 ? data[(i + 1) * channels - 1] : 255;
+    for (let c = 0; c < 3; c++) {
+      const value = data[i * channels + (c % colours)];
+      rgb[3 * i + c] = Math.round((value * alpha + 255 * (255 - alpha)) / 255);
+    }
+  }
+  return rgb;
+}

@@ -1,6 +1,6 @@
 import sharp, { type Metadata } from 'sharp';
 import { SourceError, pictureReasonOf } from '../errors.js';
-import { decodeImage, reading, toRgb, type Image } from '../image.js';
+import { assertPicture, decodeImage, reading, toRgb, type Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
 /** What browsers show a frame for whose delay is 10 ms or less. */
@@ -29,6 +29,7 @@ function span(places: readonly number[]): number {
 }
 
 async function describePicture(bytes: Uint8Array, path: string, limits: SourceLimits): Promise<Metadata> {
+  assertPicture(bytes, path, limits.image);
   const about = await sharp(bytes, reading(limits.image))
     .metadata()
     .catch((error: unknown) => {
