@@ -32,5 +32,7 @@ export {
   normShapes,
 } from './weights/shapes.js';
 export type { ParamShapes, ShapeEntry } from './weights/shapes.js';
+export { assertSameSizes, SizesError } from './weights/sizes.js';
+export type { SizeDifference } from './weights/sizes.js';
 export { weightsOf } from './weights/source.js';
 export type { WeightInfo, WeightSource } from './weights/source.js';

@@ -4,6 +4,8 @@ export type { PytorchTensor } from './pytorch/state-dict.js';
 export { openSafetensors, writeSafetensors } from './safetensors-file.js';
 export type { SafetensorsFile, TensorSource } from './safetensors-file.js';
 export type { WeightFile } from './shards.js';
+export { loadFolder, startFromBert } from './start-from.js';
+export type { StartFromBertOptions } from './start-from.js';
 export { loadBert, openWeights, readBertConfig, saveBert } from './weights-file.js';
 export type { SaveBertOptions } from './weights-file.js';
 export { downloadModel, hubSettings } from './hub/download.js';

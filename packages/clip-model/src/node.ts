@@ -15,6 +15,8 @@ import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
 import { parseTowerConfig, type ClipTower, type LoadedTower, type TowerConfig } from './clip-tower.js';
 import type { ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
 
+export { startFromClipVision } from './start-from.js';
+
 /** The vision tower of a folder as published on the Hugging Face hub, such as `openai/clip-vit-base-patch32`. */
 export function loadClipVision(
   folder: string,
