@@ -1,5 +1,6 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
+import { parseOperations, type Operand, type Operation, type OperationAttribute } from '@wbdc/nn/operations';
 import { STOPPER } from './runtime.js';
 
 const { ModelProto } = onnxProto.onnx;
@@ -15,17 +16,14 @@ const OPSETS = [
 ];
 const MICROSOFT = new Set(['FusedMatMul', 'QuickGelu']);
 
-/**
- * A graph of all-dynamic shapes from lines in ONNX's text syntax, `y = Op <attribute = 1> (x, z)`. A number in place of
- * an input is a float32 constant, `[0, 2]` an int64 vector; attributes with a point or an exponent are floats.
- */
+/** A graph of all-dynamic shapes from lines, see {@link parseOperations}: constants are float32, vectors int64. */
 export function buildModel(
   lines: string,
   inputs: Record<string, ElementType>,
   outputs: Record<string, ElementType>,
 ): Uint8Array {
   const constants = new Map<string, onnx.ITensorProto>();
-  const node = lines.split('\n').map((line) => parseLine(line.trim(), constants));
+  const node = parseOperations(lines).map((operation) => nodeOf(operation, constants));
   const info = (types: Record<string, ElementType>): onnx.IValueInfoProto[] =>
     Object.entries(types).map(([name, type]) => ({ name, type: { tensorType: { elemType: ELEMENT[type] } } }));
   const stopper = { name: STOPPER, dataType: ELEMENT.bfloat16, dims: [], rawData: new Uint8Array(2) };
@@ -40,51 +38,44 @@ export function buildModel(
   return ModelProto.encode({ irVersion: 8, opsetImport: OPSETS, graph }).finish().slice();
 }
 
-const LINE = /^([\w, ]+) = (\w+) (?:<([^>]*)> )?\((.*)\)$/;
-
-function parseLine(line: string, constants: Map<string, onnx.ITensorProto>): onnx.INodeProto {
-  const match = LINE.exec(line);
-  if (!match) throw new SyntaxError(`expected 'y = Op <attribute = 1> (x, z)', got '${line}'`);
-  const [, outputs, opType, attributes, inputs] = match;
+function nodeOf(
+  { op, attributes, inputs, outputs }: Operation,
+  constants: Map<string, onnx.ITensorProto>,
+): onnx.INodeProto {
   return {
-    opType,
-    domain: MICROSOFT.has(opType) ? 'com.microsoft' : '',
-    input: split(inputs).map((text) => operand(text, constants)),
-    output: split(outputs),
-    attribute: split(attributes ?? '').map(parseAttribute),
+    opType: op,
+    domain: MICROSOFT.has(op) ? 'com.microsoft' : '',
+    input: inputs.map((operand) => nameOf(operand, constants)),
+    output: [...outputs],
+    attribute: attributes.map(attributeOf),
   };
 }
 
-/** At commas outside brackets. */
-function split(list: string): string[] {
-  return list
-    .split(/,(?![^[]*\])/)
-    .map((part) => part.trim())
-    .filter(Boolean);
-}
-
-const NUMBER = /^-?(\d|\.\d)/;
-
-function operand(text: string, constants: Map<string, onnx.ITensorProto>): string {
-  if (text.startsWith('[')) {
-    const int64Data = vector(text);
-    constants.set(text, { name: text, dataType: ELEMENT.int64, dims: [int64Data.length], int64Data });
-  } else if (NUMBER.test(text)) {
-    constants.set(text, { name: text, dataType: ELEMENT.float32, dims: [], floatData: [Number(text)] });
-  }
-  return text;
+/** The name of a value, or of a constant, which is its text. */
+function nameOf(operand: Operand, constants: Map<string, onnx.ITensorProto>): string {
+  if (typeof operand === 'string') return operand;
+  const name = JSON.stringify(operand);
+  const tensor =
+    typeof operand === 'number'
+      ? { dataType: ELEMENT.float32, dims: [], floatData: [operand] }
+      : { dataType: ELEMENT.int64, dims: [operand.length], int64Data: [...operand] };
+  constants.set(name, { name, ...tensor });
+  return name;
 }
 
 const { FLOAT, INT, INTS } = onnxProto.onnx.AttributeProto.AttributeType;
 
-function parseAttribute(text: string): onnx.IAttributeProto {
-  const [name, value] = text.split(' = ');
-  if (value.startsWith('[')) return { name, type: INTS, ints: vector(value) };
-  return /[.e]/.test(value) ? { name, type: FLOAT, f: Number(value) } : { name, type: INT, i: Number(value) };
-}
-
-function vector(text: string): number[] {
-  return split(text.slice(1, -1)).map(Number);
+function attributeOf({ name, type, value }: OperationAttribute): onnx.IAttributeProto {
+  switch (type) {
+    case 'int':
+      return { name, type: INT, i: value };
+    case 'float':
+      return { name, type: FLOAT, f: value };
+    case 'ints':
+      return { name, type: INTS, ints: [...value] };
+    default:
+      throw new SyntaxError(`${name}: expected a number or a vector, got ${value}`);
+  }
 }
 
 /** A number as a float attribute. */

@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { DefineKernels, FusedKernel, KernelName } from '@wbdc/nn/kernels';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { OrtBackend } from './backend.js';
 
 /** What tfjs hands to a kernel. */
@@ -22,10 +22,6 @@ export const defineKernels: DefineKernels<OrtBackend> = (kernels) => kernels;
  * A call costs about 10 us more than the loop of a small inherited kernel, which takes 10 to 50 ns an element.
  */
 export const SMALL = 512;
-
-export function sizeOf(shape: readonly number[]): number {
-  return tf.util.sizeFromShape(shape as number[]);
-}
 
 export function isFloat(...tensors: TensorInfo[]): boolean {
   return tensors.every(({ dtype }) => dtype === 'float32');

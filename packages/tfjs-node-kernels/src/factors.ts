@@ -1,4 +1,5 @@
 import type { DropMask } from '@wbdc/nn/kernels';
+import { sizeOf } from '@wbdc/nn/plain';
 import { DTYPE, type Handle, type NodeBackend } from './binding.js';
 
 /**
@@ -11,7 +12,7 @@ export function withFactors<T>(
   shape: readonly number[],
   use: (factors: Handle) => T,
 ): T {
-  const values = scratch(shape.reduce((size, length) => size * length, 1)).fill(scale);
+  const values = scratch(sizeOf(shape)).fill(scale);
   apply(values, 0, shape[0] ?? 1, 0);
   const id = binding.createTensor([...shape], DTYPE.float32, values);
   try {

@@ -1,6 +1,7 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { Operand } from '@wbdc/nn/operations';
 import { DTYPE, type Handle, type NodeBackend } from './binding.js';
-import { parseProgram, type Operand, type Program } from './program.js';
+import { parseProgram, type Program } from './program.js';
 
 /** A tensor of tfjs or TensorFlow; a float32 number or an int32 vector that lives for the call alone. */
 export type Input = TensorInfo | Handle | number | readonly number[];

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
+import { sizeOf } from '../host.js';
 import type { DropMask } from '../kernels.js';
 import type { Key } from '../random.js';
 import { dropMask } from './drop-mask.js';
@@ -23,7 +24,7 @@ export function dropout<T extends Tensor>(x: T, rate: number, key: Key | undefin
 
 /** What a dropout multiplies a tensor with: 0 or the scale. */
 export function dropFactors(mask: DropMask, shape: readonly number[]): Tensor {
-  const values = new Float32Array(tf.util.sizeFromShape([...shape])).fill(mask.scale);
+  const values = new Float32Array(sizeOf(shape)).fill(mask.scale);
   mask.apply(values, 0, shape[0] ?? 1, 0);
   return tf.tensor(values, [...shape]);
 }

@@ -1,7 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { AttentionAttributes } from '@wbdc/nn/kernels';
+import { sizeOf } from '@wbdc/nn/plain';
 import { float } from '../graph.js';
-import { defineKernels, sizeOf, type Fused } from '../kernel.js';
+import { defineKernels, type Fused } from '../kernel.js';
 
 /** [B, N, D] to [B, H, N, D / H], and back. */
 const split = (to: string, from: string, heads: number): string =>

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { NumericType } from '../backend.js';
 import { float, type ElementType } from '../graph.js';
-import { isFloat, isSmall, sizeOf, SMALL, type NativeKernel } from '../kernel.js';
+import { isFloat, isSmall, SMALL, type NativeKernel } from '../kernel.js';
 
 const UNARY = {
   Abs: 'y = Abs (x)',

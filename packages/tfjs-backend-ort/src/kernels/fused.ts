@@ -1,8 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { GeluForm } from '@wbdc/nn/kernels';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
-import { defineKernels, sizeOf, type Fused } from '../kernel.js';
+import { defineKernels, type Fused } from '../kernel.js';
 
 const normalisation = (epsilon: number): string =>
   `y, mean, rstd = LayerNormalization <axis = -1, epsilon = ${float(epsilon)}> (x, gamma, beta)`;

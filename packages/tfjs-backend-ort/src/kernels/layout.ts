@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { NumericType, OrtBackend, Spec } from '../backend.js';
-import { isFloat, isSmall, longs, sizeOf, SMALL, type NativeKernel } from '../kernel.js';
+import { isFloat, isSmall, longs, SMALL, type NativeKernel } from '../kernel.js';
 
 /** Types that ONNX Runtime moves about natively; tfjs's strings and complex numbers it does not know. */
 function isMovable({ dtype }: TensorInfo): boolean {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { NumericType } from '../backend.js';
-import { isFloat, sizeOf, type NativeKernel } from '../kernel.js';
+import { isFloat, type NativeKernel } from '../kernel.js';
 
 const gather: NativeKernel = ({ backend, inputs: { x, indices }, attrs }) => {
   const [axis] = tf.util.parseAxisParam(attrs['axis'] as number, x.shape);

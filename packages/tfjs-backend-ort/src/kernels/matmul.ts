@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
-import { isFloat, sizeOf, type Call, type NativeKernel } from '../kernel.js';
+import { isFloat, type Call, type NativeKernel } from '../kernel.js';
 
 /** Multiplications below which the inherited loop wins. */
 const SMALL_PRODUCT = 4096;

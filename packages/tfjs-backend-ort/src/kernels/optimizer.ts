@@ -1,4 +1,5 @@
-import { defineKernels, sizeOf, type Fused } from '../kernel.js';
+import { sizeOf } from '@wbdc/nn/plain';
+import { defineKernels, type Fused } from '../kernel.js';
 
 /** Values of a piece: its arrays and what the graph makes of them stay in the caches. */
 const PIECE = 1 << 20;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
 import type { NumericType } from '../backend.js';
-import { isFloat, isSmall, sizeOf, type NativeKernel } from '../kernel.js';
+import { isFloat, isSmall, type NativeKernel } from '../kernel.js';
 
 const REDUCTIONS = { Mean: 'ReduceMean', Max: 'ReduceMax', Min: 'ReduceMin', Prod: 'ReduceProd' };
 
