@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { UserError } from './errors.js';
@@ -39,7 +40,9 @@ export const REMEDY: Readonly<Record<EngineName, string>> = {
 };
 
 /** An engine that loads and cannot compute in the precision asked for. */
-export class PrecisionError extends Error {}
+export class PrecisionError extends WbdcError {
+  override readonly name = 'PrecisionError';
+}
 
 /**
  * Loads an engine and makes it tfjs's current one. `auto` takes the first of tensorflow, ort and cpu that loads and has

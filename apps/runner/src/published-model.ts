@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { DownloadedModel } from '@wbdc/checkpoints/node';
+import { exists } from '@wbdc/io';
 import { UserError } from './errors.js';
-import { exists } from './files.js';
 import type { Output } from './output.js';
 import { createProgress } from './progress.js';
 

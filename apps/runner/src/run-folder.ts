@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { exists, readIfThere, writeJson } from '@wbdc/io';
 import { UserError } from './errors.js';
-import { exists, readIfThere, writeAtomically } from './files.js';
 import { differences } from './differences.js';
 import type { JsonObject, StageName } from './stage.js';
 
@@ -173,7 +173,7 @@ export class RunFolder {
   }
 
   private write(record: StageRecord, folder: string): Promise<void> {
-    return writeAtomically(join(folder, 'stage.json'), `${JSON.stringify(record, null, 2)}\n`);
+    return writeJson(join(folder, 'stage.json'), record);
   }
 
   private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {

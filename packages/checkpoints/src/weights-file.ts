@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bert, BertConfig, ParamTree } from '@wbdc/nn';
-import { fileError, makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
+import { fileError, makeFolder, readJson, writeJson } from '@wbdc/io';
 import { openPytorch } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
@@ -87,5 +87,5 @@ export async function saveBert(
   const json = bertConfigJson(config, mlmHead ? 'BertForMaskedLM' : 'BertModel');
   await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
+  await writeJson(join(folder, 'config.json'), json);
 }

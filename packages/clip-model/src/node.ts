@@ -7,8 +7,8 @@ import {
   type LoadWeightsOptions,
 } from '@wbdc/checkpoints';
 import { openWeights, writeSafetensors } from '@wbdc/checkpoints/node';
-import { makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
 import type { ParamTree } from '@wbdc/nn';
+import { makeFolder, readJson, writeJson } from '@wbdc/io';
 import { VISION_TOWER } from './clip-checkpoint.js';
 import { TEXT_TOWER } from './clip-text-checkpoint.js';
 import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
@@ -88,5 +88,5 @@ async function saveTower<Config extends TowerConfig>(
   const tensors = exportWeights(params, tower.keyMap(config));
   await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeFileAtomic(join(folder, 'config.json'), [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]);
+  await writeJson(join(folder, 'config.json'), json);
 }

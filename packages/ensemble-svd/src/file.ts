@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { writeFileAtomic } from '@wbdc/io';
 import type { SvdEnsemble } from './svd.js';
 
 /** Written into the file, so that another safetensors file is recognised. */
@@ -12,7 +13,7 @@ interface TensorEntry {
 
 /**
  * Saves an ensemble as one safetensors file: `components` `[K, W]` and `singular_values` `[K]` in float64, the rest in
- * its metadata. Python's safetensors reads it. Written beside and renamed, so that no half file is left.
+ * its metadata. Python's safetensors reads it. Written whole or not at all.
  */
 export async function save(ensemble: SvdEnsemble, file: string): Promise<void> {
   const { components, singularValues, dimension, names, widths, weights, share } = ensemble;
@@ -26,9 +27,7 @@ export async function save(ensemble: SvdEnsemble, file: string): Promise<void> {
   const padded = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const temporary = `${file}.${process.pid}.part`;
-  await writeFile(temporary, Buffer.concat([length, padded, bytesOf(components), bytesOf(singularValues)]));
-  await rename(temporary, file);
+  await writeFileAtomic(file, [length, padded, bytesOf(components), bytesOf(singularValues)]);
 }
 
 /** @throws when the file is not one that {@link save} wrote, or is cut */

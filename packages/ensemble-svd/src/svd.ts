@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { topEigen } from './eigen.js';
 import { checkLayout, checkWeights, type Embeddings, type Layout } from './members.js';
 import { javascriptProducts, type Products } from './products.js';
@@ -30,7 +31,9 @@ export interface FitOptions extends TransformOptions {
 }
 
 /** The rows have fewer independent directions than were asked for. */
-export class RankError extends Error {
+export class RankError extends WbdcError {
+  override readonly name = 'RankError';
+
   constructor(
     message: string,
     /** So many they have: a dimension that can be had. */

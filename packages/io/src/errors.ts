@@ -18,10 +18,11 @@ export interface Mismatch {
  */
 export class WbdcError extends Error {
   override readonly name: string = 'WbdcError';
-  readonly where?: string;
-  readonly expected?: string;
-  readonly got?: string;
-  readonly code?: string;
+  // Declared only: a field that is not known is not there, and shows up in no print of the error.
+  declare readonly where?: string;
+  declare readonly expected?: string;
+  declare readonly got?: string;
+  declare readonly code?: string;
 
   constructor(problem: Mismatch | string, options?: ErrorOptions) {
     super(typeof problem === 'string' ? problem : messageOf(problem), options);

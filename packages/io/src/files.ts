@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readFile, readdir, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WbdcError } from './errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space or choose another folder',
@@ -14,37 +14,92 @@ const ADVICE: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
 };
 
-/** The system's error in words: what was tried, where, and what to do. Other errors stay as they are. */
+/**
+ * The system's error in words: what was tried, where, and what to do; `code` is the system's (`ENOSPC`). Errors that are
+ * not the system's, or in words already, stay as they are.
+ */
 export function fileError(action: string, path: string, cause: unknown): Error {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const code = 'code' in error ? String(error.code) : '';
-  if (!/^E[A-Z]+$/.test(code)) return error;
-  return Object.assign(new Error(`cannot ${action} ${path}: ${ADVICE[code] ?? error.message}`, { cause }), { code });
+  if (error instanceof WbdcError || !/^E[A-Z]+$/.test(code)) return error;
+  const problem = `cannot ${action} ${path}: ${ADVICE[code] ?? error.message}`;
+  return Object.assign(new WbdcError(problem, { cause }), { code });
 }
 
-/**
- * Writes a file whole or not at all: under a temporary name beside it, flushed to the disk, then renamed. On an error
- * the file that stood there before stays.
- */
-export async function writeFileAtomic(
-  path: string,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+/** Whether an error says that a file or folder is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** Whether a file or folder is there. */
+export async function exists(path: string): Promise<boolean> {
+  return (await statIfThere(path)) !== undefined;
+}
+
+/** The text of a UTF-8 file, or undefined where there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    const file = await open(temporary, 'w');
-    try {
-      for await (const chunk of chunks) await writeAll(file, chunk);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
-    throw fileError('write', path, cause);
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
+}
+
+/** Size in bytes of a file, or of all files below a folder; 0 where there is neither. */
+export async function sizeOnDisk(path: string): Promise<number> {
+  const status = await statIfThere(path);
+  if (status === undefined) return 0;
+  if (!status.isDirectory()) return status.size;
+  const sizes = (await readdir(path)).map((name) => sizeOnDisk(join(path, name)));
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** One system call moves at most 2 GiB. */
+const CALL_LIMIT = 2 ** 30;
+
+/** Bytes `[start, start + length)` of an open file. */
+export async function readRange(file: FileHandle, start: number, length: number, path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(CALL_LIMIT, length - done), start + done);
+    if (bytesRead === 0)
+      throw new Error(`${path}: expected ${start + length} bytes, got ${start + done}: the file is cut`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/** Writes all of `bytes` into an open file, from byte `start` on. */
+export async function writeRange(file: FileHandle, start: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const length = Math.min(CALL_LIMIT, bytes.length - done);
+    done += (await file.write(bytes, done, length, start + done)).bytesWritten;
+  }
+}
+
+/** The JSON in a file. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new WbdcError(`${path}: expected JSON, got something else`, { cause });
+  }
+}
+
+/** Makes a folder and those above it, where they are not there yet. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause) => Promise.reject(fileError('make the folder', path, cause)));
 }
 
 /** Makes renames inside a folder last through a power cut, where the system can. */
@@ -56,41 +111,4 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** One system call moves at most 2 GiB. */
-const PIECE = 2 ** 30;
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
-    const { bytesWritten } = await file.write(chunk, done, Math.min(PIECE, chunk.length - done));
-    done += bytesWritten;
-  }
-}
-
-/** Bytes `[start, start + length)` of an open file. */
-export async function readRange(file: FileHandle, start: number, length: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(PIECE, length - done), start + done);
-    if (bytesRead === 0)
-      throw new Error(`${path}: expected ${start + length} bytes, got ${start + done}: the file is cut`);
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-/** The JSON in a file. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${path}: expected JSON, got something else`, { cause });
-  }
-}
-
-/** Makes a folder and those above it, where they are not there yet. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause) => Promise.reject(fileError('make the folder', path, cause)));
 }

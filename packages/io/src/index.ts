@@ -1,1 +1,13 @@
-export { fileError, makeFolder, readJson, readRange, syncFolder, writeFileAtomic } from './files.js';
+export { AtomicFile, writeFileAtomic, writeJson } from './atomic-file.js';
+export type { FileContents } from './atomic-file.js';
+export {
+  exists,
+  fileError,
+  isMissing,
+  makeFolder,
+  readIfThere,
+  readJson,
+  readRange,
+  sizeOnDisk,
+  syncFolder,
+} from './files.js';

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { WbdcError } from '@wbdc/io/errors';
 
 /**
  * The only file that knows onnxruntime-node's insides. tfjs kernels are synchronous, the public `InferenceSession.run`
@@ -30,7 +31,7 @@ interface Binding {
 }
 
 /** The engine cannot run here; the message says why and what to do. */
-export class OrtUnavailableError extends Error {
+export class OrtUnavailableError extends WbdcError {
   override readonly name = 'OrtUnavailableError';
 }
 

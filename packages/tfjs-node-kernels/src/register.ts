@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { bfloat16Speedup } from './bfloat16.js';
 import { BACKEND_NAME, defineKernels, nodeBackend, type Call, type NodeKernel } from './binding.js';
 import { attentionKernels } from './kernels/attention.js';
@@ -46,7 +47,7 @@ function narrowing(kernel: NodeKernel, rest: tf.KernelFunc): tf.KernelFunc {
 }
 
 /** Products in bfloat16 are no faster here than in float32. */
-export class Bfloat16Error extends Error {
+export class Bfloat16Error extends WbdcError {
   override readonly name = 'Bfloat16Error';
 
   constructor(readonly speedup: number) {

@@ -30,7 +30,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
 export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promise<void> {
   await makeFolder(folder);
   for (const [name, text] of Object.entries(tokenizer.toFiles())) {
-    await writeFileAtomic(join(folder, name), [Buffer.from(text)]);
+    await writeFileAtomic(join(folder, name), text);
   }
 }
 

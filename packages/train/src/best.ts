@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import { openSafetensors, writeSafetensors, type SafetensorsFile } from '@wbdc/checkpoints/node';
-import { writeFileAtomic } from '@wbdc/io';
+import { readIfThere, writeFileAtomic } from '@wbdc/io';
 import { paramSources } from './checkpoint.js';
 import { assertNames } from './tensors.js';
 
@@ -35,7 +35,7 @@ export async function keepBest(
   await mkdir(folder, { recursive: true });
   await writeSafetensors(file, paramSources(params), { format: 'wbdc' });
   const list = kept.map((own) => ({ step: own.step, score: own.score }));
-  await writeFileAtomic(join(folder, LIST), [new TextEncoder().encode(`${JSON.stringify(list)}\n`)]);
+  await writeFileAtomic(join(folder, LIST), `${JSON.stringify(list)}\n`);
   const files = new Set(kept.map((own) => own.file));
   const stale = (await readdir(folder)).filter((name) => name !== LIST && !files.has(join(folder, name)));
   for (const name of stale) await rm(join(folder, name), { force: true });
@@ -43,10 +43,7 @@ export async function keepBest(
 
 /** What {@link keepBest} has kept, the best first; nothing where it never ran. */
 export async function bestOf(folder: string): Promise<Scored[]> {
-  const text = await readFile(join(folder, LIST), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '[]';
-    throw error;
-  });
+  const text = (await readIfThere(join(folder, LIST))) ?? '[]';
   const list = JSON.parse(text) as { step: number; score: number }[];
   return list.map(({ step, score }) => ({ step, score, file: fileOf(folder, step) }));
 }

@@ -1,8 +1,8 @@
-import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import { fileError, syncFolder, writeFileAtomic } from '@wbdc/io';
+import { exists, fileError, readJson, syncFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { openSafetensors, writeSafetensors, type TensorSource } from '@wbdc/checkpoints/node';
 import type { Optimizer } from './adamw.js';
 import { assertSameConfig } from './config.js';
@@ -64,7 +64,7 @@ async function writeContent(
   await writeSafetensors(join(folder, MODEL), paramSources(params), { format: 'wbdc' });
   if (optimizer) await writeSafetensors(join(folder, OPTIMIZER), optimizer.state());
   await writeJson(join(folder, CONFIG), config);
-  for (const file of files) await writeFileAtomic(join(folder, basename(file)), [await readFile(file)]);
+  for (const file of files) await writeFileAtomic(join(folder, basename(file)), await readFile(file));
   await writeJson(join(folder, STATE), { format: FORMAT, ...state });
 }
 
@@ -73,10 +73,6 @@ export function paramSources(params: ParamTree): TensorSource[] {
   return flatten(params).map(({ path, leaf }) => {
     return { name: path, dtype: 'F32', shape: leaf.shape, values: () => leaf.data<'float32'>() };
   });
-}
-
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFileAtomic(path, [new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`)]);
 }
 
 /** A folder cannot be renamed onto another: the old one steps aside first, under a name that `findCheckpoint` knows. */
@@ -93,10 +89,6 @@ async function replaceFolder(from: string, to: string): Promise<void> {
 
 function asideOf(folder: string): string {
   return join(dirname(folder), `.${basename(folder)}.old`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** The name of a step's folder in a series. */
@@ -195,15 +187,6 @@ async function restoreOptimizer(path: string, optimizer: Optimizer): Promise<voi
     await optimizer.restore(file);
   } finally {
     await file.close();
-  }
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('read', path, cause)));
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${path}: expected JSON, got something else: the file is damaged`, { cause });
   }
 }
 

@@ -28,7 +28,7 @@ async function truncateAfter(path: string, step: number): Promise<void> {
   });
   const kept = text.split('\n').filter((line) => stepOf(line) <= step);
   const result = kept.map((line) => `${line}\n`).join('');
-  if (result !== text) await writeFileAtomic(path, [new TextEncoder().encode(result)]);
+  if (result !== text) await writeFileAtomic(path, result);
 }
 
 /** Infinity for a line that is no record: a torn end. */

@@ -1,8 +1,10 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /**
  * A picture, archive or video is at fault, not the disk or the program: what a run over many videos may skip and count.
  * The message says what was expected, what came, where, and what to do.
  */
-export class SourceError extends Error {
+export class SourceError extends WbdcError {
   override readonly name = 'SourceError';
 }
 

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { crc32, inflateRawSync } from 'node:zlib';
+import { isMissing } from '@wbdc/io';
 import { SourceError, reasonOf } from './errors.js';
 
 /** An encoded picture and the name it has in its archive or folder. */
@@ -77,7 +78,7 @@ export async function readFrameZip(source: string | Uint8Array, options: ReadZip
 /** A whole file, refused before it is read when it is too large. */
 export async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
   const file = await open(path).catch((error: unknown) => {
-    throw missing(error) ? new SourceError(`${path}: expected a file, found none. Check the path.`) : error;
+    throw isMissing(error) ? new SourceError(`${path}: expected a file, found none. Check the path.`) : error;
   });
   try {
     const status = await file.stat();
@@ -89,10 +90,6 @@ export async function readBounded(path: string, maxBytes: number): Promise<Uint8
   } finally {
     await file.close();
   }
-}
-
-function missing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
 function unpack(bytes: Uint8Array, limits: ZipLimits): FrameFile[] {

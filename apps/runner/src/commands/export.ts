@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { exists, sizeOnDisk } from '@wbdc/io';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { UserError } from '../errors.js';
-import { exists, sizeOnDisk } from '../files.js';
 import { formatBytes } from '../format.js';
 import { Output, type Terminal } from '../output.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';

@@ -1,9 +1,9 @@
 import { relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
+import { sizeOnDisk } from '@wbdc/io';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { formatBytes, formatCount, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED, interruptible } from '../interrupt.js';
-import { sizeOnDisk } from '../files.js';
 import { Output, type OutputOptions } from '../output.js';
 import type { Prepared } from '../prepare/prepare.js';
 import type { Host } from '../host.js';

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { exists, sizeOnDisk } from '@wbdc/io';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { describeEnvironment } from '../environment.js';
-import { exists, sizeOnDisk } from '../files.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readIfThere } from '../files.js';
+import { readIfThere } from '@wbdc/io';
 import { formatNumber } from '../format.js';
 import { chart, smooth, type Curve, type Point, type Series } from '../report/chart.js';
 import { parseHistory } from '../report/history.js';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readLabels } from '@wbdc/data';
 import { combineProbabilities, fitTransform, pairCosines, type Embeddings } from '@wbdc/ensemble-svd';
 import { save } from '@wbdc/ensemble-svd/node';
+import { writeFileAtomic } from '@wbdc/io';
 import {
   categoryScore,
   classScores,
@@ -15,7 +16,6 @@ import {
 import { readCategories, readEmbeddings, writeCategories, writeEmbeddings } from '@wbdc/finetune';
 import { finetuneFiles, readProbabilities } from '@wbdc/finetune/node';
 import { UserError } from '../errors.js';
-import { writeAtomically } from '../files.js';
 import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
@@ -130,7 +130,7 @@ export async function wbdcResults(root: string, folder: string): Promise<WbdcRes
   const members = await Promise.all(WBDC.map(({ name }) => readProbabilities(fileOf(name), name)));
   const combined = combineProbabilities(members);
   const predicted = new Map(combined.ids.map((id, i) => [id, classes[combined.labels[i]]]));
-  await writeAtomically(join(folder, 'result.csv'), writeCategories(predicted));
+  await writeFileAtomic(join(folder, 'result.csv'), writeCategories(predicted));
   const models = await Promise.all(WBDC.map(({ name, about }) => modelResult(root, name, about)));
   const ids = [...truth.keys()];
   const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)];

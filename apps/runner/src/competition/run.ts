@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { writeFileAtomic, writeJson } from '@wbdc/io';
 import type { StageOptions } from '../commands/options.js';
-import { writeAtomically } from '../files.js';
 import { counted, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { StartChild } from '../jobs/child.js';
@@ -68,9 +68,9 @@ async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusi
   const folder = join(root, 'results');
   await mkdir(folder, { recursive: true });
   const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
-  await writeAtomically(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-  await writeAtomically(join(folder, 'report.html'), await competitionPage(results, root));
-  await writeAtomically(join(folder, 'report.md'), competitionMarkdown(results));
+  await writeJson(join(folder, 'results.json'), results);
+  await writeFileAtomic(join(folder, 'report.html'), await competitionPage(results, root));
+  await writeFileAtomic(join(folder, 'report.md'), competitionMarkdown(results));
   say(results, join(runs, 'results'), output);
 }
 

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '@wbdc/io';
 import { disposeTree } from '@wbdc/nn';
 import { saveBert } from '@wbdc/checkpoints/node';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
@@ -7,7 +8,6 @@ import type { LxmertModel } from '@wbdc/lxmert-model';
 import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';
 import type { UniModel } from '@wbdc/uni-model';
 import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
-import { exists } from '../files.js';
 import { formatCount } from '../format.js';
 import type { Artifact } from '../stage.js';
 import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../stages/model.js';

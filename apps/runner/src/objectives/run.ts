@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import type { StageOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
-import { writeAtomically } from '../files.js';
 import { counted } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { StartChild } from '../jobs/child.js';
@@ -52,10 +52,11 @@ export async function runObjectives(
 const NOTES = 'objectives-notes.md';
 
 async function write(results: ObjectivesResults, folder: string): Promise<void> {
-  await writeAtomically(join(folder, 'objectives.json'), `${JSON.stringify(results, null, 2)}\n`);
-  await writeAtomically(join(folder, 'objectives.svg'), objectivesChart(results));
+  await makeFolder(folder);
+  await writeJson(join(folder, 'objectives.json'), results);
+  await writeFileAtomic(join(folder, 'objectives.svg'), objectivesChart(results));
   const notes = await readFile(join(folder, NOTES), 'utf8').catch(() => undefined);
-  await writeAtomically(join(folder, 'objectives.md'), objectivesReport(results, notes));
+  await writeFileAtomic(join(folder, 'objectives.md'), objectivesReport(results, notes));
 }
 
 function say(results: ObjectivesResults, folder: string, output: Output): void {

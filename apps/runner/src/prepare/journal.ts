@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { readIfThere } from '../files.js';
+import { readIfThere } from '@wbdc/io';
 import type { Decoded } from './frames.js';
 import type { FoundVideo } from '@wbdc/video-features';
 

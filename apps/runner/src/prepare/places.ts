@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { frameZipPath, WBDC_SPLITS } from '@wbdc/data';
-import { exists } from '../files.js';
+import { exists } from '@wbdc/io';
 
 /** Where frames wait until the splits are known, in the place of a split's name. */
 export const STAGED = '.decoded';

@@ -8,9 +8,9 @@ import {
   type ColumnChoice,
   type TextRecord,
 } from '@wbdc/data';
+import { exists, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import { differences } from '../differences.js';
 import { UserError } from '../errors.js';
-import { exists, readIfThere, writeAtomically } from '../files.js';
 import type { JsonObject } from '../stage.js';
 import { decodeAll } from './decode.js';
 import { groupItems } from './families.js';
@@ -137,7 +137,7 @@ async function checkFolder(root: string, options: PrepareOptions): Promise<void>
 async function openFolder(root: string, options: PrepareOptions): Promise<void> {
   if (options.overwrite && (await exists(root))) await moveAside(root);
   await mkdir(root, { recursive: true });
-  await writeAtomically(join(root, RECORD), `${JSON.stringify(settingsOf(options), null, 2)}\n`);
+  await writeJson(join(root, RECORD), settingsOf(options));
 }
 
 async function moveAside(root: string): Promise<void> {
@@ -197,19 +197,19 @@ async function finish(
   };
   const name = basename(root);
   const content = { root, name, items: placed, summary, names, tags, warnings: warnings.summaries() };
-  await writeAtomically(
+  await writeFileAtomic(
     join(root, 'warnings.tsv'),
     warnings
       .lines()
       .map((line) => `${line}\n`)
       .join(''),
   );
-  await writeAtomically(join(root, 'index.html'), await preparedPage(content));
-  await writeAtomically(join(root, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeFileAtomic(join(root, 'index.html'), await preparedPage(content));
+  await writeJson(join(root, 'summary.json'), summary);
   const configPath = join(root, 'wbdc.yaml');
   // A run's name also names a folder, and may hold no blanks or Chinese.
   const runName = name.replaceAll(/[^\w.-]+/g, '-').replace(/^[^\w]+/, '') || 'own';
   const starter = { folder: options.shownOut, name: runName, mostFrequentTag: tags[0]?.count ?? 0 };
-  if (!(await exists(configPath))) await writeAtomically(configPath, starterConfig(placed, starter));
+  if (!(await exists(configPath))) await writeFileAtomic(configPath, starterConfig(placed, starter));
   return { summary, warnings: warnings.summaries(), reused, configPath, labelled: summary.splits.labeled.videos > 0 };
 }

@@ -11,7 +11,7 @@ import {
   type Video,
   type WbdcSplit,
 } from '@wbdc/data';
-import { exists, readIfThere, writeAtomically } from '../files.js';
+import { exists, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import type { Placed } from './item.js';
 import { STAGED } from './places.js';
 
@@ -43,7 +43,7 @@ export async function writeTexts(
     await writeAnnotations(join(root, 'annotations', `${split}.json`), records);
   }
   const truth = items.filter(({ split, categoryId }) => split === 'test_a' && categoryId !== undefined);
-  await writeAtomically(
+  await writeFileAtomic(
     join(root, 'annotations', 'test_a_truth.csv'),
     truth.map(({ id, categoryId }) => `${id},${categoryId}\n`).join(''),
   );
@@ -52,8 +52,8 @@ export async function writeTexts(
     join(root, 'tag_list.txt'),
     tags.map(({ tag }) => tag),
   );
-  await writeAtomically(join(root, 'categories.json'), `${JSON.stringify(names, null, 2)}\n`);
-  await writeAtomically(
+  await writeJson(join(root, 'categories.json'), names);
+  await writeFileAtomic(
     join(root, IDS_FILE),
     [HEAD, ...items.map(idLine)].map((line) => `${line.join('\t')}\n`).join(''),
   );

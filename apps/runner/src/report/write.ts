@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readIfThere, writeAtomically } from '../files.js';
+import { readIfThere, writeFileAtomic } from '@wbdc/io';
 import type { StageRecord } from '../run-folder.js';
 import { parseHistory } from './history.js';
 import { METRICS_FILE } from './metrics-file.js';
@@ -18,6 +18,6 @@ export async function writeReport({ folder, run, record }: ReportRequest): Promi
   const metrics = await readIfThere(join(folder, METRICS_FILE));
   if (metrics === undefined) return undefined;
   const path = join(folder, 'report.html');
-  await writeAtomically(path, renderReport(parseHistory(metrics), { run, record }));
+  await writeFileAtomic(path, renderReport(parseHistory(metrics), { run, record }));
   return path;
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { favourRareClasses } from '@wbdc/finetune';
 import { z } from 'zod';
+import { readIfThere } from '@wbdc/io';
 import { UserError } from '../errors.js';
-import { readIfThere } from '../files.js';
 import { joinNames } from '@wbdc/data';
 import type { JsonObject } from '../stage.js';
 import { CATEGORY_NAMES_FILE } from '@wbdc/finetune/node';

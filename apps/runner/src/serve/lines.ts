@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { exists, readIfThere } from '@wbdc/io';
 import { UserError } from '../errors.js';
-import { exists, readIfThere } from '../files.js';
 import type { Output } from '../output.js';
 import { readTable } from '@wbdc/data';
 import type { JsonObject } from '../stage.js';

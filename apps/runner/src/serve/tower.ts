@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { foldIn, randomKey } from '@wbdc/nn';
-import { readJson } from '@wbdc/io';
+import { exists, readJson } from '@wbdc/io';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import { clipVision, type ClipVision, type ClipVisionParams } from '@wbdc/clip-model';
 import { upgradeSavedModel } from '@wbdc/pipeline';
@@ -8,7 +8,6 @@ import { readSavedModel } from '@wbdc/pipeline/node';
 import { featureRecipe, recipeDifferences, type FeatureRecipe } from '@wbdc/video-features';
 import { loadClipVision } from '@wbdc/clip-model/node';
 import { UserError } from '../errors.js';
-import { exists } from '../files.js';
 import type { StageRecord } from '../run-folder.js';
 import { modelFolder, type FetchOptions } from '../published-model.js';
 import { TOWER_FOLDER } from '../stages/finetune/finished.js';

@@ -1,9 +1,9 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
+import { exists } from '@wbdc/io';
 import { buildDemoData, type DemoSummary } from '../demo/index.js';
 import { UserError } from '../errors.js';
-import { exists } from '../files.js';
 import { counted } from '../format.js';
 import { createProgress } from '../progress.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';

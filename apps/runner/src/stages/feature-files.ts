@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, readAnnotations, SkipCounter } from '@wbdc/data';
-import { readIfThere, writeAtomically } from '../files.js';
+import { readIfThere, writeFileAtomic } from '@wbdc/io';
 import type { StageContext } from '../stage.js';
 import { annotationsPath, dataRoot } from './data-root.js';
 
@@ -38,7 +38,7 @@ export async function writeSkipped(folder: string, split: string, skipped: Skipp
   const path = skippedPath(folder, split);
   if (skipped.size === 0) return rm(path, { force: true });
   const lines = Array.from(skipped, ([id, reason]) => `${id}\t${reason.replaceAll(/\s+/g, ' ')}\n`);
-  await writeAtomically(path, lines.join(''));
+  await writeFileAtomic(path, lines.join(''));
 }
 
 export async function readSkipped(folder: string, split: string): Promise<Skipped> {

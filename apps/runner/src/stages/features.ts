@@ -8,6 +8,7 @@ import {
   SkipCounter,
   type FeatureStoreWriter,
 } from '@wbdc/data';
+import { exists } from '@wbdc/io';
 import { flatten } from '@wbdc/nn';
 import {
   extractFeatures,
@@ -17,7 +18,6 @@ import {
   type VideoInput,
 } from '@wbdc/video-features';
 import { onnxFeatures } from '@wbdc/video-features/onnx';
-import { exists } from '../files.js';
 import { counted, formatNumber } from '../format.js';
 import { createProgress } from '../progress.js';
 import { partOfList } from '../shard.js';

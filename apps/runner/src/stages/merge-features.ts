@@ -1,6 +1,6 @@
 import { mergeFeatureStores, openFeatureStore } from '@wbdc/data';
+import { exists } from '@wbdc/io';
 import { UserError } from '../errors.js';
-import { exists } from '../files.js';
 import { counted } from '../format.js';
 import { createProgress } from '../progress.js';
 import { partsOf, type StagePart } from '../run-folder.js';

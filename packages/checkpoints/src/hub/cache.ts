@@ -48,7 +48,7 @@ export class ModelCache {
     if (isCommit(revision)) return;
     const path = join(this.#root, 'refs', revision);
     await makeFolder(dirname(path));
-    await writeFileAtomic(path, [Buffer.from(commit)]);
+    await writeFileAtomic(path, commit);
   }
 
   /** Makes a blob visible under its name; as a copy where the system has no links. */

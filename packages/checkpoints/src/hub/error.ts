@@ -1,3 +1,5 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /**
  * Why a download failed: no connection or a failing server after all attempts (`unreachable`), no such model, revision
  * or file (`missing`), a private or gated model (`forbidden`), other bytes than the hub's hash says (`damaged`), an
@@ -5,7 +7,7 @@
  */
 export type HubReason = 'unreachable' | 'missing' | 'forbidden' | 'damaged' | 'unexpected';
 
-export class HubError extends Error {
+export class HubError extends WbdcError {
   override readonly name = 'HubError';
 
   constructor(

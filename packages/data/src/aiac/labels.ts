@@ -1,4 +1,4 @@
-import { writeAtomically } from '../files/atomic-file.js';
+import { writeFileAtomic } from '@wbdc/io';
 import { DataError, refuse, type OnBad } from '../files/data-error.js';
 import { readLines, type Line } from '../files/lines.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
@@ -52,7 +52,9 @@ function parsePair({ number, text }: Line, path: string, has: ReadLabelsOptions[
 
 /** Writes the same format; the file appears only when all is written. */
 export async function writeLabels(path: string, pairs: Iterable<LabelledPair>): Promise<void> {
-  await writeAtomically(path, async (file) => {
-    for (const { id1, id2, score } of pairs) await file.write(Buffer.from(`${id1}\t${id2}\t${score}\n`));
-  });
+  await writeFileAtomic(path, linesOf(pairs));
+}
+
+function* linesOf(pairs: Iterable<LabelledPair>): Generator<string> {
+  for (const { id1, id2, score } of pairs) yield `${id1}\t${id2}\t${score}\n`;
 }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { writeAtomically } from '../files/atomic-file.js';
+import { writeFileAtomic } from '@wbdc/io';
 import { DataError } from '../files/data-error.js';
 import { readLines, type Line } from '../files/lines.js';
 import type { IdIndex } from '../store/id-index.js';
@@ -66,13 +66,15 @@ export async function saveRecordIndex(
   { paths, width }: { readonly paths: readonly string[]; readonly width: number },
 ): Promise<void> {
   const files = await Promise.all(paths.map(async (name) => ({ path: name, bytes: (await stat(name)).size })));
-  await writeAtomically(path, async (out) => {
-    await out.write(Buffer.from(`${JSON.stringify({ width, files })}\n`));
-    for (const id of index.ids) {
-      const { file, offset, length } = index.get(id)!;
-      await out.write(Buffer.from(`${id}\t${file}\t${offset}\t${length}\n`));
-    }
-  });
+  await writeFileAtomic(path, linesOf(index, `${JSON.stringify({ width, files })}\n`));
+}
+
+function* linesOf(index: RecordIndex, head: string): Generator<string> {
+  yield head;
+  for (const id of index.ids) {
+    const { file, offset, length } = index.get(id)!;
+    yield `${id}\t${file}\t${offset}\t${length}\n`;
+  }
 }
 
 /** @throws DataError when it is no index, or a file has changed since */

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import { writeAtomically } from '../files/atomic-file.js';
+import { writeFileAtomic } from '@wbdc/io';
 import { DataError, refuse, type OnBad } from '../files/data-error.js';
 import { maskedCrc32c } from './crc32c.js';
 
@@ -50,14 +50,15 @@ export async function* readTfRecords(path: string, options: ReadTfRecordsOptions
  */
 export async function unpackTfRecords(from: string, to: string, signal?: AbortSignal): Promise<number> {
   let count = 0;
-  await writeAtomically(to, async (file) => {
+  async function* frames(): AsyncGenerator<Buffer> {
     for await (const { header, body } of readFrames(from)) {
       signal?.throwIfAborted();
-      await file.write(header);
-      await file.write(body);
+      yield header;
+      yield body;
       count++;
     }
-  });
+  }
+  await writeFileAtomic(to, frames());
   return count;
 }
 
@@ -198,10 +199,7 @@ export async function writeTfRecords(
       yield frameRecord(payload);
     }
   }
-  await writeAtomically(path, async (file) => {
-    const chunks = options.gzip ? Readable.from(frames()).compose(createGzip()) : frames();
-    for await (const chunk of chunks) await file.write(chunk as Buffer);
-  });
+  await writeFileAtomic(path, options.gzip ? Readable.from(frames()).compose(createGzip()) : frames());
   return count;
 }
 

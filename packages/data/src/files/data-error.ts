@@ -1,8 +1,10 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /**
  * The content of a file is at fault, not the disk or the program: what a reader may skip and count. The message says
  * what was expected, what came, where, and what to do.
  */
-export class DataError extends Error {
+export class DataError extends WbdcError {
   override readonly name = 'DataError';
 }
 

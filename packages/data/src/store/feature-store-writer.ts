@@ -1,7 +1,7 @@
 import { access, open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Floats } from '@wbdc/nn/plain';
-import { AtomicFile } from '../files/atomic-file.js';
+import { AtomicFile } from '@wbdc/io';
 import { DataError } from '../files/data-error.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
 import { RECIPE_NAME, type Recipe } from './feature-store.js';

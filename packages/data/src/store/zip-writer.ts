@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { AtomicFile } from '../files/atomic-file.js';
+import { AtomicFile } from '@wbdc/io';
 import { DataError } from '../files/data-error.js';
 import { IdTable } from './id-table.js';
 import { ZIP } from './zip-format.js';

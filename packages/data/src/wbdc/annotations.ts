@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { writeAtomically } from '../files/atomic-file.js';
+import { writeFileAtomic } from '@wbdc/io';
 import { DataError, describe, refuse, type OnBad } from '../files/data-error.js';
 import { readJsonArray } from '../files/json-array.js';
 
@@ -101,13 +101,14 @@ function problem(issue: z.core.$ZodIssue, raw: unknown): string {
 /** Writes records in the same format, one a line; the file appears only when all are written. Returns their number. */
 export async function writeAnnotations(path: string, videos: Iterable<Video> | AsyncIterable<Video>): Promise<number> {
   let count = 0;
-  await writeAtomically(path, async (file) => {
+  async function* text(): AsyncGenerator<string> {
     for await (const video of videos) {
       const { categoryId, ...rest } = video;
       const line = JSON.stringify({ ...rest, ...(categoryId !== undefined && { category_id: categoryId }) });
-      await file.write(Buffer.from(`${count++ === 0 ? '[' : ','}\n${line}`));
+      yield `${count++ === 0 ? '[' : ','}\n${line}`;
     }
-    await file.write(Buffer.from(count === 0 ? '[]\n' : '\n]\n'));
-  });
+    yield count === 0 ? '[]\n' : '\n]\n';
+  }
+  await writeFileAtomic(path, text());
   return count;
 }

@@ -1,4 +1,4 @@
-import { writeAtomically } from '../files/atomic-file.js';
+import { writeFileAtomic } from '@wbdc/io';
 import { DataError } from '../files/data-error.js';
 import { readLines } from '../files/lines.js';
 
@@ -40,5 +40,5 @@ export async function readTagList(path: string, limit = Infinity): Promise<strin
 export async function writeTagList(path: string, tags: readonly string[]): Promise<void> {
   const broken = tags.find((tag) => tag === '' || /[\r\n]/.test(tag));
   if (broken !== undefined) throw new DataError(`${path}: expected tags of one line, got ${JSON.stringify(broken)}`);
-  await writeAtomically(path, (file) => file.write(Buffer.from(tags.map((tag) => `${tag}\n`).join(''))));
+  await writeFileAtomic(path, tags.map((tag) => `${tag}\n`).join(''));
 }

@@ -9,8 +9,8 @@ import {
   type LabelledVideo,
 } from '@wbdc/finetune';
 import { readTruth } from '@wbdc/finetune/node';
+import { exists } from '@wbdc/io';
 import { UserError } from '../../errors.js';
-import { exists } from '../../files.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
 import { dataRoot } from '../data-root.js';

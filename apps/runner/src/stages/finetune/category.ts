@@ -23,12 +23,12 @@ import {
   writeOutOfFold,
   writeProbabilities,
 } from '@wbdc/finetune/node';
+import { writeFileAtomic } from '@wbdc/io';
 import type { Measured } from '@wbdc/metrics';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
 import { describeModel } from '@wbdc/pipeline';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
-import { writeAtomically } from '../../files.js';
 import { counted } from '../../format.js';
 import type { Artifact } from '../../stage.js';
 import { train, type Conclusion, type Trained } from '../training.js';
@@ -133,7 +133,7 @@ async function conclude(running: Running): Promise<Conclusion> {
   const predictions = new Map<string, string>();
   const watched = watching(running, finetuning.heldOut.dataset, predictions);
   await writeProbabilities(files.probabilities, watched);
-  await writeAtomically(files.categories, writeCategories(predictions));
+  await writeFileAtomic(files.categories, writeCategories(predictions));
   const further = await predictFurther(running);
   const { scores, values, predicted } = await measure(running);
   if (folds !== null) {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfThere, writeAtomically } from '../../files.js';
+import { readIfThere, writeJson } from '@wbdc/io';
 import type { StageContext, StageResult } from '../../stage.js';
 import { combineCategories } from './fold-categories.js';
 import { combineSimilarity } from './fold-similarity.js';
@@ -48,6 +48,6 @@ async function foldOf(
   const own = { ...config, finetune: { ...config.finetune, fold } };
   const { status, read, made, summary } = await finetune({ ...context, config: own, folder });
   const result: FoldResult = { read, made, summary };
-  if (status === 'complete') await writeAtomically(join(folder, RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  if (status === 'complete') await writeJson(join(folder, RESULT), result);
   return { status, ...result };
 }

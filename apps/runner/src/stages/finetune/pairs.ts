@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { openFeatureStore, readLabels, SkipCounter, type Dataset, type LabelledPair } from '@wbdc/data';
 import { pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
+import { exists } from '@wbdc/io';
 import { buildDemoAiac } from '../../demo/index.js';
 import { UserError } from '../../errors.js';
-import { exists } from '../../files.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';

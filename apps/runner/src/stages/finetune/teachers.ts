@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import type { Dataset } from '@wbdc/data';
 import { distilledExamples, unlabelledVideos, type CategoryExample } from '@wbdc/finetune';
 import { combineProbabilityFiles, finetuneFiles, readClasses } from '@wbdc/finetune/node';
+import { exists } from '@wbdc/io';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
-import { exists } from '../../files.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
 
