@@ -23,13 +23,12 @@ export function pearson(left: ArrayLike<number>, right: ArrayLike<number>): numb
     throw new RangeError(`expected two lists of the same length from 1, got ${left.length} and ${right.length}`);
   }
   if (isConstant(left) || isConstant(right)) return NaN;
-  const [meanLeft, meanRight] = [mean(left), mean(right)];
+  const [x, y] = [deviations(left), deviations(right)];
   let [both, squareLeft, squareRight] = [0, 0, 0];
-  for (let i = 0; i < left.length; i++) {
-    const [x, y] = [left[i] - meanLeft, right[i] - meanRight];
-    both += x * y;
-    squareLeft += x * x;
-    squareRight += y * y;
+  for (let i = 0; i < x.length; i++) {
+    both += x[i] * y[i];
+    squareLeft += x[i] * x[i];
+    squareRight += y[i] * y[i];
   }
   return Math.max(-1, Math.min(1, both / Math.sqrt(squareLeft * squareRight)));
 }
@@ -47,8 +46,20 @@ function isConstant(values: ArrayLike<number>): boolean {
   return Array.from(values).every((value) => value === values[0]);
 }
 
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum / values.length;
+/**
+ * Deviations from the mean, as shares of the largest where their squares would leave the range of a double: a correlation
+ * has no scale.
+ */
+function deviations(values: ArrayLike<number>): Float64Array {
+  const scale = largest(Float64Array.from(values));
+  const safe = scale > 1e-60 && scale < 1e60 ? 1 : scale;
+  const scaled = Float64Array.from(values, (value) => value / safe);
+  const mean = scaled.reduce((sum, value) => sum + value, 0) / scaled.length;
+  const apart = scaled.map((value) => value - mean);
+  const spread = largest(apart);
+  return spread > 1e-60 ? apart : apart.map((value) => value / spread);
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

@@ -7,6 +7,7 @@ import {
   confusion,
   level1,
   meanSquaredError,
+  pearson,
   spearman,
   type CategoryScore,
   type ClassScore,
@@ -40,6 +41,17 @@ describe('ranks', () => {
     if (expected === null) expect(spearman(left, right)).toBeNaN();
     else expect(spearman(left, right)).toBeCloseTo(expected, 12);
     expect(meanSquaredError(left, right) / mse).toBeCloseTo(1, 12);
+  });
+
+  it('correlate whatever the scale, as scipy', () => {
+    const [left, right] = [
+      [1, 2, 3, 5, 4],
+      [2, 1, 4, 3, 5],
+    ];
+    for (const scale of [1, 1e-81, 1e-160, 1e77, 1e155, 1e300]) {
+      const scaled = (values: number[]): number[] => values.map((value) => value * scale);
+      expect(pearson(scaled(left), scaled(right)), String(scale)).toBeCloseTo(0.6, 12);
+    }
   });
 
   it('of constants have no correlation', () => {

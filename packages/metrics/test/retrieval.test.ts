@@ -13,3 +13,20 @@ it('counts a query as found when fewer than k others are at least as similar', (
   // Query 2 scores 1, 1 and 0.9: its own item comes third.
   expect(recallAt(queries, items, 3, [1, 2, 3])).toEqual([2 / 3, 2 / 3, 1]);
 });
+
+it('counts items of one score together, as scikit-learn', () => {
+  const relevant = [1, 0, 0, 0];
+  expect(averagePrecision([7, 7, 7, 7], relevant)).toBe(0.25);
+  expect(averagePrecision([7, 7, 7, 7], [0, 0, 0, 1])).toBe(0.25);
+  // average_precision_score of scikit-learn 1.9.1
+  expect(averagePrecision([0.5, 0.5, 0.5, 0.49, 0.49, 0.5, 0.48, 0.5], [1, 1, 0, 0, 0, 0, 0, 0])).toBeCloseTo(0.4, 12);
+  expect(averagePrecision([3, 3, 2, 2, 1], [1, 0, 0, 1, 1])).toBeCloseTo((1 / 2 + 2 / 4 + 3 / 5) / 3, 12);
+  expect(averagePrecision([Infinity, -Infinity, Infinity], [1, 1, 0])).toBeCloseTo((1 / 2 + 2 / 3) / 2, 12);
+});
+
+it('gives no value to scores that are no numbers', () => {
+  expect(averagePrecision([NaN, NaN, 5], [1, 0, 0])).toBeNaN();
+  expect(averagePrecision([3, 2, 1], [0, 0, 0])).toBeNaN();
+  expect(recallAt(Float32Array.of(NaN, 1), Float32Array.of(1, 1), 2, [1, 2])).toEqual([0, 0.5]);
+  expect(recallAt(Float32Array.of(1, 1), Float32Array.of(1, NaN), 2, [1, 2])).toEqual([0, 0.5]);
+});
