@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { distance, useEngine, wave } from '../../../tools/testing.js';
 import { loadConfig } from '../src/config/load.js';
-import { gradientsOf } from '../src/stages/finetune/start.js';
+import { finetuneGradients } from '@wbdc/pipeline';
 import { encoderOf, planOf, type VideoTextParams } from '../src/stages/model.js';
 
 // What the published systems got wrong, and these must not.
@@ -106,7 +106,7 @@ describe.each(['uni-model', 'lxmert-model'])('on a %s', (kind) => {
 
   it('the pattern of the fast gradient method matches, and one that matches nothing is an error', async () => {
     const { adversarial } = (await configOf(kind)).finetune;
-    const asConfigured = gradientsOf({ ...adversarial, kind: 'fgm' });
+    const asConfigured = finetuneGradients({ ...adversarial, kind: 'fgm' });
     const model = categoryModel(encoder, { pooling: 'mean', outputs: 3, dropout: 0 });
     const params = model.init(randomKey(1));
     const batch = { batch: makeBatch(), labels: Int32Array.from({ length: B }, (_, i) => i % 3) };

@@ -1,5 +1,11 @@
+export { definedOnly } from './defined.js';
 export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js';
 export type { VideoTextParams } from './encoder.js';
+export { finetuneEncoder } from './finetune/encoder.js';
+export type { EncoderParams, EncoderSettings, TrainedTower } from './finetune/encoder.js';
+export { categoryRecipe, similarityRecipe } from './finetune/recipe.js';
+export type { CategoryRecipe, FinetuneRecipe, RecipeSettings, SimilarityRecipe } from './finetune/recipe.js';
+export { finetuneGradients, finetuneRules } from './finetune/rules.js';
 export type { Observer, Progress } from './observer.js';
 export { assertSameModel, describeModel, parseSavedModel, upgradeSavedModel } from './saved/saved-model.js';
 export { SAVED_MODEL_VERSION, savedModelSchema } from './saved/schema.js';

@@ -1,12 +1,6 @@
 import { clip, type ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
-import {
-  categoryModel,
-  similarityModel,
-  type CategoryBatch,
-  type FinetuneParams,
-  type PairBatch,
-} from '@wbdc/finetune';
+import type { CategoryBatch, PairBatch } from '@wbdc/finetune';
 import {
   flatten,
   foldIn,
@@ -18,11 +12,17 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
+import {
+  categoryRecipe,
+  finetuneEncoder,
+  similarityRecipe,
+  type EncoderParams,
+  type FinetuneRecipe,
+} from '@wbdc/pipeline';
 import { valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/clip-model';
 import type { Config } from '../config/schema.js';
 import { clipConfigOf, rulesOf as clipRulesOf, visionConfigOf } from '../stages/clip.js';
-import { behindTower, gradientsOf, rulesOf as finetuneRulesOf, type EncoderParams } from '../stages/finetune/start.js';
 import { describeViews, encoderOf, planOf, viewsOf } from '../stages/model.js';
 import { definedOnly } from '../stages/video-set.js';
 import { expectedCategory, expectedClip, expectedLosses, expectedSimilarity, type Expectation } from './expected.js';
@@ -116,32 +116,25 @@ function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Ke
 }
 
 function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryBatch> {
-  const { pooling, dropout, samples, labelSmoothing, rDrop } = config.finetune;
-  const head = { pooling, dropout, samples, outputs: sizes.classes };
   const encoder = finetunedEncoder(config, sizes);
-  const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
-  const params = model.init(foldIn(key, 'init'));
+  const recipe = categoryRecipe(config, encoder, sizes.classes, foldIn(key, 'init'));
   return {
-    ...finetuning(config, params),
+    ...finetuning(config, recipe),
     noun: 'video',
     batchOf: (videos) => ({
       batch: videosOf(config, encoder, videos, key),
       labels: Int32Array.from({ length: videos }, (_, i) => randomInt(foldIn(key, 'labels'), i, sizes.classes)),
     }),
-    loss: (batch, dropoutKey) => withLoss(model.loss(params, batch, dropoutKey)),
-    expected: () => expectedCategory(sizes.classes, labelSmoothing),
+    expected: () => expectedCategory(sizes.classes, config.finetune.labelSmoothing),
   };
 }
 
 function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBatch> {
-  const { pooling, dropout, samples, width, rDrop } = config.finetune;
-  const head = { pooling, dropout, samples, outputs: width };
   const encoder = finetunedEncoder(config, sizes);
-  const model = similarityModel(encoder, { ...head, rDrop });
-  const params = model.init(foldIn(key, 'init'));
+  const recipe = similarityRecipe(config, encoder, foldIn(key, 'init'));
   const every = (pairs: number, from: number): Int32Array => Int32Array.from({ length: pairs }, (_, i) => from + i);
   return {
-    ...finetuning(config, params),
+    ...finetuning(config, recipe),
     noun: 'pair',
     batchOf: (pairs) => ({
       batch: videosOf(config, encoder, 2 * pairs, key),
@@ -149,7 +142,6 @@ function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBat
       right: every(pairs, pairs),
       labels: Float32Array.from({ length: pairs }, (_, i) => uniform(foldIn(key, 'labels'), i)),
     }),
-    loss: (batch, dropoutKey) => withLoss(model.loss(params, batch, dropoutKey)),
     expected: expectedSimilarity,
   };
 }
@@ -157,27 +149,27 @@ function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBat
 const FINETUNE = { category, similarity };
 
 /** The encoder, behind a tower where that is trained too. */
-function finetunedEncoder(config: Config, { vocabSize, frameSize }: DataSizes): Encoder<EncoderParams> {
-  const encoder = encoderOf(config, vocabSize, frameSize);
-  if (config.finetune.vision === null) return encoder;
+function finetunedEncoder(config: Config, sizes: DataSizes): Encoder<EncoderParams> {
+  if (config.finetune.vision === null) return finetuneEncoder(config, sizes);
   const { output } = config.features;
-  const sizes = visionConfigOf(config.clip);
-  const tower = clipVision(output === 'projected' ? { ...sizes, projection: frameSize } : sizes);
-  return behindTower(config, encoder, tower, output);
+  const vision = visionConfigOf(config.clip);
+  const tower = clipVision(output === 'projected' ? { ...vision, projection: sizes.frameSize } : vision);
+  return finetuneEncoder(config, sizes, { tower, output });
 }
 
 /** What both kinds of finetuning have in common. */
-function finetuning({ model, finetune }: Config, params: FinetuneParams<EncoderParams>) {
+function finetuning<B>({ model, finetune }: Config, recipe: FinetuneRecipe<B>) {
+  const { params, rules, gradients, averageDecay } = recipe;
   const { vision, ...encoder } = params.encoder;
-  const { kind, adversarial, ema } = finetune;
   return {
-    about: `${model.kind}, finetuned for ${kind}${vision ? ', its vision tower too' : ''}`,
+    about: `${model.kind}, finetuned for ${finetune.kind}${vision ? ', its vision tower too' : ''}`,
     params: { ...params },
     parts: { encoder, ...(vision && { vision }), head: params.head },
+    loss: (batch: B, dropout?: Key) => withLoss(recipe.loss(batch, dropout)),
     settings: finetune,
-    rules: finetuneRulesOf({ finetune, model }, { ...params }),
-    gradients: gradientsOf(adversarial),
-    averages: ema !== null,
+    rules,
+    gradients,
+    averages: averageDecay !== undefined,
   };
 }
 

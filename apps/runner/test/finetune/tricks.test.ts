@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { openSafetensors } from '@wbdc/checkpoints/node';
 import { saveCheckpoint } from '@wbdc/train/node';
 import { flatten, randomKey } from '@wbdc/nn';
+import { finetuneRules } from '@wbdc/pipeline';
 import { uniModel } from '@wbdc/uni-model';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniSizesOf } from '../../src/stages/model.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
-import { rulesOf } from '../../src/stages/finetune/start.js';
 import { linesOf, makeWorld, WIDTH, type World } from './world.js';
 
 let world: World;
@@ -74,12 +74,14 @@ describe('settings', () => {
       'finetune.freeze=["encoder.bert.embeddings.**"]',
     ]);
     const encoder = uniModel(uniSizesOf(config.model, config.frames, 11, WIDTH)).init(randomKey(1));
-    expect(rulesOf(config, { encoder }).rules).toEqual([
+    expect(finetuneRules(config, { encoder }).rules).toEqual([
       { pattern: 'encoder.bert.embeddings.**', frozen: true },
       { pattern: 'encoder.bert.layers.0.**', learningRate: 0.005 },
     ]);
     const plain = await world.context('rules', ['finetune.rules=null']);
-    expect(rulesOf(plain.config, { encoder }).rules).toEqual([{ pattern: 'encoder.bert.**', learningRate: 5e-5 }]);
+    expect(finetuneRules(plain.config, { encoder }).rules).toEqual([
+      { pattern: 'encoder.bert.**', learningRate: 5e-5 },
+    ]);
   });
 
   it('a training ends after some epochs of its schedule', async () => {

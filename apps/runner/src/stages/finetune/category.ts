@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import type { Dataset } from '@wbdc/data';
 import {
-  categoryModel,
   chooseClasses,
   countClasses,
   joinRows,
@@ -26,7 +25,7 @@ import {
 import { writeFileAtomic } from '@wbdc/io';
 import type { Measured } from '@wbdc/metrics';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
-import { describeModel } from '@wbdc/pipeline';
+import { categoryRecipe, describeModel } from '@wbdc/pipeline';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
@@ -35,7 +34,7 @@ import { train, type Conclusion, type Trained } from '../training.js';
 import { batchesInOrder, batchesOf } from '../video-set.js';
 import { categoryNames, divide, type Parts } from './category-data.js';
 import { finishedModel } from './finished.js';
-import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
+import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
 /** A model that is being finetuned, with what it learns from and is measured on. */
 interface Running {
@@ -55,31 +54,25 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
   const { classes, examples } = parts;
   const files = finetuneFiles(folder);
   await writeClasses(files.classes, classes);
-  const { pooling, dropout, samples, labelSmoothing, rDrop } = finetune;
-  const head = { pooling, dropout, samples, outputs: classes.length };
-  const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
-  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const recipe = categoryRecipe(config, encoder, classes.length, foldIn(randomKey(config.seed), 'init'));
+  const { params, head, predict } = recipe;
   await startEncoder(finetuning, params.encoder);
   const learned = parts.train.map(({ category }) => category);
   const rare = { counts: [...countClasses(learned, classes)], strength: finetune.rareClass };
-  const running: Running = { finetuning, parts, rare, predict: (batch) => model.predict(params, batch) };
+  const running: Running = { finetuning, parts, rare, predict };
   const favoured = rare.strength > 0 && { rareClass: rare };
   const own = { head, ema: finetune.ema, classes, ...favoured };
   const vision = finetune.vision && { vision: finetune.vision };
   const saved = describeModel('category', { ...architectureOf(config, training), ...own, ...vision });
   return train<CategoryBatch>(context, {
-    params,
+    ...recipe,
     settings: finetune,
-    rules: rulesOf(config, params),
-    gradients: gradientsOf(finetune.adversarial),
-    averageDecay: finetune.ema ?? undefined,
     best: finetune.averageBest === null ? undefined : { count: finetune.averageBest, metric: 'score' },
     lengths: examples.map(({ index }) => training.dataset.length(index)),
     read: (indices, key) => {
       const chosen = indices.map((i) => examples[i]);
       return readCategoryBatch(training.dataset, chosen, key);
     },
-    loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ batch }) => batch.ids,
     evaluate: async () => (await measure(running)).measured,
     conclude: () => conclude(running),

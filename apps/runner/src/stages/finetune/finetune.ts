@@ -1,3 +1,4 @@
+import { finetuneEncoder } from '@wbdc/pipeline';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
@@ -5,7 +6,7 @@ import type { StageContext, StageResult } from '../../stage.js';
 import { finetuneCategory } from './category.js';
 import { finetuneFolds } from './folds.js';
 import { finetuneSimilarity } from './similarity.js';
-import { newEncoder, openInputs } from './start.js';
+import { openInputs } from './start.js';
 
 const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity };
 
@@ -23,7 +24,9 @@ async function finetune(context: StageContext): Promise<StageResult> {
   try {
     const training = await inputs.open(learnedSplits(config));
     const heldOut = await inputs.open(config.data.heldOutSplits);
-    const encoder = newEncoder(context, tokenizer, training, inputs.extractor);
+    const { vocabSize } = tokenizer;
+    const frameSize = inputs.extractor?.width ?? training.dataset.frameSize;
+    const encoder = finetuneEncoder(config, { vocabSize, frameSize }, inputs.extractor);
     const { status, made, summary } = await KINDS[config.finetune.kind]({
       context,
       tokenizer,

@@ -3,9 +3,9 @@ import { featureRecipe } from '@wbdc/video-features';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { type ClipVisionParams } from '@wbdc/clip-model';
 import type { FinetuneParams } from '@wbdc/finetune';
-import type { SavedCategory, SavedSimilarity } from '@wbdc/pipeline';
+import type { EncoderParams, SavedCategory, SavedSimilarity } from '@wbdc/pipeline';
 import type { Finished } from '../training.js';
-import type { EncoderParams, Finetuning } from './start.js';
+import type { Finetuning } from './start.js';
 
 /** Folder of a tower that finetuning has trained, as transformers would save it. */
 export const TOWER_FOLDER = 'tower';

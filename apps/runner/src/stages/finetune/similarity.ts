@@ -5,7 +5,6 @@ import {
   pairLabeller,
   pairLengths,
   readPairBatch,
-  similarityModel,
   takeRowsOf,
   videosOfPairs,
   type PairBatch,
@@ -14,7 +13,7 @@ import {
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import type { Measured } from '@wbdc/metrics';
 import { foldIn, randomKey, type Batch } from '@wbdc/nn';
-import { describeModel } from '@wbdc/pipeline';
+import { describeModel, similarityRecipe } from '@wbdc/pipeline';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
@@ -22,7 +21,7 @@ import { train, type Conclusion, type Trained } from '../training.js';
 import { batchesInOrder, batchesOf } from '../video-set.js';
 import { finishedModel } from './finished.js';
 import { readPairs, type PairParts } from './pairs.js';
-import { architectureOf, gradientsOf, rulesOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
+import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
 /** Similarity finetuning: measured on validation pairs and on those of the held-out splits. */
 export async function finetuneSimilarity(finetuning: Finetuning): Promise<Trained> {
@@ -31,12 +30,9 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
   const { finetune } = config;
   const parts = await readPairs(context, training.dataset, heldOut.dataset);
   const label = pairLabeller(parts.train.scores, finetune.labels);
-  const { pooling, dropout, samples, width, rDrop, averageBest } = finetune;
-  const head = { pooling, dropout, samples, outputs: width };
-  const model = similarityModel(encoder, { ...head, rDrop });
-  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const recipe = similarityRecipe(config, encoder, foldIn(randomKey(config.seed), 'init'));
+  const { params, head, embed } = recipe;
   await startEncoder(finetuning, params.encoder);
-  const embed = (batch: Batch): Tensor2D => model.embed(params, batch);
   const running: Running = { finetuning, parts, label, embed };
   const saved = describeModel('similarity', {
     ...architectureOf(config, training),
@@ -45,16 +41,12 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
     ...(finetune.vision && { vision: finetune.vision }),
   });
   return train<PairBatch>(context, {
-    params,
+    ...recipe,
     settings: finetune,
     noun: 'pair',
-    rules: rulesOf(config, params),
-    gradients: gradientsOf(finetune.adversarial),
-    averageDecay: finetune.ema ?? undefined,
-    best: averageBest === null ? undefined : { count: averageBest, metric: measureOf(parts) },
+    best: finetune.averageBest === null ? undefined : { count: finetune.averageBest, metric: measureOf(parts) },
     lengths: pairLengths(parts.train),
     read: (indices, key) => readPairBatch(parts.train, indices, label, key),
-    loss: (batch, key) => model.loss(params, batch, key),
     ids: ({ batch }) => batch.ids,
     evaluate: async () => (await measure(running)).measured,
     conclude: () => conclude(running),

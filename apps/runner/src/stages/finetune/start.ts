@@ -1,34 +1,18 @@
 import { join, resolve } from 'node:path';
-import { flatten, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
-import type { SavedSimilarity } from '@wbdc/pipeline';
+import type { Encoder } from '@wbdc/nn';
+import { bertSizesOf, type EncoderParams, type SavedSimilarity, type VideoTextParams } from '@wbdc/pipeline';
 import { assertSavedModel } from '@wbdc/pipeline/node';
 import { TOKENIZER_FILES, type Tokenizer } from '@wbdc/tokenizer';
-import {
-  awp,
-  fgm,
-  freezing,
-  layerwiseDecay,
-  pgd,
-  valueAndGrad,
-  type GradientFunction,
-  type Rule,
-  type Rules,
-} from '@wbdc/train';
 import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
-import { encodingPixels, type ClipVision, type WithTower } from '@wbdc/clip-model';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { StageContext } from '../../stage.js';
 import { frameDecoders } from '../frame-decoding.js';
-import { bertSizesOf, encoderOf, type VideoTextParams } from '../model.js';
 import { PictureCache } from '../picture-cache.js';
 import { startFromBert } from '../published.js';
 import { loadExtractor, type Extractor } from '../tower.js';
-import { definedOnly, openVideoSet, type VideoSet, type VideoSetOptions } from '../video-set.js';
+import { openVideoSet, type VideoSet, type VideoSetOptions } from '../video-set.js';
 import { pictureInput } from './pictures.js';
-
-/** Parameters of an encoder, with a tower where that is trained too. */
-export type EncoderParams = VideoTextParams & Partial<WithTower<ParamTree>>;
 
 /** What both kinds of finetuning work with. */
 export interface Finetuning {
@@ -65,31 +49,6 @@ export async function openInputs(context: StageContext, tokenizer: Tokenizer): P
   const input = pictureInput(context, extractor, new PictureCache(decoders.decode, { preprocessing, sampling }));
   context.output.say(`the vision tower of ${extractor.read.path} learns too`);
   return { extractor, open: (splits) => open(splits, { input }), close };
-}
-
-/** The encoder of a configuration, behind the tower where that is trained. */
-export function newEncoder(
-  { config }: StageContext,
-  { vocabSize }: Tokenizer,
-  { dataset }: VideoSet,
-  extractor: Extractor | undefined,
-): Encoder<EncoderParams> {
-  if (extractor === undefined) return encoderOf(config, vocabSize, dataset.frameSize);
-  const { tower, params, width, output } = extractor;
-  const inner = encoderOf(config, vocabSize, width);
-  const encoder = behindTower(config, inner, tower, output);
-  return { ...encoder, init: (key) => ({ ...inner.init(key), vision: params }) };
-}
-
-/** An encoder that reads pictures through a tower. */
-export function behindTower(
-  { model }: Pick<Config, 'model'>,
-  inner: Encoder<VideoTextParams>,
-  tower: ClipVision,
-  output: Config['features']['output'],
-): Encoder<EncoderParams> {
-  const encoder = encodingPixels(tower, inner, output);
-  return (model.recompute ? recomputing(encoder) : encoder) as Encoder<EncoderParams>;
 }
 
 /** Gives the encoder the weights that `finetune.init` names; the tower has its own already. */
@@ -134,46 +93,4 @@ export function architectureOf(
 /** The tokenizer, which every checkpoint keeps. */
 export function tokenizerFiles({ upstream }: StageContext): string[] {
   return TOKENIZER_FILES.map((name) => join(upstream('vocab'), name));
-}
-
-/** The learning rates of a finetuning: what is frozen, the tower's, those by layer, those of the configuration. */
-export function rulesOf({ finetune, model }: Pick<Config, 'finetune' | 'model'>, params: ParamTree): Rules {
-  const { learningRate, weightDecay, rules, freeze, vision, layerwiseDecay: layerwise } = finetune;
-  const all = [
-    ...(vision ? [{ pattern: 'encoder.vision.**', learningRate: vision.learningRate }] : []),
-    ...(layerwise ? layerRules(layerwise, model.layers) : []),
-    ...(rules?.map(definedOnly) ?? (layerwise ? [] : BERT_RATE)),
-  ];
-  return {
-    learningRate,
-    weightDecay,
-    rules: freezing(
-      freeze,
-      all,
-      flatten(params).map(({ path }) => path),
-    ),
-  };
-}
-
-/** WBDC. */
-const BERT_RATE: readonly Rule[] = [{ pattern: 'encoder.bert.**', learningRate: 5e-5 }];
-
-function layerRules(settings: NonNullable<Config['finetune']['layerwiseDecay']>, count: number): Rule[] {
-  return layerwiseDecay({ layers: 'encoder.bert.layers', count, below: ['encoder.bert.embeddings.**'], ...settings });
-}
-
-const [WORDS, WEIGHTS] = ['encoder.**.word', 'encoder.**.weight'];
-
-/** How gradients are taken. */
-export function gradientsOf({ kind, ...settings }: Config['finetune']['adversarial']): GradientFunction {
-  const { pattern, epsilon, steps, alpha } = withoutNulls(settings);
-  if (kind === 'none') return valueAndGrad;
-  if (kind === 'fgm') return fgm(definedOnly({ pattern: pattern ?? WORDS, epsilon }));
-  if (kind === 'pgd') return pgd(definedOnly({ pattern: pattern ?? WORDS, epsilon, steps, alpha }));
-  return awp(definedOnly({ pattern: pattern ?? WEIGHTS, epsilon, steps, alpha }));
-}
-
-function withoutNulls<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], null> | undefined } {
-  const entries = Object.entries(value).map(([name, item]) => [name, item ?? undefined]);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], null> | undefined };
 }

@@ -1,0 +1,91 @@
+import type { Tensor2D } from '@tensorflow/tfjs';
+import {
+  categoryModel,
+  similarityModel,
+  type CategoryBatch,
+  type FinetuneParams,
+  type HeadConfig,
+  type PairBatch,
+} from '@wbdc/finetune';
+import type { Batch, Encoder, Key, LossResult } from '@wbdc/nn';
+import type { GradientFunction, Rules } from '@wbdc/train';
+import type { FinetuneSettings } from '../settings/finetune.js';
+import type { ModelSettings } from '../settings/model.js';
+import type { EncoderParams } from './encoder.js';
+import { finetuneGradients, finetuneRules } from './rules.js';
+
+export interface RecipeSettings {
+  readonly model: Pick<ModelSettings, 'layers'>;
+  readonly finetune: FinetuneSettings;
+}
+
+/** What a finetuning trains and how, whatever the data. */
+export interface FinetuneRecipe<B> {
+  /** The head, as the description of a saved model has it. */
+  readonly head: Required<Omit<HeadConfig, 'hiddenSize'>>;
+  readonly params: FinetuneParams<EncoderParams>;
+  /** A dropout key means training. */
+  readonly loss: (batch: B, dropout?: Key) => LossResult;
+  readonly rules: Rules;
+  readonly gradients: GradientFunction;
+  /** Decay of averaged weights, which are then the ones measured and used. */
+  readonly averageDecay: number | undefined;
+}
+
+export interface CategoryRecipe extends FinetuneRecipe<CategoryBatch> {
+  /** Probabilities `[B, C]`. */
+  readonly predict: (batch: Batch) => Tensor2D;
+}
+
+/** Category finetuning (WBDC 2022) of an encoder, with fresh weights of the given key. */
+export function categoryRecipe(
+  settings: RecipeSettings,
+  encoder: Encoder<EncoderParams>,
+  classes: number,
+  key: Key,
+): CategoryRecipe {
+  const { pooling, dropout, samples, labelSmoothing, rDrop } = settings.finetune;
+  const head = { pooling, dropout, samples, outputs: classes };
+  const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
+  const params = model.init(key);
+  return {
+    ...trainingOf(settings, params),
+    head,
+    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
+    predict: (batch) => model.predict(params, batch),
+  };
+}
+
+export interface SimilarityRecipe extends FinetuneRecipe<PairBatch> {
+  /** Unit vectors `[B, width]`. */
+  readonly embed: (batch: Batch) => Tensor2D;
+}
+
+/** Similarity finetuning (AIAC 2021) of an encoder, with fresh weights of the given key. */
+export function similarityRecipe(
+  settings: RecipeSettings,
+  encoder: Encoder<EncoderParams>,
+  key: Key,
+): SimilarityRecipe {
+  const { pooling, dropout, samples, width, rDrop } = settings.finetune;
+  const head = { pooling, dropout, samples, outputs: width };
+  const model = similarityModel(encoder, { ...head, rDrop });
+  const params = model.init(key);
+  return {
+    ...trainingOf(settings, params),
+    head,
+    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
+    embed: (batch) => model.embed(params, batch),
+  };
+}
+
+/** What both kinds have in common. */
+function trainingOf(settings: RecipeSettings, params: FinetuneParams<EncoderParams>) {
+  const { adversarial, ema } = settings.finetune;
+  return {
+    params,
+    rules: finetuneRules(settings, { ...params }),
+    gradients: finetuneGradients(adversarial),
+    averageDecay: ema ?? undefined,
+  };
+}
