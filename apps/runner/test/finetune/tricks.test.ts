@@ -159,8 +159,8 @@ describe('a checkpoint to start from', () => {
     const { config } = stage;
     const { vocabSize } = await loadTokenizer(stage.upstream('vocab'));
     const encoder = uniModel(uniSizesOf(config.model, config.frames, vocabSize, WIDTH)).init(randomKey(9));
-    const { model: sizes, text, frames } = config;
-    const architecture = { model: 'uni-model', sizes, text, frames, features: { made: 'up' } };
+    const { model: sizes, text, frames, tasks, views } = config;
+    const architecture = { model: 'uni-model', sizes, text, frames, features: { made: 'up' }, tasks, views };
     const save = async (name: string, params: object, of: object) => {
       await mkdir(join(world.folder, name), { recursive: true });
       await saveCheckpoint(join(world.folder, name), { params, config: { ...of }, state: { step: 1, seed: 1 } });
