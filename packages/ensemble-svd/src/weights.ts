@@ -1,6 +1,6 @@
+import { averageRanks, dot, pearson } from '@wbdc/metrics';
 import { alignRows, layoutOf, type Embeddings } from './members.js';
 import { rowLength } from './rows.js';
-import { averageRanks, pearson } from '@wbdc/metrics';
 
 /** A labelled pair of videos. */
 export interface Pair {
@@ -113,9 +113,8 @@ export function pairCosines(member: Embeddings, pairs: readonly Pick<Pair, 'id1'
 
 function cosine(member: Embeddings, a: number, b: number): number {
   const { values, width } = member;
-  let sum = 0;
-  for (let k = 0; k < width; k++) sum += values[a * width + k] * values[b * width + k];
-  return sum / (rowLength(member, a * width) * rowLength(member, b * width));
+  const row = (index: number): Float32Array | Float64Array => values.subarray(index * width, (index + 1) * width);
+  return dot(row(a), row(b)) / (rowLength(member, a * width) * rowLength(member, b * width));
 }
 
 function scoreRanks(pairs: readonly Pair[]): Float64Array {

@@ -5,4 +5,4 @@ export type { CategoryScore, ClassScore, Confusion } from './classes.js';
 export { meanAndSpread } from './spread.js';
 export { flattenMeasured, gatherMeasured } from './measured.js';
 export type { Measured } from './measured.js';
-export { dot } from './vectors.js';
+export { cosine, dot } from './vectors.js';

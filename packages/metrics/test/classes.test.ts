@@ -22,9 +22,7 @@ interface RankCase {
   readonly spearman: number | null;
   readonly mse: number;
 }
-const fixture = JSON.parse(
-  readFileSync(new URL('../../finetune/test/fixtures/finetune.json', import.meta.url), 'utf8'),
-) as {
+const fixture = JSON.parse(readFileSync(new URL('fixtures/metrics.json', import.meta.url), 'utf8')) as {
   ranks: RankCase[];
   f1: {
     truth: string[];

@@ -1,4 +1,5 @@
 import type { Embeddings } from '@wbdc/ensemble-svd';
+import { cosine } from '@wbdc/metrics';
 
 /** A video and those most like it. */
 export interface Nearest {
@@ -9,23 +10,13 @@ export interface Nearest {
 /** So many videos, evenly over all, each with its nearest others by cosine. */
 export function nearestVideos(rows: Embeddings, videos = 10, count = 5): Nearest[] {
   const all = rows.ids.length;
+  const vector = (row: number) => rows.values.subarray(row * rows.width, (row + 1) * rows.width);
   const chosen = Array.from({ length: Math.min(videos, all) }, (_, i) =>
     Math.floor(((i + 0.5) * all) / Math.min(videos, all)),
   );
   return chosen.map((row) => {
-    const others = rows.ids.flatMap((id, other) => (other === row ? [] : [{ id, cosine: cosine(rows, row, other) }]));
+    const all = rows.ids.map((id, other) => ({ id, cosine: cosine(vector(row), vector(other)) }));
+    const others = all.filter((_, other) => other !== row);
     return { id: rows.ids[row], near: others.sort((a, b) => b.cosine - a.cosine).slice(0, count) };
   });
-}
-
-/** Of two rows. */
-function cosine({ values, width }: Embeddings, a: number, b: number): number {
-  let [both, left, right] = [0, 0, 0];
-  for (let k = 0; k < width; k++) {
-    const [x, y] = [values[a * width + k], values[b * width + k]];
-    both += x * y;
-    left += x * x;
-    right += y * y;
-  }
-  return both / Math.sqrt(left * right);
 }

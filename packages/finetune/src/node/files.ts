@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { writeFileAtomic } from '@wbdc/io';
 
 /** Paths of what a finetuning leaves in its folder, besides checkpoints and the finished model. */
 export interface FinetuneFiles {
@@ -33,18 +32,3 @@ export function finetuneFiles(folder: string): FinetuneFiles {
 
 /** The file beside annotations, and in a model's folder, that names the categories. */
 export const CATEGORY_NAMES_FILE = 'categories.json';
-
-const encoder = new TextEncoder();
-
-/** Writes a text whole or not at all. */
-export function writeText(path: string, text: string | AsyncIterable<string>): Promise<void> {
-  return writeFileAtomic(path, typeof text === 'string' ? [encoder.encode(text)] : encoded(text));
-}
-
-async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  for await (const text of texts) yield encoder.encode(text);
-}
-
-export function writeJson(path: string, value: unknown): Promise<void> {
-  return writeText(path, `${JSON.stringify(value, null, 2)}\n`);
-}

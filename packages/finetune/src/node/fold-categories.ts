@@ -1,8 +1,9 @@
+import { writeFileAtomic } from '@wbdc/io';
 import { chooseClasses, countClasses } from '../prediction.js';
 import { judgeCategories, mostFrequent, type CategoryScores } from '../judging.js';
 import type { Predicted } from '../predicted.js';
 import { writeCategories } from '../submission.js';
-import { finetuneFiles, writeText } from './files.js';
+import { finetuneFiles } from './files.js';
 import { readClasses, writeClasses } from './labels.js';
 import { readOutOfFold, type OutOfFold } from './out-of-fold.js';
 import { combineProbabilityFiles, writeProbabilities } from './probabilities.js';
@@ -52,7 +53,7 @@ export async function combineCategoryFolds(options: CombineCategoriesOptions): P
   };
   const mean = combineProbabilityFiles(members.map(({ probabilities }) => probabilities));
   await writeProbabilities(files.probabilities, choosing(mean));
-  await writeText(files.categories, writeCategories(predictions));
+  await writeFileAtomic(files.categories, writeCategories(predictions));
   for (const split of splits) {
     const paths = members.map(({ probabilitiesOf }) => probabilitiesOf(split));
     await writeProbabilities(files.probabilitiesOf(split), combineProbabilityFiles(paths));
@@ -82,7 +83,7 @@ async function gatherOutOfFold(
       }
     }
   };
-  await writeText(path, lines());
+  await writeFileAtomic(path, lines());
   return rows;
 }
 

@@ -1,9 +1,9 @@
 import { fitTransform, pairCosines, RankError, type Embeddings } from '@wbdc/ensemble-svd';
 import type { LabelledPair } from '@wbdc/data';
+import { exists, writeFileAtomic } from '@wbdc/io';
 import { spearman } from '@wbdc/metrics';
-import { exists } from './exists.js';
 import { readEmbeddingFile, rowsById, writeEmbeddingFile } from './embeddings.js';
-import { finetuneFiles, writeText } from './files.js';
+import { finetuneFiles } from './files.js';
 import { readOutOfFoldPairs, type OutOfFoldPair } from './out-of-fold.js';
 import { writeSimilarityScores } from './scores.js';
 
@@ -36,7 +36,7 @@ export async function combineSimilarityFolds(options: CombineSimilarityOptions):
   const files = finetuneFiles(folder);
   const members = options.folds.map(finetuneFiles);
   const rows = await Promise.all(members.map(({ outOfFold }) => pairsOf(outOfFold)));
-  await writeText(
+  await writeFileAtomic(
     files.outOfFold,
     rows
       .flat()

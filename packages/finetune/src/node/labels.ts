@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { fileError } from '@wbdc/io';
+import { fileError, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { readCategories } from '../submission.js';
-import { writeText } from './files.js';
 
 /** Writes the categories of a model, one a line, in the order of its outputs. */
 export function writeClasses(path: string, classes: readonly string[]): Promise<void> {
-  return writeText(path, `${classes.join('\n')}\n`);
+  return writeFileAtomic(path, `${classes.join('\n')}\n`);
 }
 
 /** The categories of {@link writeClasses}. */

@@ -1,7 +1,7 @@
+import { writeFileAtomic } from '@wbdc/io';
 import { z } from 'zod';
 import type { LabelledVideo } from '../examples.js';
 import type { PairSet } from '../pairs.js';
-import { writeText } from './files.js';
 import { numberOrNaN, readJsonLines } from './json-lines.js';
 import { writeProbabilities } from './probabilities.js';
 
@@ -64,7 +64,7 @@ export function writeOutOfFoldPairs(
   const lines = Array.from(left, (index, i): OutOfFoldPair => {
     return { id1: dataset.id(index), id2: dataset.id(right[i]), fold, score: scores[i], cosine: cosines[i] };
   });
-  return writeText(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return writeFileAtomic(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
 /** The lines of {@link writeOutOfFoldPairs}. */

@@ -1,8 +1,8 @@
 import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
+import { writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
 import type { Predicted } from '../predicted.js';
-import { writeText } from './files.js';
 import { readJsonLines } from './json-lines.js';
 
 const row = z.object({ id: z.string(), probabilities: z.array(z.number()).min(1) });
@@ -18,7 +18,7 @@ export function writeProbabilities(
   predicted: AsyncIterable<Predicted> | Iterable<Predicted>,
   more?: (id: string) => object,
 ): Promise<void> {
-  return writeText(path, probabilityLines(predicted, more));
+  return writeFileAtomic(path, probabilityLines(predicted, more));
 }
 
 async function* probabilityLines(

@@ -1,9 +1,8 @@
-import { readJson } from '@wbdc/io';
+import { readJson, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Measured } from '@wbdc/metrics';
 import { z } from 'zod';
 import type { CategoryScores } from '../judging.js';
-import { writeJson } from './files.js';
 import { numberOrNaN } from './json-lines.js';
 
 const score = z.object({
