@@ -1,1 +1,17 @@
-export {};
+export { curveChart, smooth, thin } from './curves.js';
+export type { Curve, CurveChartOptions, CurveStyle, Point, Series } from './curves.js';
+export { categoryChart, histogram, splitChart, tagChart } from './data-charts.js';
+export type { CategoryAxis } from './data-charts.js';
+export { jpegDataUrl, renderDataPage } from './data-page.js';
+export type { ChartSection, DataPage, SampleCard } from './data-page.js';
+export { card, cardSection, details, figure, section, table, tableSection } from './components.js';
+export type { Card, Heading, Table, TitledTable } from './components.js';
+export { markdownTable } from './markdown.js';
+export { Html, markup, rawHtml } from './markup.js';
+export type { Content } from './markup.js';
+export { renderPage } from './page.js';
+export type { Fact, Page } from './page.js';
+export { COLORS, renderSvg } from './svg.js';
+export type { SvgLook } from './svg.js';
+export { renderTrainingReport } from './training-report.js';
+export type { TrainingReportHead } from './training-report.js';

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { exists, sizeOnDisk } from '@wbdc/io';
+import { METRICS_FILE } from '@wbdc/report/history';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
@@ -8,8 +9,7 @@ import { describeEnvironment } from '../environment.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';
-import { METRICS_FILE } from '../report/metrics-file.js';
-import type { ReportRequest } from '../report/write.js';
+import type { ReportRequest } from '../training-report.js';
 import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run-folder.js';
 import {
   STAGES,
@@ -82,7 +82,7 @@ async function assertConsistent(stage: Stage, run: RunFolder, config: Config): P
 /** Training stages leave curves: their page is made here, where everything that stands on it is known. */
 async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
   if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
-  const { writeReport } = await import('../report/write.js');
+  const { writeReport } = await import('../training-report.js');
   const path = await writeReport(request);
   return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
 }

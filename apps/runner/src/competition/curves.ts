@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 import { readIfThere } from '@wbdc/io';
 import { formatNumber } from '../format.js';
-import { chart, smooth, type Curve, type Point, type Series } from '../report/chart.js';
-import { parseHistory } from '../report/history.js';
-import { METRICS_FILE } from '../report/metrics-file.js';
-import type { Card } from '../report/page.js';
+import { curveChart, smooth, type Card, type Curve, type Point, type Series } from '@wbdc/report';
+import { METRICS_FILE, parseHistory } from '@wbdc/report/history';
 import type { StageName } from '../stage.js';
 import { AIAC, WBDC, type Entry } from './plan.js';
 import type { AiacResults } from './results.js';
@@ -42,7 +40,7 @@ async function lossCard(root: string, entries: readonly Entry[], stage: StageNam
   }
   return {
     title,
-    svg: chart({ curves, format: formatNumber }),
+    chart: curveChart({ curves, format: formatNumber }),
     legend: curves.map(({ label, style }) => ({ label, style })),
   };
 }
@@ -57,7 +55,7 @@ export function ensembleCard({ ensembles }: AiacResults): Card {
   ];
   return {
     title: 'Spearman by number of models',
-    svg: chart({ curves, format: (value) => value.toFixed(3), across: 'models' }),
+    chart: curveChart({ curves, format: (value) => value.toFixed(3), across: 'models' }),
     legend: curves.map(({ label, style }) => ({ label, style })),
     value: ensembles.at(-1)?.spearman.toFixed(4) ?? '',
   };

@@ -1,5 +1,5 @@
+import { markdownTable, type TitledTable } from '@wbdc/report';
 import { formatSeconds } from '../format.js';
-import type { Table } from '../report/page.js';
 import type { CompetitionResults } from './gather.js';
 import { ensembleTable, evidenceTable, jobsTable, wbdcTable } from './tables.js';
 
@@ -16,8 +16,6 @@ export function competitionMarkdown({ aiac, wbdc, evidence, seconds, environment
   return `# The competition at demo size\n\n${made}\n\n${tables.map(tableOf).join('\n')}`;
 }
 
-function tableOf({ title, note, head, rows }: Table): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-  const rule = line(head.map((_, i) => (i === 0 ? '---' : '--:')));
-  return `## ${title}\n\n${note === undefined ? '' : `${note}\n\n`}${line(head)}${rule}${rows.map(line).join('')}`;
+function tableOf({ title, note, ...table }: TitledTable): string {
+  return `## ${title}\n\n${note === undefined ? '' : `${note}\n\n`}${markdownTable(table)}`;
 }

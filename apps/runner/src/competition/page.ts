@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { formatSeconds } from '../format.js';
-import { renderCard, renderPage, renderSection, renderTable } from '../report/page.js';
+import { card, cardSection, markup, renderPage, tableSection, type Html } from '@wbdc/report';
 import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
 import type { Evidence } from './evidence.js';
 import type { CompetitionResults } from './gather.js';
@@ -22,7 +22,7 @@ export async function competitionPage(results: CompetitionResults, root: string)
   ];
   return renderPage({
     title: `${name}: the competition on the embedded data`,
-    subtitle:
+    lead:
       'Measured on held-out videos. Published numbers are of the official data and of full-size models: compare their ' +
       'order, not their height.',
     facts: [
@@ -31,35 +31,33 @@ export async function competitionPage(results: CompetitionResults, root: string)
       ...(environment['engine'] === undefined ? [] : [['engine of each', environment['engine']] as const]),
       ...(environment['cpu'] === undefined ? [] : [['machine', environment['cpu']] as const]),
     ],
-    results: [],
-    parts: [`<style>${PARTS_STYLE}</style>`, ...parts],
-    sections: [],
-    details: [],
+    body: parts,
+    style: PARTS_STYLE,
   });
 }
 
-function evidenceParts(evidence: readonly Evidence[], half: Half): string[] {
+function evidenceParts(evidence: readonly Evidence[], half: Half): Html[] {
   return evidence
     .filter((one) => one.half === half)
-    .map((one) => `${renderTable(evidenceTable(one))}<div class="wide">${renderCard(trialCard(one))}</div>`);
+    .map((one) => markup`${tableSection(evidenceTable(one))}<div class="wide">${card(trialCard(one))}</div>`);
 }
 
-async function aiacParts(aiac: AiacResults, root: string): Promise<string[]> {
+async function aiacParts(aiac: AiacResults, root: string): Promise<Html[]> {
   const ids = new Set(aiac.neighbours.flatMap(({ id, near }) => [id, ...near.map((one) => one.id)]));
   return [
-    renderTable(jobsTable(aiac)),
-    renderTable(ensembleTable(aiac)),
-    renderSection({ title: 'AIAC: curves', cards: [ensembleCard(aiac), ...(await aiacCurves(root))] }),
+    tableSection(jobsTable(aiac)),
+    tableSection(ensembleTable(aiac)),
+    cardSection({ title: 'AIAC: curves' }, [ensembleCard(aiac), ...(await aiacCurves(root))]),
     neighboursPart(aiac.neighbours, await readVideos(join(root, 'base', 'data'), 'test_a', ids)),
   ];
 }
 
-async function wbdcParts(wbdc: WbdcResults, root: string): Promise<string[]> {
+async function wbdcParts(wbdc: WbdcResults, root: string): Promise<Html[]> {
   const nameOf = await readCategoryNames(join(root, 'base', 'data'));
   return [
-    renderTable(wbdcTable(wbdc)),
-    renderSection({ title: 'WBDC: curves', cards: await wbdcCurves(root) }),
+    tableSection(wbdcTable(wbdc)),
+    cardSection({ title: 'WBDC: curves' }, await wbdcCurves(root)),
     confusionPart(wbdc.confusion, nameOf),
-    renderTable(hardestTable(wbdc, nameOf)),
+    tableSection(hardestTable(wbdc, nameOf)),
   ];
 }

@@ -1,39 +1,44 @@
-import { escape } from '../report/page.js';
+import { markup, section, type Html } from '@wbdc/report';
 import type { Nearest } from './neighbours.js';
 import type { WbdcResults } from './results.js';
 import type { ShownVideo } from './videos.js';
 
 /** Videos with their nearest others, as pictures. */
-export function neighboursPart(neighbours: readonly Nearest[], videos: ReadonlyMap<string, ShownVideo>): string {
+export function neighboursPart(neighbours: readonly Nearest[], videos: ReadonlyMap<string, ShownVideo>): Html {
   const rows = neighbours.map(({ id, near }) => {
-    const others = near.map((one) => figure(videos.get(one.id), one.cosine.toFixed(3)));
-    return `<div class="near">${figure(videos.get(id), '')}<div>${others.join('')}</div></div>`;
+    const others = near.map((one) => videoFigure(videos.get(one.id), one.cosine.toFixed(3)));
+    return markup`<div class="near">${videoFigure(videos.get(id))}<div>${others}</div></div>`;
   });
   const note =
-    'Held-out videos (left) and those of all held-out ones whose embeddings by the largest ensemble are nearest, with their cosines.';
-  return `<section><h2>AIAC: nearest neighbours</h2><p>${note}</p>${rows.join('')}</section>`;
+    'Held-out videos (left) and those of all held-out ones whose embeddings by the largest ensemble are nearest, with ' +
+    'their cosines.';
+  return section({ title: 'AIAC: nearest neighbours', note }, rows);
 }
 
-function figure(video: ShownVideo | undefined, below: string): string {
-  const frames = (video?.frames ?? []).map((url) => `<img src="${url}" alt="">`).join('');
-  return `<span class="video"><span>${frames}</span><b>${escape(video?.title ?? '')}</b>${below && `<i>${below}</i>`}</span>`;
+function videoFigure(video: ShownVideo | undefined, below?: string): Html {
+  const frames = (video?.frames ?? []).map((url) => markup`<img src="${url}" alt="">`);
+  const text = below === undefined ? undefined : markup`<i>${below}</i>`;
+  return markup`<span class="video"><span>${frames}</span><b>${video?.title}</b>${text}</span>`;
 }
 
 /** Truth in rows, predictions in columns; the darker, the larger the share of the row. */
-export function confusionPart({ labels, counts }: WbdcResults['confusion'], nameOf: (id: string) => string): string {
-  const head = labels.map((label) => `<th title="${escape(nameOf(label))}">${escape(label)}</th>`).join('');
+export function confusionPart({ labels, counts }: WbdcResults['confusion'], nameOf: (id: string) => string): Html {
+  const head = labels.map((label) => markup`<th title="${nameOf(label)}">${label}</th>`);
   const rows = labels.map((label, i) => {
     const total = counts[i].reduce((sum, count) => sum + count, 0);
     const cells = counts[i].map((count) => {
-      const share = total === 0 ? 0 : count / total;
-      const style = `background: color-mix(in srgb, var(--main) ${Math.round(70 * share)}%, transparent)`;
-      return `<td style="${style}">${count === 0 ? '' : count}</td>`;
+      const share = total === 0 ? 0 : Math.round((70 * count) / total);
+      const style = `background: color-mix(in srgb, var(--main) ${share}%, transparent)`;
+      return markup`<td style="${style}">${count === 0 ? undefined : count}</td>`;
     });
-    return `<tr><th>${escape(label)} ${escape(nameOf(label))}</th>${cells.join('')}<td>${total}</td></tr>`;
+    return markup`<tr><th>${label} ${nameOf(label)}</th>${cells}<td>${total}</td></tr>`;
   });
-  return (
-    '<section><h2>WBDC: confusion of level 1</h2><p>Of the ensemble: truth in rows, predictions in columns, held-out videos.</p>' +
-    `<table class="confusion"><thead><tr><th></th>${head}<td>all</td></tr></thead><tbody>${rows.join('')}</tbody></table></section>`
+  return section(
+    {
+      title: 'WBDC: confusion of level 1',
+      note: 'Of the ensemble: truth in rows, predictions in columns, held-out videos.',
+    },
+    markup`<table class="confusion"><thead><tr><th></th>${head}<td>all</td></tr></thead><tbody>${rows}</tbody></table>`,
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Table } from '../report/page.js';
+import type { TitledTable } from '@wbdc/report';
 import type { Evidence, TrialResult } from './evidence.js';
 import { PUBLISHED_ENSEMBLES } from './plan.js';
 import type { AiacResults, WbdcResults } from './results.js';
@@ -7,7 +7,7 @@ const digits = (value: number | undefined): string =>
   value === undefined || Number.isNaN(value) ? '' : value.toFixed(4);
 
 /** The six jobs beside the published numbers. */
-export function jobsTable({ jobs }: AiacResults): Table {
+export function jobsTable({ jobs }: AiacResults): TitledTable {
   return {
     title: 'QQ Browser AIAC 2021: six jobs',
     note: 'Held-out pairs are of videos that nothing was learned from; validation pairs are of other training videos. The published numbers are of a validation split by which videos leak.',
@@ -20,7 +20,7 @@ export function jobsTable({ jobs }: AiacResults): Table {
 }
 
 /** Ensembles of more and more jobs. */
-export function ensembleTable({ ensembles }: AiacResults): Table {
+export function ensembleTable({ ensembles }: AiacResults): TitledTable {
   return {
     title: 'SVD ensembles of the first n jobs',
     head: ['models', 'held-out Spearman', 'best of them alone', 'gain', 'published, test board'],
@@ -33,7 +33,7 @@ export function ensembleTable({ ensembles }: AiacResults): Table {
 }
 
 /** WBDC's models and their ensemble. */
-export function wbdcTable({ models, ensemble }: WbdcResults): Table {
+export function wbdcTable({ models, ensemble }: WbdcResults): TitledTable {
   const row = (name: string, score: WbdcResults['ensemble'], published = ''): string[] => {
     const { mean, level1Micro, level1Macro, level2Micro, level2Macro } = score;
     return [name, ...[mean, level1Micro, level1Macro, level2Micro, level2Macro].map(digits), published];
@@ -51,7 +51,7 @@ export function wbdcTable({ models, ensemble }: WbdcResults): Table {
 }
 
 /** Classes that the ensemble tells worst. */
-export function hardestTable({ hardest }: WbdcResults, nameOf: (id: string) => string): Table {
+export function hardestTable({ hardest }: WbdcResults, nameOf: (id: string) => string): TitledTable {
   return {
     title: 'The hardest classes of the ensemble',
     head: ['class', 'F1', 'precision', 'recall', 'held-out videos'],
@@ -68,7 +68,7 @@ export function hardestTable({ hardest }: WbdcResults, nameOf: (id: string) => s
 const TITLES = { aiac: 'AIAC: what each thing gives', wbdc: 'WBDC: what each trick gives' };
 
 /** The trials of a half. */
-export function evidenceTable({ half, measure, trials }: Evidence): Table {
+export function evidenceTable({ half, measure, trials }: Evidence): TitledTable {
   const pairs = trials.some(({ validation }) => validation !== undefined);
   const row = ({ about, published = '', validation, ...trial }: TrialResult): string[] => {
     const values = [withSpread(trial.mean, trial.spread), gainOf(trial), trial.values.map(digits).join(', ')];

@@ -1,6 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
-import type { Card } from '../report/page.js';
+import { rawHtml, renderSvg, type Card } from '@wbdc/report';
 import type { Evidence } from './evidence.js';
 
 /** What each trial gains over the plain one: a dot per seed, a bar of a standard deviation to either side of the mean. */
@@ -10,20 +9,11 @@ export function trialCard({ measure, trials }: Evidence): Card {
     ...{ about, gain, from: gain - gainSpread, to: gain + gainSpread },
     seeds: values.map((value, i) => ({ about, gain: value - plain.values[i] })),
   }));
-  const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const svg = Plot.plot({
-    document: document as never,
+  const plot: Plot.PlotOptions = {
     width: 760,
     height: 50 + 24 * rows.length,
     marginLeft: 320,
     marginBottom: 36,
-    style: {
-      background: 'none',
-      color: 'var(--ink-soft)',
-      fontFamily: 'inherit',
-      fontSize: '12px',
-      overflow: 'visible',
-    },
     x: {
       grid: true,
       nice: true,
@@ -51,12 +41,10 @@ export function trialCard({ measure, trials }: Evidence): Card {
       ),
       Plot.tickX(rows, { x: 'gain', y: 'about', stroke: 'var(--main)', strokeWidth: 2.5, inset: 4 }),
     ],
-  });
-  svg.removeAttribute('width');
-  svg.removeAttribute('height');
+  };
   const legend = [
     { label: 'mean, with a standard deviation to either side', style: 'main' },
     { label: 'single seeds', style: 'other' },
-  ];
-  return { title: `against ${plain.about}`, svg: String(svg.outerHTML), legend };
+  ] as const;
+  return { title: `against ${plain.about}`, chart: rawHtml(renderSvg(plot, { fluid: true })), legend };
 }

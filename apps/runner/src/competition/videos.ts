@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { frameZipPath, readAnnotations, type CategoryName } from '@wbdc/data';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
-import { jpegDataUrl } from '../layout/page.js';
+import { jpegDataUrl } from '@wbdc/report';
 import { annotationsPath } from '../stages/data-root.js';
 
 /** A video as a page shows it. */

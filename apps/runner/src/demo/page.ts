@@ -1,6 +1,5 @@
-import { categoryChart, splitChart, tagChart } from '../layout/charts.js';
-import { renderDataPage, type SampleCard } from '../layout/page.js';
 import { joinNames, type CategoryName } from '@wbdc/data';
+import { categoryChart, renderDataPage, splitChart, tagChart, type Fact, type SampleCard } from '@wbdc/report';
 import type { DemoPlan } from './plan.js';
 import type { Sample } from './samples.js';
 import { DEMO_SPLITS } from './splits.js';
@@ -25,40 +24,40 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
     about:
       'The demo data set in the official WBDC layout. Each video is one emoji: its frames are the drawings of several ' +
       'vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of Chinese.',
-    tiles: tiles(summary),
+    facts: facts(summary),
     splits: {
       about:
         'Items that are drawn alike (skin tones, genders, directions) never stand in two splits. Skin variants are ' +
         'unlabelled only.',
       ...splitTable(summary),
-      svg: splitChart(DEMO_SPLITS.map((split) => ({ split, videos: summary.splits[split].videos }))),
+      chart: splitChart(DEMO_SPLITS.map((split) => ({ split, videos: summary.splits[split].videos }))),
     },
     videos: summary.videos,
     samples: samples.map((sample) => card(sample, categories)),
-    charts: [
+    sections: [
       {
         title: 'Categories',
         about: `${summary.categories} categories on level 2, in ${Object.keys(groups).length} groups on level 1: videos of each, with a long tail.`,
-        svg: categoryChart(videos, { splits: DEMO_SPLITS, ids: Object.keys(categories), groups }),
+        charts: [categoryChart(videos, { splits: DEMO_SPLITS, ids: Object.keys(categories), groups })],
       },
       {
         title: 'Tags',
         about: `The 40 most frequent of ${count(summary.tags)} tags in tag_list.txt, by the number of training items that carry them.`,
-        svg: tagChart(tags.slice(0, 40), 'items'),
+        charts: [tagChart(tags.slice(0, 40), 'items')],
       },
     ],
     footer: footer(summary),
   });
 }
 
-function tiles({ videos, frames, categories, tags, imageSize, imageBytes }: DemoSummary): [string, string][] {
+function facts({ videos, frames, categories, tags, imageSize, imageBytes }: DemoSummary): Fact[] {
   return [
-    [count(videos), 'videos'],
-    [count(frames), 'frames'],
-    [count(categories), 'categories'],
-    [count(tags), 'tags'],
-    [`${imageSize} px`, 'frame side'],
-    [`${(imageBytes / 2 ** 20).toFixed(1)} MiB`, 'pictures'],
+    ['videos', count(videos)],
+    ['frames', count(frames)],
+    ['categories', count(categories)],
+    ['tags', count(tags)],
+    ['frame side', `${imageSize} px`],
+    ['pictures', `${(imageBytes / 2 ** 20).toFixed(1)} MiB`],
   ];
 }
 

@@ -1,5 +1,5 @@
 import { chooseSamples } from '@wbdc/data';
-import { jpegDataUrl } from '../layout/page.js';
+import { jpegDataUrl } from '@wbdc/report';
 import { drawFrames } from './images.js';
 import type { DemoVideo } from './items.js';
 import type { DemoPlan } from './plan.js';

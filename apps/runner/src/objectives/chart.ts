@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
+import { COLORS, renderSvg } from '@wbdc/report';
 import { labelOf, OBJECTIVES, TITLES } from './plan.js';
 import type { ObjectivesResults } from './results.js';
 
@@ -7,15 +7,12 @@ import type { ObjectivesResults } from './results.js';
 export function objectivesChart({ models, measure }: Pick<ObjectivesResults, 'models' | 'measure'>): string {
   const means = models.flatMap(({ model, rows }) => rows.map((row) => ({ ...row, panel: TITLES[model] })));
   const seeds = means.flatMap(({ seeds, label, panel }) => seeds.map(({ value }) => ({ label, panel, value })));
-  const { document } = parseHTML('<html></html>');
-  const svg = Plot.plot({
-    document: document as never,
+  const plot: Plot.PlotOptions = {
     width: 80 + 420 * models.length,
     height: 340,
     marginLeft: 60,
     marginTop: 40,
     marginBottom: 80,
-    style: { background: 'white', color: '#1a2129', fontFamily: 'system-ui, sans-serif', fontSize: '13px' },
     fx: { label: null, padding: 0.08, domain: models.map(({ model }) => TITLES[model]) },
     x: {
       domain: ['', ...OBJECTIVES].map((_, objectives) => labelOf(objectives)),
@@ -26,10 +23,9 @@ export function objectivesChart({ models, measure }: Pick<ObjectivesResults, 'mo
     },
     y: { label: `held-out ${measure} of the probe`, grid: true, nice: true, tickFormat: '.2f' },
     marks: [
-      Plot.line(means, { fx: 'panel', x: 'label', y: 'mean', stroke: '#2463d6', strokeWidth: 2 }),
-      Plot.dot(seeds, { fx: 'panel', x: 'label', y: 'value', r: 3.5, fill: '#c2570c', fillOpacity: 0.75 }),
+      Plot.line(means, { fx: 'panel', x: 'label', y: 'mean', stroke: COLORS.main, strokeWidth: 2 }),
+      Plot.dot(seeds, { fx: 'panel', x: 'label', y: 'value', r: 3.5, fill: COLORS.other, fillOpacity: 0.75 }),
     ],
-  });
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  return `${svg.outerHTML}\n`;
+  };
+  return `${renderSvg(plot, { fontSize: 13, standalone: true })}\n`;
 }

@@ -7,11 +7,19 @@ import {
   type CategoryNames,
   type TagCount,
 } from '@wbdc/data';
+import {
+  categoryChart,
+  histogram,
+  jpegDataUrl,
+  renderDataPage,
+  splitChart,
+  tagChart,
+  type ChartSection,
+  type SampleCard,
+} from '@wbdc/report';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
 import { counted, formatCount } from '../format.js';
-import { categoryChart, histogram, splitChart, tagChart } from '../layout/charts.js';
-import { jpegDataUrl, renderDataPage, type ChartSection, type SampleCard } from '../layout/page.js';
 import type { Placed } from './item.js';
 import type { PrepareSummary } from './summary.js';
 
@@ -37,12 +45,12 @@ export async function preparedPage(content: PageContent): Promise<string> {
     title: name,
     about:
       'Your videos in the official WBDC layout. Which id is which video stands in ids.tsv, every warning in warnings.tsv.',
-    tiles: [
-      [formatCount(summary.videos), 'videos'],
-      [formatCount(summary.frames), 'frames'],
-      [formatCount(summary.categories), 'categories'],
-      [formatCount(summary.tags), 'tags'],
-      [formatCount(summary.unreadable), 'unreadable'],
+    facts: [
+      ['videos', formatCount(summary.videos)],
+      ['frames', formatCount(summary.frames)],
+      ['categories', formatCount(summary.categories)],
+      ['tags', formatCount(summary.tags)],
+      ['unreadable', formatCount(summary.unreadable)],
     ],
     splits: {
       about:
@@ -53,12 +61,12 @@ export async function preparedPage(content: PageContent): Promise<string> {
         const { videos, frames, withText, categories } = summary.splits[split];
         return [split, ...[videos, frames, withText, categories].map(formatCount)];
       }),
-      svg: splitChart(splits.map((split) => ({ split, videos: summary.splits[split].videos }))),
+      chart: splitChart(splits.map((split) => ({ split, videos: summary.splits[split].videos }))),
     },
     warnings,
     videos: items.length,
     samples: await Promise.all(choose(items).map((item) => card(item, content))),
-    charts: [lengths(items), ...categories(content, splits), ...tagSection(content)],
+    sections: [lengths(items), ...categories(content, splits), ...tagSection(content)],
     footer: `Made by wbdc prepare, seed ${summary.settings.seed}. Frames: ${describeSampling(summary)}.`,
   });
 }
@@ -113,7 +121,7 @@ function lengths(items: readonly Placed[]): ChartSection {
   return {
     title: 'Lengths',
     about: 'How long texts and videos are; what nothing has is not shown.',
-    svg: `<div class="row">${parts.map(({ values, label }) => histogram(values, label)).join('')}</div>`,
+    charts: parts.map(({ values, label }) => histogram(values, label)),
   };
 }
 
@@ -124,12 +132,12 @@ function categories({ items, names, summary }: PageContent, splits: readonly str
   const ids = Object.keys(names).filter((id) => used.has(id));
   const groups = Object.fromEntries(ids.map((id) => [id.slice(0, 2), names[id].group.zh]));
   const about = `${counted(summary.categories, 'category', 'categories')} in ${counted(Object.keys(groups).length, 'group')} on level 1: videos of each.`;
-  return [{ title: 'Categories', about, svg: categoryChart(videos, { splits, ids, groups }) }];
+  return [{ title: 'Categories', about, charts: [categoryChart(videos, { splits, ids, groups })] }];
 }
 
 function tagSection({ tags, summary }: PageContent): ChartSection[] {
   if (tags.length === 0) return [];
   const which = tags.length > 40 ? `The 40 most frequent of ${formatCount(summary.tags)} tags` : `All tags`;
   const about = `${which} in tag_list.txt, by the number of videos to learn from that carry them.`;
-  return [{ title: 'Tags', about, svg: tagChart(tags.slice(0, 40), 'videos') }];
+  return [{ title: 'Tags', about, charts: [tagChart(tags.slice(0, 40), 'videos')] }];
 }

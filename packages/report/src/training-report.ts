@@ -1,46 +1,49 @@
-import { stringify } from 'yaml';
-import { formatCount, formatNumber, formatSeconds } from '../format.js';
-import type { StageRecord } from '../run-folder.js';
-import { chart, smooth, type ChartOptions, type Curve, type Point } from './chart.js';
+import { cardSection, details, tableSection, type Card, type TitledTable } from './components.js';
+import { curveChart, smooth, type Curve, type CurveChartOptions, type Point } from './curves.js';
+import { formatCount, formatNumber, formatSeconds } from './format.js';
 import type { History, TrainingPoint } from './history.js';
-import { renderPage, type Card, type Page, type Row } from './page.js';
+import { renderPage, type Fact } from './page.js';
 
-/** What a report tells beside the curves. */
-export interface ReportHead {
-  readonly run: string;
-  readonly record: StageRecord;
+/** What a report says beside the curves. */
+export interface TrainingReportHead {
+  readonly title: string;
+  /** A line below it: state, time. */
+  readonly lead: string;
+  /** That the training took so far. */
+  readonly seconds?: number;
+  readonly engine?: string;
+  /** Texts to open at the end: settings, versions. */
+  readonly details?: readonly { readonly title: string; readonly text: string }[];
 }
 
-/** The report of a training stage as a page that stands alone. */
-export function renderReport(history: History, head: ReportHead): string {
+/** The report of a training as a page that stands alone: held-out results beside their baselines, and all curves. */
+export function renderTrainingReport(history: History, head: TrainingReportHead): string {
+  const results = resultsTable(history);
   return renderPage({
-    title: `${head.run} / ${head.record.stage}`,
-    subtitle: `${head.record.status}, started ${head.record.created.replace('T', ' ').slice(0, 16)} UTC`,
+    title: head.title,
+    lead: head.lead,
     facts: factsOf(history, head),
-    results: resultsOf(history),
-    sections: [
-      { title: 'Loss', cards: lossCards(history) },
-      { title: 'Held-out measurements', cards: measurementCards(history) },
-      { title: 'Training', cards: trainingCards(history) },
-    ],
-    details: [
-      { title: 'Configuration', text: stringify(head.record.settings) },
-      { title: 'Environment', text: stringify(head.record.environment) },
+    body: [
+      ...(results.rows.length > 0 ? [tableSection(results)] : []),
+      cardSection({ title: 'Loss' }, lossCards(history)),
+      cardSection({ title: 'Held-out measurements' }, measurementCards(history)),
+      cardSection({ title: 'Training' }, trainingCards(history)),
+      ...(head.details ?? []).map(({ title, text }) => details(title, text)),
     ],
   });
 }
 
-function factsOf({ training }: History, { record }: ReportHead): Page['facts'] {
+function factsOf({ training }: History, { seconds = 0, engine }: TrainingReportHead): Fact[] {
   const last = training.at(-1);
   const pace = middle(training.flatMap(({ videosPerSecond }) => videosPerSecond ?? []));
-  return [
-    ...(last === undefined
-      ? []
-      : [['steps', formatCount(last.step)] as const, ['loss', formatNumber(last.loss)] as const]),
-    ...(pace === undefined ? [] : [['videos/s', formatNumber(pace)] as const]),
-    ...(record.seconds > 0 ? [['time', formatSeconds(record.seconds)] as const] : []),
-    ...(record.environment['engine'] === undefined ? [] : [['engine', record.environment['engine']] as const]),
+  const facts: (Fact | undefined)[] = [
+    last && ['steps', formatCount(last.step)],
+    last && ['loss', formatNumber(last.loss)],
+    pace === undefined ? undefined : ['videos/s', formatNumber(pace)],
+    seconds > 0 ? ['time', formatSeconds(seconds)] : undefined,
+    engine === undefined ? undefined : ['engine', engine],
   ];
+  return facts.filter((fact) => fact !== undefined);
 }
 
 function middle(values: readonly number[]): number | undefined {
@@ -48,17 +51,19 @@ function middle(values: readonly number[]): number | undefined {
 }
 
 /** The last measurement; losses have no baseline and stand below what has one. */
-function resultsOf({ measurements }: History): Row[] {
-  const last = measurements.at(-1);
-  const rows = Object.entries(last?.values ?? {}).map(([name, { value, baseline }]) => ({
-    name: name.replace('/', ' '),
-    value,
-    ...(baseline === undefined ? {} : { baseline }),
-  }));
-  return [
-    ...rows.filter(({ baseline }) => baseline !== undefined),
-    ...rows.filter(({ baseline }) => baseline === undefined),
-  ];
+function resultsTable({ measurements }: History): TitledTable {
+  const measured = Object.entries(measurements.at(-1)?.values ?? {});
+  const compared = measured.filter(([, { baseline }]) => baseline !== undefined);
+  const rest = measured.filter(([, { baseline }]) => baseline === undefined);
+  return {
+    title: 'Held-out results',
+    head: ['measure', 'value', 'trivial baseline', 'value / baseline'],
+    rows: [...compared, ...rest].map(([name, { value, baseline }]) => {
+      const times = baseline !== undefined && baseline > 0 ? `${formatNumber(value / baseline)} x` : '';
+      const against = baseline === undefined ? '' : formatNumber(baseline);
+      return [name.replace('/', ' '), formatNumber(value), against, times];
+    }),
+  };
 }
 
 function lossCards(history: History): Card[] {
@@ -80,7 +85,7 @@ function isLoss(name: string): boolean {
 }
 
 function lossCard(title: string, points: readonly Point[], heldOut: readonly Point[]): Card {
-  return card(title, [
+  return curveCard(title, [
     ...noisy(points),
     ...(heldOut.length === 0 ? [] : [{ label: 'held out', points: heldOut, style: 'dots' } as const]),
   ]);
@@ -109,7 +114,7 @@ function measurementCards(history: History): Card[] {
       );
       const curves: Curve[] = [{ label: 'held out', points: measured(history, name), style: 'dots' }];
       if (baseline.length > 0) curves.push({ label: 'trivial baseline', points: baseline, style: 'baseline' });
-      return card(name.replace('/', ' '), curves, { fromZero: true });
+      return curveCard(name.replace('/', ' '), curves, { fromZero: true });
     });
 }
 
@@ -117,7 +122,7 @@ function trainingCards({ training }: History): Card[] {
   const names = Object.keys(training.at(-1)?.metrics ?? {}).filter((name) => !isLoss(name));
   const metrics = names.map((name) => {
     const points = pointsOf(training, ({ metrics }) => metrics[name] ?? NaN);
-    return card(name.replace('/', ' '), noisy(points));
+    return curveCard(name.replace('/', ' '), noisy(points));
   });
   const of = (value: (point: TrainingPoint) => number | undefined): Point[] =>
     pointsOf(training, (point) => value(point) ?? NaN).filter(isFinitePoint);
@@ -126,20 +131,25 @@ function trainingCards({ training }: History): Card[] {
   const norm = of(({ gradNorm }) => gradNorm);
   return [
     ...metrics,
-    ...(norm.length > 0 ? [card('gradient norm', noisy(norm))] : []),
+    ...(norm.length > 0 ? [curveCard('gradient norm', noisy(norm))] : []),
     ...(rate.length > 0
-      ? [card('learning rate', [{ label: '', points: rate, style: 'main' }], { format: formatNumber, fromZero: true })]
+      ? [
+          curveCard('learning rate', [{ label: '', points: rate, style: 'main' }], {
+            format: formatNumber,
+            fromZero: true,
+          }),
+        ]
       : []),
-    ...(speed.length > 0 ? [card('videos/s', noisy(speed), { fromZero: true })] : []),
+    ...(speed.length > 0 ? [curveCard('videos/s', noisy(speed), { fromZero: true })] : []),
   ];
 }
 
-function card(title: string, curves: readonly Curve[], options: Omit<ChartOptions, 'curves'> = {}): Card {
+function curveCard(title: string, curves: readonly Curve[], options: Omit<CurveChartOptions, 'curves'> = {}): Card {
   const shown = curves.findLast(({ style }) => style === 'dots' || style === 'main');
   const last = shown?.points.at(-1)?.value;
   return {
     title,
-    svg: chart({ curves, ...options }),
+    chart: curveChart({ curves, ...options }),
     legend: (curves.length > 1 ? curves : []).map(({ label, style }) => ({ label, style })),
     ...(last === undefined ? {} : { value: formatNumber(last) }),
   };

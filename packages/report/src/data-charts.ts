@@ -1,20 +1,20 @@
 import * as Plot from '@observablehq/plot';
-import type { TagCount } from '@wbdc/data';
-import { parseHTML } from 'linkedom';
+import { rawHtml, type Html } from './markup.js';
+import { renderSvg } from './svg.js';
 
-const COLORS = ['#9db8ec', '#3563c9', '#e0853d'];
-const GROUP_LABEL = { frameAnchor: 'bottom', textAnchor: 'start', dx: -4, fill: '#66707f' } as const;
-const FONT = { fontFamily: 'system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif' };
+const SPLIT_COLORS = ['var(--split-1)', 'var(--split-2)', 'var(--split-3)'];
+const BAR_COLOR = SPLIT_COLORS[1];
+const GROUP_LABEL = { frameAnchor: 'bottom', textAnchor: 'start', dx: -4 } as const;
 
 /** The colours of up to three splits. */
-function colors(splits: readonly string[]) {
-  return { domain: [...splits], range: COLORS.slice(-splits.length) };
+function colors(splits: readonly string[]): Plot.ScaleOptions {
+  return { domain: [...splits], range: SPLIT_COLORS.slice(-splits.length) };
 }
 
 /** Videos of each split as one bar. */
-export function splitChart(bars: readonly { readonly split: string; readonly videos: number }[]): string {
+export function splitChart(bars: readonly { readonly split: string; readonly videos: number }[]): Html {
   const splits = bars.map(({ split }) => split);
-  return render({
+  return draw({
     width: 520,
     height: 150,
     marginLeft: 80,
@@ -42,9 +42,9 @@ export interface CategoryAxis {
 export function categoryChart(
   videos: readonly { readonly split: string; readonly categoryId: string }[],
   { splits, ids, groups }: CategoryAxis,
-): string {
+): Html {
   const starts = ids.filter((id, index) => index === 0 || id.slice(0, 2) !== ids[index - 1].slice(0, 2));
-  return render({
+  return draw({
     width: 1040,
     height: 310,
     marginBottom: 44,
@@ -67,35 +67,32 @@ export function categoryChart(
 }
 
 /** The most frequent tags with their counts; `unit` is what carries them. */
-export function tagChart(tags: readonly TagCount[], unit: string): string {
-  return render({
+export function tagChart(tags: readonly { readonly tag: string; readonly count: number }[], unit: string): Html {
+  return draw({
     width: 1040,
     height: 290,
     marginBottom: 70,
     x: { label: null, domain: tags.map(({ tag }) => tag), tickRotate: -45, tickSize: 0 },
     y: { label: unit, grid: true },
-    marks: [Plot.barY(tags, { x: 'tag', y: 'count', fill: COLORS[1], rx: 2 }), Plot.ruleY([0])],
+    marks: [Plot.barY(tags, { x: 'tag', y: 'count', fill: BAR_COLOR, rx: 2 }), Plot.ruleY([0])],
   });
 }
 
-/** How values are spread, in twenty or so bars. */
-export function histogram(values: readonly number[], label: string): string {
-  return render({
+/** How values are spread, in twenty or so bars; `label` is what is measured. */
+export function histogram(values: readonly number[], label: string): Html {
+  return draw({
     width: 510,
     height: 200,
     marginBottom: 40,
     x: { label },
     y: { label: 'videos', grid: true },
     marks: [
-      Plot.rectY(values, { ...Plot.binX({ y: 'count' }, { x: Plot.identity }), fill: COLORS[1] }),
+      Plot.rectY(values, { ...Plot.binX({ y: 'count' }, { x: Plot.identity }), fill: BAR_COLOR }),
       Plot.ruleY([0]),
     ],
   });
 }
 
-/** SVG text; Plot draws into a document of linkedom, as there is no browser. */
-function render(options: Plot.PlotOptions): string {
-  const { document } = parseHTML('<html></html>');
-  const plot = Plot.plot({ ...options, style: { ...FONT, fontSize: '13px', background: 'none' }, document });
-  return plot.outerHTML;
+function draw(options: Plot.PlotOptions): Html {
+  return rawHtml(renderSvg(options, { fontSize: 13 }));
 }

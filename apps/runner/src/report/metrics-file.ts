@@ -1,2 +1,0 @@
-/** Where a training stage's telemetry stands, in its folder. */
-export const METRICS_FILE = 'metrics.jsonl';
