@@ -7,8 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { distance, useEngine, wave } from '../../../tools/testing.js';
 import { loadConfig } from '../src/config/load.js';
-import { finetuneGradients } from '@wbdc/pipeline';
-import { encoderOf, planOf, type VideoTextParams } from '../src/stages/model.js';
+import { encoderOf, finetuneGradients, planOf, type VideoTextParams } from '@wbdc/pipeline';
 
 // What the published systems got wrong, and these must not.
 

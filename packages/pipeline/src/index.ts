@@ -7,6 +7,15 @@ export { categoryRecipe, similarityRecipe } from './finetune/recipe.js';
 export type { CategoryRecipe, FinetuneRecipe, RecipeSettings, SimilarityRecipe } from './finetune/recipe.js';
 export { finetuneGradients, finetuneRules } from './finetune/rules.js';
 export type { Observer, Progress } from './observer.js';
+export { clipRecipe, visionConfigOf } from './recipes/clip.js';
+export type { ClipRecipe, ReadPictures } from './recipes/clip.js';
+export { pastQueue } from './recipes/past-queue.js';
+export type { QueueLengths } from './recipes/past-queue.js';
+export { describeViews, planOf, viewsOf } from './recipes/plan.js';
+export type { NamedView, PlanSettings, TaskVocabulary } from './recipes/plan.js';
+export { pretrainRecipe } from './recipes/pretrain.js';
+export type { PreparedBatch, PretrainRecipe, PretrainRecipeOptions, ReadVideos } from './recipes/pretrain.js';
+export type { TrainingRecipe } from './recipes/recipe.js';
 export { assertSameModel, describeModel, parseSavedModel, upgradeSavedModel } from './saved/saved-model.js';
 export { SAVED_MODEL_VERSION, savedModelSchema } from './saved/schema.js';
 export type {
@@ -34,6 +43,9 @@ export type { TaskConfig, TaskName, TaskSettings, ViewSettings } from './setting
 export { textSchema } from './settings/text.js';
 export type { TextSettings } from './settings/text.js';
 export { trainSchema } from './settings/training.js';
-export type { TrainSettings } from './settings/training.js';
+export type { LoopSettings, TrainSettings } from './settings/training.js';
 export { vocabSchema } from './settings/vocab.js';
 export type { VocabSettings } from './settings/vocab.js';
+export { layoutOf, textReader } from './text.js';
+export { batchOrder } from './training/order.js';
+export type { BatchOrder, BatchPosition } from './training/order.js';

@@ -1,8 +1,7 @@
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import type { FtcTarget, MfmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
-import type { TaskName } from '@wbdc/pipeline';
+import { viewsOf, type TaskName } from '@wbdc/pipeline';
 import type { Config } from '../config/schema.js';
-import { viewsOf } from '../stages/model.js';
 
 /** What the loss of a task must be before anything is learned. */
 export interface Expectation {

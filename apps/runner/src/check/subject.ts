@@ -1,5 +1,4 @@
-import { clip, type ClipBatch } from '@wbdc/pretrain-tasks/clip';
-import { pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
+import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import type { CategoryBatch, PairBatch } from '@wbdc/finetune';
 import {
   flatten,
@@ -14,17 +13,19 @@ import {
 } from '@wbdc/nn';
 import {
   categoryRecipe,
+  clipRecipe,
+  describeViews,
   finetuneEncoder,
+  pretrainRecipe,
   similarityRecipe,
+  visionConfigOf,
   type EncoderParams,
   type FinetuneRecipe,
+  type PreparedBatch,
 } from '@wbdc/pipeline';
-import { valueAndGrad, type GradientFunction, type Rules } from '@wbdc/train';
+import type { GradientFunction, Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/clip-model';
 import type { Config } from '../config/schema.js';
-import { clipConfigOf, rulesOf as clipRulesOf, visionConfigOf } from '../stages/clip.js';
-import { describeViews, encoderOf, planOf, viewsOf } from '../stages/model.js';
-import { definedOnly } from '../stages/video-set.js';
 import { expectedCategory, expectedClip, expectedLosses, expectedSimilarity, type Expectation } from './expected.js';
 import type { CheckJob } from './jobs.js';
 import { syntheticBatch, syntheticClipBatch, syntheticTokenizer } from './synthetic.js';
@@ -65,52 +66,30 @@ export function subjectOf(job: CheckJob, config: Config, sizes: DataSizes, key: 
   return made as Subject;
 }
 
-function pretrain(config: Config, sizes: DataSizes, key: Key): Subject<PreparedView[]> {
+function pretrain(config: Config, sizes: DataSizes, key: Key): Subject<PreparedBatch> {
   const tokenizer = syntheticTokenizer(sizes.vocabSize);
-  const encoder = encoderOf(config, sizes.vocabSize, sizes.frameSize);
-  const model = pretraining(encoder, planOf(config, tokenizer, sizes.tagCount));
-  const params = model.init(foldIn(key, 'init'));
-  const { learningRate, weightDecay, rules } = config.train;
+  const recipe = pretrainRecipe({ settings: config, tokenizer, ...sizes }, foldIn(key, 'init'));
   return {
-    about: config.model.kind,
-    noun: 'video',
-    params: { ...params },
-    parts: { encoder: params.encoder, ...params.heads },
-    passes: { count: model.encoderPasses, about: describeViews(viewsOf(config)) },
+    ...recipe,
+    params: { ...recipe.params },
+    parts: recipe.components,
+    passes: { count: recipe.model.encoderPasses, about: describeViews(recipe.views) },
     batchOf: (videos) =>
-      model.prepare(
-        syntheticBatch(config, tokenizer, { ...sizes, videos }, foldIn(key, 'batch')),
-        foldIn(key, 'masks'),
-      ),
-    loss: (views, dropout) => model.loss(params, views, dropout),
-    expected: (views) => expectedLosses(config, views, sizes),
-    settings: config.train,
-    rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
-    gradients: valueAndGrad,
+      recipe.prepare(syntheticBatch(config, tokenizer, { ...sizes, videos }, foldIn(key, 'batch')), key),
+    expected: ({ views }) => expectedLosses(config, views, sizes),
     averages: false,
   };
 }
 
 function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Key): Subject<ClipBatch> {
-  const sizes = clipConfigOf(settings, vocabSize);
-  const model = clip(sizes);
-  const params = model.init(foldIn(key, 'init'));
-  const { vision, text, ...rest } = params;
+  const recipe = clipRecipe(settings, vocabSize, foldIn(key, 'init'));
   return {
-    about: 'clip',
-    noun: 'video',
-    params: { ...params },
-    parts: { vision, text, rest },
+    ...recipe,
+    params: { ...recipe.params },
+    parts: recipe.components,
     batchOf: (videos) => syntheticClipBatch(settings, { videos, vocabSize }, foldIn(key, 'batch')),
-    loss: (batch, dropout) => withLoss(model.loss(params, batch, dropout)),
+    loss: (batch, dropout) => withLoss(recipe.loss(batch, dropout)),
     expected: (batch) => expectedClip(batch, settings),
-    settings,
-    rules: {
-      learningRate: settings.learningRates.new,
-      weightDecay: settings.weightDecay,
-      rules: clipRulesOf(settings),
-    },
-    gradients: valueAndGrad,
     averages: false,
   };
 }

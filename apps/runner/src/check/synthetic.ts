@@ -3,7 +3,7 @@ import { floats, foldIn, ints, randomInt, sizeOf, uniform, type Batch, type Key 
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packTokens, Tokenizer } from '@wbdc/tokenizer';
 import type { Config } from '../config/schema.js';
-import { layoutOf } from '../stages/video-set.js';
+import { layoutOf } from '@wbdc/pipeline';
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 /** The first Chinese character of Unicode, and how many follow it. */

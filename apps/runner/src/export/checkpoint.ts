@@ -2,10 +2,9 @@ import { join } from 'node:path';
 import { foldIn, parameter, randomKey, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
 import { openWeights, type WeightFile } from '@wbdc/checkpoints/node';
 import { loadParams } from '@wbdc/train/node';
-import type { SavedClip, SavedModel } from '@wbdc/pipeline';
+import { encoderOf, type SavedClip, type SavedModel, type VideoTextParams } from '@wbdc/pipeline';
 import { readSavedModel } from '@wbdc/pipeline/node';
 import { UserError } from '../errors.js';
-import { encoderOf, type VideoTextParams } from '../stages/model.js';
 
 /** A trained model as its checkpoint's folder describes it. */
 export interface TrainedModel {

@@ -10,7 +10,7 @@ import type { UniModel } from '@wbdc/uni-model';
 import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
 import { formatCount } from '../format.js';
 import type { Artifact } from '../stage.js';
-import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../stages/model.js';
+import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '@wbdc/pipeline';
 import { readTrainedModel, type TrainedHead, type TrainedModel } from './checkpoint.js';
 
 /**

@@ -9,13 +9,18 @@ import { Tokenizer, type TextLayout } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { hashParameters, type FeatureRecipe } from '@wbdc/video-features';
-import type { SavedCategory, SavedModel, SavedSimilarity } from '@wbdc/pipeline';
+import {
+  encoderOf,
+  layoutOf,
+  textReader,
+  type SavedCategory,
+  type SavedModel,
+  type SavedSimilarity,
+} from '@wbdc/pipeline';
 import { readSavedModel } from '@wbdc/pipeline/node';
 import { UserError } from '../errors.js';
 import { readEncoderSizes } from '../export/checkpoint.js';
-import { encoderOf } from '../stages/model.js';
 import { FINISHED_MODEL } from '../stages/training.js';
-import { layoutOf, textReader } from '../stages/video-set.js';
 
 export type Kind = 'category' | 'similarity';
 

@@ -79,6 +79,17 @@ export class ClipVideos {
     };
   }
 
+  /** All videos in their order with all their frames, batch after batch. */
+  async *inOrder(batchSize: number): AsyncGenerator<ClipBatch> {
+    for (let start = 0; start < this.size; start += batchSize) {
+      const count = Math.min(batchSize, this.size - start);
+      yield await this.batch(
+        Array.from({ length: count }, (_, i) => start + i),
+        Infinity,
+      );
+    }
+  }
+
   /** Titles of some videos that none of the others has: those would not be wrong answers. */
   #titles(indices: readonly number[], others: readonly Entry[]): (readonly number[])[] {
     const known = new Set(others.map(({ tokens }) => String(tokens)));

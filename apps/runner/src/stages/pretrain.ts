@@ -1,8 +1,7 @@
 import { join, resolve } from 'node:path';
 import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
-import { describeModel } from '@wbdc/pipeline';
-import { evaluate, pretraining, type PreparedView } from '@wbdc/pretrain-tasks';
+import { bertSizesOf, describeModel, describeViews, pretrainRecipe, type PreparedBatch } from '@wbdc/pipeline';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
@@ -10,17 +9,9 @@ import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { StageContext, StageResult } from '../stage.js';
 import { counted } from '../format.js';
-import { bertSizesOf, describeViews, encoderOf, planOf, viewsOf } from './model.js';
-import { pastQueue } from './past-queue.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
-import { batchesInOrder, definedOnly, openVideoSet, tagChooser, type VideoSet } from './video-set.js';
-
-/** A corrupted batch, and whose it is. */
-interface Prepared {
-  readonly ids: readonly string[];
-  readonly views: readonly PreparedView[];
-}
+import { batchesInOrder, openVideoSet, tagChooser, type VideoSet } from './video-set.js';
 
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
@@ -64,11 +55,13 @@ async function pretrain(
   heldOut: VideoSet,
 ): Promise<Trained> {
   const { config, folder, upstream } = context;
-  const { dataset, recipe } = training;
-  const encoder = encoderOf(config, tokenizer.vocabSize, dataset.frameSize);
+  const { dataset, recipe: features } = training;
   const corpus = corpusStatistics(dataset);
-  const model = pretraining(encoder, planOf(config, tokenizer, dataset.tagCount, corpus.tokenCounts));
-  const params = model.init(foldIn(randomKey(config.seed), 'init'));
+  const { frameSize, tagCount } = dataset;
+  const { tokenCounts } = corpus;
+  const key = foldIn(randomKey(config.seed), 'init');
+  const recipe = pretrainRecipe({ settings: config, tokenizer, frameSize, tagCount, tokenCounts }, key);
+  const { params } = recipe;
   const { init } = config.model;
   if (init !== undefined) {
     const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
@@ -76,33 +69,23 @@ async function pretrain(
     await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context);
   }
   if (config.train.init !== null) await goOnFrom(context, params, config.train.init);
-  context.output.say(
-    `${counted(model.encoderPasses, 'encoder pass', 'encoder passes')} a step: ${describeViews(viewsOf(config))}`,
-  );
-  // The same masks at every measurement, whatever the seed: numbers of different runs compare.
-  const measure = () =>
-    evaluate(model, params, batchesInOrder(heldOut.dataset, config.train.batchSize), corpus, randomKey(0));
-  const { learningRate, weightDecay, rules } = config.train;
-  const { model: sizes, text, frames, tasks, views } = config;
-  const { mfm, ftc } = tasks;
-  const queue = { frames: mfm?.queue ?? 0, texts: ftc?.queue ?? 0, field: ftc?.field ?? 'title' };
-  const readWithPast = pastQueue(queue, ({ indices, key }) => readBatch(dataset, indices, foldIn(key, 'frames')));
-  const trained = await train<Prepared>(context, {
+  const passes = recipe.model.encoderPasses;
+  context.output.say(`${counted(passes, 'encoder pass', 'encoder passes')} a step: ${describeViews(recipe.views)}`);
+  const { model: sizes, text, frames, tasks, views, train: settings } = config;
+  const read = recipe.reader((indices, key) => readBatch(dataset, indices, key));
+  const trained = await train<PreparedBatch>(context, {
     params,
-    settings: config.train,
-    rules: { learningRate, weightDecay, rules: rules.map(definedOnly) },
+    settings,
+    rules: recipe.rules,
     lengths: dataset.lengths,
-    ...(config.train.order === 'in-turn' && { parts: training.sizes() }),
-    read: async (_indices, key, place) => {
-      const batch = await readWithPast(place);
-      return { ids: batch.ids, views: model.prepare(batch, foldIn(key, 'masks')) };
-    },
-    loss: ({ views: prepared }, key) => model.loss(params, prepared, key),
-    ids: ({ ids }) => ids,
-    evaluate: measure,
-    config: describeModel('pretrained', { sizes, text, frames, tasks, views, features: recipe ?? null }),
+    ...(settings.order === 'in-turn' && { parts: training.sizes() }),
+    read: (_indices, _key, position) => read(position),
+    loss: recipe.loss,
+    ids: recipe.ids,
+    evaluate: () => recipe.evaluate(batchesInOrder(heldOut.dataset, settings.batchSize), corpus),
+    config: describeModel('pretrained', { sizes, text, frames, tasks, views, features: features ?? null }),
     files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
   });
   const parameters = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
-  return { ...trained, summary: { parameters, 'encoder passes': model.encoderPasses, ...trained.summary } };
+  return { ...trained, summary: { parameters, 'encoder passes': passes, ...trained.summary } };
 }

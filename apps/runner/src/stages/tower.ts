@@ -13,7 +13,7 @@ import { loadClipVision } from '@wbdc/clip-model/node';
 import { modelFolder } from '../published-model.js';
 import { UserError } from '../errors.js';
 import type { Artifact, StageContext } from '../stage.js';
-import { visionConfigOf } from './clip.js';
+import { visionConfigOf } from '@wbdc/pipeline';
 
 /** A vision tower, and all that decides what its features look like. */
 export interface Extractor {

@@ -1,8 +1,8 @@
 import { flattenMeasured, type Measured } from '@wbdc/metrics';
 import { join } from 'node:path';
-import { batchesPerEpoch, batchSchedule, type BatchPlan } from '@wbdc/data';
+import { batchesPerEpoch, type BatchPlan } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
-import type { SavedModel } from '@wbdc/pipeline';
+import { batchOrder, type BatchPosition, type LoopSettings, type SavedModel } from '@wbdc/pipeline';
 import { assertSavedModel } from '@wbdc/pipeline/node';
 import { adamW, constant, trainLoop, warmupCosine, warmupLinear } from '@wbdc/train';
 import type { GradientFunction, Optimizer, Rules, Sink, TrainLoopOptions } from '@wbdc/train';
@@ -15,20 +15,10 @@ import {
   saveStepCheckpoint,
   type RunState,
 } from '@wbdc/train/node';
-import type { Config } from '../config/schema.js';
 import { averageBest, offerBest, type Best } from './best.js';
 import { counted, formatCount, formatNumber } from '../format.js';
 import { createProgress, progressSink, waitingSink } from '../progress.js';
 import type { Artifact, JsonObject, StageContext } from '../stage.js';
-
-/** The settings that all training stages share. */
-type LoopSettings = Pick<
-  Config['train'],
-  'batchSize' | 'epochs' | 'accumulate' | 'warmup' | 'schedule' | 'clipNorm' | 'checkpointEvery' | 'evaluateEvery'
-> & {
-  /** Ends after so many epochs of a schedule over all. */
-  readonly stopAfter?: number | null;
-};
 
 type Evaluation = Readonly<Record<string, Measured>>;
 
@@ -53,7 +43,7 @@ export interface TrainingJob<B> {
   /** Sizes of parts that every epoch goes through in turn; all at once where there are none. */
   readonly parts?: readonly number[];
   /** Reads the examples of a batch; the key draws their frames and masks. */
-  readonly read: (indices: readonly number[], key: Key, place: Place) => Promise<B>;
+  readonly read: (indices: readonly number[], key: Key, position: BatchPosition) => Promise<B>;
   readonly loss: (batch: B, key: Key) => LossResult;
   readonly ids: (batch: B) => readonly string[];
   /** Measures on the held-out splits. */
@@ -73,16 +63,6 @@ export interface Finished {
   readonly params: ParamTree;
   readonly config: SavedModel;
   readonly made: readonly Artifact[];
-}
-
-/** Where a batch stands in the order of the data. */
-export interface Place {
-  /** From 0, over all epochs. */
-  readonly index: number;
-  readonly indices: readonly number[];
-  readonly key: Key;
-  /** That of the batch so many before; nothing before the first. */
-  readonly earlier: (back: number) => Place | undefined;
 }
 
 /** How a training ended, in the words of a stage's result. */
@@ -191,17 +171,11 @@ function loopOptions<B>(
 ): TrainLoopOptions<B> {
   const { config, folder } = context;
   const { settings, params } = job;
-  const schedule = batchSchedule(plan);
   const key = randomKey(config.seed);
-  const placeOf = (index: number): Place => ({
-    index,
-    indices: schedule.batchOfStep(index),
-    key: foldIn(foldIn(key, 'batch'), index),
-    earlier: (back) => (back > index ? undefined : placeOf(index - back)),
-  });
+  const order = batchOrder(plan, key);
   const warmup = Math.round(settings.warmup * totalSteps);
   const save = async (step: number): Promise<void> => {
-    const epoch = schedule.epochOfStep(step * settings.accumulate);
+    const epoch = order.epochOf(step * settings.accumulate);
     const state = { step, seed: config.seed, cursor: { epoch } };
     const content = { params, optimizer, config: job.config, state, files: job.files };
     await saveStepCheckpoint(join(folder, 'checkpoints'), content);
@@ -212,8 +186,8 @@ function loopOptions<B>(
     totalSteps: lastStep,
     startStep,
     batchAt: (index) => {
-      const place = placeOf(index);
-      return job.read(place.indices, place.key, place);
+      const position = order.at(index);
+      return job.read(position.indices, position.key, position);
     },
     loss: job.loss,
     key: foldIn(key, 'loss'),

@@ -1,7 +1,6 @@
 import {
   aiacStride,
   byFrequency,
-  cleanedTexts,
   countTags,
   evenStride,
   joinSources,
@@ -13,7 +12,6 @@ import {
   readBatch,
   readTagList,
   SkipCounter,
-  textsOf,
   type ChooseTags,
   type Dataset,
   type FeatureSource,
@@ -22,7 +20,8 @@ import {
   type Video,
 } from '@wbdc/data';
 import type { Batch } from '@wbdc/nn';
-import type { TextLayout, Tokenizer } from '@wbdc/tokenizer';
+import { layoutOf, textReader } from '@wbdc/pipeline';
+import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
@@ -129,16 +128,6 @@ function recipeOf({ data }: Config, source: FeatureSource & Partial<Pick<Feature
 
 function frameChoice({ choice }: Config['frames']) {
   return { stride: choice === 'aiac' ? aiacStride : evenStride, randomFrames: choice === 'random' };
-}
-
-/** How texts are packed into a row of tokens. */
-export function layoutOf({ fields, budget, limits, separatorFirst }: Config['text']): TextLayout {
-  return { fields, budget, limits: definedOnly(limits), separatorFirst };
-}
-
-/** The texts of a video as they are tokenised. */
-export function textReader({ cleaning }: Config['text']): typeof textsOf {
-  return cleaning === null ? textsOf : cleanedTexts(cleaning);
 }
 
 /** All videos of splits, one after another. */

@@ -6,7 +6,7 @@ import { counted, formatCount } from '../format.js';
 import { modelFolder } from '../published-model.js';
 import type { Artifact, StageContext, StageResult } from '../stage.js';
 import { annotationsPath, dataRoot } from './data-root.js';
-import { textReader } from './video-set.js';
+import { textReader } from '@wbdc/pipeline';
 
 interface Texts {
   readonly titles: string[];

@@ -4,7 +4,7 @@ import { check, type CheckItem } from '../../src/check/check.js';
 import type { CheckJob } from '../../src/check/jobs.js';
 import { loadConfig } from '../../src/config/load.js';
 import { runCommandLine } from '../../src/program.js';
-import { viewsOf } from '../../src/stages/model.js';
+import { viewsOf } from '@wbdc/pipeline';
 
 const SIZES = [
   'vocab.size=83',

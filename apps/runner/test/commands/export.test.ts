@@ -16,7 +16,7 @@ import { distance } from '../../../../tools/testing.js';
 import { syntheticTokenizer } from '../../src/check/synthetic.js';
 import { loadConfig } from '../../src/config/load.js';
 import { runCommandLine } from '../../src/program.js';
-import { encoderOf, planOf } from '../../src/stages/model.js';
+import { encoderOf, planOf } from '@wbdc/pipeline';
 
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-export-'))));

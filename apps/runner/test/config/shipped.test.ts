@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import type { TaskName } from '@wbdc/pipeline';
-import { describeViews, viewsOf } from '../../src/stages/model.js';
+import { describeViews, viewsOf } from '@wbdc/pipeline';
 
 const folder = fileURLToPath(new URL('../../configs', import.meta.url));
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'));

@@ -7,7 +7,7 @@ import { finetuneRules } from '@wbdc/pipeline';
 import { uniModel } from '@wbdc/uni-model';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { uniSizesOf } from '../../src/stages/model.js';
+import { uniSizesOf } from '@wbdc/pipeline';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { linesOf, makeWorld, WIDTH, type World } from './world.js';
 

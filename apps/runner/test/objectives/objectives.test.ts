@@ -7,7 +7,7 @@ import { objectivesChart } from '../../src/objectives/chart.js';
 import { configOf, runOf, settingsOf, stageTasks, trialsOf, type Trial } from '../../src/objectives/plan.js';
 import { objectivesReport } from '../../src/objectives/report.js';
 import { gatherResults, type ObjectivesResults } from '../../src/objectives/results.js';
-import { viewsOf } from '../../src/stages/model.js';
+import { viewsOf } from '@wbdc/pipeline';
 
 describe('the trials', () => {
   const load = (trial: Trial) => loadConfig({ folder: '.', path: configOf(trial), set: settingsOf(trial) });

@@ -10,7 +10,7 @@ import { saveClipVision } from '@wbdc/clip-model/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { Output } from '../../src/output.js';
-import { bertSizesOf, encoderOf, planOf } from '../../src/stages/model.js';
+import { bertSizesOf, encoderOf, planOf } from '@wbdc/pipeline';
 import { startFromBert, startFromClipVision } from '../../src/stages/published.js';
 
 let folder: string;

@@ -14,7 +14,7 @@ import type { StageContext } from '../../src/stage.js';
 import { stageContext } from '../stage-context.js';
 import { runDataStage } from '../../src/stages/data.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
-import { textReader } from '../../src/stages/video-set.js';
+import { textReader } from '@wbdc/pipeline';
 import { runVocabStage } from '../../src/stages/vocab.js';
 
 let folder: string;

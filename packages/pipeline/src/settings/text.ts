@@ -31,7 +31,7 @@ export const textSchema = z
     budget: count(4).default(256),
     /** Most tokens of single fields. */
     limits: z
-      .strictObject({ title: count().optional(), ocr: count().optional(), asr: count().optional() })
+      .strictObject({ title: count().exactOptional(), ocr: count().exactOptional(), asr: count().exactOptional() })
       .prefault({}),
     /** QQ's layout: [CLS] [SEP] title [SEP]. */
     separatorFirst: z.boolean().default(false),

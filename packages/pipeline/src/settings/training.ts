@@ -23,13 +23,19 @@ export const loop = {
   evaluateEvery: count().default(1000),
 };
 
+/** What every training has in common, checked. */
+export type LoopSettings = Readonly<z.output<z.ZodObject<typeof loop>>> & {
+  /** Ends after so many epochs of a schedule over all. */
+  readonly stopAfter?: number | null;
+};
+
 /** Settings for the parameters whose path matches; the first rule that matches counts. */
 export const rule = z.strictObject({
   /** Covers the whole path: `*` one part, `**` any number, `{a,b}` either. Matching nothing is an error. */
   pattern: z.string().min(1),
-  learningRate: rate.optional(),
-  weightDecay: z.number().min(0).max(1).optional(),
-  frozen: z.boolean().optional(),
+  learningRate: rate.exactOptional(),
+  weightDecay: z.number().min(0).max(1).exactOptional(),
+  frozen: z.boolean().exactOptional(),
 });
 
 /** Pretraining of the video-text model. */

@@ -11,10 +11,7 @@ import {
   type WeightedTask,
 } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
-import type { TaskName } from '@wbdc/pipeline';
-import type { Config } from '../config/schema.js';
-
-export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf, type VideoTextParams } from '@wbdc/pipeline';
+import type { TaskName, TaskSettings, ViewSettings } from '../settings/tasks.js';
 
 /** Videos are exchanged before anything is masked, so that targets follow the frames. */
 const ORDER: readonly TaskName[] = ['ftm', 'mlm', 'mfm', 'mmm', 'ftc', 'tag'];
@@ -27,8 +24,17 @@ export interface NamedView {
   readonly share: number;
 }
 
-/** The views of a configuration, with the tasks that have a weight. */
-export function viewsOf({ tasks, views }: Pick<Config, 'tasks' | 'views'>): NamedView[] {
+/** The objectives of a pretraining. */
+export interface PlanSettings {
+  readonly tasks: TaskSettings;
+  readonly views: ViewSettings;
+}
+
+/** What tasks read of a tokenizer: the ids of its special tokens, and its entries. */
+export type TaskVocabulary = Pick<Tokenizer, 'special' | 'vocabSize' | 'vocab'>;
+
+/** The views of some settings, with the tasks that have a weight. */
+export function viewsOf({ tasks, views }: PlanSettings): NamedView[] {
   const used = ORDER.filter((name) => (tasks[name]?.weight ?? 0) > 0);
   const names = [...new Set(used.map((name) => tasks[name]!.view))];
   return names.map((name) => ({
@@ -46,26 +52,26 @@ export function describeViews(views: readonly NamedView[]): string {
 }
 
 /**
- * The plan of a configuration: tasks of the same view share one corrupted batch.
+ * The plan of some settings: tasks of the same view share one corrupted batch.
  *
  * @param tokenCounts for heads that start at the tokens' frequencies; without them they start at 0
  */
 export function planOf(
-  config: Pick<Config, 'tasks' | 'views'>,
-  tokenizer: Tokenizer,
+  settings: PlanSettings,
+  tokenizer: TaskVocabulary,
   tagCount: number,
   tokenCounts?: ArrayLike<number>,
 ): Plan {
-  const made = tasksOf(config.tasks, tokenizer, tagCount, tokenCounts);
-  return viewsOf(config).map(({ tasks, share }) => {
-    const weighted = tasks.map((name): WeightedTask => ({ task: made[name]()!, weight: config.tasks[name]!.weight }));
+  const make = tasksOf(settings.tasks, tokenizer, tagCount, tokenCounts);
+  return viewsOf(settings).map(({ tasks, share }) => {
+    const weighted = tasks.map((name): WeightedTask => ({ task: make[name]()!, weight: settings.tasks[name]!.weight }));
     return share === 1 ? { tasks: weighted } : { tasks: weighted, share };
   });
 }
 
 function tasksOf(
-  tasks: Config['tasks'],
-  tokenizer: Tokenizer,
+  tasks: TaskSettings,
+  tokenizer: TaskVocabulary,
   tagCount: number,
   tokenCounts: ArrayLike<number> | undefined,
 ): Record<TaskName, () => Task | undefined> {

@@ -1,8 +1,8 @@
 import type { Batch, Floats } from '@wbdc/nn';
 import { joinFrames, packFrames, packTexts } from '@wbdc/pretrain-tasks';
-import type { Place } from './training.js';
+import type { BatchPosition } from '../training/order.js';
 
-type Read = (place: Place) => Promise<Batch>;
+type Read = (position: BatchPosition) => Promise<Batch>;
 
 /** How many batches before a batch add what to it. */
 export interface QueueLengths {
@@ -19,8 +19,8 @@ interface Past {
 
 /**
  * Reads batches together with frames and texts of batches before them: further wrong answers for tasks that choose among
- * them. They are data and not states of the model, so they never grow stale. What a batch gets is a function of its place
- * alone, kept at hand or else read again: a resumed run continues with the same numbers. Where a new epoch begins, a
+ * them. They are data and not states of the model, so they never grow stale. What a batch gets is a function of its
+ * position alone, kept at hand or else read again: a resumed run continues with the same numbers. Where a new epoch begins, a
  * frame may meet itself among the past ones.
  */
 export function pastQueue({ frames, texts, field }: QueueLengths, read: Read): Read {
@@ -33,15 +33,15 @@ export function pastQueue({ frames, texts, field }: QueueLengths, read: Read): R
     kept.set(index, past);
     return past;
   };
-  return async (place) => {
-    const batch = read(place);
-    void keep(place.index, batch);
+  return async (position) => {
+    const batch = read(position);
+    void keep(position.index, batch);
     const waiting: Promise<Past>[] = [];
     for (let back = 1; back <= longest; back++) {
-      const earlier = place.earlier(back);
+      const earlier = position.earlier(back);
       if (earlier) waiting.push(kept.get(earlier.index) ?? keep(earlier.index, read(earlier)));
     }
-    for (const index of kept.keys()) if (index < place.index - longest) kept.delete(index);
+    for (const index of kept.keys()) if (index < position.index - longest) kept.delete(index);
     const [own, past] = [await batch, await Promise.all(waiting)];
     const tables = past.slice(0, frames).map((one) => one.frames);
     return {

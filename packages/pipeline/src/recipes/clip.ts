@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs';
+import { l2Normalize, type Key } from '@wbdc/nn';
+import { recallAt, type Measured } from '@wbdc/metrics';
+import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
+import { valueAndGrad, type Rule } from '@wbdc/train';
+import type { ClipSettings } from '../settings/clip.js';
+import type { BatchPosition } from '../training/order.js';
+import type { TrainingRecipe } from './recipe.js';
+
+/**
+ * Reads frames and titles: of each video at most `limit` frames, drawn by the key, and the titles of `past` videos behind
+ * those of the batch.
+ */
+export type ReadPictures = (
+  indices: readonly number[],
+  limit: number,
+  key: Key,
+  past: readonly number[],
+) => Promise<ClipBatch>;
+
+/** A vision tower and a text BERT learn to match frames with titles. */
+export interface ClipRecipe extends TrainingRecipe<ClipBatch, ClipParams> {
+  readonly model: ReturnType<typeof clip>;
+  /** The sizes of both towers. */
+  readonly config: Required<ClipConfig>;
+  reader(read: ReadPictures): (position: BatchPosition) => Promise<ClipBatch>;
+  /** Share of videos whose own title is among the k most similar to their frames, beside chance. */
+  evaluate(batches: AsyncIterable<ClipBatch>): Promise<Readonly<Record<string, Measured>>>;
+}
+
+/** @param key draws the fresh weights */
+export function clipRecipe(settings: ClipSettings, vocabSize: number, key: Key): ClipRecipe {
+  const config = clipConfigOf(settings, vocabSize);
+  const model = clip(config);
+  const params = model.init(key);
+  const { vision, text, ...rest } = params;
+  const { framesPerVideo, queue, weightDecay, learningRates } = settings;
+  return {
+    about: 'clip',
+    noun: 'video',
+    settings,
+    model,
+    config,
+    params,
+    components: { vision, text, rest },
+    loss: (batch, dropout) => model.loss(params, batch, dropout),
+    rules: { learningRate: learningRates.new, weightDecay, rules: rulesOf(settings) },
+    gradients: valueAndGrad,
+    ids: ({ ids }) => ids,
+    reader: (read) => (position) =>
+      read(position.indices, framesPerVideo, position.key, indicesBefore(position, queue)),
+    evaluate: (batches) => measureRecall(model, params, batches),
+  };
+}
+
+/** The sizes of the vision tower. */
+export function visionConfigOf({ vision }: Pick<ClipSettings, 'vision'>): ClipConfig['vision'] {
+  const { imageSize, patchSize, width, layers, heads, intermediate } = vision;
+  return { imageSize, patchSize, width, layers, heads, intermediateSize: intermediate ?? 4 * width };
+}
+
+/** The sizes of both towers. */
+function clipConfigOf(settings: ClipSettings, vocabSize: number): Required<ClipConfig> {
+  const { text } = settings;
+  return {
+    temperature: settings.temperature ?? 'learned',
+    normalize: settings.normalize,
+    vision: visionConfigOf(settings),
+    text: {
+      vocabSize,
+      hiddenSize: text.width,
+      layers: text.layers,
+      heads: text.heads,
+      intermediateSize: text.intermediate ?? 4 * text.width,
+      maxPositions: text.budget,
+      segments: 1,
+      dropout: text.dropout,
+      ...(text.init !== undefined && { maxPositions: 512, segments: 2 }), // as every published BERT
+    },
+  };
+}
+
+/** The learning rates of both towers and of the temperature. */
+function rulesOf({ learningRates, temperature }: ClipSettings): Rule[] {
+  const { text, vision } = learningRates;
+  return [
+    { pattern: 'vision.**', learningRate: vision },
+    { pattern: 'text.**', learningRate: text },
+    ...(temperature === null ? [{ pattern: 'logScale', learningRate: learningRates.temperature, weightDecay: 0 }] : []),
+  ];
+}
+
+/** The examples of so many batches before one. */
+function indicesBefore(position: BatchPosition, batches: number): number[] {
+  return Array.from({ length: batches }, (_, i) => position.earlier(i + 1)?.indices ?? []).flat();
+}
+
+async function measureRecall(
+  model: ReturnType<typeof clip>,
+  params: ClipParams,
+  batches: AsyncIterable<ClipBatch>,
+): Promise<Record<string, Measured>> {
+  const [frames, titles]: [Float32Array[], Float32Array[]] = [[], []];
+  let count = 0;
+  for await (const batch of batches) {
+    count += batch.ids.length;
+    tf.tidy(() => {
+      frames.push(l2Normalize(model.embedFrames(params, batch)).dataSync<'float32'>());
+      titles.push(l2Normalize(model.embedText(params, batch)).dataSync<'float32'>());
+    });
+  }
+  const [at1, at10] = recallAt(joined(frames), joined(titles), count, [1, 10]);
+  return {
+    'recall@1': { value: at1, baseline: 1 / count },
+    'recall@10': { value: at10, baseline: Math.min(1, 10 / count) },
+  };
+}
+
+function joined(rows: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(rows.flatMap((row) => [...row]));
+}

@@ -1,0 +1,89 @@
+import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
+import type { Measured } from '@wbdc/metrics';
+import {
+  evaluate,
+  pretraining,
+  type Corpus,
+  type PreparedView,
+  type Pretraining,
+  type PretrainParams,
+} from '@wbdc/pretrain-tasks';
+import { valueAndGrad } from '@wbdc/train';
+import { encoderOf, type VideoTextParams } from '../encoder.js';
+import type { FrameSettings } from '../settings/frames.js';
+import type { ModelSettings } from '../settings/model.js';
+import type { TrainSettings } from '../settings/training.js';
+import type { BatchPosition } from '../training/order.js';
+import { pastQueue } from './past-queue.js';
+import { planOf, viewsOf, type NamedView, type PlanSettings, type TaskVocabulary } from './plan.js';
+import type { TrainingRecipe } from './recipe.js';
+
+/** What decides a pretraining. */
+export interface PretrainRecipeOptions {
+  readonly settings: PlanSettings & {
+    readonly model: ModelSettings;
+    readonly frames: Pick<FrameSettings, 'limit'>;
+    readonly train: TrainSettings;
+  };
+  readonly tokenizer: TaskVocabulary;
+  /** Dv */
+  readonly frameSize: number;
+  /** T */
+  readonly tagCount: number;
+  /** `[V]` How often each token occurs, for heads that start at the frequencies; without it they start at 0. */
+  readonly tokenCounts?: ArrayLike<number>;
+}
+
+/** A batch corrupted for every view, and whose it is. */
+export interface PreparedBatch {
+  readonly ids: readonly string[];
+  readonly views: readonly PreparedView[];
+}
+
+/** Reads videos; the key draws the frames of those that have too many. */
+export type ReadVideos = (indices: readonly number[], key: Key) => Promise<Batch>;
+
+/** The pretraining of a video-text model on the tasks of its settings. */
+export interface PretrainRecipe extends TrainingRecipe<PreparedBatch, PretrainParams<VideoTextParams>> {
+  readonly model: Pretraining<VideoTextParams>;
+  readonly views: readonly NamedView[];
+  /** Corrupts a batch for every view. */
+  prepare(batch: Batch, key: Key): PreparedBatch;
+  /** Reads and corrupts the batch at a position, together with what tasks ask of the batches before it. */
+  reader(read: ReadVideos): (position: BatchPosition) => Promise<PreparedBatch>;
+  /** Metrics of every task beside trivial baselines; the masks are always the same, whatever the seed. */
+  evaluate(batches: AsyncIterable<Batch>, corpus: Corpus): Promise<Readonly<Record<string, Measured>>>;
+}
+
+/** @param key draws the fresh weights */
+export function pretrainRecipe(options: PretrainRecipeOptions, key: Key): PretrainRecipe {
+  const { settings, tokenizer, frameSize, tagCount, tokenCounts } = options;
+  const { learningRate, weightDecay, rules } = settings.train;
+  const encoder = encoderOf(settings, tokenizer.vocabSize, frameSize);
+  const model = pretraining(encoder, planOf(settings, tokenizer, tagCount, tokenCounts));
+  const params = model.init(key);
+  const { mfm, ftc } = settings.tasks;
+  const queue = { frames: mfm?.queue ?? 0, texts: ftc?.queue ?? 0, field: ftc?.field ?? 'title' };
+  const prepare = (batch: Batch, batchKey: Key): PreparedBatch => {
+    return { ids: batch.ids, views: model.prepare(batch, foldIn(batchKey, 'masks')) };
+  };
+  return {
+    about: settings.model.kind,
+    noun: 'video',
+    settings: settings.train,
+    model,
+    views: viewsOf(settings),
+    params,
+    components: { encoder: params.encoder, ...params.heads },
+    loss: ({ views }, dropout) => model.loss(params, views, dropout),
+    rules: { learningRate, weightDecay, rules },
+    gradients: valueAndGrad,
+    ids: ({ ids }) => ids,
+    prepare,
+    reader: (read) => {
+      const withPast = pastQueue(queue, (position) => read(position.indices, foldIn(position.key, 'frames')));
+      return async (position) => prepare(await withPast(position), position.key);
+    },
+    evaluate: (batches, corpus) => evaluate(model, params, batches, corpus, randomKey(0)),
+  };
+}
