@@ -5,7 +5,7 @@ interface Advice {
   /** The option at fault, in place of the library's name for it. */
   readonly where?: string;
   /** What to do, in place of the library's words. */
-  readonly advice?: string;
+  readonly advice?: string | ((error: WbdcError) => string);
   /** 2: the command line itself is wrong. Default 1. */
   readonly exitCode?: 1 | 2;
 }
@@ -15,17 +15,23 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
   'column-video': { advice: 'say which with --column video=<name>' },
   'encoding-unknown': { where: '--encoding', exitCode: 2 },
+  'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
   'table-encoding': {
     advice: 'save it as UTF-8, or name its encoding, such as --encoding gb18030 for a table from a Chinese Excel',
+  },
+  'too-many-skipped': {
+    advice: ({ where }) => `repair those in ${where}.skipped.tsv of the shards, or raise data.maxBadShare`,
   },
 };
 
 /** The message of a library's failure, in the words of the command line where it has some. */
-export function advisedMessage({ message, code, where, expected, got }: WbdcError): string {
+export function advisedMessage(error: WbdcError): string {
+  const { message, code, where, expected, got } = error;
   const advice = code === undefined ? undefined : ADVICE[code];
   if (advice === undefined) return message;
   const start = advice.where ?? where;
-  const end = advice.advice === undefined ? '' : `: ${advice.advice}`;
+  const words = typeof advice.advice === 'function' ? advice.advice(error) : advice.advice;
+  const end = words === undefined ? '' : `: ${words}`;
   return `${start === undefined ? '' : `${start}: `}expected ${expected}, got ${got}${end}`;
 }
 

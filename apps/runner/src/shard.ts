@@ -87,10 +87,3 @@ export function parseShardName(name: string): Pick<Shard, 'index' | 'count'> | u
   const [index, count] = (/^(\d{4,})-of-(\d{4,})$/.exec(name)?.slice(1) ?? []).map(Number);
   return index < count ? { index, count } : undefined;
 }
-
-/** The part of a list that is a shard's: equal to one item, and shards in order make the list. */
-export function partOfList<T>(list: readonly T[], shard: Pick<Shard, 'index' | 'count'> | undefined): readonly T[] {
-  if (shard === undefined) return list;
-  const at = (index: number): number => Math.floor((index * list.length) / shard.count);
-  return list.slice(at(shard.index), at(shard.index + 1));
-}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseShardName, partOfList, shardName, shardOf } from '../src/shard.js';
+import { parseShardName, shardName, shardOf } from '../src/shard.js';
 
 const slurm = (id: number, more: Record<string, string> = {}) => ({
   SLURM_ARRAY_TASK_ID: String(id),
@@ -52,15 +52,4 @@ it('names folders so that they sort', () => {
   expect(shardName({ index: 3, count: 16 })).toBe('0003-of-0016');
   expect(parseShardName('0003-of-0016')).toEqual({ index: 3, count: 16 });
   for (const name of ['0016-of-0016', '3-of-16', 'x']) expect(parseShardName(name)).toBeUndefined();
-});
-
-it('divides a list without gaps, equally to one', () => {
-  const list = Array.from({ length: 23 }, (_, i) => i);
-  for (const count of [2, 5, 23, 30]) {
-    const parts = Array.from({ length: count }, (_, index) => partOfList(list, { index, count }));
-    expect(parts.flat()).toEqual(list);
-    const sizes = parts.map(({ length }) => length);
-    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-  }
-  expect(partOfList(list, undefined)).toBe(list);
 });

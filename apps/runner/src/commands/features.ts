@@ -41,5 +41,5 @@ export const mergeFeaturesStage: Stage = {
   needsEngine: false,
   divisible: false,
   resumes: true,
-  run: async (context) => (await import('../stages/merge-features.js')).mergeFeatures(context),
+  run: async (context) => (await import('../stages/merge-features.js')).runMergeFeatures(context),
 };

@@ -1,7 +1,9 @@
+import type { VerifiedFeatures } from '@wbdc/pipeline/features';
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { counted } from '../format.js';
 import { interruptible } from '../interrupt.js';
+import { observed } from '../observer.js';
 import { Output } from '../output.js';
 import type { Host } from '../host.js';
 import type { StageName } from '../stage.js';
@@ -33,16 +35,25 @@ async function runVerify(options: StageOptions, output: Output, signal: AbortSig
   const config = await configOf(options, output);
   const run = runFolderOf(config, output.terminal.folder);
   const needed = await run.needed({ stage: 'verify-features', needs: ['data', 'features'] });
-  const { verifyFeatures } = await import('../stages/verify-features.js');
-  const place = { config, output, upstream: (name: StageName) => needed.get(name)!.folder };
-  const checked = await verifyFeatures(place, signal);
-  for (const { split, path, problems, videos, frames, skipped } of checked) {
-    output.say(`${problems.length === 0 ? 'ok      ' : 'WRONG   '} ${path}`);
-    output.say(`         ${split}: ${counted(videos, 'video')}, ${counted(frames, 'frame')}, ${skipped} skipped`);
-    for (const problem of problems.slice(0, MOST_SHOWN)) output.say(`         ${problem}`);
-    if (problems.length > MOST_SHOWN) output.say(`         and ${problems.length - MOST_SHOWN} more (--json has all)`);
-  }
+  const [{ verifyFeatures }, { featureFolders }] = await Promise.all([
+    import('@wbdc/pipeline/features'),
+    import('../stages/feature-files.js'),
+  ]);
+  const upstream = (name: StageName): string => needed.get(name)!.folder;
+  const folders = featureFolders({ config, output, upstream }, upstream('features'));
+  const checked: VerifiedFeatures[] = [];
+  await observed(output, async (observer) => {
+    for await (const split of verifyFeatures({ ...folders, signal, observer })) checked.push(split);
+  });
+  for (const split of checked) sayVerified(split, output);
   const ok = checked.every(({ problems }) => problems.length === 0);
-  output.result({ ok, splits: checked });
+  output.result({ ok, splits: checked.map((split) => ({ ...split })) });
   return ok ? 0 : 1;
+}
+
+function sayVerified({ split, path, problems, videos, frames, skipped }: VerifiedFeatures, output: Output): void {
+  output.say(`${problems.length === 0 ? 'ok      ' : 'WRONG   '} ${path}`);
+  output.say(`         ${split}: ${counted(videos, 'video')}, ${counted(frames, 'frame')}, ${skipped} skipped`);
+  for (const problem of problems.slice(0, MOST_SHOWN)) output.say(`         ${problem}`);
+  if (problems.length > MOST_SHOWN) output.say(`         and ${problems.length - MOST_SHOWN} more (--json has all)`);
 }

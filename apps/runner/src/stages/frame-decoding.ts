@@ -1,37 +1,8 @@
-import { open } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { decodeWorkers, SourceError, type DecodeWorkers } from '@wbdc/video-features';
+import { zipDecoders } from '@wbdc/pipeline/features';
+import type { DecodeWorkers } from '@wbdc/video-features';
 import type { Config } from '../config/schema.js';
 
-/** Enough for a tower on a GPU; on the processor itself, half of the cores decode far more than it takes. */
-const MOST_THREADS = 8;
-
-/**
- * Threads that decode zips of frames. Any file may hold a video, so a damaged zip would ask for a video decoder; in the
- * WBDC layout it is a zip or it is damaged, and that is the fault of this one video.
- */
+/** Threads that decode zips of frames. */
 export function frameDecoders({ features }: Config): DecodeWorkers {
-  const processors = availableParallelism();
-  const threads = features.decodeThreads ?? Math.min(MOST_THREADS, Math.max(1, processors >> 1));
-  const { decode, close } = decodeWorkers({ threads });
-  return {
-    decode: async (video, settings) => {
-      const start = await firstBytes(video.path);
-      if (start === undefined || start === 'PK') return decode(video, settings);
-      throw new SourceError(`${video.path}: expected a zip of pictures, got something else. Replace the file.`);
-    },
-    close,
-  };
-}
-
-/** The first two bytes; nothing where there is no file, which the decoder explains. */
-async function firstBytes(path: string): Promise<string | undefined> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return undefined;
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  return zipDecoders(features.decodeThreads);
 }

@@ -1,31 +1,25 @@
-import { mergeFeatureStores, openFeatureStore } from '@wbdc/data';
-import { exists } from '@wbdc/io';
+import { mergeFeatures } from '@wbdc/pipeline/features';
 import { UserError } from '../errors.js';
-import { counted } from '../format.js';
-import { createProgress } from '../progress.js';
+import { observed } from '../observer.js';
 import { partsOf, type StagePart } from '../run-folder.js';
 import { parseShardName, shardName } from '../shard.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
-import { allSplits } from './data-root.js';
-import { featureStorePath, listIds, readSkipped, writeSkipped, type Skipped } from './feature-files.js';
-import { describeStore } from './features.js';
+import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 
 /** Joins the shards of the features stage, after seeing that they are all there and have every video. */
-export async function mergeFeatures(context: StageContext): Promise<StageResult> {
+export async function runMergeFeatures(context: StageContext): Promise<StageResult> {
+  const { resume, signal } = context;
   const shards = await completeShards(context);
   const width = shards[0].record.summary['width'] as number;
   const made: Artifact[] = [];
   const splits: Record<string, JsonObject> = {};
-  for (const split of allSplits(context.config.data)) {
-    const ids = await listIds(context, split);
-    const skipped = await skippedOf(context, shards, split, ids, width);
-    const path = featureStorePath(context.folder, split);
-    if (!(context.resume && (await exists(path)))) await mergeSplit(context, shards, split, ids.length - skipped.size);
-    await writeSkipped(context.folder, split, skipped);
-    const counts = { videos: ids.length - skipped.size, skipped: skipped.size };
-    splits[split] = counts;
-    made.push({ path, about: describeStore(counts) });
-  }
+  const folders = { ...featureFolders(context, context.folder), shards: shards.map(({ folder }) => folder) };
+  await observed(context.output, async (observer) => {
+    for await (const features of mergeFeatures({ ...folders, width, resume, signal, observer })) {
+      splits[features.split] = countsOf(features);
+      made.push(artifactOf(features));
+    }
+  });
   const read = shards.map(({ folder, name }) => ({ path: folder, about: `shard ${name}` }));
   return { status: 'complete', read, made, summary: { width, shards: shards.length, splits } };
 }
@@ -58,57 +52,4 @@ function problemOf(name: string, part: StagePart | undefined, fingerprint: strin
   if (part.record.fingerprint !== fingerprint)
     return [`  ${name}: made with other settings or another tower: run ${command} --overwrite`];
   return part.record.status === 'complete' ? [] : [`  ${name}: unfinished: run ${command} --resume`];
-}
-
-/** The videos of a split that no shard could read; a video that no shard knows of is an error. */
-async function skippedOf(
-  { config }: StageContext,
-  shards: readonly StagePart[],
-  split: string,
-  ids: readonly string[],
-  width: number,
-): Promise<Skipped> {
-  const skipped = new Map<string, string>();
-  const known = new Set<string>();
-  for (const { folder } of shards) {
-    for (const [id, reason] of await readSkipped(folder, split)) skipped.set(id, reason);
-    const store = await openFeatureStore(featureStorePath(folder, split), { width });
-    for (const id of store.ids) known.add(id);
-    await store.close();
-  }
-  const missing = ids.filter((id) => !known.has(id) && !skipped.has(id));
-  const extra = known.size + skipped.size + missing.length - ids.length;
-  if (missing.length > 0 || extra > 0) {
-    throw new UserError(
-      `${split}: expected the shards to hold the ${counted(ids.length, 'video')} of its annotations, got ${missing.length} ` +
-        `missing${missing.length > 0 ? ` (${missing[0]}...)` : ''} and ${extra} others: were the annotations changed? ` +
-        'Make the shards again with --overwrite',
-    );
-  }
-  if (skipped.size > config.data.maxBadShare * ids.length) {
-    throw new UserError(
-      `${split}: expected at most ${config.data.maxBadShare * 100} % videos without features, got ${skipped.size} of ` +
-        `${ids.length}: repair those in ${split}.skipped.tsv of the shards, or raise data.maxBadShare`,
-    );
-  }
-  return skipped;
-}
-
-async function mergeSplit(
-  context: StageContext,
-  shards: readonly StagePart[],
-  split: string,
-  total: number,
-): Promise<void> {
-  const progress = createProgress(context.output, `videos of ${split}`);
-  const inputs = shards.map(({ folder }) => featureStorePath(folder, split));
-  let done = 0;
-  try {
-    await mergeFeatureStores(inputs, featureStorePath(context.folder, split), {
-      signal: context.signal,
-      onVideo: () => progress.update(++done, total),
-    });
-  } finally {
-    progress.stop();
-  }
 }

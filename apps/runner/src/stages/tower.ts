@@ -1,58 +1,26 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@wbdc/nn';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
-import {
-  CLIP_PREPROCESSING,
-  featureRecipe,
-  type FeatureRecipe,
-  type Preprocessing,
-  type Sampling,
-} from '@wbdc/video-features';
-import { clipVision, type ClipVision, type ClipVisionParams } from '@wbdc/clip-model';
+import { clipVision } from '@wbdc/clip-model';
 import { loadClipVision } from '@wbdc/clip-model/node';
+import { createExtractor, type FeatureExtractor, type VisionTower } from '@wbdc/pipeline/features';
+import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import { modelFolder } from '../published-model.js';
-import { UserError } from '../errors.js';
 import type { Artifact, StageContext } from '../stage.js';
 import { visionConfigOf } from '@wbdc/pipeline';
 
-/** A vision tower, and all that decides what its features look like. */
-export interface Extractor {
-  readonly tower: ClipVision;
-  readonly params: ClipVisionParams;
-  readonly preprocessing: Preprocessing;
-  readonly sampling: Sampling;
-  readonly output: 'pooled' | 'projected';
-  readonly recipe: FeatureRecipe;
-  /** Dv */
-  readonly width: number;
+/** An extractor of features, and where its tower was read. */
+export interface Extractor extends FeatureExtractor {
   readonly read: Artifact;
 }
 
 /** The tower that the clip stage has trained, or a published one. */
 export async function loadExtractor(context: StageContext): Promise<Extractor> {
-  const { statistics, resizer, sampling, output } = context.config.features;
-  const { tower, params, path } = await loadTower(context);
-  const { width, projection, imageSize } = tower.config;
-  if (output === 'projected' && !projection) {
-    throw new UserError(`features.output: ${path} has no projection: expected pooled, got projected`);
-  }
-  const preprocessing = { ...CLIP_PREPROCESSING, imageSize, statistics, resizer };
-  const made = { tower, params, preprocessing, sampling, output };
-  return {
-    ...made,
-    recipe: await featureRecipe(made),
-    width: output === 'projected' ? projection! : width,
-    read: { path, about: `vision tower of width ${width}` },
-  };
+  const { path, ...tower } = await loadTower(context);
+  const extractor = await createExtractor(tower, context.config.features);
+  return { ...extractor, read: { path, about: `vision tower of width ${tower.tower.config.width}` } };
 }
 
-interface Loaded {
-  readonly tower: ClipVision;
-  readonly params: ClipVisionParams;
-  readonly path: string;
-}
-
-async function loadTower(context: StageContext): Promise<Loaded> {
+async function loadTower(context: StageContext): Promise<VisionTower & { readonly path: string }> {
   const { config, upstream } = context;
   if (config.features.tower !== null) {
     const path = await modelFolder('features.tower', config.features.tower, context);

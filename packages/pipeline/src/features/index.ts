@@ -1,0 +1,13 @@
+export { computeFeatures } from './compute.js';
+export type { ComputedFeatures, ComputeFeaturesOptions } from './compute.js';
+export { createExtractor } from './extractor.js';
+export type { ExtractorSettings, FeatureExtractor, VisionTower } from './extractor.js';
+export { mergeFeatures } from './merge.js';
+export type { MergeFeaturesOptions } from './merge.js';
+export { shardOfList } from './shard.js';
+export type { ShardIndex } from './shard.js';
+export { describeFeatures, readSplitIds } from './split.js';
+export type { FeatureFolders, SplitFeatures } from './split.js';
+export { verifyFeatures } from './verify.js';
+export type { VerifiedFeatures, VerifyFeaturesOptions } from './verify.js';
+export { zipDecoders } from './zip-decoders.js';
