@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { checkingShapes } from './tools/shapes/instrument.js';
 
 const root = import.meta.dirname;
 const folders = ['packages', 'apps'].flatMap((group) =>
   readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
 );
-folders.push({ name: 'tools', folder: `${root}/tools` });
+folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folder: `${root}/tools/shapes` });
 
 /** Threads that tests start run from source too. */
 const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
@@ -16,6 +17,8 @@ export default defineConfig({
     projects: folders.map(({ name, folder }) => ({
       root: folder,
       resolve: { conditions: ['@wbdc/source'] },
+      // There, the code of the packages checks its shape comments while it runs.
+      plugins: name === 'shapes' ? [checkingShapes()] : [],
       ssr: { resolve: { conditions: ['@wbdc/source'] } },
       test: {
         name,

@@ -27,7 +27,7 @@ import {
 export { INITIAL_LOG_SCALE, clampLogScale, contrastiveLoss } from './contrastive.js';
 
 /**
- * Videos with pixels instead of features: N frames of B videos, and one token row per video. Further rows, P of them, are
+ * Videos with pixels instead of features: N frames of B videos, and one token row per video. Further rows, M of them, are
  * titles of earlier batches: wrong answers for all.
  */
 export interface ClipBatch {
@@ -36,7 +36,7 @@ export interface ClipBatch {
   readonly pixels: Floats;
   /** Which video each frame belongs to `[N]`, as an index into the batch. */
   readonly owner: Int32Array;
-  /** `[B + P, L]` each. */
+  /** `[B + M, L]` each. */
   readonly tokens: Ints;
   readonly segments: Ints;
   readonly textMask: Ints;
@@ -67,7 +67,7 @@ export function clip(config: ClipConfig) {
     return tf.matMul(averaging(batch.owner, batch.ids.length), pooled); // [B, D]
   };
   const embedText = (params: ClipParams, batch: ClipBatch, dropout?: Key): Tensor2D =>
-    linear(meanPool(bert(params.text, batch, config.text, dropout), batch.textMask), params.projection); // [B + P, D]
+    linear(meanPool(bert(params.text, batch, config.text, dropout), batch.textMask), params.projection); // [B + M, D]
   return {
     init: (key: Key): ClipParams => ({
       vision: tower.init(foldIn(key, 'vision')),
@@ -75,7 +75,7 @@ export function clip(config: ClipConfig) {
       projection: newLinear(foldIn(key, 'projection'), config.text.hiddenSize, config.vision.width),
       ...newTemperature('clip', config),
     }),
-    /** One vector per video from its frames `[B, D]`, and one per token row `[B + P, D]`; not normalised. */
+    /** One vector per video from its frames `[B, D]`, and one per token row `[B + M, D]`; not normalised. */
     embedFrames,
     embedText,
     loss: (params: ClipParams, batch: ClipBatch, dropout?: Key): LossResult =>

@@ -49,7 +49,7 @@ export function logScaleOf({ logScale }: Temperature, { temperature }: Contrasti
 /**
  * The contrastive loss of CLIP (arXiv 2103.00020) for matching rows of two sets of vectors `[B, D]` of any length, with
  * the share of the left (and of the right) whose own partner is the most similar of the batch. `logScale` is the
- * logarithm of the inverse temperature. `right` may have more rows `[B + N, D]`: further wrong answers.
+ * logarithm of the inverse temperature. `right` may have more rows `[B + M, D]`: further wrong answers.
  */
 export function contrastiveLoss(
   left: Tensor2D,

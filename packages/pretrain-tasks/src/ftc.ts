@@ -22,16 +22,16 @@ export interface FtcOptions extends ContrastiveOptions {
 export type FtcHead = Temperature;
 
 export interface FtcTarget {
-  /** K, the videos that have a title and something else. */
+  /** M, the videos that have a title and something else. */
   readonly videos: number;
-  /** N, the texts of earlier batches: the corrupted batch has 2K + N rows. */
+  /** N, the texts of earlier batches: the corrupted batch has 2M + N rows. */
   readonly past: number;
 }
 
 /**
  * Frame-text contrastive, an Inverse Cloze Task (Lee et al., arXiv 1906.00300): the title alone must find the frames, OCR
  * and ASR it was taken from, by the states of `[CLS]` under the same encoder. Both halves go through it as one batch of
- * 2K rows: first the titles, without frames, then the rest; behind them the titles of earlier batches (`pastTexts`),
+ * 2M rows: first the titles, without frames, then the rest; behind them the titles of earlier batches (`pastTexts`),
  * encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing else, are left
  * out: of one without either there is nothing to tell.
  */
@@ -46,7 +46,7 @@ export function ftc({ separator, field = 'title', ...options }: FtcOptions): Tas
       const part = (start: number, count: number): Tensor2D =>
         tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
       const own = part(0, videos);
-      const titles: Tensor2D = past === 0 ? own : tf.concat([own, part(2 * videos, past)]); // [K + N, D]
+      const titles: Tensor2D = past === 0 ? own : tf.concat([own, part(2 * videos, past)]); // [M + N, D]
       const names = ['rest to title', 'title to rest'] as const;
       return contrastiveLoss(part(videos, videos), titles, logScaleOf(head, options), options, names);
     },

@@ -27,7 +27,7 @@ export interface FtmHead {
 }
 
 export interface FtmTarget {
-  /** The videos that have frames: indices into the batch. */
+  /** The N videos that have frames: indices into the batch. */
   readonly rows: Int32Array;
   /** 1 for each of them where frames and text belong together. */
   readonly labels: Int32Array;
@@ -46,7 +46,7 @@ export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}
     corrupt: (batch, key) => exchange(batch, partners(batch, key, probability, negatives)),
     loss: ({ head, encoded, target: { rows, labels } }) => {
       if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
-      const logits = linear(gatherRows(encoded.cls, rows), head.output); // [rows, 2]
+      const logits = linear(gatherRows(encoded.cls, rows), head.output); // [N, 2]
       const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
       return { loss: softmaxCrossEntropy(logits, labels), metrics: { accuracy } };
     },

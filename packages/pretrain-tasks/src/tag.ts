@@ -41,9 +41,9 @@ export interface TagHead {
 }
 
 export interface TagTarget {
-  /** The videos that have tags: indices into the batch. */
+  /** The N videos that have tags: indices into the batch. */
   readonly rows: Int32Array;
-  /** 1 where a video has a tag `[rows, T]`. */
+  /** 1 where a video has a tag `[N, T]`. */
   readonly truth: Floats;
   /** Which tokens and frames a mean is over `[B, L + F]`. */
   readonly mask?: Ints;
@@ -66,7 +66,7 @@ export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: 
     loss: ({ head, encoded, target, evaluating }) => {
       const { rows, truth } = target;
       if (rows.length === 0) return { loss: noLoss(encoded), metrics: {} };
-      const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [rows, T]
+      const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [N, T]
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
       if (!evaluating) return { loss, metrics: {} };
       const scores = logits.dataSync(); // once: an engine may copy all of it

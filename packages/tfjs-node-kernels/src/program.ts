@@ -6,7 +6,7 @@ export interface Program {
   readonly steps: readonly Step[];
 }
 
-export interface Step extends Omit<Operation, 'attributes'> {
+interface Step extends Omit<Operation, 'attributes'> {
   readonly attributes: readonly Attribute[];
   /** Values of this program that no later step reads. */
   readonly free: readonly string[];

@@ -65,14 +65,14 @@ export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
 /**
  * Symmetric InfoNCE (van den Oord et al., arXiv 1807.03748; CLIP, arXiv 2103.00020): matching rows of two sets `[B, D]`
  * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse temperature.
- * `right` may have more rows `[B + N, D]`: further wrong answers, which look for none themselves.
+ * `right` may have more rows `[B + M, D]`: further wrong answers, which look for none themselves.
  */
 export function symmetricInfoNce(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
 ): { loss: Scalar; logits: Tensor2D } {
-  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + N]
+  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + M]
   const count = left.shape[0];
   const own = Int32Array.from({ length: count }, (_, i) => i);
   const back: Tensor2D = tf.transpose(tf.slice(logits, [0, 0], [count, count])); // [B, B]
