@@ -1,15 +1,22 @@
-import { lxmertModel, type LxmertModel, type LxmertModelConfig } from '@wbdc/lxmert-model';
+import type { ParamShapes } from '@wbdc/checkpoints';
+import { lxmertModel, lxmertModelShapes, type LxmertModel, type LxmertModelConfig } from '@wbdc/lxmert-model';
 import { recomputing, type BertConfig, type Encoder } from '@wbdc/nn';
-import { uniModel, type UniModel, type UniModelConfig } from '@wbdc/uni-model';
+import { uniModel, uniModelShapes, type UniModel, type UniModelConfig } from '@wbdc/uni-model';
 import type { FrameSettings } from './settings/frames.js';
 import type { ModelSettings } from './settings/model.js';
 
 /** Parameters of a video-text encoder of either kind. */
 export type VideoTextParams = UniModel | LxmertModel;
 
+/** What the sizes of an encoder depend on, but for those of its vocabulary and of its frame features. */
+export interface EncoderSettings {
+  readonly model: ModelSettings;
+  readonly frames: Pick<FrameSettings, 'limit'>;
+}
+
 /** The encoder of a configuration. */
 export function encoderOf(
-  { model, frames }: { readonly model: ModelSettings; readonly frames: Pick<FrameSettings, 'limit'> },
+  { model, frames }: EncoderSettings,
   vocabSize: number,
   frameSize: number,
 ): Encoder<VideoTextParams> {
@@ -18,6 +25,13 @@ export function encoderOf(
       ? uniModel(uniSizesOf(model, frames, vocabSize, frameSize))
       : lxmertModel(lxmertSizesOf(model, frames, vocabSize, frameSize));
   return model.recompute ? recomputing(encoder) : encoder;
+}
+
+/** Paths and shapes of its parameters, in their order: to read them from a file. */
+export function encoderShapes({ model, frames }: EncoderSettings, vocabSize: number, frameSize: number): ParamShapes {
+  return model.kind === 'uni-model'
+    ? uniModelShapes(uniSizesOf(model, frames, vocabSize, frameSize))
+    : lxmertModelShapes(lxmertSizesOf(model, frames, vocabSize, frameSize));
 }
 
 /** The sizes of a `uni-model`. */

@@ -1,3 +1,4 @@
+/** What runs in Node and in browsers; `index.node.ts` and `index.browser.ts` add what differs. */
 export { definedOnly } from './defined.js';
 export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js';
 export type { VideoTextParams } from './encoder.js';
@@ -49,3 +50,18 @@ export type { VocabSettings } from './settings/vocab.js';
 export { layoutOf, textReader } from './text.js';
 export { batchOrder } from './training/order.js';
 export type { BatchOrder, BatchPosition } from './training/order.js';
+export { TrainedError } from './trained/errors.js';
+export type { TrainedErrorCode } from './trained/errors.js';
+export type {
+  FeaturesInput,
+  FileInput,
+  FramesInput,
+  TrainedInput,
+  TrainedInputs,
+  VideoTexts,
+} from './trained/inputs.js';
+export type { ModelBytes } from './trained/model-files.js';
+export type { SavedVideoModel } from './trained/read-model.js';
+export type { Category, Classified, Embedded, Probable, Tagged, Unreadable } from './trained/results.js';
+export type { Rows } from './trained/row-stream.js';
+export type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained/trained-model.js';

@@ -14,7 +14,7 @@ export { mmm } from './mmm.js';
 export type { MmmHead, MmmOptions, MmmTarget } from './mmm.js';
 export { pretraining } from './plan.js';
 export type { Plan, PreparedView, PretrainParams, Pretraining, View, WeightedTask } from './plan.js';
-export { tag } from './tag.js';
+export { tag, tagProbabilities } from './tag.js';
 export type { TagHead, TagOptions, TagTarget } from './tag.js';
 export type { Corpus, Corrupted, LossInput, Sizes, Task } from './task.js';
 export { chineseWords } from './whole-word.js';

@@ -102,8 +102,18 @@ function tagLogits(head: TagHead, state: Tensor2D): Tensor2D {
   return linear(head.hidden ? linear(state, head.hidden) : state, head.output);
 }
 
+/** The probability of every tag `[B, T]`, for videos whose tags nobody knows. */
+export function tagProbabilities(
+  head: TagHead,
+  encoded: Encoded,
+  batch: Batch,
+  pooling: 'cls' | 'mean' = 'cls',
+): Tensor2D {
+  return tf.tidy(() => tf.sigmoid(tagLogits(head, pool(encoded, positionsOf(batch, pooling)))));
+}
+
 /** `[B, D]` */
-function pool({ cls, text, frames }: Encoded, { mask }: TagTarget): Tensor2D {
+function pool({ cls, text, frames }: Encoded, { mask }: Pick<TagTarget, 'mask'>): Tensor2D {
   return mask ? meanPool(tf.concat([text, frames], 1), mask) : cls;
 }
 
@@ -121,6 +131,10 @@ function tagTarget(batch: Batch, tagCount: number, pooling: 'cls' | 'mean'): Cor
       truth.data[i * tagCount + index] = 1;
     }
   });
-  const mask = pooling === 'mean' && { mask: joinColumns(batch.textMask, batch.frameMask) };
-  return { batch, target: { rows, truth, ...mask } };
+  return { batch, target: { rows, truth, ...positionsOf(batch, pooling) } };
+}
+
+/** What a mean is over. */
+function positionsOf({ textMask, frameMask }: Batch, pooling: 'cls' | 'mean'): Pick<TagTarget, 'mask'> {
+  return pooling === 'mean' ? { mask: joinColumns(textMask, frameMask) } : {};
 }

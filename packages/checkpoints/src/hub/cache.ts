@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, readdir, rename, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileError, makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
-import { chooseFiles, shardIndexOf } from './choose.js';
+import { SUBFOLDER, chooseFiles, shardIndexOf } from './choose.js';
 import { isCommit } from './repository.js';
 
 /**
@@ -62,7 +62,8 @@ export class ModelCache {
 }
 
 async function completeFiles(folder: string, files?: readonly string[]): Promise<string[] | undefined> {
-  const listed = await readdir(folder).catch(() => []);
+  const below = await readdir(join(folder, SUBFOLDER)).catch(() => []);
+  const listed = [...(await readdir(folder).catch(() => [])), ...below.map((name) => `${SUBFOLDER}/${name}`)];
   const names = files ?? chooseFiles(listed);
   if (names === undefined || (!names.includes('config.json') && files === undefined)) return undefined;
   const needed = new Set([...names, ...(files ? [] : await shardsOf(folder, names))]);

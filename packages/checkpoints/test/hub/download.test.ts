@@ -89,6 +89,21 @@ describe('a model', () => {
     );
   });
 
+  it('comes with its vision tower and the names of its outputs, and is found again offline', async () => {
+    await hub.close();
+    const tower = { 'tower/config.json': FILES['config.json'], 'tower/model.safetensors': FILES['pytorch_model.bin'] };
+    hub = await startHub({
+      ...FILES,
+      ...tower,
+      'tower/README.md': FILES['vocab.txt'],
+      'tag_list.txt': FILES['vocab.txt'],
+    });
+    const { folder, files } = await download();
+    expect(files).toEqual([...Object.keys(tower), 'config.json', 'vocab.txt', 'tag_list.txt', 'pytorch_model.bin']);
+    expect((await readdir(join(folder, 'tower'))).sort()).toEqual(['config.json', 'model.safetensors']);
+    expect(await download({ offline: true })).toMatchObject({ folder, files, source: 'cache' });
+  });
+
   it('is fetched once, and taken from the cache where there is no connection', async () => {
     await download();
     hub.log.length = 0;

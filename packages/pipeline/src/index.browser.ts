@@ -1,0 +1,3 @@
+export * from './index.js';
+export { openTrained } from './trained/web/open.js';
+export type { OpenTrainedOptions } from './trained/web/open.js';

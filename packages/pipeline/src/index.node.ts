@@ -1,0 +1,3 @@
+export * from './index.js';
+export { openTrained } from './trained/node/open.js';
+export type { OpenTrainedOptions } from './trained/node/open.js';

@@ -1,0 +1,21 @@
+import { linearShapes, type ParamShapes } from '@wbdc/checkpoints';
+import type { HeadConfig } from '@wbdc/finetune';
+
+/** Paths and shapes of a finetuning's head on states of `width` values, in the order of `newHead`. */
+export function headShapes({ pooling, outputs }: Pick<HeadConfig, 'pooling' | 'outputs'>, width: number): ParamShapes {
+  return new Map([
+    ...linearShapes('output', pooling === 'both' ? 2 * width : width, outputs),
+    ...(pooling === 'attention' ? linearShapes('attention', width, 1) : []),
+  ]);
+}
+
+/** The same of the tag task's head. */
+export function tagHeadShapes(
+  { hidden, tagCount }: { readonly hidden: number | null; readonly tagCount: number },
+  width: number,
+): ParamShapes {
+  return new Map([
+    ...(hidden === null ? [] : linearShapes('hidden', width, hidden)),
+    ...linearShapes('output', hidden ?? width, tagCount),
+  ]);
+}

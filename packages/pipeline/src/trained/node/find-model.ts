@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { exists } from '@wbdc/io';
+import { findCheckpoint, hasCheckpoint } from '@wbdc/train/node';
+import { TrainedError } from '../errors.js';
+import { CONFIG_FILE, WEIGHTS_FILE } from '../model-files.js';
+
+/** The folder of the model that a complete finetuning leaves for use, inside its stage's. */
+export const FINISHED_MODEL = 'model';
+
+/**
+ * The folder of the model that a path means, the same for everything that takes a model:
+ *
+ * 1. the folder itself, where it holds a model: a checkpoint, or a copy of one;
+ * 2. the finished model of a finetuning: the path may be that stage, or the run;
+ * 3. the newest checkpoint of a stage, of a run's finetuning, or of a series;
+ * 4. the newest checkpoint of a run's pretraining.
+ *
+ * @throws TrainedError `model-missing` where there is none, `model-folds` where a finetuning left one per fold
+ */
+export async function findModel(path: string): Promise<string> {
+  if (await isModel(path)) return path;
+  for (const place of [join(path, FINISHED_MODEL), join(path, 'finetune', FINISHED_MODEL)]) {
+    if (await exists(join(place, 'state.json'))) return place;
+  }
+  for (const place of [join(path, 'checkpoints'), join(path, 'finetune', 'checkpoints'), path]) {
+    if (await hasCheckpoint(place)) return findCheckpoint(place);
+  }
+  for (const fold of [join(path, 'fold-0'), join(path, 'finetune', 'fold-0')]) {
+    if (!(await hasCheckpoint(join(fold, 'checkpoints')))) continue;
+    const advice = `choose one, such as ${fold}`;
+    throw new TrainedError({ where: path, expected: 'one model', got: 'one per fold', advice, code: 'model-folds' });
+  }
+  const pretrained = join(path, 'pretrain', 'checkpoints');
+  if (await hasCheckpoint(pretrained)) return findCheckpoint(pretrained);
+  const expected = 'a trained model: its folder, a stage or a run that has one, or hub:owner/name';
+  throw new TrainedError({ where: path, expected, got: 'none', code: 'model-missing' });
+}
+
+/** A checkpoint's state is written last; a copy for use may do without. */
+async function isModel(folder: string): Promise<boolean> {
+  if (await exists(join(folder, 'state.json'))) return true;
+  return (await exists(join(folder, CONFIG_FILE))) && (await exists(join(folder, WEIGHTS_FILE)));
+}

@@ -1,0 +1,179 @@
+import * as tf from '@tensorflow/tfjs';
+import { disposeTree, type Batch } from '@wbdc/nn';
+import { parameterBytes } from '@wbdc/video-features/plain';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Observer } from '../observer.js';
+import { describeCategories, describeTags } from './describe.js';
+import { TrainedError } from './errors.js';
+import { TowerReader, type Platform } from './frame-reader.js';
+import type { TrainedInputs } from './inputs.js';
+import type { ModelFiles } from './model-files.js';
+import { MODEL_BATCH, predict } from './predict.js';
+import { readModel, type ReadModel, type SavedVideoModel, type TrainedHeads } from './read-model.js';
+import type { Classified, Embedded, Tagged, Unreadable } from './results.js';
+import { rowsOf, type Rows } from './row-stream.js';
+import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained-model.js';
+
+/** Opens a model from its files. The engine of tfjs is the caller's choice, made before. */
+export async function openModel(files: ModelFiles, platform: Platform, observer: Observer): Promise<TrainedModel> {
+  await assertEngine(observer);
+  const model = await readModel(files);
+  try {
+    const hash = await platform.sha256(parameterBytes(model.params));
+    return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer);
+  } catch (error) {
+    disposeTree(model.params);
+    throw error;
+  }
+}
+
+async function assertEngine({ onWarning }: Observer): Promise<void> {
+  const chosen = tf.engine().backendName;
+  await tf.ready().catch((cause: unknown) => {
+    const advice = "import one, such as '@wbdc/tfjs-backend-ort', and await tf.setBackend(name)";
+    const problem = { expected: 'an engine of tfjs that starts', got: 'none', advice, code: 'engine-missing' } as const;
+    throw new TrainedError(problem, { cause });
+  });
+  if (chosen) return;
+  onWarning?.(`no engine was chosen with tf.setBackend: tfjs took '${tf.getBackend()}'`);
+}
+
+/** What to call a model by what it does. */
+const MAKES: Readonly<Record<SavedVideoModel['kind'], string>> = {
+  category: 'one that predicts categories',
+  similarity: 'one that makes embeddings',
+  pretrained: 'one of pretraining',
+};
+
+const DOES: Readonly<Record<keyof TrainedHeads, string>> = {
+  classify: 'a model that predicts categories',
+  embed: 'a model that makes embeddings',
+  tag: 'a model that was pretrained on tags',
+};
+
+type Describe<T> = (id: string, row: Float32Array) => T;
+type Options = RunOptions & Partial<WithUnreadable>;
+
+class OpenModel implements TrainedModel {
+  readonly where: string;
+  readonly saved: SavedVideoModel;
+  readonly classes: readonly string[];
+  readonly tags: readonly string[];
+  readonly #running = new Set<AsyncGenerator<unknown>>();
+  readonly #closed = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly model: ReadModel,
+    readonly hash: string,
+    private readonly reader: TowerReader,
+    private readonly observer: Observer,
+  ) {
+    this.where = model.where;
+    this.saved = model.saved;
+    this.classes = model.saved.kind === 'category' ? model.saved.classes : [];
+    this.tags = model.tags;
+  }
+
+  classify(inputs: TrainedInputs, options?: Options & TopOptions): Rows<Classified>;
+  classify(inputs: TrainedInputs, options: Options & TopOptions & WithUnreadable): Rows<Classified | Unreadable>;
+  classify(inputs: TrainedInputs, options: Options & TopOptions = {}): Rows<Classified | Unreadable> {
+    const { saved, nameOf } = this.model;
+    const rare = saved.kind === 'category' ? saved.rareClass : undefined;
+    const describing = { classes: this.classes, rare, nameOf, top: options.top };
+    return this.#rows('classify', inputs, options, (id, row) => {
+      return { id, categories: describeCategories(row, describing) };
+    });
+  }
+
+  embed(inputs: TrainedInputs, options?: Options): Rows<Embedded>;
+  embed(inputs: TrainedInputs, options: Options & WithUnreadable): Rows<Embedded | Unreadable>;
+  embed(inputs: TrainedInputs, options: Options = {}): Rows<Embedded | Unreadable> {
+    return this.#rows('embed', inputs, options, (id, embedding) => ({ id, embedding, model: this.hash }));
+  }
+
+  tag(inputs: TrainedInputs, options?: Options & TopOptions): Rows<Tagged>;
+  tag(inputs: TrainedInputs, options: Options & TopOptions & WithUnreadable): Rows<Tagged | Unreadable>;
+  tag(inputs: TrainedInputs, options: Options & TopOptions = {}): Rows<Tagged | Unreadable> {
+    return this.#rows('tag', inputs, options, (id, row) => {
+      this.#assertTagNames(row.length);
+      return { id, tags: describeTags(row, this.tags, options.top) };
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const expected = 'an open model';
+    const closed = { where: this.where, expected, got: 'one that was closed', code: 'model-closed' } as const;
+    this.#closed.abort(new TrainedError(closed));
+    await Promise.allSettled([...this.#running].map((rows) => rows.return(undefined)));
+    disposeTree(this.model.params);
+    await this.reader.close();
+  }
+
+  #rows<T>(head: keyof TrainedHeads, inputs: TrainedInputs, options: Options, describe: Describe<T>) {
+    return rowsOf(this.#whileOpen(this.#generate(head, inputs, options, describe)));
+  }
+
+  /** The rows of a generator, which the model's end ends too. */
+  async *#whileOpen<T>(generator: AsyncGenerator<T>): AsyncGenerator<T, void, undefined> {
+    const { signal: closed } = this.#closed;
+    closed.throwIfAborted();
+    this.#running.add(generator);
+    try {
+      yield* generator;
+      closed.throwIfAborted(); // else whoever reads would take the rows so far for all of them
+    } finally {
+      this.#running.delete(generator);
+    }
+  }
+
+  async *#generate<T>(
+    head: keyof TrainedHeads,
+    inputs: TrainedInputs,
+    { batchSize = MODEL_BATCH, signal, onSkip = this.#warn, unreadable }: Options,
+    describe: Describe<T>,
+  ): AsyncGenerator<T | Unreadable> {
+    const { signal: closed } = this.#closed;
+    const predicted = predict({
+      model: this.model,
+      reader: this.reader,
+      inputs,
+      batchSize,
+      run: this.#headOf(head),
+      onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
+      signal: signal === undefined ? closed : AbortSignal.any([signal, closed]),
+    });
+    for await (const { entry, row } of predicted) {
+      if (row instanceof Float32Array) yield describe(entry.id, row);
+      else if (unreadable === 'yield') yield { id: entry.id, error: row, input: entry.input };
+    }
+  }
+
+  #headOf(head: keyof TrainedHeads): (batch: Batch) => Tensor2D {
+    const run = this.model.heads[head];
+    if (run !== undefined) return run;
+    const got = MAKES[this.saved.kind];
+    throw new TrainedError({ where: this.where, expected: DOES[head], got, code: 'head-missing' });
+  }
+
+  #assertTagNames(outputs: number): void {
+    if (this.tags.length === outputs) return;
+    throw new TrainedError({
+      where: `${this.where}/tag_list.txt`,
+      expected: `${outputs} tags, as many as outputs`,
+      got: String(this.tags.length),
+      code: 'model-files',
+    });
+  }
+
+  readonly #warn = ({ error }: Unreadable): void => this.observer.onWarning?.(error.message);
+}

@@ -1,0 +1,127 @@
+import { aiacStride, collate, evenStride, type Example } from '@wbdc/data/plain';
+import { floats, type Batch, type Floats } from '@wbdc/nn';
+import { packText } from '@wbdc/tokenizer';
+import {
+  SourceError,
+  decodeAhead,
+  throughTower,
+  type ComputeFeatures,
+  type DecodedVideo,
+  type FeatureRecipe,
+  type Sampling,
+  type VideoFeatures,
+} from '@wbdc/video-features/plain';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { layoutOf, textReader } from '../text.js';
+import { entriesOf, type Entry } from './entries.js';
+import type { TrainedInputs } from './inputs.js';
+import type { ReadModel } from './read-model.js';
+import { orAborted, untilAborted } from './row-stream.js';
+
+/** Videos that pass through a model at once. */
+export const MODEL_BATCH = 16;
+
+/** Where frames become what a model reads. */
+export interface FrameReader {
+  /** Gives an input's frames, or its features. What is its own fault is a SourceError. */
+  read(entry: Entry): Promise<DecodedVideo | VideoFeatures>;
+  /** The vision tower. */
+  readonly compute: ComputeFeatures;
+}
+
+export interface PredictOptions {
+  readonly model: ReadModel;
+  readonly reader: FrameReader;
+  readonly inputs: TrainedInputs;
+  /** A row per video `[B, n]`. */
+  readonly run: (batch: Batch) => Tensor2D;
+  readonly batchSize: number;
+  /** Told of each input that cannot be read, as soon as it is its turn. */
+  readonly onSkip: (entry: Entry, error: SourceError) => void;
+  readonly signal: AbortSignal;
+}
+
+/** An input with its row, or why there is none. */
+export interface Predicted {
+  readonly entry: Entry;
+  readonly row: Float32Array | SourceError;
+}
+
+/** From inputs to the rows of a head, in their order. Frames are sampled as in evaluation. */
+export async function* predict(options: PredictOptions): AsyncGenerator<Predicted> {
+  const { model, reader, inputs, run, batchSize, onSkip, signal } = options;
+  const decoded = decodeAhead({
+    videos: entriesOf(untilAborted(inputs, signal)),
+    decode: (entry) => orAborted(reader.read(entry), signal),
+    ahead: Math.min(4, batchSize),
+    mostAhead: batchSize,
+  });
+  const statistics = featureRecipeOf(model)?.preprocessing.statistics ?? 'clip';
+  const featured = throughTower(decoded, { compute: reader.compute, statistics, signal });
+  const toExample = exampleMaker(model);
+  let waiting: { readonly entry: Entry; readonly example?: Example; readonly error?: SourceError }[] = [];
+  let examples: Example[] = [];
+  const flush = async function* (): AsyncGenerator<Predicted> {
+    const rows = examples.length > 0 ? await rowsIn(run(collate(examples))) : [];
+    let next = 0;
+    const done = waiting.map(({ entry, error }) => ({ entry, row: error ?? rows[next++] }));
+    [waiting, examples] = [[], []];
+    yield* done;
+  };
+  for await (const { video: entry, result } of featured) {
+    if (result instanceof SourceError) {
+      onSkip(entry, result);
+      waiting.push({ entry, error: result });
+      continue;
+    }
+    waiting.push({ entry });
+    examples.push(toExample(entry, result.features));
+    if (examples.length === batchSize) yield* flush();
+    signal.throwIfAborted();
+  }
+  yield* flush();
+}
+
+/** How features were made that a model learned from; of those of AIAC's records nobody knows. */
+export function featureRecipeOf({ saved: { features } }: Pick<ReadModel, 'saved'>): FeatureRecipe | undefined {
+  return features !== null && 'weights' in features ? (features as FeatureRecipe) : undefined;
+}
+
+/** Most frames of a video: where the tower was trained too, it may have read fewer. */
+function frameLimit({ saved }: Pick<ReadModel, 'saved'>): number {
+  return ('vision' in saved ? saved.vision?.frames : undefined) ?? saved.frames.limit;
+}
+
+/** Which frames are looked at. All frames and then an even stride is the stride at once, which decodes fewer. */
+export function samplingOf(model: Pick<ReadModel, 'saved'>): Sampling {
+  const sampling = featureRecipeOf(model)?.sampling;
+  return sampling === undefined || sampling.kind === 'all' ? { kind: 'even', limit: frameLimit(model) } : sampling;
+}
+
+function exampleMaker(model: ReadModel): (entry: Entry, frames: Floats) => Example {
+  const { tokenizer, saved } = model;
+  const [layout, read] = [layoutOf(saved.text), textReader(saved.text)];
+  const stride = saved.frames.choice === 'aiac' ? aiacStride : evenStride;
+  const limit = frameLimit(model);
+  return ({ id, texts }, frames) => ({
+    id,
+    ...packText(tokenizer, read({ id, ...texts }), layout),
+    frames: takeFrames(frames, stride(frames.shape[0], limit)),
+  });
+}
+
+function takeFrames({ data, shape: [, width] }: Floats, places: ArrayLike<number>): Floats {
+  const frames = floats([places.length, width]);
+  Array.from(places).forEach((row, i) => frames.data.set(data.subarray(row * width, (row + 1) * width), i * width));
+  return frames;
+}
+
+async function rowsIn(tensor: Tensor2D): Promise<Float32Array[]> {
+  const [count, width] = tensor.shape;
+  try {
+    const values = await tensor.data<'float32'>();
+    return Array.from({ length: count }, (_, i) => values.slice(i * width, (i + 1) * width));
+  } finally {
+    tensor.dispose();
+  }
+}

@@ -1,0 +1,169 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { readParams } from '@wbdc/checkpoints';
+import { categoryModel, similarityModel, type Head } from '@wbdc/finetune';
+import { disposeTree, type Batch, type Encoded, type Encoder } from '@wbdc/nn';
+import { tagProbabilities, type TagHead } from '@wbdc/pretrain-tasks/tag';
+import { TOKENIZER_FILES, Tokenizer, type TokenizerFiles } from '@wbdc/tokenizer';
+import { encoderOf, encoderShapes, type VideoTextParams } from '../encoder.js';
+import { parseSavedModel } from '../saved/saved-model.js';
+import type { SavedClip, SavedModel } from '../saved/schema.js';
+import { readCategoryNames, type NameOf } from './category-names.js';
+import { TrainedError } from './errors.js';
+import { headShapes, tagHeadShapes } from './head-shapes.js';
+import { CONFIG_FILE, WEIGHTS_FILE, pathOf, type ModelFiles, type OpenWeights } from './model-files.js';
+
+/** The description of a model that reads videos: not that of a CLIP. */
+export type SavedVideoModel = Exclude<SavedModel, SavedClip>;
+
+/** The parameters of a model: an encoder, and the head that is used. */
+export interface TrainedParams {
+  readonly encoder: VideoTextParams;
+  /** Of a finetuning. */
+  readonly head?: Head;
+  /** Of a pretraining. */
+  readonly heads?: { readonly tag: TagHead };
+}
+
+/** What a model does with a batch, where it has the head for it. */
+export interface TrainedHeads {
+  /** Probabilities of the categories `[B, C]`. */
+  readonly classify?: (batch: Batch) => Tensor2D;
+  /** Unit vectors `[B, outputs]`. */
+  readonly embed?: (batch: Batch) => Tensor2D;
+  /** Probabilities of the tags `[B, T]`. */
+  readonly tag?: (batch: Batch) => Tensor2D;
+}
+
+/** A model as its files hold it. */
+export interface ReadModel {
+  readonly where: string;
+  readonly saved: SavedVideoModel;
+  readonly tokenizer: Tokenizer;
+  /** V and Dv. */
+  readonly sizes: EncoderSizes;
+  readonly params: TrainedParams;
+  readonly heads: TrainedHeads;
+  readonly nameOf: NameOf;
+  /** In the order of the tag head's outputs; empty where the files name none. */
+  readonly tags: readonly string[];
+}
+
+/** What of an encoder's sizes its weights tell. */
+export interface EncoderSizes {
+  readonly vocabSize: number;
+  readonly frameSize: number;
+}
+
+/**
+ * Reads a model: its description, weights, tokenizer and names. Nothing random is drawn.
+ *
+ * @throws TrainedError `model-foreign` where it is none that reads videos; WbdcError where a file is missing or broken
+ */
+export async function readModel(files: ModelFiles): Promise<ReadModel> {
+  const saved = await readDescription(files);
+  const weights = await files.openWeights(WEIGHTS_FILE);
+  try {
+    const sizes = encoderSizes(weights, saved);
+    const tokenizer = await readTokenizer(files);
+    const nameOf = await readCategoryNames(files);
+    const tags = linesOf(await files.readText('tag_list.txt'));
+    const encoder = encoderOf({ model: saved.sizes, frames: saved.frames }, sizes.vocabSize, sizes.frameSize);
+    const params = await readTrainedParams(saved, sizes, weights);
+    return {
+      where: files.where,
+      saved,
+      sizes,
+      tokenizer,
+      nameOf,
+      tags,
+      params,
+      heads: headsOf(saved, encoder, params),
+    };
+  } finally {
+    await weights.close();
+  }
+}
+
+async function readDescription(files: ModelFiles): Promise<SavedVideoModel> {
+  const where = pathOf(files, CONFIG_FILE);
+  const text = await files.readText(CONFIG_FILE);
+  const expected = 'a trained model that reads videos';
+  if (text === undefined) throw new TrainedError({ where, expected, got: 'no such file', code: 'model-missing' });
+  const saved = parseSavedModel(parseJson(text, where), where);
+  if (saved.kind !== 'clip') return saved;
+  throw new TrainedError({ where, expected, got: 'a CLIP', code: 'model-foreign' });
+}
+
+/** The contents of a JSON file. */
+export function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const problem = { where, expected: 'JSON', got: 'something else', code: 'model-files' } as const;
+    throw new TrainedError(problem, { cause });
+  }
+}
+
+/** V and Dv of a video-text model, by its weights. */
+export function encoderSizes(weights: OpenWeights, { sizes }: Pick<SavedVideoModel, 'sizes'>): EncoderSizes {
+  const projection = sizes.kind === 'lxmert-model' ? 'encoder.video.projection' : 'encoder.frames.projection';
+  const [vocabSize] = shapeIn(weights, 'encoder.bert.embeddings.word');
+  const [frameSize] = shapeIn(weights, `${projection}.weight`);
+  return { vocabSize, frameSize };
+}
+
+function shapeIn({ path, tensors }: OpenWeights, name: string): readonly number[] {
+  const info = tensors.get(name);
+  if (info !== undefined) return info.shape;
+  const expected = 'the weights of a video-text model';
+  throw new TrainedError({ where: path, expected, got: `none named ${name}`, code: 'model-files' });
+}
+
+async function readTokenizer(files: ModelFiles): Promise<Tokenizer> {
+  const texts = TOKENIZER_FILES.map(async (name) => [name, await files.readText(name)] as const);
+  return Tokenizer.fromFiles(Object.fromEntries(await Promise.all(texts)) as TokenizerFiles, files.where);
+}
+
+async function readTrainedParams(
+  saved: SavedVideoModel,
+  { vocabSize, frameSize }: EncoderSizes,
+  weights: OpenWeights,
+): Promise<TrainedParams> {
+  const all = encoderShapes({ model: saved.sizes, frames: saved.frames }, vocabSize, frameSize);
+  const encoder = await readParams<VideoTextParams>(all, weights, 'encoder.');
+  try {
+    if (saved.kind !== 'pretrained') {
+      const shapes = headShapes(saved.head, saved.sizes.width);
+      return { encoder, head: await readParams<Head>(shapes, weights, 'head.') };
+    }
+    const tagCount = weights.tensors.get('heads.tag.output.bias')?.shape[0];
+    if (tagCount === undefined) return { encoder };
+    const hidden = weights.tensors.get('heads.tag.hidden.bias')?.shape[0] ?? null;
+    const shapes = tagHeadShapes({ tagCount, hidden }, saved.sizes.width);
+    return { encoder, heads: { tag: await readParams<TagHead>(shapes, weights, 'heads.tag.') } };
+  } catch (error) {
+    disposeTree(encoder);
+    throw error;
+  }
+}
+
+function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, params: TrainedParams): TrainedHeads {
+  if (saved.kind === 'category') {
+    const { predict } = categoryModel(encoder, saved.head);
+    return { classify: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
+  }
+  if (saved.kind === 'similarity') {
+    const { embed } = similarityModel(encoder, saved.head);
+    return { embed: (batch) => embed({ encoder: params.encoder, head: params.head! }, batch) };
+  }
+  const { heads } = params;
+  if (heads === undefined) return {};
+  const pooling = saved.tasks.tag?.pooling ?? 'cls';
+  const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
+  return { tag: (batch) => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, pooling)) };
+}
+
+function linesOf(text: string | undefined): string[] {
+  return (text ?? '').split(/\r?\n/).filter((line) => line !== '');
+}

@@ -1,0 +1,61 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { SourceError } from '@wbdc/video-features/plain';
+import type { TrainedInputs } from './inputs.js';
+import type { SavedVideoModel } from './read-model.js';
+import type { Classified, Embedded, Tagged, Unreadable } from './results.js';
+import type { Rows } from './row-stream.js';
+
+export interface RunOptions {
+  /** Videos that pass through the model at once; 16. Rows come batch by batch. */
+  readonly batchSize?: number;
+  /** Ends the rows with its reason. */
+  readonly signal?: AbortSignal;
+  /** Told of each video that cannot be read, in its turn. Default: the observer's warning. */
+  readonly onSkip?: (skipped: Unreadable) => void;
+}
+
+/** Asks for the videos that cannot be read among the rows, each in its place, as {@link Unreadable}. */
+export interface WithUnreadable {
+  readonly unreadable: 'yield';
+}
+
+export interface TopOptions {
+  /** How many to give of each video; all by default. */
+  readonly top?: number;
+}
+
+/**
+ * A trained model, open for use. Its methods take videos in any form and give a row for each, in order; a video that
+ * cannot be read is told and left out. Several of them may run at a time.
+ *
+ * @throws TrainedError `head-missing`, in the first row, where the model was not trained for what it is asked
+ */
+export interface TrainedModel extends AsyncDisposable {
+  /** The folder or address of its files. */
+  readonly where: string;
+  /** What its files say of it. */
+  readonly saved: SavedVideoModel;
+  /** Short hash of the weights: embeddings of equal ones compare. */
+  readonly hash: string;
+  /** Of a category model, in the order of its outputs. */
+  readonly classes: readonly string[];
+  /** Of a pretrained model, in the order of its tag head. */
+  readonly tags: readonly string[];
+
+  /** The categories of videos, by a model that was finetuned for them. */
+  classify(inputs: TrainedInputs, options?: RunOptions & TopOptions): Rows<Classified>;
+  classify(inputs: TrainedInputs, options: RunOptions & TopOptions & WithUnreadable): Rows<Classified | Unreadable>;
+
+  /** Embeddings of videos, by a model that was finetuned for similarity. */
+  embed(inputs: TrainedInputs, options?: RunOptions): Rows<Embedded>;
+  embed(inputs: TrainedInputs, options: RunOptions & WithUnreadable): Rows<Embedded | Unreadable>;
+
+  /** The tags of videos, by a model that was pretrained on tags. */
+  tag(inputs: TrainedInputs, options?: RunOptions & TopOptions): Rows<Tagged>;
+  tag(inputs: TrainedInputs, options: RunOptions & TopOptions & WithUnreadable): Rows<Tagged | Unreadable>;
+
+  /** Ends what is running, and frees the weights. `await using` calls it. */
+  close(): Promise<void>;
+}
+
+export type { SourceError };
