@@ -1,6 +1,6 @@
 """AIAC fixtures: TFRecord files as the Python package `tfrecord` writes them, with a CRC of the package `crc32c`.
 
-write <folder>: makes the fixtures.  check <file>: reads a file that ours wrote and prints it as JSON.
+write <folder>: makes the fixtures, those of packages/io too.  check <file>: reads a file that ours wrote and prints it as JSON.
 """
 import gzip
 import json
@@ -39,7 +39,8 @@ def write(folder: Path) -> None:
     (folder / 'pointwise.tfrecords.gz').write_bytes(gzip.compress(plain, mtime=0))
     rng = np.random.default_rng(3)
     cases = [b'', b'123456789', bytes(32), b'\xff' * 32, *(rng.bytes(n) for n in (1, 7, 8, 9, 63, 101))]
-    json.dump([{'hex': case.hex(), 'crc': crc32c(case)} for case in cases], open(folder / 'crc32c.json', 'w'))
+    checksums = Path(__file__).parents[2] / 'packages/io/test/fixtures/crc32c.json'
+    checksums.write_text(json.dumps([{'hex': case.hex(), 'crc': crc32c(case)} for case in cases]))
 
 
 def check(path: str) -> None:

@@ -1,3 +1,4 @@
+import { concatBytes, protoField, protoInt, protoText } from '@wbdc/io/proto';
 import type { Products } from './products.js';
 
 /** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
@@ -72,42 +73,33 @@ function projectModel(): Uint8Array {
   return model([node('Gemm', ['a', 'b'], ['y'], { transB: 1 })], { a: DOUBLE, b: DOUBLE }, ['y']);
 }
 
-function model(nodes: readonly number[][], inputs: Readonly<Record<string, number>>, outputs: readonly string[]) {
-  const value = (name: string, type: number) => [...text(1, name), ...message(2, message(1, number(1, type)))];
-  const graph = [
-    ...nodes.flatMap((bytes) => message(1, bytes)),
-    ...text(2, 'products'),
-    ...Object.entries(inputs).flatMap(([name, type]) => message(11, value(name, type))),
-    ...outputs.flatMap((name) => message(12, value(name, DOUBLE))),
-  ];
-  const opset = [...text(1, ''), ...number(2, 13)];
-  return Uint8Array.from([...number(1, 8), ...message(7, graph), ...message(8, opset)]); // 8: ir_version
-}
-
-function node(type: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, number>) {
-  const attribute = ([name, value]: [string, number]) => {
-    return message(5, [...text(1, name), ...number(3, value), ...number(20, INT_ATTRIBUTE)]);
+function model(nodes: readonly Uint8Array[], inputs: Readonly<Record<string, number>>, outputs: readonly string[]) {
+  const value = (name: string, type: number) => {
+    return [protoText(1, name), protoField(2, [protoField(1, [protoInt(1, type)])])];
   };
-  return [
-    ...inputs.flatMap((name) => text(1, name)),
-    ...outputs.flatMap((name) => text(2, name)),
-    ...text(4, type),
-    ...Object.entries(attributes).flatMap(attribute),
+  const graph = [
+    ...nodes.map((bytes) => protoField(1, [bytes])),
+    protoText(2, 'products'),
+    ...Object.entries(inputs).map(([name, type]) => protoField(11, value(name, type))),
+    ...outputs.map((name) => protoField(12, value(name, DOUBLE))),
   ];
+  const opset = [protoText(1, ''), protoInt(2, 13)];
+  return concatBytes([protoInt(1, 8), protoField(7, graph), protoField(8, opset)]); // 8: ir_version
 }
 
-function varint(value: number): number[] {
-  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
-}
-
-function number(field: number, value: number): number[] {
-  return [...varint(field << 3), ...varint(value)];
-}
-
-function message(field: number, bytes: readonly number[]): number[] {
-  return [...varint((field << 3) | 2), ...varint(bytes.length), ...bytes];
-}
-
-function text(field: number, value: string): number[] {
-  return message(field, [...Buffer.from(value)]);
+function node(
+  type: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Record<string, number>,
+): Uint8Array {
+  const attribute = ([name, value]: [string, number]) => {
+    return protoField(5, [protoText(1, name), protoInt(3, value), protoInt(20, INT_ATTRIBUTE)]);
+  };
+  return concatBytes([
+    ...inputs.map((name) => protoText(1, name)),
+    ...outputs.map((name) => protoText(2, name)),
+    protoText(4, type),
+    ...Object.entries(attributes).map(attribute),
+  ]);
 }

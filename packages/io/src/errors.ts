@@ -32,6 +32,11 @@ export class WbdcError extends Error {
   }
 }
 
+/** Bytes are not what their format says: damaged, cut off, or of another kind. What a reader of many may skip and count. */
+export class FormatError extends WbdcError {
+  override readonly name: string = 'FormatError';
+}
+
 function messageOf({ where, expected, got, advice }: Mismatch): string {
   const start = where === undefined ? '' : `${where}: `;
   return `${start}expected ${expected}, got ${got}${advice === undefined ? '' : `: ${advice}`}`;

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WbdcError } from './errors.js';
+import { FormatError, WbdcError } from './errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space or choose another folder',
@@ -67,13 +67,21 @@ async function statIfThere(path: string) {
 /** One system call moves at most 2 GiB. */
 const CALL_LIMIT = 2 ** 30;
 
-/** Bytes `[start, start + length)` of an open file. */
+/**
+ * Bytes `[start, start + length)` of an open file, in memory of their own.
+ * @throws FormatError where the file ends before
+ */
 export async function readRange(file: FileHandle, start: number, length: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+  if (!Number.isSafeInteger(start)) {
+    throw new FormatError({ where: path, expected: 'an offset in the file', got: String(start) });
+  }
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
   for (let done = 0; done < length;) {
     const { bytesRead } = await file.read(bytes, done, Math.min(CALL_LIMIT, length - done), start + done);
-    if (bytesRead === 0)
-      throw new Error(`${path}: expected ${start + length} bytes, got ${start + done}: the file is cut`);
+    if (bytesRead === 0) {
+      const [expected, got] = [`${start + length} bytes`, String(start + done)];
+      throw new FormatError({ where: path, expected, got, advice: 'the file is cut' });
+    }
     done += bytesRead;
   }
   return bytes;

@@ -1,5 +1,6 @@
 export { AtomicFile, writeFileAtomic, writeJson } from './atomic-file.js';
 export type { FileContents } from './atomic-file.js';
+export { crc32c, maskedCrc32c } from './crc32c.js';
 export {
   exists,
   fileError,
@@ -11,3 +12,6 @@ export {
   sizeOnDisk,
   syncFolder,
 } from './files.js';
+export { readLines } from './lines.js';
+export type { Line } from './lines.js';
+export { frameRecord, RECORD_FOOTER, RECORD_HEADER } from './tfrecord.js';

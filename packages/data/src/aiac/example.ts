@@ -1,5 +1,5 @@
-import { DataError } from '../files/data-error.js';
-import { ProtoReader, protoField, protoVarint, WIRE } from './proto.js';
+import { ProtoReader, protoField, protoText, protoVarint, WIRE } from '@wbdc/io/proto';
+import { asDataError, DataError } from '../files/data-error.js';
 
 /** One feature of a `tf.train.Example`: exactly one of the three lists. */
 export type Feature =
@@ -16,9 +16,16 @@ export type Features = ReadonlyMap<string, Feature>;
  * @throws DataError when the message is damaged
  */
 export function decodeExample(message: Uint8Array, where: string): Features {
-  const features = new Map<string, Feature>();
   const plain = new Uint8Array(message.buffer, message.byteOffset, message.length); // a Buffer's views would be Buffers
-  const example = new ProtoReader(plain, where);
+  try {
+    return decodeFeatures(new ProtoReader(plain, where));
+  } catch (error) {
+    throw asDataError(error);
+  }
+}
+
+function decodeFeatures(example: ProtoReader): Map<string, Feature> {
+  const features = new Map<string, Feature>();
   while (example.next()) {
     if (example.field !== 1) continue;
     const map = example.message();
@@ -76,12 +83,12 @@ function intList(list: ProtoReader): bigint[] {
 export function encodeExample(features: Features): Uint8Array {
   const names = [...features.keys()].sort();
   const entries = names.map((name) =>
-    protoField(1, [protoField(1, [Buffer.from(name)]), protoField(2, [encodeFeature(features.get(name)!)])]),
+    protoField(1, [protoText(1, name), protoField(2, [encodeFeature(features.get(name)!)])]),
   );
   return protoField(1, entries);
 }
 
-function encodeFeature(feature: Feature): Buffer {
+function encodeFeature(feature: Feature): Uint8Array {
   if (feature.kind === 'bytes')
     return protoField(
       1,

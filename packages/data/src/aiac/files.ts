@@ -1,12 +1,12 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { readRange, RECORD_FOOTER } from '@wbdc/io';
 import type { Floats } from '@wbdc/nn/plain';
-import { DataError, refuse } from '../files/data-error.js';
+import { asDataError, DataError, refuse } from '../files/data-error.js';
 import type { FeatureSource } from '../store/feature-source.js';
-import { readExactly } from '../store/zip-directory.js';
 import type { Video } from '../wbdc/annotations.js';
 import { decodeExample } from './example.js';
 import { loadRecordIndex, RecordIndex, saveRecordIndex, type SharedIndex } from './record-index.js';
-import { checkPayload, isGzip, readTfRecords, RECORD_FOOTER, type ReadTfRecordsOptions } from './tfrecord.js';
+import { checkPayload, isGzip, readTfRecords, type ReadTfRecordsOptions } from './tfrecord.js';
 import { AIAC_WIDTH, frameEntries, framesOf, rowsOf, videoOf, type AiacOptions } from './videos.js';
 
 export interface AiacFiles extends FeatureSource {
@@ -127,9 +127,11 @@ class IndexedFiles implements AiacFiles {
     const place = this.index.get(id);
     if (!place) throw new DataError(`${this.paths.join(', ')}: expected video ${id}, got none: was videos() read?`);
     const path = this.paths[place.file];
-    const body = await readExactly(this.files[place.file], place.offset, place.length + RECORD_FOOTER, path);
     const where = `${path}: video ${id}`;
-    return framesOf(decodeExample(checkPayload(body, where), where), this.width, where);
+    const body = await readRange(this.files[place.file], place.offset, place.length + RECORD_FOOTER, path).catch(
+      (error) => Promise.reject(asDataError(error)),
+    );
+    return framesOf(decodeExample(checkPayload(Buffer.from(body.buffer), where), where), this.width, where);
   }
 
   saveIndex(path: string): Promise<void> {

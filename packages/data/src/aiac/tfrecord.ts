@@ -2,13 +2,9 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import { writeFileAtomic } from '@wbdc/io';
+import { frameRecord, maskedCrc32c, RECORD_FOOTER, RECORD_HEADER, writeFileAtomic } from '@wbdc/io';
 import { DataError, refuse, type OnBad } from '../files/data-error.js';
-import { maskedCrc32c } from './crc32c.js';
 
-/** u64 length, its CRC; behind the payload its CRC (tensorflow/core/lib/io/record_writer.h). */
-export const RECORD_HEADER = 12;
-export const RECORD_FOOTER = 4;
 const GZIP_MAGIC = 0x8b1f;
 
 /** One record and where its payload lies in the (unpacked) file. */
@@ -193,7 +189,7 @@ export async function writeTfRecords(
   options: { readonly gzip?: boolean } = {},
 ): Promise<number> {
   let count = 0;
-  async function* frames(): AsyncGenerator<Buffer> {
+  async function* frames(): AsyncGenerator<Uint8Array> {
     for await (const payload of payloads) {
       count++;
       yield frameRecord(payload);
@@ -201,13 +197,4 @@ export async function writeTfRecords(
   }
   await writeFileAtomic(path, options.gzip ? Readable.from(frames()).compose(createGzip()) : frames());
   return count;
-}
-
-function frameRecord(payload: Uint8Array): Buffer {
-  const out = Buffer.alloc(RECORD_HEADER + payload.length + RECORD_FOOTER);
-  out.writeBigUInt64LE(BigInt(payload.length));
-  out.writeUInt32LE(maskedCrc32c(out.subarray(0, 8)), 8);
-  out.set(payload, RECORD_HEADER);
-  out.writeUInt32LE(maskedCrc32c(payload), RECORD_HEADER + payload.length);
-  return out;
 }

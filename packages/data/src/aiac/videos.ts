@@ -1,9 +1,9 @@
+import { decodeText } from '@wbdc/io/proto';
 import type { Floats } from '@wbdc/nn/plain';
 import { DataError, refuse } from '../files/data-error.js';
 import { decodeFloat16, encodeFloat16 } from '@wbdc/nn/plain';
 import { ID_PATTERN, type Video } from '../wbdc/annotations.js';
 import { decodeExample, encodeExample, type Feature, type Features } from './example.js';
-import { decodeText } from './proto.js';
 import { readTfRecords, writeTfRecords, type ReadTfRecordsOptions } from './tfrecord.js';
 
 /** Width of the official frame features. */

@@ -1,4 +1,4 @@
-import { WbdcError } from '@wbdc/io/errors';
+import { FormatError, WbdcError } from '@wbdc/io/errors';
 
 /**
  * The content of a file is at fault, not the disk or the program: what a reader may skip and count. The message says
@@ -8,13 +8,19 @@ export class DataError extends WbdcError {
   override readonly name = 'DataError';
 }
 
+/** A format's own error as one that data readers know; other errors stay as they are. */
+export function asDataError(error: unknown): unknown {
+  return error instanceof FormatError ? new DataError(error.message, { cause: error }) : error;
+}
+
 /** Told of every record that is skipped. Without such a hook a reader throws instead. */
 export type OnBad = (error: DataError) => void;
 
 /** The decision of every reader about one bad record: skip it where somebody counts, otherwise throw. */
 export function refuse(error: unknown, onBad: OnBad | undefined): void {
-  if (!(error instanceof DataError) || !onBad) throw error;
-  onBad(error);
+  const bad = asDataError(error);
+  if (!(bad instanceof DataError) || !onBad) throw bad;
+  onBad(bad);
 }
 
 /** Counts what is skipped, keeps the first messages, and refuses when too large a share was bad. */

@@ -1,6 +1,6 @@
+import { protoField, protoVarint } from '@wbdc/io/proto';
 import { describe, expect, it } from 'vitest';
 import { decodeExample, encodeExample, type Feature } from '../../src/aiac/example.js';
-import { protoField, protoVarint } from '../../src/aiac/proto.js';
 
 const sample = new Map<string, Feature>([
   ['bytes', { kind: 'bytes', values: [Uint8Array.of(1, 2, 3), Uint8Array.of()] }],

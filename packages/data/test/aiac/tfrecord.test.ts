@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { maskedCrc32c } from '@wbdc/io';
 import { describe, expect, it } from 'vitest';
-import { maskedCrc32c } from '../../src/aiac/crc32c.js';
 import { isGzip, readTfRecords, unpackTfRecords, writeTfRecords } from '../../src/aiac/tfrecord.js';
 import { collect, fixture, testFolder } from '../folder.js';
 

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { crc32c, maskedCrc32c } from '../../src/aiac/crc32c.js';
-import { fixture } from '../folder.js';
+import { crc32c, maskedCrc32c } from '../src/crc32c.js';
 
 it('gives the check value of RFC 3720 and what Python gives', () => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
-  const cases = JSON.parse(readFileSync(fixture('crc32c.json'), 'utf8')) as { hex: string; crc: number }[];
+  const cases = JSON.parse(readFileSync(new URL('fixtures/crc32c.json', import.meta.url), 'utf8')) as {
+    hex: string;
+    crc: number;
+  }[];
   expect(cases).toHaveLength(10);
   for (const { hex, crc } of cases) expect(crc32c(Buffer.from(hex, 'hex'))).toBe(crc);
 });
