@@ -1,8 +1,9 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
+import type { DemoSummary } from '@wbdc/demo-data';
 import { exists } from '@wbdc/io';
-import { buildDemoData, type DemoSummary } from '../demo/index.js';
+import { loadDemoData } from '../demo-data.js';
 import { UserError } from '../errors.js';
 import { counted } from '../format.js';
 import { createProgress } from '../progress.js';
@@ -19,10 +20,11 @@ export async function runDataStage(context: StageContext): Promise<StageResult> 
 
 /** The builder wants a folder of its own that is not there yet; its contents then move up beside stage.json. */
 async function buildEmbedded({ config, folder, signal, output }: StageContext): Promise<StageResult> {
+  const { buildDemo } = await loadDemoData();
   const building = join(folder, 'building');
   await rm(building, { recursive: true, force: true });
   const progress = createProgress(output, 'videos');
-  const summary = await buildDemoData({
+  const summary = await buildDemo({
     folder: building,
     seed: config.seed,
     imageSize: config.data.imageSize,

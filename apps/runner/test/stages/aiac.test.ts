@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readAnnotations, readTagList, type FeatureSource, type Video } from '@wbdc/data';
+import { buildDemo, buildDemoAiac } from '@wbdc/demo-data';
 import { readEmbeddings } from '@wbdc/finetune';
 import { floats } from '@wbdc/nn';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildDemoAiac, buildDemoData } from '../../src/demo/index.js';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
 
@@ -16,7 +16,7 @@ let folder: string;
 let host: TestHost;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wbdc-aiac-run-'));
-  await buildDemoData({ folder: join(folder, 'demo'), seed: 5, items: 150, imageSize: 16, minTagItems: 2 });
+  await buildDemo({ folder: join(folder, 'demo'), seed: 5, items: 150, imageSize: 16, minTagItems: 2 });
   const features = { unlabeled: features40(), labeled: features40(), test_a: features40() };
   await buildDemoAiac({ data: join(folder, 'demo'), features, folder: join(folder, 'qq'), seed: 5 });
   const plain = join(folder, 'qq/pointwise/pretrain_0.tfrecords');

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { openFeatureStore, readLabels, SkipCounter, type Dataset, type LabelledPair } from '@wbdc/data';
 import { pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
 import { exists } from '@wbdc/io';
-import { buildDemoAiac } from '../../demo/index.js';
+import { loadDemoData } from '../../demo-data.js';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
 import type { StageContext } from '../../stage.js';
@@ -94,6 +94,7 @@ async function aiacPairs(root: string, heldOutSplits: readonly string[]): Promis
 
 /** The embedded data set in the AIAC layout, which has the pairs. */
 async function buildPairs(context: StageContext, folder: string): Promise<void> {
+  const { buildDemoAiac } = await loadDemoData();
   const open = (split: string) => openFeatureStore(featureStorePath(context.upstream('features'), split));
   const [unlabeled, labeled, testA] = await Promise.all([open('unlabeled'), open('labeled'), open('test_a')]);
   const features = { unlabeled, labeled, test_a: testA };

@@ -26,8 +26,8 @@ async function drawFrame(path: string, size: number): Promise<Uint8Array> {
 }
 
 /**
- * White paper is laid under the drawing inside the SVG, and the density makes librsvg draw at the final size: sharp's own
- * `flatten` and a true resize cost half as much again.
+ * White paper is laid under the drawing inside the SVG, and the density makes librsvg draw at the final size: sharp's
+ * own `flatten` and a true resize cost half as much again.
  */
 function openVector(source: Buffer, size: number): Sharp {
   const svg = source.toString('utf8');

@@ -62,8 +62,8 @@ export interface PairOptions {
 }
 
 /**
- * Labelled pairs among `items`: each with its most similar others and with as many random ones. Random pairs alone would
- * nearly all score 0; the official pairs were chosen to be comparable too. No pair occurs twice, in either order.
+ * Labelled pairs among `items`: each with its most similar others and with as many random ones. Random pairs alone
+ * would nearly all score 0; the official pairs were chosen to be comparable too. No pair occurs twice, in either order.
  */
 export function labelPairs(
   items: readonly Description[],

@@ -1,11 +1,12 @@
 import { stableId, type BilingualName, type CategoryName } from '@wbdc/data';
+import { WbdcError } from '@wbdc/io/errors';
 import { joinKey, VENDORS } from './sources.js';
 import type { Drawing, EmojiRecord, GroupName, Sources } from './sources.js';
 
 /** One emoji with its skin variants: what must stay together. */
 export interface DemoItem {
   readonly key: string;
-  /** Items drawn almost alike (the person, the man and the woman at the same work; facing left or right) share a family. */
+  /** Items drawn almost alike (person, man and woman at the same work; facing left or right) share a family. */
   readonly family: string;
   /** Four digits: group and subgroup within the group. */
   readonly categoryId: string;
@@ -130,6 +131,6 @@ export function nameCategories({ zh, en }: Sources): Record<string, CategoryName
 
 function nameOf(order: number | undefined, zh: readonly GroupName[], en: readonly GroupName[]): BilingualName {
   const name = zh.find((entry) => entry.order === order);
-  if (!name) throw new Error(`expected emojibase to name its group or subgroup ${order}, found no name: run "npm ci"`);
+  if (!name) throw new WbdcError({ where: 'emojibase-data', expected: `a name of group ${order}`, got: 'none' });
   return { key: name.key, zh: name.message, en: en.find(({ key }) => key === name.key)?.message ?? name.key };
 }

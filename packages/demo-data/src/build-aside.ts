@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { UserError } from '../errors.js';
+import { rename, rm } from 'node:fs/promises';
+import { WbdcError } from '@wbdc/io/errors';
 
 /**
  * Lets `write` fill `<folder>.partial` and renames it when everything is there: the folder exists completely or not at
  * all. What an earlier crash left under the partial name is replaced.
  *
- * @throws UserError when the folder exists; the signal's reason when it was aborted
+ * @throws WbdcError when the folder exists; the signal's reason when it was aborted
  */
 export async function buildAside<T>(
   folder: string,
@@ -14,9 +14,12 @@ export async function buildAside<T>(
   write: (partial: string) => Promise<T>,
 ): Promise<T> {
   if (existsSync(folder)) {
-    throw new UserError(
-      `expected no folder ${folder}, but it exists: remove it to build the data again, or choose another`,
-    );
+    throw new WbdcError({
+      where: folder,
+      expected: 'no folder',
+      got: 'one that exists',
+      advice: 'remove it to build the data again, or choose another',
+    });
   }
   signal?.throwIfAborted();
   const partial = `${folder}.partial`;
@@ -30,8 +33,4 @@ export async function buildAside<T>(
     await rm(partial, { recursive: true, force: true });
     throw error;
   }
-}
-
-export function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -7,13 +7,13 @@ import { frameZipPath, readAnnotations, readTagList } from '@wbdc/data';
 import type { Video } from '@wbdc/data';
 import { decodeImage, readFrameZip } from '@wbdc/video-features';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDemoData, DEMO_SPLITS } from '../src/demo/index.js';
-import type { DemoSplit, DemoSummary } from '../src/demo/index.js';
-import { drawFrames } from '../src/demo/images.js';
-import { makeItems, nameCategories, videoId } from '../src/demo/items.js';
-import { planDemo, rankTags } from '../src/demo/plan.js';
-import { readSources } from '../src/demo/sources.js';
-import { DEMO_SHARES } from '../src/demo/splits.js';
+import { buildDemo, DEMO_SPLITS } from '../src/index.js';
+import type { DemoSplit, DemoSummary } from '../src/index.js';
+import { drawFrames } from '../src/images.js';
+import { makeItems, nameCategories, videoId } from '../src/items.js';
+import { planDemo, rankTags } from '../src/plan.js';
+import { readSources } from '../src/sources.js';
+import { DEMO_SHARES } from '../src/splits.js';
 
 const SLICE = { seed: 5, items: 60, imageSize: 37, minTagItems: 2 };
 
@@ -25,7 +25,7 @@ const records = {} as Record<DemoSplit, Video[]>;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'wbdc-demo-'));
   folder = join(root, 'a');
-  summary = await buildDemoData({ ...SLICE, folder });
+  summary = await buildDemo({ ...SLICE, folder });
   for (const split of DEMO_SPLITS) {
     records[split] = await collect(readAnnotations(join(folder, 'annotations', `${split}.json`)));
   }
@@ -82,7 +82,7 @@ describe('the written folder', () => {
 
 describe('building', () => {
   it('gives the same bytes again, and other splits with another seed', async () => {
-    await buildDemoData({ ...SLICE, folder: join(root, 'b') });
+    await buildDemo({ ...SLICE, folder: join(root, 'b') });
     expect(await fingerprint(join(root, 'b'))).toEqual(await fingerprint(folder));
     const { items, plan } = planAll(6);
     expect(planDemo(items, { seed: 7, variants: 5 }).test_a).not.toEqual(plan.test_a);
@@ -91,7 +91,7 @@ describe('building', () => {
   it('refuses an existing folder and leaves it alone', async () => {
     const mine = join(root, 'mine');
     await mkdir(mine);
-    await expect(buildDemoData({ ...SLICE, folder: mine })).rejects.toThrow(/exists: remove it/);
+    await expect(buildDemo({ ...SLICE, folder: mine })).rejects.toThrow(/exists: remove it/);
     expect(await readdir(mine)).toEqual([]);
   });
 
@@ -100,20 +100,16 @@ describe('building', () => {
     const stopped = join(root, 'stopped');
     const onProgress = ({ done }: { done: number }): void =>
       done === 3 ? control.abort(new Error('stop')) : undefined;
-    await expect(buildDemoData({ ...SLICE, folder: stopped, onProgress, signal: control.signal })).rejects.toThrow(
-      'stop',
-    );
+    await expect(buildDemo({ ...SLICE, folder: stopped, onProgress, signal: control.signal })).rejects.toThrow('stop');
     expect([existsSync(stopped), existsSync(`${stopped}.partial`)]).toEqual([false, false]);
   });
 
   it('replaces what a crash left and refuses numbers out of range', async () => {
     const again = join(root, 'again');
     await mkdir(join(again + '.partial', 'zip_frames', 'old'), { recursive: true });
-    await buildDemoData({ ...SLICE, items: 11, folder: again });
+    await buildDemo({ ...SLICE, items: 11, folder: again });
     expect(await readdir(join(again, 'zip_frames'))).not.toContain('old');
-    await expect(buildDemoData({ ...SLICE, imageSize: 3, folder: join(root, 'c') })).rejects.toThrow(
-      /imageSize.*got 3/,
-    );
+    await expect(buildDemo({ ...SLICE, imageSize: 3, folder: join(root, 'c') })).rejects.toThrow(/imageSize.*got 3/);
   });
 });
 

@@ -1,11 +1,20 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readAnnotations, readTagList, writeAiacVideos, writeLabels, writeTagList } from '@wbdc/data';
-import type { AiacVideo, FeatureSource } from '@wbdc/data';
-import { UserError } from '../errors.js';
+import {
+  aiacLayout,
+  readAnnotations,
+  readTagList,
+  wbdcLayout,
+  writeAiacVideos,
+  writeLabels,
+  writeTagList,
+} from '@wbdc/data';
+import type { AiacLayout, AiacVideo, FeatureSource } from '@wbdc/data';
+import { writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { makeItems } from './items.js';
 import type { DemoVideo } from './items.js';
-import { buildAside, writeJson } from './partial.js';
+import { buildAside } from './build-aside.js';
 import { englishWords, gradedSimilarity, labelPairs } from './similarity.js';
 import type { Description } from './similarity.js';
 import { readSources } from './sources.js';
@@ -14,7 +23,7 @@ import { DEMO_SPLITS } from './splits.js';
 import type { DemoSplit } from './splits.js';
 
 export interface DemoAiacOptions {
-  /** The data set that {@link buildDemoData} made: its splits are kept, so nothing crosses them here either. */
+  /** The data set that {@link buildDemo} made: its splits are kept, so nothing crosses them here either. */
   readonly data: string;
   /** Frame features of every split, as the features stage stores them. Their width becomes the width of the records. */
   readonly features: Readonly<Record<DemoSplit, FeatureSource>>;
@@ -52,7 +61,8 @@ const FILES: Readonly<Record<DemoSplit, { folder: keyof DemoAiacSummary['videos'
  * - `pairwise/label.tsv`, and the held-out truth `test_a/label.tsv`: graded similarity of the items' English keywords;
  * - `tag_list.txt`: tag ids, most frequent first; `tags.json`: id -> tag; `summary.json`, `LICENSES.md`.
  *
- * @throws UserError when the folder exists, or the data set is not one of this builder; DataError when features are missing
+ * @throws WbdcError when the folder exists, or the data set is not one of this builder; DataError when features are
+ * missing
  */
 export function buildDemoAiac(options: DemoAiacOptions): Promise<DemoAiacSummary> {
   return buildAside(options.folder, options.signal, (partial) => writeAiac(partial, options));
@@ -64,16 +74,18 @@ async function writeAiac(root: string, options: DemoAiacOptions): Promise<DemoAi
   const { data, features, signal } = options;
   const sources = readSources();
   const splits = await readSplits(data, sources);
-  const listed = await readTagList(join(data, 'tag_list.txt'));
+  const listed = await readTagList(wbdcLayout(data).tagList);
   const tagIds = numberTags(listed, splits);
+  const layout = aiacLayout(root);
   for (const split of DEMO_SPLITS) {
-    const { folder, file } = FILES[split];
-    await mkdir(join(root, folder), { recursive: true });
-    await writeAiacVideos(join(root, folder, file), records(splits[split], split, features[split], tagIds, signal));
+    const folder = layout.records(FILES[split].folder);
+    await mkdir(folder, { recursive: true });
+    const videos = records(splits[split], split, features[split], tagIds, signal);
+    await writeAiacVideos(join(folder, FILES[split].file), videos);
   }
-  const pairs = await writePairs(root, splits, englishWords(sources), options);
+  const pairs = await writePairs(layout, splits, englishWords(sources), options);
   await writeTagList(
-    join(root, 'tag_list.txt'),
+    layout.tagList,
     listed.map((tag) => tagIds.get(tag)!),
   );
   await writeJson(join(root, 'tags.json'), Object.fromEntries(Array.from(tagIds, ([tag, id]) => [id, tag])));
@@ -89,11 +101,13 @@ async function readSplits(data: string, sources: Sources): Promise<Splits> {
   const known = new Map(makeItems(sources).flatMap(({ videos }) => videos.map((video) => [video.id, video])));
   const splits: Record<DemoSplit, DemoVideo[]> = { unlabeled: [], labeled: [], test_a: [] };
   for (const split of DEMO_SPLITS) {
-    const path = join(data, 'annotations', `${split}.json`);
+    const path = wbdcLayout(data).annotations(split);
     for await (const { id } of readAnnotations(path)) {
       const video = known.get(id);
-      if (!video)
-        throw new UserError(`${path}: expected videos of the demo data set, got ${id}: give the folder it made`);
+      if (!video) {
+        const advice = 'give the folder that buildDemo made';
+        throw new WbdcError({ where: path, expected: 'videos of the demo data set', got: id, advice });
+      }
       splits[split].push(video);
     }
   }
@@ -121,7 +135,7 @@ async function* records(
 }
 
 async function writePairs(
-  root: string,
+  layout: AiacLayout,
   splits: Splits,
   words: ReadonlyMap<string, ReadonlySet<string>>,
   { seed, neighbours = 6 }: DemoAiacOptions,
@@ -133,7 +147,7 @@ async function writePairs(
   const similarity = gradedSimilarity(DEMO_SPLITS.flatMap((split) => splits[split].map(describe)));
   const write = async (split: 'labeled' | 'test_a'): Promise<number> => {
     const pairs = labelPairs(splits[split].map(describe), similarity, { seed, neighbours });
-    await writeLabels(join(root, FILES[split].folder, 'label.tsv'), pairs);
+    await writeLabels(layout.labels(FILES[split].folder), pairs);
     return pairs.length;
   };
   return { pairwise: await write('labeled'), test_a: await write('test_a') };

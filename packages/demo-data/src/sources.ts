@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { WbdcError } from '@wbdc/io/errors';
 
-/** One entry of emojibase-data; `group` and `subgroup` are absent for the 26 regional indicators, which stand for nothing alone. */
+/** One entry of emojibase-data; the 26 regional indicators, which mean nothing alone, have no group and subgroup. */
 export interface EmojiRecord {
   readonly label: string;
   readonly hexcode: string;
@@ -72,7 +73,7 @@ const PICTURES: Record<Vendor, { from: SourcePackage; folder: string; extension:
   'openmoji-black': { from: 'openmoji', folder: 'black/svg', extension: '.svg' },
 };
 
-/** Reads the installed source packages; throws when one is missing. Pictures are listed, not read. */
+/** Reads the installed source packages. Pictures are listed, not read. @throws WbdcError when one is missing */
 export function readSources(): Sources {
   const zh = readLanguage('zh');
   return {
@@ -90,7 +91,7 @@ export function readSources(): Sources {
   };
 }
 
-/** The key that joins the packages: code points in upper case, without the variation selector that vendors use at will. */
+/** The key that joins the packages: code points in upper case, without the variation selector, which vendors vary. */
 export function joinKey(hexcode: string): string {
   return hexcode.toUpperCase().replaceAll('-FE0F', '');
 }
@@ -100,9 +101,8 @@ export function packageFolder(name: SourcePackage): string {
   try {
     return dirname(require.resolve(`${name}/package.json`));
   } catch (cause) {
-    throw new Error(`The demo data set needs the npm package "${name}", which is not installed: run "npm ci".`, {
-      cause,
-    });
+    const problem = { expected: `the npm package ${name}, which the demo data set is made of`, got: 'none' };
+    throw new WbdcError({ ...problem, advice: 'install @wbdc/demo-data again' }, { cause });
   }
 }
 

@@ -61,11 +61,14 @@ Built from these npm packages:
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Changes: every picture was laid on white, drawn at ${imageSize} x ${imageSize} pixels and saved as JPEG; words were selected and
+Changes: every picture was laid on white, drawn at ${imageSize} x ${imageSize} pixels and saved as JPEG; words were \
+selected and
 arranged as the titles, texts, tags and categories of short videos.
 
-The Twemoji frames are under CC-BY 4.0 (<https://creativecommons.org/licenses/by/4.0/>): name the source when you pass them on.
-The OpenMoji frames are under CC-BY-SA 4.0 (<https://creativecommons.org/licenses/by-sa/4.0/>): also pass changed pictures on
+The Twemoji frames are under CC-BY 4.0 (<https://creativecommons.org/licenses/by/4.0/>): name the source when you \
+pass them on.
+The OpenMoji frames are under CC-BY-SA 4.0 (<https://creativecommons.org/licenses/by-sa/4.0/>): also pass changed \
+pictures on
 under the same licence. The Fluent frames are under the MIT licence, copyright Microsoft Corporation.
 ${SOURCE_PACKAGES.map(licenceText).join('')}`;
 }

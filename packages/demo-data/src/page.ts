@@ -23,7 +23,8 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
     title: 'Emoji as short videos',
     about:
       'The demo data set in the official WBDC layout. Each video is one emoji: its frames are the drawings of several ' +
-      'vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of Chinese.',
+      'vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of ' +
+      'Chinese.',
     facts: facts(summary),
     splits: {
       about:
@@ -37,12 +38,16 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
     sections: [
       {
         title: 'Categories',
-        about: `${summary.categories} categories on level 2, in ${Object.keys(groups).length} groups on level 1: videos of each, with a long tail.`,
+        about:
+          `${summary.categories} categories on level 2, in ${Object.keys(groups).length} groups on level 1: videos of ` +
+          'each, with a long tail.',
         charts: [categoryChart(videos, { splits: DEMO_SPLITS, ids: Object.keys(categories), groups })],
       },
       {
         title: 'Tags',
-        about: `The 40 most frequent of ${count(summary.tags)} tags in tag_list.txt, by the number of training items that carry them.`,
+        about:
+          `The 40 most frequent of ${count(summary.tags)} tags in tag_list.txt, by the number of training items that ` +
+          'carry them.',
         charts: [tagChart(tags.slice(0, 40), 'items')],
       },
     ],
@@ -84,7 +89,8 @@ function card({ split, video, frames }: Sample, categories: PageContent['categor
 
 function footer({ sources, seed }: DemoSummary): string {
   const packages = Object.entries(sources).map(([name, version]) => `${name} ${version}`);
-  return `Seed ${seed}. From ${packages.join(', ')}. The licences of texts and art stand in LICENSES.md: Fluent MIT, Twemoji CC-BY 4.0, OpenMoji CC-BY-SA 4.0.`;
+  const licences = 'Fluent MIT, Twemoji CC-BY 4.0, OpenMoji CC-BY-SA 4.0';
+  return `Seed ${seed}. From ${packages.join(', ')}. Licences of texts and art: LICENSES.md; ${licences}.`;
 }
 
 function count(value: number): string {

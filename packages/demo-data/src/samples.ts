@@ -13,7 +13,7 @@ export interface Sample {
   readonly frames: readonly { vendor: string; dataUrl: string }[];
 }
 
-/** Videos to look at: one from each of `count` groups as far as there are so many, drawn at random but the same every time. */
+/** Videos to look at: one from each of `count` groups, as far as there are so many; the same every time. */
 export async function drawSamples(plan: DemoPlan, imageSize: number, count = 10): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const { split, video } of choose(plan, count)) {

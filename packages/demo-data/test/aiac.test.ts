@@ -6,12 +6,12 @@ import { DataError, readAiacVideos, readAnnotations, readLabels, readTagList } f
 import type { AiacVideo, FeatureSource, Video } from '@wbdc/data';
 import { floats } from '@wbdc/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDemoAiac, buildDemoData } from '../src/demo/index.js';
-import type { DemoAiacSummary } from '../src/demo/index.js';
-import { makeItems } from '../src/demo/items.js';
-import { planDemo } from '../src/demo/plan.js';
-import { englishWords, gradedSimilarity, labelPairs } from '../src/demo/similarity.js';
-import { readSources } from '../src/demo/sources.js';
+import { buildDemoAiac, buildDemo } from '../src/index.js';
+import type { DemoAiacSummary } from '../src/index.js';
+import { makeItems } from '../src/items.js';
+import { planDemo } from '../src/plan.js';
+import { englishWords, gradedSimilarity, labelPairs } from '../src/similarity.js';
+import { readSources } from '../src/sources.js';
 
 const WIDTH = 7;
 
@@ -20,7 +20,7 @@ let summary: DemoAiacSummary;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'wbdc-aiac-'));
-  await buildDemoData({ folder: join(root, 'data'), seed: 5, items: 60, imageSize: 17, minTagItems: 2 });
+  await buildDemo({ folder: join(root, 'data'), seed: 5, items: 60, imageSize: 17, minTagItems: 2 });
   summary = await buildDemoAiac({ data: join(root, 'data'), features: sources(), folder: join(root, 'aiac'), seed: 5 });
 });
 

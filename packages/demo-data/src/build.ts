@@ -1,15 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeAnnotations, writeTagList } from '@wbdc/data';
-import type { CategoryName, Video } from '@wbdc/data';
-import { UserError } from '../errors.js';
+import { dirname, join } from 'node:path';
+import { wbdcLayout, writeAnnotations, writeTagList } from '@wbdc/data';
+import type { CategoryName, Video, WbdcLayout } from '@wbdc/data';
+import { writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { writeFrames } from './frames.js';
 import type { DemoProgress } from './frames.js';
 import { makeItems, nameCategories } from './items.js';
 import type { DemoVideo } from './items.js';
 import { licencesMarkdown } from './licences.js';
 import { demoPage } from './page.js';
-import { buildAside, writeJson } from './partial.js';
+import { buildAside } from './build-aside.js';
 import { planDemo, rankTags } from './plan.js';
 import type { DemoPlan } from './plan.js';
 import { drawSamples } from './samples.js';
@@ -39,7 +40,7 @@ export interface DemoOptions {
 }
 
 /**
- * Builds the embedded demo data set, emoji as short videos, from the installed npm packages in the official WBDC layout:
+ * Builds the demo data set, emoji as short videos, from the installed npm packages in the official WBDC layout:
  *
  * - `annotations/{unlabeled,labeled,test_a}.json`: title (zh), ocr (zh-Hant), asr (yue-Hans), tags; `category_id` in
  *   `labeled` only; the held-out truth is `annotations/test_a_truth.csv`, lines `id,category_id` as in a submission;
@@ -48,9 +49,9 @@ export interface DemoOptions {
  *
  * The same options give the same bytes. Written to `<folder>.partial` and renamed at the end.
  *
- * @throws UserError when the folder exists or an option is out of range; Error when a source package is missing
+ * @throws WbdcError when the folder exists, an option is out of range or a source package is missing
  */
-export async function buildDemoData(options: DemoOptions): Promise<DemoSummary> {
+export async function buildDemo(options: DemoOptions): Promise<DemoSummary> {
   checkOptions(options);
   return buildAside(options.folder, options.signal, (partial) => writeDemo(partial, options));
 }
@@ -65,7 +66,7 @@ function checkOptions({ seed, imageSize, variants, items, minTagItems }: DemoOpt
 
 function checkInteger(name: string, value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
-  throw new UserError(`expected ${name} to be an integer from ${least} to ${most}, got ${value}`);
+  throw new WbdcError({ where: name, expected: `an integer from ${least} to ${most}`, got: String(value) });
 }
 
 async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummary> {
@@ -75,12 +76,13 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   const plan = planDemo(options.items === undefined ? items : sliceItems(items, options.items), { seed, variants });
   const tags = rankTags(plan, minTagItems);
   const categories = usedCategories(nameCategories(sources), plan);
-  await writeTexts(root, plan);
+  const layout = wbdcLayout(root);
+  await writeTexts(layout, plan);
   await writeTagList(
-    join(root, 'tag_list.txt'),
+    layout.tagList,
     tags.map(({ tag }) => tag),
   );
-  await writeJson(join(root, 'categories.json'), categories);
+  await writeJson(layout.categories, categories);
   await writeFile(join(root, 'LICENSES.md'), licencesMarkdown(sources, imageSize));
   const imageBytes = await writeFrames(root, plan, { imageSize, onProgress, signal });
   const settings = { seed, imageSize, imageBytes, tags: tags.length, sources: sources.versions };
@@ -91,15 +93,14 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   return summary;
 }
 
-async function writeTexts(root: string, plan: DemoPlan): Promise<void> {
-  const folder = join(root, 'annotations');
-  await mkdir(folder, { recursive: true });
+async function writeTexts(layout: WbdcLayout, plan: DemoPlan): Promise<void> {
+  await mkdir(dirname(layout.truth('test_a')), { recursive: true });
   for (const split of DEMO_SPLITS) {
     const records = plan[split].map((video) => toRecord(video, split));
-    await writeAnnotations(join(folder, `${split}.json`), records);
+    await writeAnnotations(layout.annotations(split), records);
   }
   const truth = plan.test_a.map(({ id, categoryId }) => `${id},${categoryId}\n`);
-  await writeFile(join(folder, 'test_a_truth.csv'), truth.join(''));
+  await writeFile(layout.truth('test_a'), truth.join(''));
 }
 
 /** Only labelled records show their category, as in the official files. */

@@ -1,8 +1,0 @@
-export { buildDemoAiac } from './aiac.js';
-export type { DemoAiacOptions, DemoAiacSummary } from './aiac.js';
-export { buildDemoData } from './build.js';
-export type { DemoOptions } from './build.js';
-export type { DemoProgress } from './frames.js';
-export type { DemoSummary, SplitSummary } from './summary.js';
-export { DEMO_SPLITS } from './splits.js';
-export type { DemoSplit } from './splits.js';
