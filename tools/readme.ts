@@ -29,8 +29,8 @@ export function extractSnippets(markdown: string): Snippet[] {
 }
 
 /**
- * Runs every ```ts block of a package's README from source, each as a module of its own, inside vitest. The blocks share
- * one empty temporary working folder, so a later one may read what an earlier one wrote.
+ * Runs every ```ts block of a package's README from source, each as a module of its own, inside vitest. The blocks
+ * share one empty temporary working folder, so a later one may read what an earlier one wrote.
  *
  * @param packageFolder the package's folder, for example `resolve(import.meta.dirname, '..')`
  * @throws when the README has no ```ts block, or when a block throws: the error names the README's line

@@ -33,7 +33,8 @@ async function loadTensorflow(): Promise<void> {
   if (TENSORFLOW === undefined)
     throw new Error('expected a binary of tfjs-node, got none: run tools:install-tensorflow');
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined }); // gone in Node 23
+  // Gone in Node 23.
+  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
   await import(TENSORFLOW);
   registerNodeKernels();
 }

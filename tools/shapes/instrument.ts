@@ -20,9 +20,9 @@ export function checkingShapes(): Plugin {
 }
 
 /**
- * A TypeScript source in which every value with a shape comment passes through the recorder's `check`, on the same lines
- * as before. The values of one call of a function share a scope: a letter means one size in it, and in the functions
- * written inside.
+ * A TypeScript source in which every value with a shape comment passes through the recorder's `check`, on the same
+ * lines as before. The values of one call of a function share a scope: a letter means one size in it, and in the
+ * functions written inside.
  */
 export function instrument(path: string, text: string): string {
   const source = parse(path, text);

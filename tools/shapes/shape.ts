@@ -26,9 +26,9 @@ export function readLegend(architecture: string): Set<string> {
 }
 
 /**
- * Checks a tensor against a shape in the legend's letters: `assertShape(x, '[B, L + F, D]', { B: 3, L: 5, F: 7, D: 22 })`.
- * Take distinct sizes, primes where they need not divide one another, or a mistake may not show. A letter without a size
- * takes the one it first meets.
+ * Checks a tensor against a shape in the legend's letters: `assertShape(x, '[B, L + F, D]', { B: 3, L: 5, F: 7, D: 22
+ * })`. Take distinct sizes, primes where they need not divide one another, or a mistake may not show. A letter without
+ * a size takes the one it first meets.
  */
 export function assertShape(value: { readonly shape: readonly number[] }, spec: string, sizes: Sizes): void {
   matchShape(spec, value.shape, new Map(Object.entries(sizes)));

@@ -78,7 +78,8 @@ export function assertBatchFits(
   const [, count, width] = frames.shape;
   if (count > 0 && width !== frameSize) {
     throw new RangeError(
-      `${model}: expected frame features of width ${frameSize}, got ${width}: use features of the tower this model was configured for, or set frameSize`,
+      `${model}: expected frame features of width ${frameSize}, got ${width}: ` +
+        'use features of the tower this model was configured for, or set frameSize',
     );
   }
   if (count > maxFrames) {
@@ -89,7 +90,8 @@ export function assertBatchFits(
   const foreign = tokens.data.find((id) => id < 0 || id >= vocabSize);
   if (foreign !== undefined) {
     throw new RangeError(
-      `${model}: expected token ids below ${vocabSize}, got ${foreign}: the tokenizer and the model have different vocabularies`,
+      `${model}: expected token ids below ${vocabSize}, got ${foreign}: ` +
+        'the tokenizer and the model have different vocabularies',
     );
   }
 }

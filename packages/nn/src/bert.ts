@@ -72,7 +72,8 @@ export function embedInputs(params: InputEmbedding, x: Tensor3D, segments: Ints,
     const [, length, width] = x.shape;
     if (length > params.position.shape[0]) {
       throw new RangeError(
-        `expected at most ${params.position.shape[0]} positions, got ${length}: raise maxPositions or shorten the input`,
+        `expected at most ${params.position.shape[0]} positions, got ${length}: ` +
+          'raise maxPositions or shorten the input',
       );
     }
     const positions = tf.slice(params.position, [0, 0], [length, width]); // [N, D]

@@ -1,6 +1,6 @@
 /**
- * IEEE 754 half precision: 1 sign bit, 5 exponent bits, 10 fraction bits; largest finite value 65504. Decoding looks the
- * value up in a table of all 65,536; encoding rounds to the nearest value, ties to even, as NumPy and PyTorch do.
+ * IEEE 754 half precision: 1 sign bit, 5 exponent bits, 10 fraction bits; largest finite value 65504. Decoding looks
+ * the value up in a table of all 65,536; encoding rounds to the nearest value, ties to even, as NumPy and PyTorch do.
  */
 const table = buildTable();
 

@@ -1,7 +1,7 @@
 /**
  * The contract of the fused kernels: every name under which an engine may register one in tfjs's kernel registry, the
- * tensors that it gets, its attributes, and what it gives back. `@wbdc/nn` and `@wbdc/train` call kernels as stated here,
- * and compose plain tfjs operations where the current engine lacks one; engines register them as stated here
+ * tensors that it gets, its attributes, and what it gives back. `@wbdc/nn` and `@wbdc/train` call kernels as stated
+ * here, and compose plain tfjs operations where the current engine lacks one; engines register them as stated here
  * (`DefineKernels`). Types alone: nothing of this module is left at run time.
  */
 import type { TensorInfo } from '@tensorflow/tfjs';
@@ -13,8 +13,8 @@ import type { Key } from './random.js';
  */
 export interface FusedKernels<T> {
   /**
-   * Layer normalisation over the last axis: `y = (x - mean) rstd gamma + beta` with `rstd = 1 / sqrt(var + epsilon)` and
-   * the biased variance. x and y are `[..., D]`, gamma and beta `[D]`, mean and rstd `[..., 1]`.
+   * Layer normalisation over the last axis: `y = (x - mean) rstd gamma + beta` with `rstd = 1 / sqrt(var + epsilon)`
+   * and the biased variance. x and y are `[..., D]`, gamma and beta `[D]`, mean and rstd `[..., 1]`.
    */
   WbdcLayerNorm: {
     inputs: { readonly x: T; readonly gamma: T; readonly beta: T };
@@ -45,7 +45,9 @@ export interface FusedKernels<T> {
     attributes: { readonly form: GeluForm };
     outputs: [y: T] | [y: T, saved: T];
   };
-  /** The gradient `dx = dy (g(x) + x g'(x))` of `y = x g(x)`; x is what the engine's own `WbdcGelu` gave to keep, if so. */
+  /**
+   * The gradient `dx = dy (g(x) + x g'(x))` of `y = x g(x)`; x is what the engine's own `WbdcGelu` gave to keep, if so.
+   */
   WbdcGeluGrad: {
     inputs: { readonly dy: T; readonly x: T };
     attributes: { readonly form: GeluForm };
@@ -73,9 +75,9 @@ export interface FusedKernels<T> {
     outputs: [dx: T];
   };
   /**
-   * Attention of each head: `y = dropout(softmax(q k^T scale + bias)) v`, with q and y `[B, Q, D]`, k and v `[B, K, D]`,
-   * bias `[B, 1, 1, K]`; heads are consecutive blocks of D / H values. The weights w `[B, H, Q, K]` are what the engine's
-   * own `WbdcAttentionGrad` wants to read, in a form of its choice.
+   * Attention of each head: `y = dropout(softmax(q k^T scale + bias)) v`, with q and y `[B, Q, D]`, k and v `[B, K,
+   * D]`, bias `[B, 1, 1, K]`; heads are consecutive blocks of D / H values. The weights w `[B, H, Q, K]` are what the
+   * engine's own `WbdcAttentionGrad` wants to read, in a form of its choice.
    */
   WbdcAttention: {
     inputs: { readonly q: T; readonly k: T; readonly v: T; readonly bias: T };
@@ -144,13 +146,14 @@ export type AdamWAttributes = {
 };
 
 /**
- * Which values of a tensor a dropout drops: a function of the key, the row along the first axis and the position in that
- * row, so the same on every engine, in any order and in any pieces. An engine has the mask applied on the host by `apply`,
- * or draws it where its tensors are, from `key` and `gaps`:
+ * Which values of a tensor a dropout drops: a function of the key, the row along the first axis and the position in
+ * that row, so the same on every engine, in any order and in any pieces. An engine has the mask applied on the host by
+ * `apply`, or draws it where its tensors are, from `key` and `gaps`:
  *
- * With `[offset, flip] = foldIn(key, row)`, draw n = 0, 1, ... of a row is the 32-bit word `(offset + n 0x9e3779b9) ^ flip`
- * after the finaliser of MurmurHash3. It gives two distances from a dropped value of the row to the next, the first from
- * position -1: `gaps[draw & 0xffff]`, then `gaps[draw >>> 16]`. Positions count the values of a row in memory's order.
+ * With `[offset, flip] = foldIn(key, row)`, draw n = 0, 1, ... of a row is the 32-bit word `(offset + n 0x9e3779b9) ^
+ * flip` after the finaliser of MurmurHash3. It gives two distances from a dropped value of the row to the next, the
+ * first from position -1: `gaps[draw & 0xffff]`, then `gaps[draw >>> 16]`. Positions count the values of a row in
+ * memory's order.
  */
 export interface DropMask {
   readonly key: Key;

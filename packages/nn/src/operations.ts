@@ -1,6 +1,6 @@
 /**
- * Fused kernels as text: engines that execute a few operations of another runtime one after another write them in ONNX's
- * text syntax, one operation a line, and translate what {@link parseOperations} gives.
+ * Fused kernels as text: engines that execute a few operations of another runtime one after another write them in
+ * ONNX's text syntax, one operation a line, and translate what {@link parseOperations} gives.
  */
 
 /** One line: `y, z = Op <attribute = 1> (x, 0.5, [0, 2])`. */

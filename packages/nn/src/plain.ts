@@ -1,4 +1,7 @@
-/** What needs no engine: arrays in host memory, float16 and random keys. For threads that have better to do than load tfjs. */
+/**
+ * What needs no engine: arrays in host memory, float16 and random keys. For threads that have better to do than load
+ * tfjs.
+ */
 export type { Batch, FieldSpan } from './batch.js';
 export { decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, sizeOf } from './host.js';

@@ -12,7 +12,7 @@ export function randomKey(seed: number): Key {
   return [mix(seed >>> 0), mix(Math.floor(seed / 2 ** 32) ^ GOLDEN)];
 }
 
-/** A key of its own for a step number or the name of a part. */
+/** The key derived from another by a number, such as that of a step, or by a name. */
 export function foldIn(key: Key, data: number | string): Key {
   const word = typeof data === 'string' ? hashString(data) : data >>> 0;
   return [mix(key[0] ^ mix(word + GOLDEN)), mix(Math.imul(key[1] ^ word, GOLDEN) + key[0])];
@@ -68,7 +68,10 @@ export function truncatedNormal(key: Key, count: number, deviation: number): Flo
   return values;
 }
 
-/** Places of at most `limit` of `count` frames, evenly over the whole video: `floor(i * count / limit)`. For evaluation. */
+/**
+ * Indices of at most `limit` of `count` frames, evenly over the whole video: `floor(i * count / limit)`. For
+ * evaluation.
+ */
 export function evenStride(count: number, limit: number): Int32Array {
   const kept = Math.min(count, limit);
   return Int32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));

@@ -49,13 +49,18 @@ export function newLayer(key: Key, width: number, intermediate: number): Layer {
 }
 
 export function newAttention(key: Key, width: number): Attention {
-  const part = (name: string): Linear => newLinear(foldIn(key, name), width, width);
-  return { query: part('query'), key: part('key'), value: part('value'), output: part('output') };
+  const projection = (name: string): Linear => newLinear(foldIn(key, name), width, width);
+  return {
+    query: projection('query'),
+    key: projection('key'),
+    value: projection('value'),
+    output: projection('output'),
+  };
 }
 
-/** A key of its own for a part, or none. */
-export function subKey(key: Key | undefined, part: number | string): Key | undefined {
-  return key && foldIn(key, part);
+/** The key that a layer or block derives by its index or name; none without a key. */
+export function subKey(key: Key | undefined, name: number | string): Key | undefined {
+  return key && foldIn(key, name);
 }
 
 /**
@@ -76,7 +81,7 @@ export function attention(
 
 /** One layer over x `[B, N, D]`; with `rows` gives `[B, rows, D]`. */
 export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, config: LayerConfig, key?: Key): Tensor3D {
-  const drop = (t: Tensor3D, part: string): Tensor3D => dropout(t, config.dropout, subKey(key, part));
+  const drop = (t: Tensor3D, name: string): Tensor3D => dropout(t, config.dropout, subKey(key, name));
   const asked = (t: Tensor3D): Tensor3D => (config.rows ? tf.slice(t, 0, [-1, config.rows, -1]) : t);
   const attend = (t: Tensor3D, bias: Tensor4D): Tensor3D =>
     drop(attention(params.attention, asked(t), t, bias, config, subKey(key, 'probabilities')), 'attention');

@@ -27,8 +27,8 @@ import {
 export { INITIAL_LOG_SCALE, clampLogScale, contrastiveLoss } from './contrastive.js';
 
 /**
- * Videos with pixels instead of features: N frames of B videos, and one token row per video. Further rows, M of them, are
- * titles of earlier batches: wrong answers for all.
+ * Videos with pixels instead of features: N frames of B videos, and one token row per video. Further rows, M of them,
+ * are titles of earlier batches: wrong answers for all.
  */
 export interface ClipBatch {
   readonly ids: readonly string[];

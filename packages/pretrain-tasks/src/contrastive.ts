@@ -17,7 +17,9 @@ export function clampLogScale(logScale: Scalar): Scalar {
 
 /** How two sets of vectors are compared. */
 export interface ContrastiveOptions {
-  /** `learned` (from 0.07, as CLIP), or fixed. WBDC's `ftc` had none, which is 1: the loss cannot fall below ln B - 2. */
+  /**
+   * `learned` (from 0.07, as CLIP), or fixed. WBDC's `ftc` had none, which is 1: the loss cannot fall below ln B - 2.
+   */
   readonly temperature?: 'learned' | number;
   /** Compare unit vectors, as both originals did; false takes inner products as they are. */
   readonly normalize?: boolean;
@@ -48,7 +50,7 @@ export function logScaleOf({ logScale }: Temperature, { temperature }: Contrasti
 
 /**
  * The contrastive loss of CLIP (arXiv 2103.00020) for matching rows of two sets of vectors `[B, D]` of any length, with
- * the share of the left (and of the right) whose own partner is the most similar of the batch. `logScale` is the
+ * the share of the left (and of the right) whose partner is the most similar of the batch. `logScale` is the
  * logarithm of the inverse temperature. `right` may have more rows `[B + M, D]`: further wrong answers.
  */
 export function contrastiveLoss(
@@ -61,10 +63,10 @@ export function contrastiveLoss(
   const count = left.shape[0];
   const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
   const { loss, logits } = symmetricInfoNce(unit(left), unit(right), logScale);
-  const own = Int32Array.from({ length: count }, (_, i) => i);
+  const diagonal = Int32Array.from({ length: count }, (_, i) => i);
   const metrics = {
-    [names[0]]: { sum: countCorrect(logits, own), count },
-    [names[1]]: { sum: countCorrect(tf.transpose(tf.slice(logits, [0, 0], [count, count])), own), count },
+    [names[0]]: { sum: countCorrect(logits, diagonal), count },
+    [names[1]]: { sum: countCorrect(tf.transpose(tf.slice(logits, [0, 0], [count, count])), diagonal), count },
   };
   return { loss, metrics };
 }

@@ -29,11 +29,11 @@ export interface FtcTarget {
 }
 
 /**
- * Frame-text contrastive, an Inverse Cloze Task (Lee et al., arXiv 1906.00300): the title alone must find the frames, OCR
- * and ASR it was taken from, by the states of `[CLS]` under the same encoder. Both halves go through it as one batch of
- * 2M rows: first the titles, without frames, then the rest; behind them the titles of earlier batches (`pastTexts`),
- * encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing else, are left
- * out: of one without either there is nothing to tell.
+ * Frame-text contrastive, an Inverse Cloze Task (Lee et al., arXiv 1906.00300): the title alone must find the frames,
+ * OCR and ASR it was taken from, by the states of `[CLS]` under the same encoder. Both halves go through it as one
+ * batch of 2M rows: first the titles, without frames, then the rest; behind them the titles of earlier batches
+ * (`pastTexts`), encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing
+ * else, are left out: there is nothing to match.
  */
 export function ftc({ separator, field = 'title', ...options }: FtcOptions): Task<FtcHead, FtcTarget> {
   assertTemperature('ftc', options.temperature ?? 'learned');
@@ -43,12 +43,12 @@ export function ftc({ separator, field = 'title', ...options }: FtcOptions): Tas
     corrupt: (batch) => separate(batch, separator, field),
     loss: ({ head, encoded, target: { videos, past } }) => {
       if (videos === 0) return { loss: noLoss(encoded), metrics: {} };
-      const part = (start: number, count: number): Tensor2D =>
+      const rows = (start: number, count: number): Tensor2D =>
         tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
-      const own = part(0, videos);
-      const titles: Tensor2D = past === 0 ? own : tf.concat([own, part(2 * videos, past)]); // [M + N, D]
+      const current = rows(0, videos);
+      const titles: Tensor2D = past === 0 ? current : tf.concat([current, rows(2 * videos, past)]); // [M + N, D]
       const names = ['rest to title', 'title to rest'] as const;
-      return contrastiveLoss(part(videos, videos), titles, logScaleOf(head, options), options, names);
+      return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), options, names);
     },
     baseline: ({ videos, past }) => ({
       'title to rest': chance(videos, videos),
@@ -60,8 +60,8 @@ export function ftc({ separator, field = 'title', ...options }: FtcOptions): Tas
 /** The tokens of a field of all videos that have it: a later batch's `pastTexts`. */
 export function packTexts(batch: Batch, field: string): Int32Array[] {
   return batch.spans.flatMap((spans, row) => {
-    const found = spans.find((span) => span.field === field);
-    return found && found.end > found.start ? [rowTokens(batch, row).slice(found.start, found.end)] : [];
+    const match = spans.find((span) => span.field === field);
+    return match && match.end > match.start ? [rowTokens(batch, row).slice(match.start, match.end)] : [];
   });
 }
 
@@ -85,15 +85,15 @@ function separate(all: Batch, separator: number, field: string): Corrupted<FtcTa
 
 function split(batch: Batch, separator: number, field: string): Corrupted<FtcTarget> {
   const videos = batch.ids.length;
-  const own = new Set(packTexts(batch, field).map(String)); // what a video of the batch says is not wrong for it
-  const pastTexts = (batch.pastTexts ?? []).filter((text) => !own.has(String(text)));
-  const part = (wanted: (span: FieldSpan) => boolean): TokenRow[] =>
+  const present = new Set(packTexts(batch, field).map(String)); // what a video of the batch says is not wrong for it
+  const pastTexts = (batch.pastTexts ?? []).filter((text) => !present.has(String(text)));
+  const rowsOf = (wanted: (span: FieldSpan) => boolean): TokenRow[] =>
     batch.spans.map((spans, row) => tokenRow(rowTokens(batch, row), spans.filter(wanted), separator));
   const first = batch.tokens.data[0];
   const past = pastTexts.map((text) =>
     tokenRow(Int32Array.of(first, ...text), [{ field, start: 1, end: 1 + text.length }], separator),
   );
-  const rows = [...part((span) => span.field === field), ...part((span) => span.field !== field), ...past];
+  const rows = [...rowsOf((span) => span.field === field), ...rowsOf((span) => span.field !== field), ...past];
   const length = Math.max(...rows.map((row) => row.tokens.length));
   const tokens = ints([rows.length, length]);
   const textMask = ints([rows.length, length]);

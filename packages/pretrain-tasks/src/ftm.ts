@@ -34,10 +34,10 @@ export interface FtmTarget {
 }
 
 /**
- * Frame-text match (after ViLBERT, arXiv 1908.02265): the frames of some videos of the batch change places, and the state
- * of `[CLS]` tells which pairs belong together. It marks the exchanged rows in the batch, and stands first in a view:
- * what is masked afterwards follows the frames, and text tasks leave the mismatched rows out. Videos without frames have
- * nothing to match and take no part.
+ * Frame-text match (after ViLBERT, arXiv 1908.02265): the frames of some videos of the batch change places, and the
+ * state of `[CLS]` tells which pairs belong together. It marks the exchanged rows in the batch, and stands first in a
+ * view: what is masked afterwards follows the frames, and text tasks leave the mismatched rows out. Videos without
+ * frames have nothing to match and are left out.
  */
 export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}): Task<FtmHead, FtmTarget> {
   return {
@@ -96,8 +96,8 @@ function meanFrames({ frames, frameMask }: Batch): Float32Array[] {
 
 function exchange(batch: Batch, from: Int32Array): Corrupted<FtmTarget> {
   const { frames, frameMask } = takeRows(batch, from);
-  const own = from.map((source, video) => (source === video ? 1 : 0));
-  const matched = Array.from(own, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
+  const labels = from.map((source, video) => (source === video ? 1 : 0));
+  const matched = Array.from(labels, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
   const rows = from.map((_, video) => video).filter((video) => hasFrames(batch, video));
-  return { batch: { ...batch, frames, frameMask, matched }, target: { rows, labels: rows.map((row) => own[row]) } };
+  return { batch: { ...batch, frames, frameMask, matched }, target: { rows, labels: rows.map((row) => labels[row]) } };
 }

@@ -41,15 +41,15 @@ export interface MfmHead {
 export interface MfmTarget {
   /** M masked frames: flat indices into `[B, F]`. */
   readonly rows: Int32Array;
-  /** The place of each among the candidates. */
+  /** The index of each among the candidates. */
   readonly labels: Int32Array;
   /** The unmasked features of all valid frames of the batch, then those of earlier batches `[N, Dv]`. */
   readonly candidates: Floats;
 }
 
 /**
- * Masked frame model (after HERO, arXiv 2005.00200): some frames become zero vectors; from the states at their places
- * the model must find their features among those of all frames of the batch (InfoNCE).
+ * Masked frame model (after HERO, arXiv 2005.00200): some frames become zero vectors; from the states at their
+ * positions the model must find their features among those of all frames of the batch (InfoNCE).
  */
 export function mfm(options: MfmOptions = {}): Task<MfmHead, MfmTarget> {
   const { probability = 0.15 } = options;
@@ -123,7 +123,7 @@ export function hasFrames({ frameMask: { data, shape } }: Pick<Batch, 'frameMask
 export function packFrames({ frames, frameMask }: Batch, rows: Int32Array = validFrames({ frameMask })): Floats {
   const width = frames.shape[2];
   const packed = floats([rows.length, width]);
-  rows.forEach((row, place) => packed.data.set(frames.data.subarray(row * width, (row + 1) * width), place * width));
+  rows.forEach((row, i) => packed.data.set(frames.data.subarray(row * width, (row + 1) * width), i * width));
   return packed;
 }
 
@@ -141,13 +141,13 @@ export function joinFrames(tables: readonly Floats[], width: number): Floats {
 /** Zeroes the chosen (1) of the valid frames; all valid frames, as they were, are the candidates. */
 export function maskFrames(batch: Batch, valid: Int32Array, chosen: Int32Array): Corrupted<MfmTarget> {
   const width = batch.frames.shape[2];
-  const own = packFrames(batch, valid);
-  const candidates = batch.pastFrames ? joinFrames([own, batch.pastFrames], width) : own;
+  const current = packFrames(batch, valid);
+  const candidates = batch.pastFrames ? joinFrames([current, batch.pastFrames], width) : current;
   const data = batch.frames.data.slice();
-  valid.forEach((row, place) => {
-    if (chosen[place]) data.fill(0, row * width, (row + 1) * width);
+  valid.forEach((row, i) => {
+    if (chosen[i]) data.fill(0, row * width, (row + 1) * width);
   });
-  const labels = Int32Array.from(valid.keys()).filter((place) => chosen[place] === 1);
-  const target = { rows: labels.map((place) => valid[place]), labels, candidates };
+  const labels = Int32Array.from(valid.keys()).filter((i) => chosen[i] === 1);
+  const target = { rows: labels.map((i) => valid[i]), labels, candidates };
   return { batch: { ...batch, frames: floats(batch.frames.shape, data) }, target };
 }

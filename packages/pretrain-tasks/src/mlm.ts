@@ -35,9 +35,9 @@ export interface MlmOptions {
   /** Only these text fields are masked; all where absent. WBDC masked the title. */
   readonly fields?: readonly string[];
   /**
-   * How often each token stands in the texts, `[V]`: the decoder's bias starts at the logarithms of their shares, and the
-   * loss at their entropy. Where absent it starts at 0, and the loss at ln V: fresh weights then learn the shares first, by
-   * bringing all states near each other.
+   * How often each token stands in the texts, `[V]`: the decoder's bias starts at the logarithms of their shares, and
+   * the loss at their entropy. Where absent it starts at 0, and the loss at ln V: fresh weights then learn the shares
+   * first, by bringing all states near each other.
    */
   readonly tokenCounts?: ArrayLike<number>;
   /** Masks whole words: gives each token of a text the number of its word, see {@link chineseWords}. */
@@ -58,8 +58,8 @@ export interface MlmTarget {
 
 /**
  * Masked language model (BERT, arXiv 1810.04805): of the chosen tokens 80 % become `[MASK]`, 10 % a random token, 10 %
- * stay; cross entropy over the vocabulary, decoder tied to the word embeddings. Only the chosen positions go through the
- * head: at 15 % that saves 85 % of the most expensive product of the step.
+ * stay; cross entropy over the vocabulary, decoder tied to the word embeddings. Only the chosen positions go through
+ * the head: at 15 % that saves 85 % of the most expensive product of the step.
  */
 export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
   const { vocabSize, special } = options;
@@ -135,8 +135,8 @@ function maskTokens(batch: Batch, key: Key, options: MlmOptions, ordinary: Int32
 }
 
 /**
- * Flat indices of the ordinary tokens of a batch, in some fields or everywhere. Rows whose frames are another video's are
- * left out: there is nothing to learn from them about the text. (WBDC's original counted them.)
+ * Flat indices of the ordinary tokens of a batch, in some fields or everywhere. Rows whose frames are another video's
+ * are left out: there is nothing to learn from them about the text. (WBDC's original counted them.)
  */
 export function maskable(batch: Batch, special: readonly number[], fields?: readonly string[]): Int32Array {
   const length = batch.tokens.shape[1];

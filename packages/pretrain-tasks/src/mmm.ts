@@ -40,8 +40,8 @@ export interface MmmTarget {
 
 /**
  * Mask modality (VLM, arXiv 2105.09996): half of the videos lose all their frames, the others all their text, and each
- * must be told from the other modality: InfoNCE over frames, cross entropy over every text token. WBDC gave it a quarter
- * of the batch. Videos without frames take no part: nothing would be left of them.
+ * must be predicted from the other modality: InfoNCE over frames, cross entropy over every text token. WBDC gave it a
+ * quarter of the batch. Videos without frames are left out: nothing would be left of them.
  */
 export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
   const { frameWeight = 0.5, special } = options;
@@ -56,11 +56,11 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
     loss: ({ head, target, ...rest }) => {
       const text = tokenLoss({ ...rest, head: head.text, target: target.text });
       const frames = frameLoss({ ...rest, head: head.frames, target: target.frames }, similarity);
-      const parts = { text, frames };
+      const losses = { text, frames };
       const metrics: Record<string, Metric> = {};
-      for (const [name, part] of Object.entries(parts)) {
-        metrics[`${name} loss`] = { sum: part.loss, count: 1 };
-        metrics[`${name} accuracy`] = part.metrics.accuracy;
+      for (const [name, result] of Object.entries(losses)) {
+        metrics[`${name} loss`] = { sum: result.loss, count: 1 };
+        metrics[`${name} accuracy`] = result.metrics.accuracy;
       }
       return { loss: tf.add(text.loss, tf.mul(frames.loss, frameWeight)), metrics };
     },

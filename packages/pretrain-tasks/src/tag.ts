@@ -28,9 +28,10 @@ export interface TagOptions {
   /** Width of a dense layer between that and the output; QQ's job 2 had 256. */
   readonly hidden?: number | null;
   /**
-   * The share of the tags that a video is taken to have at the start (RetinaNet's initialisation, arXiv 1708.02002). From
-   * fresh weights, without it, the states themselves are first pulled to wherever all tags are improbable: with `mean`, all
-   * of them to one point, from which a short training does not come back. null starts at 1/2, as QQ did from a trained BERT.
+   * The share of the tags that a video is taken to have at the start (RetinaNet's initialisation, arXiv 1708.02002).
+   * From fresh weights, without it, the states themselves are first pulled to wherever all tags are improbable: with
+   * `mean`, all of them to one point, from which a short training does not come back. null starts at 1/2, as QQ did
+   * from a trained BERT.
    */
   readonly prior?: number | null;
 }
@@ -50,10 +51,10 @@ export interface TagTarget {
 }
 
 /**
- * Tag classification, usually on the state of `[CLS]`: binary cross entropy, averaged over all tags. It corrupts nothing, so it
- * shares the pass of `mlm` and `mfm`. A video without tags says nothing about them and is left out, and so
- * is one whose frames were exchanged. The metric is the
- * mean over videos of the average precision of the ranked tags.
+ * Tag classification, usually on the state of `[CLS]`: binary cross entropy, averaged over all tags. It corrupts
+ * nothing, so it shares the pass of `mlm` and `mfm`. A video without tags says nothing about them and is left out, and
+ * so is one whose frames were exchanged. The metric is the mean over videos of the average precision of the ranked
+ * tags.
  */
 export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: TagOptions): Task<TagHead, TagTarget> {
   return {

@@ -13,7 +13,7 @@ export interface Corpus {
   readonly tagCounts: ArrayLike<number>;
 }
 
-/** A batch made harder, and what to predict from it. */
+/** A corrupted batch, and what to predict from it. */
 export interface Corrupted<Target> {
   readonly batch: Batch;
   readonly target: Target;

@@ -33,7 +33,7 @@ describe('mlm', () => {
     expectShare(chosen / 2, (maskable * many.length) / 2, 0.3); // about half as many independent draws
   });
 
-  it('masks 80 %, keeps 10 % and draws 10 % of a million chosen tokens, and never touches special ones or padding', () => {
+  it('masks 80 %, keeps 10 %, draws 10 % of a million chosen tokens, and touches no special ones or padding', () => {
     const task = mlm({ mask: 4, special, vocabSize: V, probability: 1 });
     const seen = { chosen: 0, masked: 0, kept: 0, drawn: 0 };
     for (const key of many) {

@@ -1,4 +1,4 @@
-/** A part of a slab, lent to one tensor. */
+/** A range of a slab, lent to one tensor. */
 export interface Block {
   readonly buffer: ArrayBuffer;
   readonly offset: number;
@@ -6,7 +6,7 @@ export interface Block {
 }
 
 export interface ArenaStatistics {
-  /** Memory of the slabs, lent or free. A free part that was never lent takes no physical memory yet. */
+  /** Memory of the slabs, lent or free. A free range that was never lent takes no physical memory yet. */
   readonly heldBytes: number;
   readonly freeBytes: number;
   /** How much may be free before whole slabs go back to the system. */
@@ -18,7 +18,7 @@ interface Range {
   bytes: number;
 }
 
-/** One piece of memory, and its free parts in the order of their offsets, no two of them adjacent. */
+/** One buffer, and its free ranges in the order of their offsets, no two of them adjacent. */
 interface Slab {
   readonly buffer: ArrayBuffer;
   readonly free: Range[];
@@ -30,9 +30,9 @@ const SMALLEST_SLAB = 2 ** 24;
 const LARGEST_SLAB = 2 ** 29;
 
 /**
- * Memory for tensors, from few large slabs. Fresh memory has to be zeroed, mapped page by page and collected, which costs
- * more than most operations on it; a training step asks for the same amount again and again. Blocks of any size come from
- * the tightest free range, so that batches of other lengths use the same pages.
+ * Memory for tensors, from few large slabs. Fresh memory has to be zeroed, mapped page by page and collected, which
+ * costs more than most operations on it; a training step asks for the same amount again and again. Blocks of any size
+ * come from the tightest free range, so that batches of other lengths use the same pages.
  */
 export class Arena {
   private readonly slabs = new Map<ArrayBufferLike, Slab>();
@@ -79,13 +79,13 @@ export class Arena {
   }
 
   private tightest(size: number): { slab: Slab; range: Range } | undefined {
-    let found: { slab: Slab; range: Range } | undefined;
+    let tightest: { slab: Slab; range: Range } | undefined;
     for (const slab of this.slabs.values()) {
       for (const range of slab.free) {
-        if (range.bytes >= size && range.bytes < (found?.range.bytes ?? Infinity)) found = { slab, range };
+        if (range.bytes >= size && range.bytes < (tightest?.range.bytes ?? Infinity)) tightest = { slab, range };
       }
     }
-    return found;
+    return tightest;
   }
 
   /** Doubles what is held, within bounds. */
@@ -125,7 +125,7 @@ export class Arena {
   }
 }
 
-/** Puts a range in its place and joins it with its neighbours. */
+/** Inserts a range by its offset and joins it with its neighbours. */
 function insert(ranges: Range[], range: Range): void {
   let at = 0;
   for (let end = ranges.length; at < end;) {

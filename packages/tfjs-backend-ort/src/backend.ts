@@ -18,7 +18,7 @@ interface TensorData {
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
 }
 
-/** Shape and type of a tensor to be made. */
+/** Shape and type of a tensor to allocate. */
 export interface Spec {
   readonly shape: readonly number[];
   readonly dtype?: NumericType;
@@ -31,8 +31,8 @@ export type Feed = TensorInfo | BigInt64Array;
  * Tensors in ordinary typed arrays, as tfjs's `cpu` backend holds them (its kernels run on this backend too), plus
  * ONNX Runtime sessions over these arrays and reuse of their memory.
  *
- * Memory goes back to the arena when its last tensor is disposed. What users read (`dataSync`), and what a kernel of tfjs
- * hands over as a view of another tensor's memory, is a copy: it never changes later.
+ * Memory goes back to the arena when its last tensor is disposed. What users read (`dataSync`), and what a kernel of
+ * tfjs hands over as a view of another tensor's memory, is a copy: it never changes later.
  */
 export class OrtBackend extends tf.KernelBackend {
   /** tfjs's kernels read `data` and `blockSize`. */
@@ -61,8 +61,8 @@ export class OrtBackend extends tf.KernelBackend {
   }
 
   /**
-   * Runs a graph piece by piece along the first axis of the tensors in `rows` and of all outputs, each piece with all of
-   * `whole`. What the graph makes on its way then fits into the processor's caches, and takes no memory to speak of.
+   * Runs a graph piece by piece along the first axis of the tensors in `rows` and of all outputs, each piece with all
+   * of `whole`. What the graph makes on its way then fits into the processor's caches, and takes no memory to speak of.
    */
   runPieces<const Outputs extends Record<string, Spec>>(
     lines: string,
@@ -94,7 +94,9 @@ export class OrtBackend extends tf.KernelBackend {
     return results as { [Name in keyof Outputs]: TensorInfo };
   }
 
-  /** Runs a graph over arrays. An output may stand in an input's memory where the graph goes through both elementwise. */
+  /**
+   * Runs a graph over arrays. An output may stand in an input's memory where the graph goes through both elementwise.
+   */
   execute(lines: string, feeds: Record<string, OrtValue>, fetches: Record<string, OrtValue>): void {
     try {
       this.session(lines, feeds, fetches).run(feeds, fetches);
@@ -226,8 +228,11 @@ export class OrtBackend extends tf.KernelBackend {
   override readSync(dataId: object): tf.backend_util.BackendValues {
     const { values, dtype, complexTensorInfos } = this.data.get(dataId);
     if (complexTensorInfos) {
-      const part = ({ dataId }: TensorInfo): Float32Array => this.readSync(dataId) as Float32Array;
-      return tf.backend_util.mergeRealAndImagArrays(part(complexTensorInfos.real), part(complexTensorInfos.imag));
+      const valuesOf = ({ dataId }: TensorInfo): Float32Array => this.readSync(dataId) as Float32Array;
+      return tf.backend_util.mergeRealAndImagArrays(
+        valuesOf(complexTensorInfos.real),
+        valuesOf(complexTensorInfos.imag),
+      );
     }
     return tf.util.convertBackendValuesAndArrayBuffer(values, dtype).slice() as tf.backend_util.BackendValues;
   }

@@ -4,7 +4,7 @@ import { NATIVE_KERNELS } from './native-kernels.js';
 const BEGIN = '<!-- kernels: npm run kernel-table -->';
 const END = '<!-- /kernels -->';
 
-/** A README whose part between the marks lists every tfjs kernel, and what runs it. */
+/** A README whose section between the marks lists every tfjs kernel, and what runs it. */
 export function withKernelTable(readme: string): string {
   const [before, after] = [readme.split(BEGIN)[0], readme.split(END)[1]];
   if (after === undefined) throw new Error(`expected the marks '${BEGIN}' and '${END}' in the README`);

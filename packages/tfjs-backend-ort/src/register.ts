@@ -17,7 +17,7 @@ export interface OrtOptions {
   readonly threads?: number;
   /** How much free memory to keep for reuse, in bytes; by default half of the machine's. */
   readonly poolBytes?: number;
-  /** Told once for each kernel that has to work through a large tensor in plain JavaScript. */
+  /** Called once for each kernel that has to work through a large tensor in plain JavaScript. */
   readonly onFallback?: (message: string) => void;
 }
 
@@ -61,7 +61,7 @@ function dispatch(
   inherited: tf.KernelFunc | undefined,
   onFallback: OrtOptions['onFallback'],
 ): tf.KernelFunc {
-  let told = FREE.has(name);
+  let reported = FREE.has(name);
   return (params) => {
     const call = params as unknown as Call;
     const { profile } = call.backend;
@@ -70,8 +70,8 @@ function dispatch(
     const output = result ?? inherited?.(params);
     if (profile.on) profile.add(name, result !== undefined, performance.now() - start);
     if (output === undefined) throw new Error(`the engine 'ort' cannot run '${name}' on ${shapesOf(call)}`);
-    if (result === undefined && onFallback && !told && isLarge(call)) {
-      told = true;
+    if (result === undefined && onFallback && !reported && isLarge(call)) {
+      reported = true;
       onFallback(`ort: ${name} on ${shapesOf(call)} ran in plain JavaScript, not on ONNX Runtime`);
     }
     return output;
@@ -129,7 +129,8 @@ export function hostValues(tensor: TensorInfo): HostArray {
 }
 
 function backend(): OrtBackend {
-  const found = tf.findBackend(BACKEND_NAME);
-  if (!(found instanceof OrtBackend)) throw new Error(`expected the engine 'ort'; call registerOrtBackend() first`);
-  return found;
+  const registered = tf.findBackend(BACKEND_NAME);
+  if (!(registered instanceof OrtBackend))
+    throw new Error(`expected the engine 'ort'; call registerOrtBackend() first`);
+  return registered;
 }

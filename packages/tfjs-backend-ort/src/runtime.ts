@@ -101,7 +101,8 @@ function loadBinding(require: NodeJS.Require): Binding {
   } catch (cause) {
     throw new OrtUnavailableError(
       `onnxruntime-node ${ORT_VERSION} is installed in ${folder}, but its binary for ${platform}-${arch} does not ` +
-        `load: ${messageOf(cause)}. It needs glibc 2.28 or later on Linux; reinstall it, or choose another tfjs engine.`,
+        `load: ${messageOf(cause)}. It needs glibc 2.28 or later on Linux; reinstall it, ` +
+        'or choose another tfjs engine.',
       { cause },
     );
   }
@@ -128,8 +129,10 @@ function packageFolder(require: NodeJS.Require): string {
 
 function platformsIn(folder: string): string {
   const list = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
-  const found = list(folder).flatMap((platform) => list(join(folder, platform)).map((arch) => `${platform}-${arch}`));
-  return found.join(', ') || 'none';
+  const platforms = list(folder).flatMap((platform) =>
+    list(join(folder, platform)).map((arch) => `${platform}-${arch}`),
+  );
+  return platforms.join(', ') || 'none';
 }
 
 export function messageOf(error: unknown): string {

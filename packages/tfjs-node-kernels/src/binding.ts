@@ -22,7 +22,7 @@ export interface Attribute {
 
 type Values = Float32Array | Int32Array | Uint8Array;
 
-/** The part of tfjs-node's native binding that is used here: operations of TensorFlow on handles. */
+/** What is used of tfjs-node's native binding: operations of TensorFlow on handles. */
 interface Binding {
   createTensor(shape: number[], dtype: number, values: Values): number;
   deleteTensor(id: number): void;
@@ -36,7 +36,7 @@ interface Entry {
   values: Values | null;
 }
 
-/** The part of tfjs-node's backend that is used here; not all of it is public in its typings. */
+/** What is used of tfjs-node's backend; not all of it is public in its typings. */
 export interface NodeBackend {
   readonly binding: Binding;
   readonly tensorMap: { get(dataId: object): Entry };
@@ -63,9 +63,11 @@ export const BACKEND_NAME = 'tensorflow';
 
 /** tfjs-node's backend, loaded before. */
 export function nodeBackend(): NodeBackend {
-  const found: object | null = tf.findBackend(BACKEND_NAME);
-  if (found && 'binding' in found && 'tensorMap' in found && 'getInputTensorIds' in found) return found as NodeBackend;
+  const backend: object | null = tf.findBackend(BACKEND_NAME);
+  if (backend && 'binding' in backend && 'tensorMap' in backend && 'getInputTensorIds' in backend)
+    return backend as NodeBackend;
   throw new Error(
-    `expected tfjs-node's backend '${BACKEND_NAME}', got none: import '@tensorflow/tfjs-node' or '@tensorflow/tfjs-node-gpu' first`,
+    `expected tfjs-node's backend '${BACKEND_NAME}', got none: ` +
+      "import '@tensorflow/tfjs-node' or '@tensorflow/tfjs-node-gpu' first",
   );
 }

@@ -3,8 +3,8 @@ import { sizeOf } from '@wbdc/nn/plain';
 import { DTYPE, type Handle, type NodeBackend } from './binding.js';
 
 /**
- * Calls a function with what a dropout multiplies a tensor of that shape with: a handle for the call alone. Its values lie
- * in one memory used over and over, aligned so that TensorFlow reads it where it is.
+ * Calls a function with what a dropout multiplies a tensor of that shape with: a handle for the call alone. Its values
+ * lie in one memory used over and over, aligned so that TensorFlow reads it where it is.
  */
 export function withFactors<T>(
   { binding }: NodeBackend,

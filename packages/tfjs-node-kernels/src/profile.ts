@@ -7,7 +7,10 @@ export interface OperationCost {
   readonly milliseconds: number;
 }
 
-/** Runs something and tells what TensorFlow's operations cost meanwhile, the most first. On a GPU they end later than their calls. */
+/**
+ * Runs a function and measures what TensorFlow's operations cost meanwhile, the most first. On a GPU they end later
+ * than their calls.
+ */
 export function profileOperations<T>(work: () => T): { readonly result: T; readonly operations: OperationCost[] } {
   const backend = nodeBackend() as { binding: ReturnType<typeof nodeBackend>['binding'] };
   const { binding } = backend;

@@ -13,8 +13,8 @@ interface Step extends Omit<Operation, 'attributes'> {
 }
 
 /**
- * A program from lines, see {@link parseOperations}: constants are float32, vectors int32. Values beside the results are
- * freed after the last step that reads them.
+ * A program from lines, see {@link parseOperations}: constants are float32, vectors int32. Values beside the results
+ * are freed after the last step that reads them.
  */
 export function parseProgram(lines: string, results: readonly string[]): Program {
   const steps = parseOperations(lines).map((step) => ({ ...step, attributes: step.attributes.map(attributeOf) }));
@@ -23,8 +23,8 @@ export function parseProgram(lines: string, results: readonly string[]): Program
   steps.forEach(({ inputs, outputs }, i) => {
     for (const name of [...inputs, ...outputs]) if (typeof name === 'string') last.set(name, i);
   });
-  const made = new Set(steps.flatMap(({ outputs }) => outputs));
-  const freed = [...made].filter((name) => !kept.has(name));
+  const computed = new Set(steps.flatMap(({ outputs }) => outputs));
+  const freed = [...computed].filter((name) => !kept.has(name));
   return { steps: steps.map((step, i) => ({ ...step, free: freed.filter((name) => last.get(name) === i) })) };
 }
 

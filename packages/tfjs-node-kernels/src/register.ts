@@ -52,7 +52,8 @@ export class Bfloat16Error extends WbdcError {
 
   constructor(readonly speedup: number) {
     super(
-      `expected matrix products in bfloat16 to be faster than in float32 here, got ${speedup.toFixed(2)} x its speed: ` +
+      'expected matrix products in bfloat16 to be faster than in float32 here, ' +
+        `got ${speedup.toFixed(2)} x its speed: ` +
         'bf16 wants a processor with AVX512_BF16 or AMX, or a GPU, and a TensorFlow that uses them; take fp32',
     );
   }

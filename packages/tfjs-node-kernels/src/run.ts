@@ -28,18 +28,18 @@ export function runHandles(
   results: readonly string[],
 ): Handle[] {
   const given = new Map<string, number>();
-  const own: number[] = [];
+  const temporary: number[] = [];
   try {
     for (const [name, input] of Object.entries(inputs)) {
       const passing = typeof input === 'number' || !('shape' in input);
       const id = passing ? newConstant(backend, input) : idOfTensor(backend, input);
-      if (passing) own.push(id);
+      if (passing) temporary.push(id);
       given.set(name, id);
     }
-    const made = runProgram(backend, programOf(lines, results), given);
-    return results.map((name) => made.get(name)!);
+    const values = runProgram(backend, programOf(lines, results), given);
+    return results.map((name) => values.get(name)!);
   } finally {
-    for (const id of own) backend.binding.deleteTensor(id);
+    for (const id of temporary) backend.binding.deleteTensor(id);
   }
 }
 
@@ -50,26 +50,26 @@ function idOfTensor(backend: NodeBackend, tensor: TensorInfo | Handle): number {
 /** The values of a program that are left when it has run; none where a step fails. */
 function runProgram(backend: NodeBackend, { steps }: Program, given: ReadonlyMap<string, number>): Map<string, Handle> {
   const { binding } = backend;
-  const made = new Map<string, Handle>();
+  const values = new Map<string, Handle>();
   const free = (name: string): void => {
-    binding.deleteTensor(made.get(name)!.id);
-    made.delete(name);
+    binding.deleteTensor(values.get(name)!.id);
+    values.delete(name);
   };
   const idOf = (operand: Operand): number => {
     if (typeof operand !== 'string') return keptConstant(backend, operand);
-    const id = made.get(operand)?.id ?? given.get(operand);
+    const id = values.get(operand)?.id ?? given.get(operand);
     if (id === undefined) throw new ReferenceError(`expected a value '${operand}', got none of that name`);
     return id;
   };
   try {
     for (const { op, attributes, inputs, outputs, free: used } of steps) {
       const handles = binding.executeOp(op, attributes, inputs.map(idOf), outputs.length);
-      handles.forEach((handle, i) => made.set(outputs[i], handle));
+      handles.forEach((handle, i) => values.set(outputs[i], handle));
       used.forEach(free);
     }
-    return made;
+    return values;
   } catch (error) {
-    [...made.keys()].forEach(free);
+    [...values.keys()].forEach(free);
     throw error;
   }
 }

@@ -10,7 +10,9 @@ export interface AdamWOptions extends Rules {
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
-  /** Keeps a running average of the weights, `average <- d average + (1 - d) weights` after every update; e.g. 0.999. */
+  /**
+   * Keeps a running average of the weights, `average <- d average + (1 - d) weights` after every update; e.g. 0.999.
+   */
   readonly averageDecay?: number;
 }
 
@@ -43,8 +45,8 @@ const PYTORCH_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /**
  * AdamW over a tree of `tf.Variable`, equal to PyTorch's. Where the engine has a kernel for it (`WbdcAdamW`, see
- * @wbdc/tfjs-backend-ort and @wbdc/tfjs-node-kernels) the parameters change in place: a tensor that shares a parameter's
- * memory (a clone of it) then changes too. Elsewhere it is composed of tfjs operations.
+ * @wbdc/tfjs-backend-ort and @wbdc/tfjs-node-kernels) the parameters change in place: a tensor that shares a
+ * parameter's memory (a clone of it) then changes too. Elsewhere it is composed of tfjs operations.
  */
 export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {
   const { beta1, beta2, epsilon } = { ...PYTORCH_DEFAULTS, ...defined(options) };
@@ -95,7 +97,8 @@ function variablesOf(params: ParamTree): Map<string, Variable> {
   for (const { path, leaf } of flatten(params)) {
     if (!('assign' in leaf)) throw new Error(`adamW: ${path}: expected a tf.Variable, got a tensor that cannot change`);
     const other = paths.get(leaf);
-    if (other) throw new Error(`adamW: ${path} is the same variable as ${other}: keep a shared parameter in one place`);
+    if (other)
+      throw new Error(`adamW: ${path} is the same variable as ${other}: keep a shared parameter once in the tree`);
     paths.set(leaf, path);
   }
   return new Map([...paths].map(([leaf, path]) => [path, leaf as Variable]));

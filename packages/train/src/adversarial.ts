@@ -48,9 +48,9 @@ export function pgd({ pattern, epsilon = 1, steps = 3, alpha = 0.3 }: PgdOptions
 }
 
 /**
- * Adversarial weight perturbation (Wu et al., arXiv 2004.05884): each parameter moves uphill by at most `epsilon` of its own
- * length, and the step is taken with the gradient found there, in place of the clean one. Flattens the minimum. Loss and
- * metrics are those of the clean weights.
+ * Adversarial weight perturbation (Wu et al., arXiv 2004.05884): each parameter moves uphill by at most `epsilon` of
+ * its own length, and the step is taken with the gradient found there, in place of the clean one. Flattens the minimum.
+ * Loss and metrics are those of the clean weights.
  */
 export function awp({ pattern, epsilon = 0.005, steps = 1, alpha = epsilon / steps }: AwpOptions): GradientFunction {
   const join = (clean: ValueAndGrad, last: ValueAndGrad): Grads => {

@@ -19,8 +19,8 @@ const LIST = 'best.json';
 
 /**
  * Keeps the weights of the `count` best measurements of a run in a folder. Greater scores are better; of equal ones the
- * later; one that is no number is never kept. Offering a step again replaces it, so a resumed run that measures the same
- * once more changes nothing, and a kill at any moment loses nothing that was kept.
+ * later; one that is no number is never kept. Offering a step again replaces it, so a resumed run that measures the
+ * same once more changes nothing, and a kill at any moment loses nothing that was kept.
  */
 export async function keepBest(
   folder: string,
@@ -31,12 +31,12 @@ export async function keepBest(
   const others = (await bestOf(folder)).filter((kept) => kept.step !== step);
   const all = [...others, { step, score, file }].sort((a, b) => b.score - a.score || b.step - a.step);
   const kept = all.slice(0, count);
-  if (!kept.some((own) => own.step === step)) return;
+  if (!kept.some((entry) => entry.step === step)) return;
   await mkdir(folder, { recursive: true });
   await writeSafetensors(file, paramSources(params), { format: 'wbdc' });
-  const list = kept.map((own) => ({ step: own.step, score: own.score }));
+  const list = kept.map((entry) => ({ step: entry.step, score: entry.score }));
   await writeFileAtomic(join(folder, LIST), `${JSON.stringify(list)}\n`);
-  const files = new Set(kept.map((own) => own.file));
+  const files = new Set(kept.map((entry) => entry.file));
   const stale = (await readdir(folder)).filter((name) => name !== LIST && !files.has(join(folder, name)));
   for (const name of stale) await rm(join(folder, name), { force: true });
 }
@@ -54,8 +54,8 @@ function fileOf(folder: string, step: number): string {
 
 /**
  * Gives parameters the mean of several files' weights (Izmailov et al., arXiv 1803.05407; Wortsman et al., arXiv
- * 2203.05482): `w = sum_i w_i / n`, added up in float64, one parameter in memory at a time. Nothing changes where a file
- * does not fit.
+ * 2203.05482): `w = sum_i w_i / n`, added up in float64, one parameter in memory at a time. Nothing changes where a
+ * file does not fit.
  */
 export async function averageParams(paths: readonly string[], params: ParamTree): Promise<void> {
   if (paths.length === 0) throw new RangeError('averageParams: expected one file or more, got none');

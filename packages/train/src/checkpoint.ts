@@ -13,7 +13,7 @@ export interface RunState {
   /** Updates done. */
   readonly step: number;
   readonly seed: number;
-  /** What else the caller wants back, as JSON: the place in the data, the best score so far. */
+  /** What else the caller wants back, as JSON: the position in the data, the best score so far. */
   readonly cursor?: unknown;
 }
 
@@ -35,8 +35,8 @@ const STATE = 'state.json';
 
 /**
  * Writes a checkpoint folder: model.safetensors, optimizer.safetensors, config.json, state.json and copied files. It is
- * written beside its place and renamed, and the one that stood there is removed last: whenever the process is killed,
- * `findCheckpoint` finds a whole one.
+ * written to a temporary name beside it and renamed, and the one that stood there is removed last: whenever the process
+ * is killed, `findCheckpoint` finds a whole one.
  */
 export async function saveCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
   const temporary = join(dirname(folder), `.${basename(folder)}.tmp`);

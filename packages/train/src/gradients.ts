@@ -63,14 +63,15 @@ function byPath(
   leaves: readonly Param[],
   grads: readonly (Tensor | undefined)[],
 ): Pick<ValueAndGrad, 'grads' | 'unreached'> {
-  const found = new Map<string, Tensor>();
+  const gradients = new Map<string, Tensor>();
   leaves.forEach(({ path }, i) => {
     const grad = grads[i];
     // Two gradients may be one tensor; each entry of the map is to be disposed on its own.
-    if (grad) found.set(path, tf.keep(tf.clone(grad)));
+    if (grad) gradients.set(path, tf.keep(tf.clone(grad)));
   });
-  if (found.size === 0) throw new Error('valueAndGrad: expected the loss to depend on a parameter, got none of them');
-  return { grads: found, unreached: leaves.filter(({ path }) => !found.has(path)).map(({ path }) => path) };
+  if (gradients.size === 0)
+    throw new Error('valueAndGrad: expected the loss to depend on a parameter, got none of them');
+  return { grads: gradients, unreached: leaves.filter(({ path }) => !gradients.has(path)).map(({ path }) => path) };
 }
 
 export function disposeGrads(grads: ReadonlyMap<string, Tensor>): void {

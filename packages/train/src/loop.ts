@@ -20,7 +20,9 @@ export interface TrainLoopOptions<B> {
   readonly schedule?: (step: number) => number;
   /** Largest norm of all gradients together. Default: no limit. */
   readonly clipNorm?: number;
-  /** Batches per update; update `step` takes the batches `step * accumulate` and on, and their mean gradient. Default 1. */
+  /**
+   * Batches per update; update `step` takes the batches `step * accumulate` and on, and their mean gradient. Default 1.
+   */
   readonly accumulate?: number;
   /** Default `valueAndGrad`; see `fgm` and `pgd`. */
   readonly gradients?: GradientFunction;
@@ -55,8 +57,8 @@ export interface TrainResult {
 }
 
 /**
- * Trains from `startStep` to `totalSteps`. Everything a step does is a function of the parameters, the optimizer's state,
- * the key and the step's number: with those restored from a checkpoint, the losses are the same to the last bit.
+ * Trains from `startStep` to `totalSteps`. Everything a step does is a function of the parameters, the optimizer's
+ * state, the key and the step's number: with those restored from a checkpoint, the losses are the same to the last bit.
  */
 export async function trainLoop<B>(options: TrainLoopOptions<B>): Promise<TrainResult> {
   const { totalSteps, startStep = 0, accumulate = 1, signal, evaluate, clock = () => performance.now() } = options;

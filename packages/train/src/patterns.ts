@@ -1,6 +1,9 @@
 import { matchesPattern } from '@wbdc/checkpoints';
 
-/** The paths a pattern covers (see `matchesPattern` of @wbdc/nn); covering none is an error that names the nearest paths. */
+/**
+ * The paths a pattern covers (see `matchesPattern` of @wbdc/nn); covering none is an error that names the nearest
+ * paths.
+ */
 export function matchPaths(pattern: string, paths: readonly string[], where: string): string[] {
   const matches = paths.filter((path) => matchesPattern(pattern, path));
   if (matches.length > 0) return matches;

@@ -10,7 +10,10 @@ export interface ParamSettings {
   readonly frozen: boolean;
 }
 
-/** Settings for the parameters whose paths the pattern covers (see `matchesPattern` of @wbdc/nn); what is left out is the default's. */
+/**
+ * Settings for the parameters whose paths the pattern covers (see `matchesPattern` of @wbdc/nn); what is left out is
+ * the default's.
+ */
 export interface Rule extends Partial<ParamSettings> {
   readonly pattern: string;
 }
@@ -21,7 +24,9 @@ export interface Rules {
   readonly weightDecay?: number;
   /** The first rule that covers a path decides. */
   readonly rules?: readonly Rule[];
-  /** Patterns of parameters without weight decay, whatever their rule says. Default: biases and layer normalisations. */
+  /**
+   * Patterns of parameters without weight decay, whatever their rule says. Default: biases and layer normalisations.
+   */
   readonly noDecay?: readonly string[];
 }
 
@@ -33,14 +38,14 @@ export function resolveRules(paths: readonly string[], rules: Rules): Map<string
   const fallback = { learningRate: rules.learningRate, weightDecay: rules.weightDecay ?? 0, frozen: false };
   const settings = new Map<string, ParamSettings>(paths.map((path) => [path, fallback]));
   const taken = new Set<string>();
-  for (const { pattern, ...own } of rules.rules ?? []) {
+  for (const { pattern, ...settingsOfRule } of rules.rules ?? []) {
     const free = matchPaths(pattern, paths, 'rules').filter((path) => !taken.has(path));
     if (free.length === 0) {
       throw new Error(`rules: '${pattern}' matches only parameters that earlier rules took: move it up or remove it`);
     }
     for (const path of free) {
       taken.add(path);
-      settings.set(path, { ...fallback, ...own });
+      settings.set(path, { ...fallback, ...settingsOfRule });
     }
   }
   for (const path of pathsWithoutDecay(paths, rules.noDecay))
@@ -64,14 +69,14 @@ function assertSettings(path: string, settings: ParamSettings): void {
 }
 
 /**
- * Rules that freeze the parameters of some patterns, before others. Of those, what would cover frozen parameters alone is
- * left out: a rate for a frozen layer is no mistake.
+ * Rules that freeze the parameters of some patterns, before others. Of those, what would cover frozen parameters alone
+ * is left out: a rate for a frozen layer is no mistake.
  */
 export function freezing(patterns: readonly string[], rules: readonly Rule[], paths: readonly string[]): Rule[] {
   const frozen = new Set(patterns.flatMap((pattern) => matchPaths(pattern, paths, 'freeze')));
   const left = rules.filter(({ pattern }) => {
-    const own = paths.filter((path) => matchesPattern(pattern, path));
-    return own.length === 0 || own.some((path) => !frozen.has(path));
+    const covered = paths.filter((path) => matchesPattern(pattern, path));
+    return covered.length === 0 || covered.some((path) => !frozen.has(path));
   });
   return [...patterns.map((pattern) => ({ pattern, frozen: true })), ...left];
 }

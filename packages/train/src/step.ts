@@ -83,10 +83,10 @@ function assertFinite<B>(
   if (finite) return;
   const all = Object.entries(meanMetrics([result]));
   const losses = all.filter(([name]) => name.endsWith('loss'));
-  const parts = (losses.length ? losses : all).map(([name, value]) => `${name} ${value}`);
+  const terms = (losses.length ? losses : all).map(([name, value]) => `${name} ${value}`);
   const named = ids ? batches.flatMap(({ batch }) => ids(batch)) : [];
   throw new Error(
-    `${what}: loss ${result.loss}${parts.length ? ` (${parts.join(', ')})` : ''}, ` +
+    `${what}: loss ${result.loss}${terms.length ? ` (${terms.join(', ')})` : ''}, ` +
       `batch ${batches.map(({ index }) => index).join(', ')}${named.length ? ` with ${named.join(', ')}` : ''}. ` +
       'The weights are still those before this step. Look at the features of these videos; ' +
       'else lower the learning rate, lengthen the warm-up or lower clipNorm, and resume from the last checkpoint',

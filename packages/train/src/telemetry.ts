@@ -15,11 +15,11 @@ export interface StepRecord {
   readonly seconds: number;
   /** Of these, until its batches were there. */
   readonly waited?: number;
-  /** Where the loop was told how to name the videos of a batch. */
+  /** Where the loop has the option `ids`. */
   readonly videosPerSecond?: number;
 }
 
-/** What an evaluation found. */
+/** The result of an evaluation. */
 export interface EvaluationRecord {
   readonly type: 'evaluation';
   readonly step: number;

@@ -7,9 +7,9 @@ import type { Sink, TelemetryRecord } from './telemetry.js';
 
 /**
  * Writes TensorBoard's event files into a folder: scalars `loss`, `learning_rate`, `grad_norm`, `videos_per_second` and
- * each metric by its name, evaluations under `evaluation/`. To go on after a checkpoint, give its step: TensorBoard then
- * drops what earlier files of the folder hold beyond it.
- * Sources: `tensorflow/core/util/event.proto`, `core/framework/summary.proto`, `core/lib/io/record_writer.cc`.
+ * each metric by its name, evaluations under `evaluation/`. To go on after a checkpoint, give its step: TensorBoard
+ * then drops what earlier files of the folder hold beyond it. Sources: `tensorflow/core/util/event.proto`,
+ * `core/framework/summary.proto`, `core/lib/io/record_writer.cc`.
  */
 export async function tensorBoardSink(folder: string, resumeStep?: number): Promise<Sink> {
   const guard = <T>(promise: Promise<T>): Promise<T> =>

@@ -11,9 +11,9 @@ export function assertNames(file: SafetensorsFile, expected: ReadonlyMap<string,
   const missing = [...expected.keys()].filter((name) => !file.tensors.has(name));
   const unknown = [...file.tensors.keys()].filter((name) => !expected.has(name));
   const shapes = [...expected].flatMap(([name, { shape }]) => {
-    const found = file.tensors.get(name)?.shape;
-    if (!found || found.join() === shape.join()) return [];
-    return [`${name}: expected [${shape.join(', ')}], got [${found.join(', ')}]`];
+    const actual = file.tensors.get(name)?.shape;
+    if (!actual || actual.join() === shape.join()) return [];
+    return [`${name}: expected [${shape.join(', ')}], got [${actual.join(', ')}]`];
   });
   const faults = [...list('missing', missing), ...list('not expected', unknown), ...list('other shapes', shapes)];
   if (faults.length > 0) {

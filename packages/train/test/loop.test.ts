@@ -194,7 +194,10 @@ describe.each(ENGINES)('the loop on %s', (engine) => {
     const before = tf.memory().numTensors;
     const remember: Sink = { write: () => void (saved = values(params)) };
     await expect(trainLoop({ ...options, batchAt: poisoned, sinks: [remember] })).rejects.toThrow(
-      /step 3: the loss is not finite: loss NaN \(fit\/loss NaN\), batch 2 with video-2-0, video-2-1, video-2-2\. .*lower the learning rate/,
+      new RegExp(
+        'step 3: the loss is not finite: loss NaN \\(fit/loss NaN\\), ' +
+          'batch 2 with video-2-0, video-2-1, video-2-2\\. .*lower the learning rate',
+      ),
     );
     expect(values(params)).toEqual(saved);
     expect(tf.memory().numTensors).toBe(before);

@@ -45,8 +45,8 @@ export interface AttentionInputs {
 }
 
 /**
- * {@link dotProductAttention} of linear functions of x `[B, Q, D]`, to itself or to a context `[B, K, D]`. One operation, so
- * that the backward pass transposes and adds up less.
+ * {@link dotProductAttention} of linear functions of x `[B, Q, D]`, to itself or to a context `[B, K, D]`. One
+ * operation, so that the backward pass transposes and adds up less.
  */
 export function projectedAttention(
   params: AttentionInputs,

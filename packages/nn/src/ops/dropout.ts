@@ -8,7 +8,8 @@ import { differentiable, fusedKernel } from './kernel.js';
 
 /**
  * Dropout (Srivastava et al., 2014): zeroes a share of the values and scales the rest by `1 / (1 - rate)`. Without a
- * key, nothing happens. The mask is the same on every engine, and the backward pass draws it again instead of keeping it.
+ * key, nothing happens. The mask is the same on every engine, and the backward pass draws it again instead of keeping
+ * it.
  */
 export function dropout<T extends Tensor>(x: T, rate: number, key: Key | undefined): T {
   if (!key || rate === 0) return x;

@@ -8,8 +8,8 @@ export function hasKernel(name: KernelName): boolean {
 }
 
 /**
- * Runs a fused kernel, see `@wbdc/nn/kernels`, where the current engine has it. Elsewhere gives undefined, and the caller
- * composes plain tfjs operations instead.
+ * Runs a fused kernel, see `@wbdc/nn/kernels`, where the current engine has it. Elsewhere gives undefined, and the
+ * caller composes plain tfjs operations instead.
  */
 export function fusedKernel<Name extends KernelName>(
   name: Name,

@@ -9,8 +9,8 @@ export interface Norm {
 }
 
 /**
- * Layer normalisation over the last axis (Ba et al., arXiv 1607.06450): `(x - mean) / sqrt(var + epsilon) * gamma + beta`
- * with the biased variance. BERT's epsilon is 1e-12, CLIP's 1e-5.
+ * Layer normalisation over the last axis (Ba et al., arXiv 1607.06450): `(x - mean) / sqrt(var + epsilon) * gamma +
+ * beta` with the biased variance. BERT's epsilon is 1e-12, CLIP's 1e-5.
  */
 export function layerNorm<T extends Tensor>(x: T, { gamma, beta }: Norm, epsilon: number): T {
   return differentiable<Tensor>(

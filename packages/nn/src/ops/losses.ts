@@ -64,8 +64,8 @@ export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
 
 /**
  * Symmetric InfoNCE (van den Oord et al., arXiv 1807.03748; CLIP, arXiv 2103.00020): matching rows of two sets `[B, D]`
- * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse temperature.
- * `right` may have more rows `[B + M, D]`: further wrong answers, which look for none themselves.
+ * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse
+ * temperature. `right` may have more rows `[B + M, D]`: further wrong answers, which look for none themselves.
  */
 export function symmetricInfoNce(
   left: Tensor2D,
@@ -74,20 +74,22 @@ export function symmetricInfoNce(
 ): { loss: Scalar; logits: Tensor2D } {
   const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + M]
   const count = left.shape[0];
-  const own = Int32Array.from({ length: count }, (_, i) => i);
+  const diagonal = Int32Array.from({ length: count }, (_, i) => i);
   const back: Tensor2D = tf.transpose(tf.slice(logits, [0, 0], [count, count])); // [B, B]
-  const both = tf.add(softmaxCrossEntropy(logits, own), softmaxCrossEntropy(back, own));
+  const both = tf.add(softmaxCrossEntropy(logits, diagonal), softmaxCrossEntropy(back, diagonal));
   return { loss: tf.mul(both, 0.5), logits };
 }
 
-/** Mean over the positions that the mask keeps: x `[B, N, D]`, mask `[B, N]` of 1 and 0, to `[B, D]`; zero where none. */
+/**
+ * Mean over the positions that the mask keeps: x `[B, N, D]`, mask `[B, N]` of 1 and 0, to `[B, D]`; zero where none.
+ */
 export function meanPool(x: tf.Tensor3D, mask: { data: Int32Array; shape: readonly number[] }): Tensor2D {
   const [batch, length] = mask.shape;
   const weights = Float32Array.from(mask.data);
   for (let row = 0; row < batch; row++) {
-    const part = weights.subarray(row * length, (row + 1) * length);
-    const count = part.reduce((sum, value) => sum + value, 0);
-    if (count > 0) part.forEach((value, i) => (part[i] = value / count));
+    const values = weights.subarray(row * length, (row + 1) * length);
+    const count = values.reduce((sum, value) => sum + value, 0);
+    if (count > 0) values.forEach((value, i) => (values[i] = value / count));
   }
   const pooled = tf.matMul(tf.tensor3d(weights, [batch, 1, length]), x); // [B, 1, D]
   return tf.reshape(pooled, [batch, x.shape[2]]);

@@ -4,9 +4,9 @@ import { flatten, type ParamTree } from '../tree.js';
 import { differentiable } from './kernel.js';
 
 /**
- * `f(x, constant)` of which the tape keeps the arguments alone: the backward pass computes it once more (Chen et al., arXiv
- * 1604.06174). The same values and gradients for less memory and a third more time. `f` reads no tensors but its arguments
- * and those of `params`, and draws the same random numbers each time. The constant gets no gradient.
+ * `f(x, constant)` of which the tape keeps the arguments alone: the backward pass computes it once more (Chen et al.,
+ * arXiv 1604.06174). The same values and gradients for less memory and a third more time. `f` reads no tensors but its
+ * arguments and those of `params`, and draws the same random numbers each time. The constant gets no gradient.
  */
 export function recomputed<T extends Tensor, C extends Tensor>(
   params: ParamTree,

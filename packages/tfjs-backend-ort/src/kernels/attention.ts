@@ -22,8 +22,8 @@ const mix = ({ heads, drop }: AttentionAttributes): string => `${split('vh', 'v'
   ${merge('y', 'm')}`;
 
 /**
- * y = dropout(softmax(q k^T scale + bias)) v per head, and the attention weights w [B, H, Q, K], the dropped ones negative.
- * Goes through a few videos at a time.
+ * y = dropout(softmax(q k^T scale + bias)) v per head, and the attention weights w [B, H, Q, K], the dropped ones
+ * negative. Goes through a few videos at a time.
  */
 const forward: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias }, attrs }) => {
   const shape = [q.shape[0], attrs.heads, q.shape[1], k.shape[1]];
@@ -40,7 +40,9 @@ const forward: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias }, a
   return [y, w];
 };
 
-/** With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - |w| sum(t), dq = ds k, dk = ds^T q. */
+/**
+ * With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - |w| sum(t), dq = ds k, dk = ds^T q.
+ */
 function unweigh({ heads, scale, drop }: AttentionAttributes): string {
   const [p, a] = drop ? ['p', 'a'] : ['w', 'w'];
   const dropped = float(drop?.scale ?? 1);

@@ -88,11 +88,11 @@ const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, g
 };
 
 /** The sum over the first axis `[N, D]`, to `[D]`; disposes its input. */
-function sumOfRows(backend: OrtBackend, parts: TensorInfo): TensorInfo {
-  const [count, width] = parts.shape;
-  if (count === 1) return backend.reshaped(parts, [width]);
-  const { y } = backend.run('y = ReduceSum <keepdims = 0> (x, [0])', { x: parts }, { y: { shape: [width] } });
-  backend.disposeIntermediateTensorInfo(parts);
+function sumOfRows(backend: OrtBackend, partials: TensorInfo): TensorInfo {
+  const [count, width] = partials.shape;
+  if (count === 1) return backend.reshaped(partials, [width]);
+  const { y } = backend.run('y = ReduceSum <keepdims = 0> (x, [0])', { x: partials }, { y: { shape: [width] } });
+  backend.disposeIntermediateTensorInfo(partials);
   return y;
 }
 

@@ -18,8 +18,8 @@ const transpose: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
   return backend.run(`y = Transpose <perm = [${perm.join(', ')}]> (x)`, { x }, { y: like(x, shape) }).y;
 };
 
-/** A part of x of the given shape; starts and steps are inputs, so that one session serves all. */
-function part(backend: OrtBackend, x: TensorInfo, begin: number[], size: number[], strides?: number[]): TensorInfo {
+/** A slice of x of the given shape; starts and steps are inputs, so that one session serves all. */
+function sliceOf(backend: OrtBackend, x: TensorInfo, begin: number[], size: number[], strides?: number[]): TensorInfo {
   const axes = longs(x.shape.map((_, axis) => axis));
   const steps = strides ?? size.map(() => 1);
   // Going backwards, the end before the first element is -1; ONNX counts negative ends from the back.
@@ -42,7 +42,7 @@ const slice: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
     backend.values(y).set(backend.values(x).subarray(offset, offset + sizeOf(size)));
     return y;
   }
-  return part(backend, x, begin, size);
+  return sliceOf(backend, x, begin, size);
 };
 
 const stridedSlice: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
@@ -62,7 +62,7 @@ const stridedSlice: NativeKernel = ({ backend, inputs: { x }, attrs }) => {
   if (!isMovable(x) || isSmall(x) || sizeOf(info.finalShape) === 0 || info.isIdentity) return undefined;
   if (info.begin.length !== x.shape.length) return undefined;
   const size = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
-  return backend.reshaped(part(backend, x, info.begin, size, info.strides), info.finalShape);
+  return backend.reshaped(sliceOf(backend, x, info.begin, size, info.strides), info.finalShape);
 };
 
 const splitV: NativeKernel = ({ backend, inputs: { x }, attrs: { numOrSizeSplits, axis } }) => {
@@ -72,21 +72,21 @@ const splitV: NativeKernel = ({ backend, inputs: { x }, attrs: { numOrSizeSplits
   if (sizes.includes(0)) return undefined;
   const begin = x.shape.map(() => 0);
   return sizes.map((length) => {
-    const y = part(backend, x, begin, Object.assign([...x.shape], { [along]: length }));
+    const y = sliceOf(backend, x, begin, Object.assign([...x.shape], { [along]: length }));
     begin[along] += length;
     return y;
   });
 };
 
 function join(backend: OrtBackend, tensors: TensorInfo[], axis: number): TensorInfo | undefined {
-  const parts = tensors.filter(({ shape }) => sizeOf(shape) > 0);
-  if (parts.length < 2 || !parts.every((t) => isMovable(t) && t.dtype === parts[0].dtype)) return undefined;
-  const shape = [...parts[0].shape];
-  shape[axis] = parts.reduce((sum, t) => sum + t.shape[axis], 0);
+  const filled = tensors.filter(({ shape }) => sizeOf(shape) > 0);
+  if (filled.length < 2 || !filled.every((t) => isMovable(t) && t.dtype === filled[0].dtype)) return undefined;
+  const shape = [...filled[0].shape];
+  shape[axis] = filled.reduce((sum, t) => sum + t.shape[axis], 0);
   if (sizeOf(shape) < SMALL) return undefined;
-  const named = Object.fromEntries(parts.map((t, i) => [`x${i}`, t]));
+  const named = Object.fromEntries(filled.map((t, i) => [`x${i}`, t]));
   const lines = `y = Concat <axis = ${axis}> (${Object.keys(named).join(', ')})`;
-  return backend.run(lines, named, { y: like(parts[0], shape) }).y;
+  return backend.run(lines, named, { y: like(filled[0], shape) }).y;
 }
 
 const concat: NativeKernel = ({ backend, inputs, attrs }) => {

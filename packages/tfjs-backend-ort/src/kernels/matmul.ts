@@ -48,9 +48,9 @@ function isLinearLayer({ a, b, bias }: Call['inputs']): boolean {
 
 const batchMatMul: NativeKernel = (call) => {
   if (isWeightGradient(call)) return transposedFirst(call);
-  const found = product(call, 'y');
+  const graph = product(call, 'y');
   const { a, b } = call.inputs;
-  return found && call.backend.run(found.lines.join('\n'), { a, b }, { y: { shape: found.shape } }).y;
+  return graph && call.backend.run(graph.lines.join('\n'), { a, b }, { y: { shape: graph.shape } }).y;
 };
 
 /** ONNX Runtime multiplies a large transposed left side, the gradient of every weight, 8 % slower. */
@@ -100,12 +100,12 @@ const fusedMatMul: NativeKernel = (call) => {
   const leaky = `y = LeakyRelu <alpha = ${float(leakyreluAlpha)}> (h)`;
   const activate = activation === 'leakyrelu' ? leaky : ACTIVATIONS[activation];
   const linear = activation === 'linear' ? 'y' : 'h';
-  const found = product(call, bias ? 'p' : linear);
-  if (!found || !(activate || activation === 'linear')) return undefined;
-  if (bias && isLinearLayer(call.inputs)) found.lines = [`${linear} = Gemm <${flagsOf(call)}> (a, b, bias)`];
-  else if (bias) found.lines.push(`${linear} = Add (p, bias)`);
-  if (activate) found.lines.push(activate);
-  return call.backend.run(found.lines.join('\n'), { a, b, ...(bias && { bias }) }, { y: { shape: found.shape } }).y;
+  const graph = product(call, bias ? 'p' : linear);
+  if (!graph || !(activate || activation === 'linear')) return undefined;
+  if (bias && isLinearLayer(call.inputs)) graph.lines = [`${linear} = Gemm <${flagsOf(call)}> (a, b, bias)`];
+  else if (bias) graph.lines.push(`${linear} = Add (p, bias)`);
+  if (activate) graph.lines.push(activate);
+  return call.backend.run(graph.lines.join('\n'), { a, b, ...(bias && { bias }) }, { y: { shape: graph.shape } }).y;
 };
 
 interface FusedAttributes {

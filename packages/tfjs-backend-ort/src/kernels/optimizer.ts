@@ -54,7 +54,7 @@ const sumOfSquares: Fused<'WbdcSumOfSquares'> = ({ backend, inputs: { x }, attrs
   const lines = 'y = ReduceSumSquare <keepdims = 1> (x)';
   const { y } = backend.runPieces(lines, pieces, { x: flat }, {}, { y: { shape: [pieces] } });
   let total = 0;
-  for (const part of backend.values(y)) total += part;
+  for (const partial of backend.values(y)) total += partial;
   backend.disposeIntermediateTensorInfo(y);
   receive(total);
   return [];

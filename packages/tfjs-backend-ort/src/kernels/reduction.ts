@@ -18,7 +18,9 @@ function reduction(op: string): NativeKernel {
 
 const reduceSum = reduction('ReduceSum');
 
-/** A sum over the leading axes, the gradient of every bias, is a product with a row of ones: two to four times as fast. */
+/**
+ * A sum over the leading axes, the gradient of every bias, is a product with a row of ones: two to four times as fast.
+ */
 const sum: NativeKernel = (call) => {
   const {
     backend,

@@ -31,7 +31,9 @@ const weigh = ({ scale, drop }: AttentionAttributes, precision: Precision): stri
   ${product('m', 'pn', 'vh')}
   ${merge('y', 'm', 'merged')}`;
 
-/** With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - w sum(t), dq = ds k, dk = ds^T q. */
+/**
+ * With p the weights after dropout and t = p dp: dv = p^T dy, dp = dy v^T, ds = t - w sum(t), dq = ds k, dk = ds^T q.
+ */
 const unweigh = (
   { scale, drop }: AttentionAttributes,
   precision: Precision,

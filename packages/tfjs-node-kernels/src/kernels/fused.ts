@@ -24,7 +24,9 @@ const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamm
   return run(backend, lines, { a, b, gamma, beta }, ['y', 'mean', 'rstd', 'x']);
 };
 
-/** With h = (x - mean) rstd and e = dy gamma: dx = rstd (e - avg(e) - h avg(e h)), dgamma = sum(dy h), dbeta = sum(dy). */
+/**
+ * With h = (x - mean) rstd and e = dy gamma: dx = rstd (e - avg(e) - h avg(e h)), dgamma = sum(dy h), dbeta = sum(dy).
+ */
 const LAYER_NORM_GRAD = `d = Sub (x, mean)
   h = Mul (d, rstd)
   p = Mul (dy, h)

@@ -3,9 +3,9 @@ import { ATTRIBUTE, defineKernels, DTYPE, type Fused, type Handle, type NodeBack
 import { runHandles, type Input } from '../run.js';
 
 /**
- * p <- p kept - rate m' / (sqrt(v') + epsilon), m <- m' = beta1 m + (1 - beta1) s g, v <- v' = beta2 v + (1 - beta2) s^2 g^2
- * with s = share1 / (1 - beta1), then e <- decay e + gain p where there is an e. All but the decays is TensorFlow's own Adam,
- * which goes through memory once.
+ * p <- p kept - rate m' / (sqrt(v') + epsilon), m <- m' = beta1 m + (1 - beta1) s g, v <- v' = beta2 v + (1 - beta2)
+ * s^2 g^2 with s = share1 / (1 - beta1), then e <- decay e + gain p where there is an e. All but the decays is
+ * TensorFlow's own Adam, which goes through memory once.
  */
 const adamW: Fused<'WbdcAdamW'> = ({ backend, inputs: { p, g, m, v, e }, attrs }) => {
   const { beta1, beta2, share1, epsilon, rate, kept, decay, gain } = attrs;
@@ -64,10 +64,10 @@ function inVariables(
 const variables = new WeakMap<NodeBackend, Handle[]>();
 
 function variablesOf(backend: NodeBackend): Handle[] {
-  let made = variables.get(backend);
-  if (!made)
-    variables.set(backend, (made = ['parameter', 'first', 'second'].map((name) => newVariable(backend, name))));
-  return made;
+  let handles = variables.get(backend);
+  if (!handles)
+    variables.set(backend, (handles = ['parameter', 'first', 'second'].map((name) => newVariable(backend, name))));
+  return handles;
 }
 
 function newVariable({ binding }: NodeBackend, name: string): Handle {
