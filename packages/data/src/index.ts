@@ -22,6 +22,7 @@ export { openDataset } from './dataset/dataset.js';
 export type { DatasetOptions } from './dataset/dataset.js';
 export { readBatch } from './dataset/packed-dataset.js';
 export type { Dataset, SharedDataset } from './dataset/packed-dataset.js';
+export { batchesInOrder, batchesOf } from './dataset/in-order.js';
 export { prefetch } from './dataset/prefetch.js';
 export type { ChooseTags } from './dataset/tag-lists.js';
 export { aiacStride, evenStride, randomSubset } from './dataset/sampling.js';

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
+import { batchesInOrder, corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
 import { bertSizesOf, describeModel, describeViews, pretrainRecipe, type PreparedBatch } from '@wbdc/pipeline';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
@@ -11,7 +11,7 @@ import type { StageContext, StageResult } from '../stage.js';
 import { counted } from '../format.js';
 import { startFromBert } from './published.js';
 import { train, type Trained } from './training.js';
-import { batchesInOrder, openVideoSet, tagChooser, type VideoSet } from './video-set.js';
+import { openVideoSet, tagChooser, type VideoSet } from './video-set.js';
 
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {

@@ -7,9 +7,7 @@ import {
   openAiacIndex,
   openDataset,
   openFeatureStore,
-  prefetch,
   readAnnotations,
-  readBatch,
   readTagList,
   SkipCounter,
   type ChooseTags,
@@ -19,7 +17,6 @@ import {
   type Recipe,
   type Video,
 } from '@wbdc/data';
-import type { Batch } from '@wbdc/nn';
 import { layoutOf, textReader } from '@wbdc/pipeline';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
@@ -143,27 +140,6 @@ export async function* readSplits(
       yield tagless.includes(split) ? { ...video, tags: [] } : video;
     }
   }
-}
-
-/** A set in its order, batch after batch, with the frames of evaluation. */
-export function batchesInOrder(dataset: Dataset, batchSize: number): AsyncGenerator<Batch> {
-  return batchesOf(
-    dataset,
-    Array.from({ length: dataset.size }, (_, i) => i),
-    batchSize,
-  );
-}
-
-/** Some videos of a set in this order, batch after batch: while one is used, the next is being read. */
-export async function* batchesOf(
-  dataset: Dataset,
-  videos: readonly number[],
-  batchSize: number,
-): AsyncGenerator<Batch> {
-  const last = Math.ceil(videos.length / batchSize) - 1;
-  const read = (at: number): Promise<Batch> => readBatch(dataset, videos.slice(at * batchSize, (at + 1) * batchSize));
-  const batchAt = prefetch(read, { ahead: 1, last });
-  for (let at = 0; at <= last; at++) yield await batchAt(at);
 }
 
 /**

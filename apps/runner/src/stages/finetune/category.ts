@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Dataset } from '@wbdc/data';
+import { batchesInOrder, batchesOf, type Dataset } from '@wbdc/data';
 import {
   chooseClasses,
   countClasses,
@@ -31,7 +31,6 @@ import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
 import type { Artifact } from '../../stage.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { batchesInOrder, batchesOf } from '../video-set.js';
 import { categoryNames, divide, type Parts } from './category-data.js';
 import { finishedModel } from './finished.js';
 import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';

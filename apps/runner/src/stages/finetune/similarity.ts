@@ -1,4 +1,4 @@
-import type { Dataset } from '@wbdc/data';
+import { batchesInOrder, batchesOf, type Dataset } from '@wbdc/data';
 import {
   cosinesOfPairs,
   judgeCosines,
@@ -18,7 +18,6 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { batchesInOrder, batchesOf } from '../video-set.js';
 import { finishedModel } from './finished.js';
 import { readPairs, type PairParts } from './pairs.js';
 import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
