@@ -16,6 +16,12 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   'column-video': { advice: 'say which with --column video=<name>' },
   'encoding-unknown': { where: '--encoding', exitCode: 2 },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
+  'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
+  'tower-foreign': { advice: 'give the vision tower with --tower' },
+  'tower-missing': {
+    advice: 'give the vision tower with --tower (runs/<name>/clip, or a folder with a published CLIP)',
+  },
+  'tower-other': { advice: 'give the right one with --tower' },
   'table-encoding': {
     advice: 'save it as UTF-8, or name its encoding, such as --encoding gb18030 for a table from a Chinese Excel',
   },

@@ -39,14 +39,19 @@ export function describeError(error: unknown, debug: boolean): string {
 }
 
 function messageOf(error: unknown): string {
+  const refusal = systemRefusal(error);
+  if (refusal !== undefined) return refusal;
   if (error instanceof WbdcError) return advisedMessage(error);
-  if (isSystemError(error) && !(error instanceof UserError)) {
-    const explain = SYSTEM_ERRORS[error.code ?? ''];
-    const path = error.path ?? (isSystemError(error.cause) ? error.cause.path : undefined);
-    const ownWords = error.syscall === undefined && path === undefined; // which name the file
-    if (explain && !ownWords) return explain(path === undefined ? '' : ` (${path})`);
-  }
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A refusal of the operating system, also one that a library has put into words, in those of the command line. */
+function systemRefusal(error: unknown): string | undefined {
+  if (!isSystemError(error) || error instanceof UserError) return undefined;
+  const explain = SYSTEM_ERRORS[error.code ?? ''];
+  const path = error.path ?? (isSystemError(error.cause) ? error.cause.path : undefined);
+  const ownWords = error.syscall === undefined && path === undefined; // which name the file
+  return explain === undefined || ownWords ? undefined : explain(path === undefined ? '' : ` (${path})`);
 }
 
 /** The exit code of a failure. */

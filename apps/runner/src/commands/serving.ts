@@ -1,10 +1,10 @@
+import type { VideoInput } from '@wbdc/video-features';
 import { UserError } from '../errors.js';
 import type { Host } from '../host.js';
 import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
 import type { Lines } from '../serve/lines.js';
 import type { Session } from '../serve/session.js';
-import type { Served } from '../serve/run.js';
 import type { JsonObject } from '../stage.js';
 import type { ServeCommandOptions } from './serve-options.js';
 
@@ -27,18 +27,19 @@ export function serveAction<O extends ServeCommandOptions>(
 }
 
 /** Writes a line per video, as they come. Not one readable video is an error. */
-export async function writeRows(
-  { rows, skipped, videos, model }: Session,
+export async function writeRows<T extends { readonly id: string }>(
+  { watch, skipped, videos, model }: Session,
   lines: Lines,
-  describe: (row: Float32Array) => JsonObject,
+  rows: AsyncIterable<T>,
+  describe: (row: T) => JsonObject,
 ): Promise<void> {
-  for await (const { video, row } of rows) await lines.write({ ...named({ video }), ...describe(row) });
+  for await (const { video, row } of watch(rows)) await lines.write({ ...named(video), ...describe(row) });
   assertSome(videos.length, skipped.length);
-  lines.end({ model: model.folder, count: videos.length - skipped.length, skipped });
+  lines.end({ model: model.where, count: videos.length - skipped.length, skipped });
 }
 
 /** How a video is named in a line. */
-export function named({ video: { id, path } }: Pick<Served, 'video'>): JsonObject {
+export function named({ id, path }: VideoInput): JsonObject {
   return { id, path };
 }
 

@@ -1,7 +1,8 @@
+import { dot } from '@wbdc/metrics';
+import type { TrainedModel } from '@wbdc/pipeline';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readTable } from '@wbdc/data';
-import type { ServedModel } from './model.js';
 
 /** A line of `wbdc embed`. */
 const line = z.object({
@@ -16,9 +17,10 @@ export type Embedded = z.output<typeof line>;
 /** Reads what `wbdc embed --out` wrote; all lines must come from this model. */
 export async function readCollection(
   path: string,
-  { hash, outputs }: Pick<ServedModel, 'hash' | 'outputs'>,
+  { hash, saved }: Pick<TrainedModel, 'hash' | 'saved'>,
 ): Promise<Embedded[]> {
   const expected = "a line of 'wbdc embed' ({id, model, embedding})";
+  const outputs = saved.kind === 'similarity' ? saved.head.outputs : 0;
   const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
   return rows.map(({ where, cells }) => {
@@ -50,10 +52,6 @@ export interface Neighbour {
 
 /** The nearest of a collection, best first. Vectors have length 1. */
 export function nearest(vector: ArrayLike<number>, collection: readonly Embedded[], count: number): Neighbour[] {
-  const scored = collection.map(({ id, path, embedding }) => ({
-    id,
-    path,
-    score: embedding.reduce((sum, value, k) => sum + value * vector[k], 0),
-  }));
+  const scored = collection.map(({ id, path, embedding }) => ({ id, path, score: dot(embedding, vector) }));
   return scored.sort((a, b) => b.score - a.score).slice(0, count);
 }

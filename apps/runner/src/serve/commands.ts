@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
+import type { Probable } from '@wbdc/pipeline';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { assertSome, named, writeRows } from '../commands/serving.js';
 import { UserError } from '../errors.js';
 import type { Output } from '../output.js';
 import type { JsonObject } from '../stage.js';
-import { describeCategories, readNames, rounded } from './categories.js';
 import { nearest, readCollection, type Neighbour } from './collection.js';
 import { openLines } from './lines.js';
-import { openSession } from './session.js';
+import { withSession } from './session.js';
 
 type ToFile = ServeCommandOptions & { readonly out?: string };
 
@@ -19,10 +19,14 @@ export async function predict(
   signal: AbortSignal,
 ): Promise<void> {
   const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
-  const session = await openSession('category', videos, options, output, signal, lines.done);
-  const { model } = session;
-  const nameOf = await readNames(model.folder);
-  await writeRows(session, lines, (row) => describeCategories(row, model, nameOf, options.top));
+  const request = { kind: 'category', paths: videos, options, output, signal, done: lines.done } as const;
+  await withSession(request, async (session) => {
+    const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
+    await writeRows(session, lines, rows, ({ categories }) => {
+      const [{ level1, ...best }] = categories;
+      return { ...printed(best), level1: printed(level1), top: categories.map(printed) };
+    });
+  });
 }
 
 /** Embeds videos. */
@@ -33,10 +37,23 @@ export async function embed(
   signal: AbortSignal,
 ): Promise<void> {
   const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
-  const session = await openSession('similarity', videos, options, output, signal, lines.done);
-  const { hash } = session.model;
-  assertSameModel(lines.done, hash, options.out);
-  await writeRows(session, lines, (row) => ({ model: hash, embedding: Array.from(row, rounded) }));
+  const request = { kind: 'similarity', paths: videos, options, output, signal, done: lines.done } as const;
+  await withSession(request, async (session) => {
+    const { model, inputs, running } = session;
+    assertSameModel(lines.done, model.hash, options.out);
+    await writeRows(session, lines, model.embed(inputs, running), ({ embedding }) => {
+      return { model: model.hash, embedding: Array.from(embedding, rounded) };
+    });
+  });
+}
+
+function printed({ category, name, probability }: Probable): JsonObject {
+  return { category, name, probability: rounded(probability) };
+}
+
+/** Six digits are more than there is to know. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
 }
 
 /** A collection of two models is none. */
@@ -56,16 +73,18 @@ export async function similar(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const session = await openSession('similarity', videos, options, output, signal);
-  const collection = await readCollection(inFolder(options.among, output)!, session.model);
-  const found: JsonObject[] = [];
-  for await (const { video, row } of session.rows) {
-    const neighbours = nearest(row, collection, options.top);
-    found.push({ ...named({ video }), neighbours: neighbours.map((one) => ({ ...one, score: rounded(one.score) })) });
-    print(video.id, neighbours, output);
-  }
-  assertSome(session.videos.length, session.skipped.length);
-  output.result({ videos: found, among: options.among, of: collection.length, skipped: session.skipped });
+  const request = { kind: 'similarity', paths: videos, options, output, signal } as const;
+  await withSession(request, async ({ model, inputs, running, watch, skipped }) => {
+    const collection = await readCollection(inFolder(options.among, output)!, model);
+    const found: JsonObject[] = [];
+    for await (const { video, row } of watch(model.embed(inputs, running))) {
+      const neighbours = nearest(row.embedding, collection, options.top);
+      found.push({ ...named(video), neighbours: neighbours.map((one) => ({ ...one, score: rounded(one.score) })) });
+      print(video.id, neighbours, output);
+    }
+    assertSome(inputs.length, skipped.length);
+    output.result({ videos: found, among: options.among, of: collection.length, skipped });
+  });
 }
 
 function print(id: string, neighbours: readonly Neighbour[], output: Output): void {

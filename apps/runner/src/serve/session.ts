@@ -1,113 +1,136 @@
-import { resolve } from 'node:path';
-import { disposeTree } from '@wbdc/nn';
+import { join, resolve } from 'node:path';
+import {
+  openTrained,
+  TrainedError,
+  type FileInput,
+  type RunOptions,
+  type TrainedModel,
+  type Unreadable,
+} from '@wbdc/pipeline';
+import { findModel } from '@wbdc/pipeline/node';
 import type { VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../commands/run-stage.js';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
 import { counted } from '../format.js';
 import { Output } from '../output.js';
-import { createProgress } from '../progress.js';
+import { createProgress, type Progress } from '../progress.js';
+import { modelFolder } from '../published-model.js';
 import { findVideos } from './inputs.js';
-import { findModel, openModel, type Kind, type ServedModel } from './model.js';
-import { serve, type Served } from './run.js';
-import { definedOnly } from '../stages/video-set.js';
-import { plainTexts, readTexts, type Texts } from './texts.js';
-import { openTower } from './tower.js';
+import { textsFor } from './texts.js';
+
+/** What a command asks of a model. */
+export type Kind = 'category' | 'similarity';
 
 export interface Session {
-  readonly model: ServedModel;
+  readonly model: TrainedModel;
   /** Those given, without the ones that `done` names. */
   readonly videos: readonly VideoInput[];
+  /** The same for the model, with their texts. */
+  readonly inputs: readonly FileInput[];
+  /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
+  readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */
   readonly skipped: string[];
-  readonly rows: AsyncGenerator<Served>;
+  /** The rows of a call, each with its video, and the bar that shows how far it is. */
+  watch<T extends { readonly id: string }>(rows: AsyncIterable<T>): AsyncGenerator<Served<T>>;
+}
+
+/** A video with what the model says of it. */
+export interface Served<T> {
+  readonly video: VideoInput;
+  readonly row: T;
+}
+
+/** What a command is asked for. */
+export interface SessionRequest {
+  readonly kind: Kind;
+  readonly paths: readonly string[];
+  readonly options: ServeCommandOptions;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  /** Ids of videos to leave out. */
+  readonly done?: Pick<ReadonlySet<string>, 'has' | 'size'>;
 }
 
 /**
- * Everything that predict, embed and similar have in common: finds the model, its tower, the videos and their texts, and
- * says what it does on stderr: stdout is for the lines.
+ * Everything that predict, embed and similar have in common: finds the model, the videos and their texts, and says what it
+ * does on stderr: stdout is for the lines. The model is closed in the end.
  */
-export async function openSession(
-  kind: Kind,
-  paths: readonly string[],
-  options: ServeCommandOptions,
-  terminalOutput: Output,
-  signal: AbortSignal,
-  done: Pick<ReadonlySet<string>, 'has' | 'size'> = new Set(),
-): Promise<Session> {
-  const { terminal } = terminalOutput;
+export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
+  const { kind, options, signal, done = new Set() } = request;
+  const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
-  const warn = (line: string): void => output.warn(line);
-  const all = await findVideos(paths.map(from));
-  const textOf = await textsFor(all, options, from, warn);
+  const all = await findVideos(request.paths.map(from));
+  const textOf = await textsFor(all, options, from, (line) => output.warn(line));
   const videos = all.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
-  const checkpoint = options.checkpoint ?? runFolderOf(config, terminal.folder).folderOf('finetune');
-  const folder = await findModel(from(checkpoint));
+  const folder = await findServed(
+    from(options.checkpoint ?? runFolderOf(config, terminal.folder).folderOf('finetune')),
+  );
   await loadEngine(config, output);
-  const model = await openModel(folder, kind);
-  const tower = await openTower(folder, options.tower, model.recipe, { output, signal });
-  output.say(`model    ${folder}`);
-  output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
-  const skipped: string[] = [];
+  const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
+  const opening = { ...(tower && { tower }), from: terminal.folder, signal };
+  const model = await openTrained(folder, opening).catch(explainForeign);
   const progress = createProgress(output, 'videos');
-  const onSkip = ({ id }: VideoInput, error: Error): void => {
+  try {
+    assertKind(model, kind);
+    output.say(`model    ${folder}`);
+    output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
+    const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
+    await use({ model, videos, inputs, ...watching(videos, progress, signal) });
+  } finally {
+    progress.stop();
+    await model.close();
+  }
+}
+
+function watching(
+  videos: readonly VideoInput[],
+  progress: Progress,
+  signal: AbortSignal,
+): Pick<Session, 'running' | 'skipped' | 'watch'> {
+  const skipped: string[] = [];
+  const byId = new Map(videos.map((video) => [video.id, video]));
+  const onSkip = ({ id, error }: Unreadable): void => {
     skipped.push(id);
     progress.log(`warning: ${error.message}`);
   };
-  const onProgress = (count: number): void => progress.update(count, videos.length);
-  const rows = serve({ model, tower, videos, textOf, onSkip, onProgress, signal });
-  return {
-    model,
-    videos,
-    skipped,
-    rows: closing(rows, () => (progress.stop(), model.dispose(), disposeTree(tower.params))),
+  const watch = async function* <T extends { readonly id: string }>(rows: AsyncIterable<T>): AsyncGenerator<Served<T>> {
+    let count = 0;
+    for await (const row of rows) {
+      progress.update(++count + skipped.length, videos.length);
+      yield { video: byId.get(row.id)!, row };
+    }
   };
+  return { running: { signal, onSkip }, skipped, watch };
 }
 
-async function* closing<T>(rows: AsyncGenerator<T>, close: () => void): AsyncGenerator<T> {
-  try {
-    yield* rows;
-  } finally {
-    close();
-  }
+/** The model that a path means, one of a finetuning. */
+async function findServed(path: string): Promise<string> {
+  return findModel(path).catch((error: unknown) => {
+    if (!(error instanceof TrainedError && error.code === 'model-missing')) throw error;
+    throw new UserError(
+      `${path}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, or give another --checkpoint`,
+    );
+  });
 }
 
-/** The text of each video, from the options or a file; empty where there is none. */
-async function textsFor(
-  videos: readonly VideoInput[],
-  { title, ocr, asr, texts: path, ...table }: ServeCommandOptions,
-  from: (path: string) => string,
-  warn: (line: string) => void,
-): Promise<(id: string) => Texts> {
-  const given = [title, ocr, asr].some((text) => text !== undefined);
-  if (given && (videos.length > 1 || path !== undefined)) {
-    const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
-    throw new UserError(
-      `--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`,
-      2,
-    );
-  }
-  if (
-    path === undefined &&
-    (table.column.length > 0 || table.separator !== undefined || table.encoding !== undefined)
-  ) {
-    throw new UserError('--column, --separator and --encoding say how --texts <file> is read, got none', 2);
-  }
-  if (given) return () => plainTexts(definedOnly({ title, ocr, asr }));
-  if (path === undefined) {
-    warn('no texts given: the frames alone decide; see --title and --texts');
-    return () => plainTexts({});
-  }
-  const texts = await readTexts(from(path), table, warn);
-  const without = videos.filter(({ id }) => !texts.has(id));
-  if (without.length === videos.length) {
-    throw new UserError(
-      `${path}: expected texts of the videos (such as '${videos[0].id}'), got only others ('${[...texts.keys()][0] ?? ''}'): ` +
-        'name each by its file, or by an id that is its name without the ending',
-    );
-  }
-  if (without.length > 0) warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
-  return (id) => texts.get(id) ?? plainTexts({});
+function explainForeign(error: unknown): never {
+  if (!(error instanceof TrainedError && error.code === 'model-foreign')) throw error;
+  throw new UserError(`${error.where}: expected a checkpoint of the finetune stage, got one of a 'clip' model`);
+}
+
+const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories', similarity: 'makes embeddings' };
+
+function assertKind({ saved: { kind }, where }: TrainedModel, asked: Kind): void {
+  if (kind === asked) return;
+  const pretrained = kind === 'pretrained';
+  const got = pretrained ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;
+  const advice = pretrained ? '' : `, or use 'wbdc ${kind === 'category' ? 'predict' : 'embed'}'`;
+  throw new UserError(
+    `${join(where, 'config.json')}: expected a model that ${MAKES[asked]} (finetune.kind: ${asked}), got ${got}: ` +
+      `finetune with --set finetune.kind=${asked}, or give another --checkpoint${advice}`,
+  );
 }

@@ -1,31 +1,27 @@
-import { chooseColumns, parseRow, readTable, type Video } from '@wbdc/data';
+import { chooseColumns, parseRow, readTable } from '@wbdc/data';
+import type { VideoTexts } from '@wbdc/pipeline';
+import type { VideoInput } from '@wbdc/video-features';
 import { columnsOf } from '../commands/columns.js';
 import { separatorOf, type TableOptions } from '../commands/options.js';
+import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
+import { counted } from '../format.js';
 import { definedOnly } from '../stages/video-set.js';
 import { plainName } from './inputs.js';
-
-/** The texts of a video. */
-export type Texts = Pick<Video, 'title' | 'ocr' | 'asr'>;
-
-/** Out of plain texts; what is missing is empty. */
-export function plainTexts({ title = '', ocr = '', asr = '' }: Readonly<Partial<Record<string, string>>>): Texts {
-  return { title, ocr: ocr === '' ? [] : [{ time: 0, text: ocr }], asr };
-}
 
 /**
  * Texts by the names of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's annotations,
  * with a column that names the videos (id, or video for the name of the file) and some of title, ocr, asr.
  */
-export async function readTexts(
+async function readTexts(
   path: string,
   { column, separator, encoding }: TableOptions,
   warn: (line: string) => void,
-): Promise<Map<string, Texts>> {
+): Promise<Map<string, VideoTexts>> {
   const own = definedOnly({ separator: separatorOf(separator), encoding });
   const table = await readTable(path, { onBad: (error) => warn(error.message), ...own });
   const columns = chooseColumns(path, table.columns, columnsOf(column));
-  const texts = new Map<string, Texts>();
+  const texts = new Map<string, VideoTexts>();
   for (const row of table.rows) {
     const { id, video, title, ocr, asr } = parseRow(row, columns);
     for (const name of new Set([id, video && plainName(video)])) {
@@ -35,4 +31,42 @@ export async function readTexts(
     }
   }
   return texts;
+}
+
+/** The text of each video, from the options or a file; empty where there is none. */
+export async function textsFor(
+  videos: readonly VideoInput[],
+  { title, ocr, asr, texts: path, ...table }: ServeCommandOptions,
+  from: (path: string) => string,
+  warn: (line: string) => void,
+): Promise<(id: string) => VideoTexts> {
+  const given = [title, ocr, asr].some((text) => text !== undefined);
+  if (given && (videos.length > 1 || path !== undefined)) {
+    const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
+    throw new UserError(
+      `--title, --ocr and --asr are for one video, got ${got}: put the texts of several into --texts <file>`,
+      2,
+    );
+  }
+  if (
+    path === undefined &&
+    (table.column.length > 0 || table.separator !== undefined || table.encoding !== undefined)
+  ) {
+    throw new UserError('--column, --separator and --encoding say how --texts <file> is read, got none', 2);
+  }
+  if (given) return () => definedOnly({ title, ocr, asr });
+  if (path === undefined) {
+    warn('no texts given: the frames alone decide; see --title and --texts');
+    return () => ({});
+  }
+  const texts = await readTexts(from(path), table, warn);
+  const without = videos.filter(({ id }) => !texts.has(id));
+  if (without.length === videos.length) {
+    throw new UserError(
+      `${path}: expected texts of the videos (such as '${videos[0].id}'), got only others ('${[...texts.keys()][0] ?? ''}'): ` +
+        'name each by its file, or by an id that is its name without the ending',
+    );
+  }
+  if (without.length > 0) warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
+  return (id) => texts.get(id) ?? {};
 }

@@ -6,11 +6,9 @@ import { openSafetensors } from '@wbdc/checkpoints/node';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { loadClipVision } from '@wbdc/clip-model/node';
+import { openTrained } from '@wbdc/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../src/run-folder.js';
-import { openModel } from '../../src/serve/model.js';
-import { openTower } from '../../src/serve/tower.js';
-import { serve } from '../../src/serve/run.js';
 import type { StageContext } from '../../src/stage.js';
 import { stageContext } from '../stage-context.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
@@ -110,27 +108,18 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
 
   it('serves new videos with the tower it was trained with', async () => {
     const { stage, rows } = await train(`${kind}-served`, ...own, 'finetune.vision={learningRate: 0.01, frames: 2}');
-    const folder = join(stage.folder, 'model');
-    const model = await openModel(folder, 'category');
-    expect(model.frameLimit).toBe(2);
-    const tower = await openTower(folder, undefined, model.recipe, { output: stage.output });
+    await using model = await openTrained(join(stage.folder, 'model'));
+    expect(model.saved).toMatchObject({ vision: { frames: 2 } });
     const videos = world.ids['test_a'].map((id) => ({
       id,
-      path: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`),
+      video: join(world.folder, `my/zip_frames/test_a/${id.slice(-3)}/${id}.zip`),
+      title: `视频 ${id}`,
     }));
-    const served = serve({
-      model,
-      tower,
-      videos,
-      textOf: (id) => ({ title: `视频 ${id}`, ocr: [], asr: '' }),
-      onSkip: (_, error) => {
-        throw error;
-      },
-      signal: stage.signal,
-    });
     let i = 0;
-    for await (const { row } of served) {
-      row.forEach((p, c) => expect(p).toBeCloseTo(rows[i].probabilities[c], 4));
+    for await (const { categories } of model.classify(videos)) {
+      for (const { category, probability } of categories) {
+        expect(probability).toBeCloseTo(rows[i].probabilities[model.classes.indexOf(category)], 4);
+      }
       i++;
     }
     expect(i).toBe(5);

@@ -3,8 +3,10 @@ import { downloadModel, hubSettings, type HubSettings } from '@wbdc/checkpoints/
 import { exists } from '@wbdc/io';
 import type { Observer, Progress } from '../../observer.js';
 
-/** How models of the hub are fetched. */
+/** How models are found, and fetched from the hub. */
 export interface HubOptions {
+  /** The folder that relative names of folders start from; the working folder by default. */
+  readonly from?: string;
   /** Mirror, cache, token; by default what Hugging Face's own tools read from the environment. */
   readonly hub?: Partial<HubSettings>;
   /** Branch, tag or commit; `main` by default. */
@@ -36,9 +38,9 @@ export async function hubFolder(name: string, options: HubOptions = {}): Promise
 /** `owner/name` */
 const HUB_NAME = /^\w[\w.-]*\/\w[\w.-]*$/;
 
-/** A folder, from the working folder, or else a model of the hub; nothing where it can be neither. */
+/** A folder, or else a model of the hub; nothing where it can be neither. */
 export async function publishedFolder(name: string, options: HubOptions = {}): Promise<string | undefined> {
-  const folder = resolve(name);
+  const folder = resolve(options.from ?? '.', name);
   if (await exists(folder)) return folder;
   return HUB_NAME.test(name) ? hubFolder(name, options) : undefined;
 }
