@@ -4,6 +4,9 @@ import type { WbdcError } from '@wbdc/io/errors';
 interface Advice {
   /** The option at fault, in place of the library's name for it. */
   readonly where?: string;
+  readonly expected?: string;
+  /** All of it in other words. */
+  readonly message?: (error: WbdcError) => string;
   /** What to do, in place of the library's words. */
   readonly advice?: string | ((error: WbdcError) => string);
   /** 2: the command line itself is wrong. Default 1. */
@@ -14,6 +17,17 @@ interface Advice {
 const ADVICE: Readonly<Record<string, Advice>> = {
   'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
   'column-video': { advice: 'say which with --column video=<name>' },
+  'out-foreign': {
+    expected: 'no folder or one that wbdc prepare made',
+    advice: 'choose another --out',
+  },
+  'out-inside': { advice: 'choose another --out', exitCode: 2 },
+  'out-other-settings': {
+    message: ({ where, got }) =>
+      `${where} was made with other settings:\n${got?.replace(/^.*\n/, '')}\n` +
+      'choose another --out, or --overwrite to make it again (the old folder is renamed, not deleted)',
+  },
+  'rows-unmatched': { advice: 'say which column has the names with --column video=<name>' },
   'encoding-unknown': { where: '--encoding', exitCode: 2 },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
   'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
@@ -35,10 +49,11 @@ export function advisedMessage(error: WbdcError): string {
   const { message, code, where, expected, got } = error;
   const advice = code === undefined ? undefined : ADVICE[code];
   if (advice === undefined) return message;
+  if (advice.message) return advice.message(error);
   const start = advice.where ?? where;
   const words = typeof advice.advice === 'function' ? advice.advice(error) : advice.advice;
   const end = words === undefined ? '' : `: ${words}`;
-  return `${start === undefined ? '' : `${start}: `}expected ${expected}, got ${got}${end}`;
+  return `${start === undefined ? '' : `${start}: `}expected ${advice.expected ?? expected}, got ${got}${end}`;
 }
 
 export function advisedExitCode({ code }: WbdcError): 1 | 2 {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { exists, readIfThere, writeJson } from '@wbdc/io';
+import { differences } from '@wbdc/io/errors';
 import { UserError } from './errors.js';
-import { differences } from './differences.js';
 import type { JsonObject, StageName } from './stage.js';
 
 /** What stands in a stage's folder about how it was made: `stage.json`. */

@@ -1,3 +1,5 @@
+export { differences } from './differences.js';
+export type { Difference } from './differences.js';
 export { nearestOf } from './nearest.js';
 
 /** What does not fit: a setting, a file, a model. */

@@ -1,3 +1,4 @@
+import { differences } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import type { ClipVision, ClipVisionConfig } from '@wbdc/clip-model';
 import type { Preprocessing } from './pixels.js';
@@ -44,15 +45,8 @@ export async function* parameterBytes(params: ParamTree): AsyncGenerator<Uint8Ar
 }
 
 /** Where two recipes differ, one line a field (`sampling.limit: expected 32, got 16`); empty when they are equal. */
-export function recipeDifferences(expected: unknown, actual: unknown, path = ''): string[] {
-  if (!isRecord(expected) || !isRecord(actual)) {
-    if (JSON.stringify(expected) === JSON.stringify(actual)) return [];
-    return [`${path || 'recipe'}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`];
-  }
-  const keys = [...new Set([...Object.keys(expected), ...Object.keys(actual)])];
-  return keys.flatMap((key) => recipeDifferences(expected[key], actual[key], path ? `${path}.${key}` : key));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+export function recipeDifferences(expected: unknown, actual: unknown): string[] {
+  return differences(expected, actual).map(
+    ({ path, before, after }) => `${path || 'recipe'}: expected ${before}, got ${after}`,
+  );
 }

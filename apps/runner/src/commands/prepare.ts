@@ -1,13 +1,13 @@
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { sizeOnDisk } from '@wbdc/io';
+import { exists, sizeOnDisk, writeFileAtomic } from '@wbdc/io';
+import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { formatBytes, formatCount, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED, interruptible } from '../interrupt.js';
+import { observed } from '../observer.js';
 import { Output, type OutputOptions } from '../output.js';
-import type { Prepared } from '../prepare/prepare.js';
 import type { Host } from '../host.js';
-import { createProgress } from '../progress.js';
 import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
 
 interface Options extends OutputOptions, TableOptions {
@@ -86,34 +86,33 @@ function share(value: string): number {
 
 async function run(videos: string, options: Options, output: Output, signal: AbortSignal): Promise<number> {
   const { folder, now } = output.terminal;
-  const [{ prepare }, { columnsOf }] = await Promise.all([import('../prepare/prepare.js'), import('./columns.js')]);
+  const [{ prepareVideos }, { columnsOf }] = await Promise.all([
+    import('@wbdc/pipeline/prepare'),
+    import('./columns.js'),
+  ]);
   const out = resolve(folder, options.out);
-  const progress = createProgress(output, 'videos');
   const start = now();
+  const settings = {
+    folder: short(resolve(folder, videos), process.cwd()),
+    table: options.texts === undefined ? undefined : short(resolve(folder, options.texts), process.cwd()),
+    out,
+    columns: columnsOf(options.column),
+    separator: separatorOf(options.separator),
+    encoding: options.encoding,
+    titleFromName: options.titleFromName === true,
+    categoryFromFolder: options.categoryFromFolder === true,
+    frames: { fps: options.even ? null : options.fps, limit: options.frames, side: options.side },
+    heldOut: options.heldOut,
+    seed: options.seed,
+    overwrite: options.overwrite === true,
+    signal,
+  };
   try {
-    const prepared = await prepare({
-      videos: short(resolve(folder, videos), process.cwd()),
-      texts: options.texts === undefined ? undefined : short(resolve(folder, options.texts), process.cwd()),
-      out,
-      shownOut: short(out, folder),
-      columns: columnsOf(options.column),
-      separator: separatorOf(options.separator),
-      encoding: options.encoding,
-      titleFromName: options.titleFromName === true,
-      categoryFromFolder: options.categoryFromFolder === true,
-      frames: { fps: options.even ? null : options.fps, limit: options.frames, side: options.side },
-      heldOut: options.heldOut,
-      seed: options.seed,
-      overwrite: options.overwrite === true,
-      say: (line) => output.say(line),
-      onProgress: (done, total) => progress.update(done, total),
-      signal,
-    });
-    progress.stop();
-    await report(prepared, { out, seconds: (now() - start) / 1000, output });
+    const prepared = await observed(output, (observer) => prepareVideos({ ...settings, observer }));
+    const config = await writeStarterConfig(prepared, short(out, folder));
+    await report(prepared, { config, seconds: (now() - start) / 1000, output });
     return 0;
   } catch (error) {
-    progress.stop();
     if (!signal.aborted || error !== signal.reason) throw error;
     output.say('stopped  what is decoded is kept: the same command goes on');
     output.result({ status: 'interrupted', folder: out });
@@ -127,28 +126,37 @@ function short(path: string, from: string): string {
   return below === '' || below.startsWith('..') ? path : below;
 }
 
-async function report(
-  { summary, warnings, reused, configPath, labelled }: Prepared,
-  { out, seconds, output }: { readonly out: string; readonly seconds: number; readonly output: Output },
-): Promise<void> {
+/** Writes a configuration beside the data set, unless there is one; gives its path. */
+async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string): Promise<string> {
+  const path = join(prepared.root, 'wbdc.yaml');
+  if (await exists(path)) return path;
+  const { starterConfig } = await import('../starter-config.js');
+  await writeFileAtomic(path, starterConfig(prepared, shownFolder));
+  return path;
+}
+
+interface Reporting {
+  readonly config: string;
+  readonly seconds: number;
+  readonly output: Output;
+}
+
+async function report(prepared: PreparedVideos, { config, seconds, output }: Reporting): Promise<void> {
+  const { root, summary, warnings, reused } = prepared;
   const shown = (path: string): string => short(path, output.terminal.folder);
   for (const warning of warnings) output.warn(warning);
-  if (warnings.length > 0) output.warn(`all of them: ${shown(`${out}/warnings.tsv`)}`);
-  const parts = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${formatCount(videos)}`);
+  if (warnings.length > 0) output.warn(`all of them: ${shown(`${root}/warnings.tsv`)}`);
+  const splits = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${formatCount(videos)}`);
+  const videos = `${formatCount(summary.videos)} videos (${splits.join(', ')})`;
   output.say(
-    `made     ${shown(out)} (${formatBytes(await sizeOnDisk(out))}): ${formatCount(summary.videos)} videos (${parts.join(', ')}), ${formatCount(summary.frames)} frames`,
+    `made     ${shown(root)} (${formatBytes(await sizeOnDisk(root))}): ${videos}, ${formatCount(summary.frames)} frames`,
   );
   if (reused > 0) output.say(`         ${formatCount(reused)} of them were decoded before`);
   output.say(`         categories: ${formatCount(summary.categories)}, tags: ${formatCount(summary.tags)}`);
-  output.say(`look at  ${shown(`${out}/index.html`)}`);
+  output.say(`look at  ${shown(`${root}/index.html`)}`);
   output.say(`done     after ${formatSeconds(seconds)}`);
-  const next = `npx wbdc run ${labelled ? 'finetune' : 'pretrain'} --config ${shown(configPath)}`;
+  const stage = summary.splits.labeled.videos > 0 ? 'finetune' : 'pretrain';
+  const next = `npx wbdc run ${stage} --config ${shown(config)}`;
   output.say(`next     ${next}`);
-  output.result({
-    status: 'complete',
-    folder: out,
-    seconds,
-    summary: JSON.parse(JSON.stringify(summary)) as never,
-    next,
-  });
+  output.result({ status: 'complete', folder: root, seconds, summary, next });
 }

@@ -20,7 +20,7 @@ import {
   type VideoInput,
 } from '@wbdc/video-features';
 import { onnxFeatures, type OnnxRuntime } from '@wbdc/video-features/onnx';
-import { counted, formatNumber } from '../format.js';
+import { counted, formatNumber } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import type { FeatureExtractor } from './extractor.js';
 import { shardOfList, type ShardIndex } from './shard.js';

@@ -1,7 +1,7 @@
 import { mergeFeatureStores, openFeatureStore, readSkipped, writeSkipped, type Skipped } from '@wbdc/data';
 import { exists, makeFolder } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import { filesOf, MAX_BAD_SHARE, readSplitIds, type FeatureFolders, type SplitFeatures } from './split.js';
 

@@ -1,5 +1,5 @@
 import { featureLayout, readIds, SkipCounter, wbdcLayout } from '@wbdc/data';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 
 /** Which splits of a data set, and where their features are kept. */
 export interface FeatureFolders {

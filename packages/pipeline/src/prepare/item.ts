@@ -1,17 +1,17 @@
 import type { VideoText, WbdcSplit } from '@wbdc/data';
-import type { Decoded } from './frames.js';
 import type { FoundVideo } from '@wbdc/video-features';
+import type { StoredFrames } from './frames.js';
 
 /** A video that could be read, with what the table says of it. */
 export interface Item {
   readonly id: string;
   readonly source: FoundVideo;
   readonly text: VideoText;
-  readonly decoded: Decoded;
+  readonly decoded: StoredFrames;
 }
 
-/** Where a video stands in the data set. */
-export interface Placed extends Item {
+/** A video with its split and the id of its category. */
+export interface SplitItem extends Item {
   readonly split: WbdcSplit;
   readonly categoryId: string | undefined;
 }

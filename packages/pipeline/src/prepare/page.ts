@@ -1,9 +1,9 @@
 import {
   chooseSamples,
   evenStride,
-  frameZipPath,
   joinNames,
   WBDC_SPLITS,
+  wbdcLayout,
   type CategoryNames,
   type TagCount,
 } from '@wbdc/data';
@@ -17,16 +17,15 @@ import {
   type ChartSection,
   type SampleCard,
 } from '@wbdc/report';
-import { readFrameZip } from '@wbdc/video-features';
-import sharp from 'sharp';
-import { counted, formatCount } from '../format.js';
-import type { Placed } from './item.js';
+import { counted, formatCount } from '@wbdc/report/format';
+import { jpegThumbnail, readFrameZip } from '@wbdc/video-features';
+import type { SplitItem } from './item.js';
 import type { PrepareSummary } from './summary.js';
 
 export interface PageContent {
   readonly root: string;
   readonly name: string;
-  readonly items: readonly Placed[];
+  readonly items: readonly SplitItem[];
   readonly summary: PrepareSummary;
   readonly names: CategoryNames;
   readonly tags: readonly TagCount[];
@@ -76,7 +75,7 @@ export function describeSampling({ settings: { fps, limit, side } }: PrepareSumm
   return `${which}, shorter side at most ${side} pixels`;
 }
 
-function choose(items: readonly Placed[]): Placed[] {
+function choose(items: readonly SplitItem[]): SplitItem[] {
   return chooseSamples(items, {
     count: SAMPLES,
     groupOf: ({ categoryId }) => categoryId?.slice(0, 2) ?? '',
@@ -85,13 +84,12 @@ function choose(items: readonly Placed[]): Placed[] {
   });
 }
 
-async function card({ id, split, categoryId, source, text }: Placed, content: PageContent): Promise<SampleCard> {
-  const files = await readFrameZip(frameZipPath(content.root, split, id));
-  const places = Array.from(evenStride(files.length, SAMPLE_FRAMES));
-  const size = { width: SAMPLE_SIDE, height: SAMPLE_SIDE, fit: 'inside', withoutEnlargement: true } as const;
-  const frames = places.map(async (place) => ({
-    label: `${place + 1} of ${files.length}`,
-    dataUrl: jpegDataUrl(await sharp(files[place].bytes).resize(size).jpeg({ quality: 80 }).toBuffer()),
+async function card({ id, split, categoryId, source, text }: SplitItem, content: PageContent): Promise<SampleCard> {
+  const files = await readFrameZip(wbdcLayout(content.root).frameZip(split, id));
+  const indices = Array.from(evenStride(files.length, SAMPLE_FRAMES));
+  const frames = indices.map(async (index) => ({
+    label: `${index + 1} of ${files.length}`,
+    dataUrl: jpegDataUrl(await jpegThumbnail(files[index].bytes, SAMPLE_SIDE)),
   }));
   return {
     frames: await Promise.all(frames),
@@ -108,10 +106,10 @@ function shortened(text: string): string {
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
-function lengths(items: readonly Placed[]): ChartSection {
-  const of = (measure: (item: Placed) => number | undefined): number[] =>
+function lengths(items: readonly SplitItem[]): ChartSection {
+  const of = (measure: (item: SplitItem) => number | undefined): number[] =>
     items.map(measure).filter((value): value is number => value !== undefined);
-  const parts = [
+  const measures = [
     { values: of(({ text }) => [...text.title].length), label: 'characters of the title' },
     { values: of(({ text }) => text.ocr.reduce((sum, line) => sum + line.text.length, 0)), label: 'characters of OCR' },
     { values: of(({ text }) => [...text.asr].length), label: 'characters of ASR' },
@@ -121,7 +119,7 @@ function lengths(items: readonly Placed[]): ChartSection {
   return {
     title: 'Lengths',
     about: 'How long texts and videos are; what nothing has is not shown.',
-    charts: parts.map(({ values, label }) => histogram(values, label)),
+    charts: measures.map(({ values, label }) => histogram(values, label)),
   };
 }
 
@@ -131,7 +129,8 @@ function categories({ items, names, summary }: PageContent, splits: readonly str
   const used = new Set(videos.map(({ categoryId }) => categoryId));
   const ids = Object.keys(names).filter((id) => used.has(id));
   const groups = Object.fromEntries(ids.map((id) => [id.slice(0, 2), names[id].group.zh]));
-  const about = `${counted(summary.categories, 'category', 'categories')} in ${counted(Object.keys(groups).length, 'group')} on level 1: videos of each.`;
+  const count = counted(summary.categories, 'category', 'categories');
+  const about = `${count} in ${counted(Object.keys(groups).length, 'group')} on level 1: videos of each.`;
   return [{ title: 'Categories', about, charts: [categoryChart(videos, { splits, ids, groups })] }];
 }
 

@@ -1,7 +1,7 @@
 import { foldIn, randomKey } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import { NO_TEXT, stableId, type WbdcSplit } from '@wbdc/data';
-import { groupItems } from '../../src/prepare/families.js';
+import { groupItems } from '../../src/prepare/groups.js';
 import type { Item } from '../../src/prepare/item.js';
 import { splitItems } from '../../src/prepare/splits.js';
 import { Warnings } from '../../src/prepare/warnings.js';

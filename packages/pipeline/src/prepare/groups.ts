@@ -5,21 +5,15 @@ import type { Warnings } from './warnings.js';
 /** Names that a warning lists. */
 const LISTED = 10;
 
-/**
- * The group of every item: videos that show the same pictures, or that the table puts into one group, must stay on one side
- * of a split.
- */
+/** The group of every item: videos with the same pictures, or of one group of the table, stay on one side of a split. */
 export function groupItems(items: readonly Item[], warnings: Warnings): Map<Item, string> {
   const videos = items.map((item) => {
     const { id, decoded, text } = item;
     return { item, id, hash: decoded.hash, fingerprint: parseLook(decoded.look), group: text.group };
   });
   const { groups, alike } = groupVideos(videos);
-  for (const same of alike)
-    warn(
-      same.map(({ item }) => item),
-      warnings,
-    );
+  const itemsAlike = alike.map((same) => same.map(({ item }) => item));
+  for (const same of itemsAlike) warn(same, warnings);
   return new Map(videos.map((video) => [video.item, groups.get(video)!]));
 }
 

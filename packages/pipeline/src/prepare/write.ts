@@ -2,8 +2,8 @@ import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   countTags,
-  frameZipPath,
   WBDC_SPLITS,
+  wbdcLayout,
   writeAnnotations,
   writeTagList,
   type CategoryNames,
@@ -12,18 +12,19 @@ import {
   type WbdcSplit,
 } from '@wbdc/data';
 import { exists, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
-import type { Placed } from './item.js';
-import { STAGED } from './places.js';
+import type { SplitItem } from './item.js';
+import { STAGED } from './staging.js';
 
 const IDS_FILE = 'ids.tsv';
 const HEAD = ['id', 'split', 'category_id', 'video', 'own_id'];
 
-/** Moves every zip of frames to its split; a newly decoded one replaces what stood there. */
-export async function placeFrames(root: string, items: readonly Placed[]): Promise<void> {
+/** Moves every zip of frames to its split; a newly decoded one replaces an earlier one. */
+export async function moveFrames(root: string, items: readonly SplitItem[]): Promise<void> {
+  const layout = wbdcLayout(root);
   for (const { id, split } of items) {
-    const target = frameZipPath(root, split, id);
+    const target = layout.frameZip(split, id);
     for (const from of [...WBDC_SPLITS, STAGED].filter((other) => other !== split)) {
-      const path = frameZipPath(root, from, id);
+      const path = layout.frameZip(from, id);
       if (!(await exists(path))) continue;
       await mkdir(dirname(target), { recursive: true });
       await rename(path, target);
@@ -31,41 +32,36 @@ export async function placeFrames(root: string, items: readonly Placed[]): Promi
   }
 }
 
-/** annotations/*.json of every split, the truth of the held-out one, tags and categories, and which id is which video. */
+/** Annotations of every split, the truth of the held-out one, tags and categories, and which id is which video. */
 export async function writeTexts(
   root: string,
-  items: readonly Placed[],
+  items: readonly SplitItem[],
   names: CategoryNames,
 ): Promise<readonly TagCount[]> {
-  await mkdir(join(root, 'annotations'), { recursive: true });
+  const layout = wbdcLayout(root);
+  await mkdir(dirname(layout.annotations('')), { recursive: true });
   for (const split of WBDC_SPLITS) {
     const records = items.filter((item) => item.split === split).map(toRecord);
-    await writeAnnotations(join(root, 'annotations', `${split}.json`), records);
+    await writeAnnotations(layout.annotations(split), records);
   }
   const truth = items.filter(({ split, categoryId }) => split === 'test_a' && categoryId !== undefined);
-  await writeFileAtomic(
-    join(root, 'annotations', 'test_a_truth.csv'),
-    truth.map(({ id, categoryId }) => `${id},${categoryId}\n`).join(''),
-  );
+  const truthLines = truth.map(({ id, categoryId }) => `${id},${categoryId}\n`);
+  await writeFileAtomic(layout.truth('test_a'), truthLines.join(''));
   const tags = countTags(items.filter(({ split }) => split !== 'test_a').map(({ text }) => text));
-  await writeTagList(
-    join(root, 'tag_list.txt'),
-    tags.map(({ tag }) => tag),
-  );
-  await writeJson(join(root, 'categories.json'), names);
-  await writeFileAtomic(
-    join(root, IDS_FILE),
-    [HEAD, ...items.map(idLine)].map((line) => `${line.join('\t')}\n`).join(''),
-  );
+  const tagNames = tags.map(({ tag }) => tag);
+  await writeTagList(layout.tagList, tagNames);
+  await writeJson(layout.categories, names);
+  const lines = [HEAD, ...items.map(idLine)].map((line) => `${line.join('\t')}\n`);
+  await writeFileAtomic(join(root, IDS_FILE), lines.join(''));
   return tags;
 }
 
 /** Only labelled records show their category, as in the official files. */
-function toRecord({ id, split, categoryId, text: { title, asr, ocr, tags } }: Placed): Video {
+function toRecord({ id, split, categoryId, text: { title, asr, ocr, tags } }: SplitItem): Video {
   return { id, title, asr, ocr, tags, ...(split === 'labeled' && categoryId !== undefined && { categoryId }) };
 }
 
-function idLine({ id, split, categoryId, source, text }: Placed): string[] {
+function idLine({ id, split, categoryId, source, text }: SplitItem): string[] {
   return [id, split, categoryId ?? '', source.name, text.id ?? ''].map((cell) => cell.replaceAll(/[\t\r\n]/g, ' '));
 }
 

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { readIfThere } from '@wbdc/io';
-import type { Decoded } from './frames.js';
 import type { FoundVideo } from '@wbdc/video-features';
+import type { StoredFrames } from './frames.js';
 
 /** A line about a video that was decoded, or could not be. */
 export interface Entry {
@@ -9,14 +9,14 @@ export interface Entry {
   readonly name: string;
   readonly bytes: number;
   readonly modified: number;
-  readonly decoded?: Decoded;
+  readonly decoded?: StoredFrames;
   /** Why it could not be read. */
   readonly error?: string;
 }
 
 /**
- * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on behind the
- * last line, and a later run decodes what is new or has changed.
+ * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on behind
+ * the last line, and a later run decodes what is new or has changed.
  */
 export class Journal {
   private readonly entries = new Map<string, Entry>();

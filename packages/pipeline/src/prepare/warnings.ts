@@ -1,4 +1,4 @@
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 
 /** What can be wrong with some of the input while the rest is fine. */
 export const WARNINGS = {

@@ -1,45 +1,51 @@
+import { basename } from 'node:path';
 import { WBDC_SPLITS } from '@wbdc/data';
+import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { stringify } from 'yaml';
-import type { Placed } from './item.js';
 
 /** Below so many videos to learn from, models of full size learn nothing that small ones do not. */
 const FEW = 20_000;
 
-export interface StarterOptions {
-  /** As a command should name it. */
-  readonly folder: string;
-  readonly name: string;
-  /** How many videos carry the most frequent tag. */
-  readonly mostFrequentTag: number;
-}
-
 /**
- * A configuration that learns from what was prepared: its splits, the texts it has, and sizes that fit the number of videos.
+ * A configuration that learns from a prepared data set: its splits, its texts, sizes that fit the number of videos.
+ *
+ * @param folder as a command should name it
  */
-export function starterConfig(items: readonly Placed[], options: StarterOptions): string {
-  const learned = items.filter(({ split }) => split !== 'test_a');
-  const splits = WBDC_SPLITS.filter((split) => learned.some((item) => item.split === split));
-  const labelled = learned.some(({ split }) => split === 'labeled');
-  const few = learned.length < FEW;
+export function starterConfig({ root, summary, fields, tags }: PreparedVideos, folder: string): string {
+  const { unlabeled, labeled } = summary.splits;
+  const learned = unlabeled.videos + labeled.videos;
+  const splits = WBDC_SPLITS.filter((split) => split !== 'test_a' && summary.splits[split].videos > 0);
+  const few = learned < FEW;
+  const mostFrequentTag = tags[0]?.count ?? 0;
   const settings = {
-    run: { name: options.name },
-    data: { folder: options.folder, trainSplits: splits, heldOutSplits: ['test_a'] },
-    text: { fields: fieldsOf(items), ...(few && { budget: 128 }) },
-    ...(few ? smallSizes(learned.length, options.mostFrequentTag) : { tasks: tagTask(options.mostFrequentTag, {}) }),
-    ...(labelled && { finetune: { kind: 'category', splits: ['labeled'], ...(few && smallFinetuning(learned)) } }),
+    run: { name: runNameOf(root) },
+    data: { folder, trainSplits: splits, heldOutSplits: ['test_a'] },
+    text: { fields: fields.length > 0 ? fields : ['title'], ...(few && { budget: 128 }) },
+    ...(few ? smallSizes(learned, mostFrequentTag) : { tasks: tagTask(mostFrequentTag, {}) }),
+    ...(labeled.videos > 0 && {
+      finetune: { kind: 'category', splits: ['labeled'], ...(few && smallFinetuning(labeled.videos)) },
+    }),
   };
   const size = few
     ? 'Sizes are small, so that two cores learn in minutes. Better: published weights, with\n' +
       '# vocab.folder, model.init and features.tower; see wbdc download --help.'
     : 'Sizes are those of the published systems: start from published weights with vocab.folder, model.init\n' +
       '# and features.tower; see wbdc download --help.';
-  return `# Written once by wbdc prepare for ${items.length} videos: yours to change. npx wbdc config prints all settings.\n# ${size}\n${stringify(settings)}`;
+  const lines = [
+    `# Written once by wbdc prepare for ${summary.videos} videos: yours to change. npx wbdc config prints all settings.`,
+    `# ${size}`,
+    stringify(settings),
+  ];
+  return lines.join('\n');
 }
 
-function fieldsOf(items: readonly Placed[]): string[] {
-  const fields = ['title', 'ocr', 'asr'] as const;
-  const used = fields.filter((field) => items.some(({ text }) => text[field].length > 0));
-  return used.length > 0 ? used : ['title'];
+/** A run's name also names a folder, and may hold no blanks or Chinese. */
+function runNameOf(root: string): string {
+  return (
+    basename(root)
+      .replaceAll(/[^\w.-]+/g, '-')
+      .replace(/^[^\w]+/, '') || 'own'
+  );
 }
 
 /** Without frequent tags there is no tag task. */
@@ -69,8 +75,8 @@ function smallSizes(learned: number, mostFrequentTag: number) {
   };
 }
 
-function smallFinetuning(learned: readonly Placed[]) {
-  const batchSize = batchOf(learned.filter(({ split }) => split === 'labeled').length, 16);
+function smallFinetuning(labelled: number) {
+  const batchSize = batchOf(labelled, 16);
   return { batchSize, epochs: 20, learningRate: 1e-3, rules: [{ pattern: 'encoder.bert.**', learningRate: 3e-4 }] };
 }
 

@@ -5,10 +5,10 @@ import { frameZipPath, readAnnotations, readTagList, writeFrameZip, type Video }
 import { decodeImage, readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
-import type { PrepareSummary } from '../../src/prepare/summary.js';
-import { runCommandLine } from '../../src/program.js';
-import { TestHost } from '../host.js';
+import { loadConfig } from '../src/config/load.js';
+import type { PrepareSummary } from '@wbdc/pipeline/prepare';
+import { runCommandLine } from '../src/program.js';
+import { TestHost } from './host.js';
 
 let folder: string;
 let host: TestHost;

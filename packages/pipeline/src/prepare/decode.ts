@@ -1,21 +1,20 @@
 import { forEachConcurrently, frameZipPath } from '@wbdc/data';
-import { SourceError } from '@wbdc/video-features';
-import { writeFrames, type Decoded, type FrameSettings } from './frames.js';
+import { SourceError, type FoundVideo } from '@wbdc/video-features';
+import { storeFrames, type StoredFrames, type StoredFrameSettings } from './frames.js';
 import { Journal, type Entry } from './journal.js';
-import { findFrames, journalPath, STAGED } from './places.js';
-import type { FoundVideo } from '@wbdc/video-features';
+import { findFrames, journalPath, STAGED } from './staging.js';
 
 export interface DecodeOptions {
   readonly root: string;
-  readonly settings: FrameSettings;
+  readonly settings: StoredFrameSettings;
   readonly onProgress: (done: number) => void;
   /** Of a video that cannot be read. */
   readonly onBad: (source: FoundVideo, message: string) => void;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface DecodedAll {
-  readonly decoded: ReadonlyMap<string, Decoded>;
+  readonly decoded: ReadonlyMap<string, StoredFrames>;
   /** Videos that an earlier run had decoded. */
   readonly reused: number;
 }
@@ -23,7 +22,7 @@ export interface DecodedAll {
 /** Decodes all videos that an earlier run has not, or that have changed since. */
 export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, options: DecodeOptions): Promise<DecodedAll> {
   const journal = await Journal.open(journalPath(options.root));
-  const decoded = new Map<string, Decoded>();
+  const decoded = new Map<string, StoredFrames>();
   let [done, reused] = [0, 0];
   const work = async ([id, source]: readonly [string, FoundVideo]): Promise<void> => {
     const known = await usable(journal, id, source, options.root);
@@ -42,7 +41,7 @@ export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, option
   return { decoded, reused };
 }
 
-/** What is known of a video whose frames are still there. One that could not be read is tried again: a decoder may have come. */
+/** What is known of a video whose frames are still there. Others are tried again: a decoder may have been installed. */
 async function usable(journal: Journal, id: string, source: FoundVideo, root: string): Promise<Entry | undefined> {
   const entry = journal.get(id, source);
   return entry?.decoded !== undefined && (await findFrames(root, id)) !== undefined ? entry : undefined;
@@ -51,7 +50,7 @@ async function usable(journal: Journal, id: string, source: FoundVideo, root: st
 async function decodeOne(id: string, source: FoundVideo, { root, settings }: DecodeOptions): Promise<Entry> {
   const { name, bytes, modified } = source;
   try {
-    const decoded = await writeFrames(source, id, frameZipPath(root, STAGED, id), settings);
+    const decoded = await storeFrames(source, id, frameZipPath(root, STAGED, id), settings);
     return { id, name, bytes, modified, decoded };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
