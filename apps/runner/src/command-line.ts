@@ -45,7 +45,9 @@ export async function runProgram(
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    host.report?.({ type: 'outcome', outcome: 'failed', error: describeError(error, false) });
+    if (error instanceof CommanderError) return USAGE_ERROR;
     const debug = args.includes('--debug') || Boolean(host.env['WBDC_DEBUG']);
     host.stderr.write(`error: ${describeError(error, debug)}\n`);
     return exitCodeOf(error);

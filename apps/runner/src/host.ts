@@ -1,5 +1,4 @@
 import type { SignalSource } from './interrupt.js';
-import type { StartChild } from './jobs/child.js';
 import type { Terminal } from './output.js';
 
 /** The process around a command. */
@@ -7,6 +6,4 @@ export interface Host extends Terminal {
   readonly signals: SignalSource;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
-  /** Runs this program again beside itself. */
-  readonly startChild?: StartChild;
 }

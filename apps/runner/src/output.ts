@@ -1,4 +1,4 @@
-import type { ProgressMessage } from './jobs/child.js';
+import type { JobMessage } from './jobs/messages.js';
 import type { JsonObject } from './stage.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
@@ -9,8 +9,8 @@ export interface Terminal {
   /** The working folder. */
   readonly folder: string;
   readonly now: () => number;
-  /** Where progress goes instead, in a child process: to its parent. */
-  readonly report?: (progress: ProgressMessage) => void;
+  /** In a process that another one started as a job: tells it how far this is and what came of it. */
+  readonly report?: (message: JobMessage) => void;
 }
 
 export interface TextStream {

@@ -28,7 +28,7 @@ export function createProgress(output: Output, unit: string): Progress {
 /** Tells a parent process, which shows it; other lines go to the output. */
 function reportedProgress(report: NonNullable<Terminal['report']>, { stderr }: Terminal, unit: string): Progress {
   return {
-    update: (done, total, note = '') => report({ done, total, unit, note }),
+    update: (done, total, note = '') => report({ type: 'progress', done, total, unit, note }),
     log: (line) => void stderr.write(`${line}\n`),
     stop: ignore,
   };
@@ -173,11 +173,16 @@ export function lossNote(losses: Readonly<Record<string, number>>): string {
 
 /** `held out after step 100: mlm accuracy 0.312 (baseline 0.0621)  ...`; losses are left to the report. */
 export function measurementLine({ step, metrics }: EvaluationRecord): string {
-  const values = Object.entries(gatherMeasured(metrics))
+  return `held out after step ${formatCount(step)}: ${measuredText(metrics)}`;
+}
+
+/** `mlm accuracy 0.312 (baseline 0.0621)  ...`, without losses. */
+export function measuredText(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(gatherMeasured(metrics))
     .filter(([name]) => !name.endsWith('/loss'))
     .map(([name, { value, baseline }]) => {
       const against = baseline === undefined ? '' : ` (baseline ${formatNumber(baseline)})`;
       return `${name.replace('/', ' ')} ${formatNumber(value)}${against}`;
-    });
-  return `held out after step ${formatCount(step)}: ${values.join('  ')}`;
+    })
+    .join('  ');
 }

@@ -22,8 +22,8 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
   return renderDataPage({
     title: 'Emoji as short videos',
     about:
-      'The demo data set in the official WBDC layout. Each video is one emoji: its frames are the drawings of several ' +
-      'vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of ' +
+      'The demo data set in the official WBDC layout. Each video is one emoji: its frames are the drawings of ' +
+      'several vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of ' +
       'Chinese.',
     facts: facts(summary),
     splits: {

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Half } from '../competition/plan.js';
-import { childrenOf } from '../jobs/run-jobs.js';
+import { childStarter } from '../jobs/child.js';
 import { interruptible } from '../interrupt.js';
 import { Output } from '../output.js';
 import type { Host } from '../host.js';
@@ -38,7 +38,7 @@ export function addCompetitionCommand(program: Command, host: Host): CliCommand 
     const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
     return interruptible(host, async (signal) => {
       const { runCompetition } = await import('../competition/run.js');
-      return runCompetition({ ...options, halves }, new Output(host, options), signal, childrenOf(host.startChild));
+      return runCompetition({ ...options, halves }, new Output(host, options), signal, childStarter());
     });
   });
 }

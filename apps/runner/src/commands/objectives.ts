@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { interruptible } from '../interrupt.js';
-import { childrenOf } from '../jobs/run-jobs.js';
+import { childStarter } from '../jobs/child.js';
 import { MODELS, type ModelName } from '../objectives/plan.js';
 import { Output } from '../output.js';
 import type { Host } from '../host.js';
@@ -42,7 +42,7 @@ export function addObjectivesCommand(program: Command, host: Host): CliCommand {
     const models = options.model === 'both' ? MODELS : [options.model];
     return interruptible(host, async (signal) => {
       const { runObjectives } = await import('../objectives/run.js');
-      return runObjectives({ ...options, models }, new Output(host, options), signal, childrenOf(host.startChild));
+      return runObjectives({ ...options, models }, new Output(host, options), signal, childStarter());
     });
   });
 }

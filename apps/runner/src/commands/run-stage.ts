@@ -8,6 +8,7 @@ import { UserError } from '../errors.js';
 import { describeEnvironment } from '../environment.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
+import { scoresOf } from '../jobs/messages.js';
 import type { Output } from '../output.js';
 import type { ReportRequest } from '../training-report.js';
 import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run-folder.js';
@@ -48,6 +49,8 @@ export async function runStage(
   const opened = await run.open(plan, { ...options, resume: options.resume || stage.resumes });
   if (opened.kind === 'done')
     return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options, shard), output);
+  const { report: tell } = output.terminal;
+  tell?.({ type: 'stage', stage: stage.name, state: opened.kind === 'resume' ? 'resumed' : 'started' });
   announce(stage, opened, output);
   if (shard) output.say(`shard    ${shard.index}/${shard.count} (${shard.source})`);
   const context = { ...(await contextOf(stage, config, run, opened, output, signal)), ...(shard && { shard }) };
@@ -159,6 +162,7 @@ function reportDone(
   );
   for (const line of summaryLines(record.summary)) output.say(line);
   if (next !== undefined) output.say(`next     ${next}`);
+  output.terminal.report?.({ type: 'outcome', outcome: 'found', scores: scoresOf(record.summary['measured']) });
   output.result({ ...resultObject(stage, record, folder, next), status: 'complete', alreadyDone: true });
   return 0;
 }
@@ -185,6 +189,8 @@ async function report(stage: Stage, record: StageRecord, result: StageResult, re
     read: result.read.map(asJson),
     made: result.made.map(asJson),
   });
+  const outcome = interrupted ? 'interrupted' : 'done';
+  output.terminal.report?.({ type: 'outcome', outcome, scores: scoresOf(result.summary['measured']) });
   return interrupted ? EXIT_INTERRUPTED : 0;
 }
 

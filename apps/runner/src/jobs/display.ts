@@ -2,12 +2,14 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatSeconds } from '../format.js';
 import type { Output, Terminal } from '../output.js';
 import { Pace, progressLine } from '../progress.js';
-import type { ProgressMessage } from './child.js';
+import type { ProgressMessage } from './messages.js';
 
 /** Shows several tasks at once: a bar each on a terminal, a line every few seconds elsewhere. */
 export interface Display {
   start(name: string): void;
-  update(name: string, message: ProgressMessage): void;
+  /** A word in place of progress that is not known yet. */
+  note(name: string, text: string): void;
+  update(name: string, progress: Omit<ProgressMessage, 'type'>): void;
   /** Takes the task away and writes a line that stays. */
   end(name: string, line: string): void;
   stop(): void;
@@ -19,7 +21,7 @@ const LINE_EVERY = 10;
 export function createDisplay(output: Output, total: number): Display {
   const { terminal, options } = output;
   const none = (): void => undefined;
-  if (options.quiet) return { start: none, update: none, end: none, stop: none };
+  if (options.quiet) return { start: none, note: none, update: none, end: none, stop: none };
   const interactive = terminal.stderr.isTTY === true && terminal.env['CI'] === undefined;
   return interactive ? barDisplay(terminal, total) : lineDisplay(terminal, total);
 }
@@ -31,6 +33,10 @@ export function lineDisplay({ stderr, now }: Terminal, total: number, every = LI
   const write = (line: string): void => void stderr.write(`${line}\n`);
   return {
     start: (name) => void running.set(name, { pace: new Pace(now), text: 'starting' }),
+    note: (name, text) => {
+      const task = running.get(name);
+      if (task) task.text = text;
+    },
     update: (name, { done: steps, total: all, unit }) => {
       const task = running.get(name);
       if (task) task.text = progressLine(task.pace.at(steps, all), unit);
@@ -67,6 +73,7 @@ function barDisplay({ stderr, now }: Terminal, total: number): Display {
       const bar = bars.create(1, 0, { name, unit: '', note: 'starting', left: '' });
       running.set(name, { bar, pace: new Pace(now) });
     },
+    note: (name, note) => running.get(name)?.bar.update({ note }),
     update: (name, { done, total: all, unit, note }) => {
       const task = running.get(name);
       if (!task) return;

@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { StageOptions } from '../commands/options.js';
-import { UserError } from '../errors.js';
 import { formatSeconds } from '../format.js';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';
+import { measuredText } from '../progress.js';
 import type { StageName } from '../stage.js';
 import type { StartChild } from './child.js';
-import { createDisplay } from './display.js';
+import { createDisplay, type Display } from './display.js';
+import type { JobMessage, OutcomeMessage } from './messages.js';
 import { runTasks, type Outcome, type Task } from './schedule.js';
 
 /** A stage of a run, in a process of its own. */
@@ -22,13 +21,23 @@ export interface StageTask extends Task {
   readonly alone?: boolean;
 }
 
+/** What all stages are run with. */
+export interface SharedOptions {
+  /** Settings, as `--set` has them. */
+  readonly set: readonly string[];
+  readonly engine?: string;
+  /** Of each; its share of the cores where nothing is said. */
+  readonly threads?: number;
+  readonly precision?: string;
+}
+
 export interface JobsOptions {
   /** The folder of all runs, from the working folder. */
   readonly runs: string;
   /** Stages at a time. */
   readonly jobs: number;
   /** Settings that all of them get. */
-  readonly options: StageOptions;
+  readonly options: SharedOptions;
   readonly startChild: StartChild;
   readonly output: Output;
   readonly signal: AbortSignal;
@@ -36,33 +45,36 @@ export interface JobsOptions {
 
 /** Runs stages side by side, each where it stopped, with an equal share of the cores; says what became of each. */
 export async function runStageTasks(tasks: readonly StageTask[], jobs: JobsOptions): Promise<Map<string, Outcome>> {
-  const { output, signal } = jobs;
-  const display = createDisplay(output, tasks.length);
-  const run = async (task: StageTask): Promise<Exclude<Outcome, 'blocked'>> => {
-    const { terminal } = output;
-    const log = join(jobs.runs, task.run, 'log.txt');
-    const begun = terminal.now();
-    display.start(task.name);
-    const from = (await readLog(join(terminal.folder, log))).length;
-    const code = await jobs.startChild({
-      args: argumentsOf(task, jobs),
-      folder: terminal.folder,
-      env: terminal.env,
-      log: join(terminal.folder, log),
-      onProgress: (message) => display.update(task.name, message),
-      signal,
-    });
-    const outcome = code === 0 ? 'done' : code === EXIT_INTERRUPTED || signal.aborted ? 'stopped' : 'failed';
-    const printed = (await readLog(join(terminal.folder, log))).slice(from);
-    const text = typeof code === 'string' ? `error: ${killedBy(code)}` : printed;
-    display.end(task.name, endLine(task, outcome, (terminal.now() - begun) / 1000, text, log));
-    return outcome;
-  };
+  const display = createDisplay(jobs.output, tasks.length);
+  const run = (task: StageTask): Promise<Exclude<Outcome, 'blocked'>> => runStageTask(task, jobs, display);
   try {
-    return await runTasks(tasks, { limit: jobs.jobs, signal, run });
+    return await runTasks(tasks, { limit: jobs.jobs, signal: jobs.signal, run });
   } finally {
     display.stop();
   }
+}
+
+async function runStageTask(
+  task: StageTask,
+  jobs: JobsOptions,
+  display: Display,
+): Promise<Exclude<Outcome, 'blocked'>> {
+  const { output, signal, startChild } = jobs;
+  const { folder, env, now } = output.terminal;
+  const log = join(jobs.runs, task.run, 'log.txt');
+  const begun = now();
+  let told: OutcomeMessage | undefined;
+  const onMessage = (message: JobMessage): void => {
+    if (message.type === 'progress') display.update(task.name, message);
+    else if (message.type === 'stage') display.note(task.name, message.state === 'resumed' ? 'going on' : 'started');
+    else told = message;
+  };
+  display.start(task.name);
+  const args = argumentsOf(task, jobs);
+  const code = await startChild({ args, folder, env, log: join(folder, log), onMessage, signal });
+  const outcome = code === 0 ? 'done' : code === EXIT_INTERRUPTED || signal.aborted ? 'stopped' : 'failed';
+  display.end(task.name, endLine({ name: task.name, outcome, seconds: (now() - begun) / 1000, code, told, log }));
+  return outcome;
 }
 
 /** The share of the cores that each of so many has. */
@@ -82,37 +94,26 @@ function argumentsOf({ stage, config, run, set, alone }: StageTask, { runs, jobs
   ];
 }
 
-const WORDS: Readonly<Record<Exclude<Outcome, 'blocked'>, string>> = {
-  done: 'done    ',
-  failed: 'failed  ',
-  stopped: 'stopped ',
-};
-
-function endLine(
-  { name }: StageTask,
-  outcome: Exclude<Outcome, 'blocked'>,
-  seconds: number,
-  text: string,
-  log: string,
-): string {
-  if (outcome === 'done' && text.includes(': already done in ')) return `done     ${name} (before)`;
-  const line = `${WORDS[outcome]} ${name} (${formatSeconds(seconds)})`;
-  if (outcome !== 'failed') return line;
-  const error = text.lastIndexOf('error: ');
-  const why = error < 0 ? 'no message' : text.slice(error + 'error: '.length).trim();
-  return `${line}: ${why}\n         all that it printed: ${log}`;
+interface Ended {
+  readonly name: string;
+  readonly outcome: Exclude<Outcome, 'blocked'>;
+  readonly seconds: number;
+  readonly code: number | NodeJS.Signals;
+  /** What it said itself, unless it was killed before. */
+  readonly told: OutcomeMessage | undefined;
+  readonly log: string;
 }
 
-function killedBy(signal: NodeJS.Signals): string {
-  const memory = signal === 'SIGKILL' ? ', as the system does where memory runs out: fewer --jobs need less' : '';
-  return `killed by ${signal}${memory}`;
+function endLine({ name, outcome, seconds, code, told, log }: Ended): string {
+  if (told?.outcome === 'found') return `done     ${name} (before)`;
+  const line = `${outcome.padEnd(8)} ${name} (${formatSeconds(seconds)})`;
+  if (outcome === 'failed') return `${line}: ${whyFailed(code, told)}\n         all that it printed: ${log}`;
+  const scores = measuredText(told?.scores ?? {});
+  return outcome === 'done' && scores !== '' ? `${line}: ${scores}` : line;
 }
 
-function readLog(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
-}
-
-export function childrenOf(startChild: StartChild | undefined): StartChild {
-  if (startChild !== undefined) return startChild;
-  throw new UserError('expected to run from the command line: this starts processes of wbdc');
+function whyFailed(code: number | NodeJS.Signals, told: OutcomeMessage | undefined): string {
+  if (typeof code === 'number') return told?.error ?? `ended with exit code ${code} and no message`;
+  const memory = code === 'SIGKILL' ? ', as the system does where memory runs out: fewer --jobs need less' : '';
+  return `killed by ${code}${memory}`;
 }

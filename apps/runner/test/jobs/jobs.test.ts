@@ -1,8 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { childStarter, type ChildOptions, type ProgressMessage } from '../../src/jobs/child.js';
+import { childStarter, type ChildOptions } from '../../src/jobs/child.js';
+import type { JobMessage } from '../../src/jobs/messages.js';
 import { lineDisplay } from '../../src/jobs/display.js';
 import { runStageTasks, threadsFor, type StageTask } from '../../src/jobs/run-jobs.js';
 import { runTasks, type Outcome } from '../../src/jobs/schedule.js';
@@ -66,7 +68,7 @@ describe('stages in processes', () => {
     return {
       stdout: { write: () => undefined },
       stderr: { write: (text: string) => void (err += text) },
-      env: {},
+      env: { ...process.env, VITEST: undefined }, // from source, as Vitest would not
       folder,
       now: () => 0,
     };
@@ -83,14 +85,12 @@ describe('stages in processes', () => {
 
   it('get their settings and a share of the threads, and a failure is told with its reason', async () => {
     const seen: string[][] = [];
-    const outcomes = await run([stage('good'), stage('bad')], async ({ args, log }) => {
+    const outcomes = await run([stage('good'), stage('bad')], async ({ args, onMessage }) => {
       seen.push([...args]);
       const bad = args.includes('bad');
-      if (bad) {
-        const { mkdir } = await import('node:fs/promises');
-        await mkdir(join(log, '..'), { recursive: true });
-        await writeFile(log, 'reading\nerror: the disk is full: free some space\n');
-      }
+      onMessage({ type: 'stage', stage: 'data', state: 'started' });
+      if (bad) onMessage({ type: 'outcome', outcome: 'failed', error: 'the disk is full: free some space' });
+      else onMessage({ type: 'outcome', outcome: 'done', scores: { 'tag/mAP': 0.5, 'tag/mAP baseline': 0.25 } });
       return bad ? 1 : 0;
     });
     expect(Object.fromEntries(outcomes)).toEqual({ good: 'done', bad: 'failed' });
@@ -110,6 +110,7 @@ describe('stages in processes', () => {
       'fp32',
       ...settings,
     ]);
+    expect(err).toContain('done     good (0.0 s): tag mAP 0.500 (baseline 0.250)\n');
     expect(err).toContain('failed   bad (0.0 s): the disk is full: free some space\n');
     expect(err).toContain(join('runs', 'bad', 'log.txt'));
   });
@@ -119,6 +120,31 @@ describe('stages in processes', () => {
     await writeFile(program, `process.kill(process.pid, 'SIGKILL'); setTimeout(() => undefined, 20_000);`);
     await run([stage('bad')], childStarter(program));
     expect(err).toContain('failed   bad (0.0 s): killed by SIGKILL, as the system does where memory runs out');
+  });
+
+  it('that end without a message, or were complete before, are told as such', async () => {
+    await run([stage('bad')], () => Promise.resolve(1));
+    expect(err).toContain('failed   bad (0.0 s): ended with exit code 1 and no message\n');
+    await run([stage('good')], ({ onMessage }) => {
+      onMessage({ type: 'outcome', outcome: 'found' });
+      return Promise.resolve(0);
+    });
+    expect(err).toBe('done     good (before)\n');
+  });
+
+  it('are real ones: what they send is what is told', async () => {
+    await mkdir(join(folder, 'own/annotations'), { recursive: true });
+    await writeFile(join(folder, 'my.yaml'), 'data: { folder: own, trainSplits: [a], heldOutSplits: [b] }\n');
+    for (const split of ['a', 'b']) await writeFile(join(folder, `own/annotations/${split}.json`), '[]');
+    const wbdc = childStarter(fileURLToPath(new URL('../../src/cli.ts', import.meta.url)));
+    await run([stage('one')], wbdc);
+    expect(err).toBe('done     one (0.0 s)\n');
+    expect(await readFile(join(folder, 'runs/one/log.txt'), 'utf8')).toContain('next     npx wbdc vocab');
+    await run([stage('one')], wbdc);
+    expect(err).toBe('done     one (before)\n');
+    await rm(join(folder, 'own'), { recursive: true });
+    expect([...(await run([stage('two')], wbdc)).values()]).toEqual(['failed']);
+    expect(err).toMatch(/^failed {3}two \(0.0 s\): expected the annotations of the split 'a' at /);
   });
 
   it('share the cores', () => {
@@ -131,12 +157,13 @@ describe('stages in processes', () => {
       program,
       `process.on('SIGINT', () => process.exit(130));
        console.log('args ' + process.argv.slice(2).join(' '));
-       process.send({ done: 1, total: 3, unit: 'steps', note: '' });
+       process.send('no message of a job');
+       process.send({ type: 'progress', done: 1, total: 3, unit: 'steps', note: '' });
        setTimeout(() => process.exit(7), 20_000);`,
     );
     const controller = new AbortController();
-    const messages: ProgressMessage[] = [];
-    const onProgress = (message: ProgressMessage): void => {
+    const messages: JobMessage[] = [];
+    const onMessage = (message: JobMessage): void => {
       messages.push(message);
       controller.abort();
     };
@@ -146,11 +173,11 @@ describe('stages in processes', () => {
       folder,
       env: process.env,
       log,
-      onProgress,
+      onMessage,
       signal: controller.signal,
     });
     expect(code).toBe(130);
-    expect(messages).toEqual([{ done: 1, total: 3, unit: 'steps', note: '' }]);
+    expect(messages).toEqual([{ type: 'progress', done: 1, total: 3, unit: 'steps', note: '' }]);
     expect(await readFile(log, 'utf8')).toBe('args data --x\n');
   });
 });
