@@ -9,6 +9,7 @@ import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } 
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';
 
 interface ExportOptions extends StageOptions {
+  readonly model?: boolean;
   readonly checkpoint?: string;
   readonly out?: string;
 }
@@ -25,6 +26,10 @@ export function addExportCommand(program: Command, terminal: Terminal): CliComma
     .option('--checkpoint <folder>', 'another checkpoint, or a folder of checkpoints, of pretrain or finetune')
     .option('-o, --out <folder>', 'where to write; default: runs/<name>/export');
   addOutputOptions(addEngineOptions(addRunOptions(command)))
+    .option(
+      '--model',
+      'write model/ too: all that predict, embed and openTrained need anywhere, the vision tower included',
+    )
     .option('--overwrite', 'replace the files of an earlier export')
     .addHelpText(
       'after',
@@ -45,11 +50,11 @@ async function runExport(options: ExportOptions, output: Output): Promise<number
     options.checkpoint === undefined
       ? join((await run.needed({ stage: 'pretrain', needs: ['pretrain'] })).get('pretrain')!.folder, 'checkpoints')
       : resolve(folder, options.checkpoint);
-  const { findCheckpoint } = await import('@wbdc/train/node');
-  const { exportCheckpoint } = await import('../export/export.js');
-  const checkpoint = (await exists(join(checkpoints, 'config.json'))) ? checkpoints : await findCheckpoint(checkpoints);
+  const { exportTrained, findModel, saveTrained } = await import('@wbdc/pipeline/node');
+  const checkpoint = await findModel(checkpoints);
   await loadEngine(config, output);
-  const made = await exportCheckpoint(checkpoint, out);
+  const made = await exportTrained(checkpoint, out);
+  if (options.model) made.push(await saveTrained(checkpoint, join(out, 'model'), { from: folder }));
   output.say(`read     ${checkpoint}`);
   for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);
   output.result({ checkpoint, made: made.map(({ path, about }) => ({ path, about })) });

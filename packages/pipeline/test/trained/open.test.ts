@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startHub, type FakeHub } from '../../../checkpoints/test/hub/server.js';
 import { openTrained, type OpenTrainedOptions, type ModelBytes } from '../../src/index.node.js';
-import { findModel, readSavedModel } from '../../src/node.js';
+import { findModel, readSavedModel, saveTrained } from '../../src/node.js';
 import { MODEL_FILES, OLD, TEXTS, TOWER, VIDEO, bytesOf, expectedLine, scratchFolder } from './fixtures.js';
 
 let folder: string;
@@ -124,6 +124,30 @@ describe('a model in a folder', () => {
     await expect(embed(run)).rejects.toThrow(
       'tower: expected a folder, or a model of the hub such as openai/clip-vit-base-patch32, got ./nowhere',
     );
+  });
+
+  it('is saved by itself, with its tower, and opens anywhere', async () => {
+    const [run, saved] = [join(folder, 'source'), join(folder, 'saved')];
+    await cp(join(OLD, 'similarity'), join(run, 'finetune', 'model'), { recursive: true });
+    await saveTower(join(run, 'finetune', 'tower'));
+    const before = tf.memory().numTensors;
+    await saveTrained(run, saved);
+    await rm(run, { recursive: true });
+    expect(await embed(saved)).toEqual(EXPECTED);
+    expect(await embed(bytesOf(saved, [...MODEL_FILES, 'tower/config.json', 'tower/model.safetensors']))).toEqual(
+      EXPECTED,
+    );
+    expect(JSON.parse(await readFile(join(saved, 'config.json'), 'utf8'))).toMatchObject({ version: 1 });
+    const category = join(folder, 'saved-category');
+    await saveTrained(join(OLD, 'category'), category, { tower: null });
+    await using model = await openTrained(category);
+    const [{ categories }] = await model.classify([{ features: [new Float32Array(8)] }], { top: 1 });
+    expect(categories[0]).toHaveProperty('name'); // of categories.json
+    await expect(saveTrained(join(OLD, 'category'), join(folder, 'x'))).rejects.toMatchObject({
+      code: 'tower-missing',
+    });
+    await model.close();
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('is refused where it is broken, and says which file', async () => {

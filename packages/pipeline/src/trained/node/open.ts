@@ -88,7 +88,7 @@ function videoInput(id: string, video: FileInput['video']): VideoInput {
 }
 
 /** SHA-256 of all chunks, hexadecimal. */
-const sha256: Sha256 = async (chunks) => {
+export const sha256: Sha256 = async (chunks) => {
   const hash = createHash('sha256');
   for await (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex');

@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import { linearShapes, normShapes, readParams } from '@wbdc/checkpoints';
+import { saveBert } from '@wbdc/checkpoints/node';
+import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import type { LxmertModel } from '@wbdc/lxmert-model';
+import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';
+import { disposeTree, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
+import { TOKENIZER_FILES } from '@wbdc/tokenizer';
+import type { UniModel } from '@wbdc/uni-model';
+import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
+import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../../encoder.js';
+import { WEIGHTS_FILE, type ModelBytes, type ModelFiles } from '../model-files.js';
+import { readModel, type ReadModel } from '../read-model.js';
+import type { HubOptions } from './hub-folder.js';
+import { modelSource } from './open.js';
+
+/** A file or folder that was written. */
+export interface Written {
+  readonly path: string;
+  readonly about: string;
+}
+
+/**
+ * Writes a trained model for other programs: `model.onnx` with the whole encoder and its head, for onnxruntime;
+ * `text-encoder/` as transformers loads it; the vocabulary, the tags and the categories beside them.
+ *
+ * @param source as for `openTrained`
+ * @throws TrainedError where there is no model; RangeError above 2 GB of weights, the limit of ONNX files
+ */
+export async function exportTrained(
+  source: string | URL | ModelBytes,
+  folder: string,
+  options: HubOptions = {},
+): Promise<Written[]> {
+  const { files } = await modelSource(source, options);
+  const model = await readModel(files);
+  try {
+    await makeFolder(folder);
+    const text = await exportText(model, files, join(folder, 'text-encoder'));
+    const copied = [...(await copyTexts(files, folder)), ...(await writeClasses(model, folder))];
+    return [await exportOnnx(model, join(folder, 'model.onnx')), text, ...copied];
+  } finally {
+    disposeTree(model.params);
+  }
+}
+
+/** Of the masked language model. */
+type MlmHead = ParamTree & { readonly transform: Linear; readonly norm: Norm };
+
+async function exportText({ saved, sizes, params }: ReadModel, files: ModelFiles, path: string): Promise<Written> {
+  const mlmHead = await readMlmHead(files, saved.sizes.width, sizes.vocabSize);
+  try {
+    await makeFolder(path);
+    await saveBert(path, params.encoder.bert, bertSizesOf(saved.sizes, sizes.vocabSize), mlmHead ? { mlmHead } : {});
+    for (const name of TOKENIZER_FILES) await copyText(files, name, path);
+    return { path, about: `the text's BERT${mlmHead ? ' with its masked language model' : ''}, for transformers` };
+  } finally {
+    if (mlmHead) disposeTree(mlmHead);
+  }
+}
+
+async function readMlmHead(files: ModelFiles, width: number, vocabSize: number): Promise<MlmHead | undefined> {
+  const weights = await files.openWeights(WEIGHTS_FILE);
+  try {
+    if (!weights.tensors.has('heads.mlm.bias')) return undefined;
+    const layers = [...linearShapes('transform', width, width), ...normShapes('norm', width)];
+    return await readParams<MlmHead>(new Map([...layers, ['bias', [vocabSize]]]), weights, 'heads.mlm.');
+  } finally {
+    await weights.close();
+  }
+}
+
+const ABOUT: Readonly<Record<string, string>> = {
+  'vocab.txt': 'the vocabulary',
+  'tokenizer.json': 'the vocabulary',
+  'tag_list.txt': 'the tags in the order of the output',
+};
+
+async function copyTexts(files: ModelFiles, folder: string): Promise<Written[]> {
+  const written: Written[] = [];
+  for (const [name, about] of Object.entries(ABOUT)) {
+    if (await copyText(files, name, folder)) written.push({ path: join(folder, name), about });
+  }
+  return written;
+}
+
+/** Whether there was such a file. */
+export async function copyText(files: ModelFiles, name: string, folder: string): Promise<boolean> {
+  const text = await files.readText(name);
+  if (text !== undefined) await writeFileAtomic(join(folder, name), text);
+  return text !== undefined;
+}
+
+async function writeClasses({ saved }: ReadModel, folder: string): Promise<Written[]> {
+  if (saved.kind !== 'category') return [];
+  const path = join(folder, 'classes.txt');
+  await writeFileAtomic(path, `${saved.classes.join('\n')}\n`);
+  return [{ path, about: 'the categories in the order of the output' }];
+}
+
+async function exportOnnx(model: ReadModel, path: string): Promise<Written> {
+  const head = headOf(model);
+  await writeFileAtomic(path, [onnxOf(model, head)]);
+  const outputs = ['text', 'frameStates', 'cls', ...(head ? [`${head.name} (${head.linear.bias.size})`] : [])];
+  return { path, about: `for onnxruntime: outputs ${outputs.join(', ')}` };
+}
+
+function onnxOf({ saved, sizes, params }: ReadModel, head: OnnxHead | undefined): Uint8Array {
+  const { sizes: model, frames } = saved;
+  const { vocabSize, frameSize } = sizes;
+  return model.kind === 'uni-model'
+    ? uniModelOnnx(params.encoder as UniModel, uniSizesOf(model, frames, vocabSize, frameSize), head)
+    : lxmertModelOnnx(params.encoder as LxmertModel, lxmertSizesOf(model, frames, vocabSize, frameSize), head);
+}
+
+/** The output for use: of a finetuning, else the tags where they were trained. */
+function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
+  if (saved.kind !== 'pretrained') {
+    const { output: linear, ...attention } = params.head!;
+    const named = saved.kind === 'similarity' ? UNIT : SOFTMAX;
+    return { ...named, linear, ...attention, pooling: saved.head.pooling };
+  }
+  if (params.heads === undefined) return undefined;
+  const { output: linear, ...hidden } = params.heads.tag;
+  return { name: 'tags', activation: 'sigmoid', linear, ...hidden, pooling: saved.tasks.tag?.pooling ?? 'cls' };
+}
+
+const UNIT = { name: 'embedding', activation: 'unit' } as const;
+const SOFTMAX = { name: 'classes', activation: 'softmax' } as const;
