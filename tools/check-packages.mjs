@@ -1,15 +1,18 @@
-// Proves that what npm would publish works for a stranger: packs every package, checks the tarballs with publint and
-// are-the-types-wrong, installs them into an empty project and runs the snippets of their READMEs there.
+// Proves that what npm would publish works for a stranger: packs every package and the runner, checks the tarballs with publint
+// and are-the-types-wrong, installs them into empty projects, runs the snippets of their READMEs, type checks and runs a
+// program that opens trained models (tools/stranger), bundles it for a browser, and asks the command line for its version.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { transformSync } from 'esbuild';
+import { buildSync, transformSync } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 const root = resolve(import.meta.dirname, '..');
 const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
+const runner = join(root, 'apps', 'runner');
+const PEERS = ['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0'];
 const scratch = mkdtempSync(join(tmpdir(), 'wbdc-pack-'));
 const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -17,7 +20,10 @@ const run = (command, args, cwd) =>
 try {
   const tarballs = [];
   for (const folder of folders) tarballs.push(await pack(folder));
-  installAndRun(tarballs);
+  const project = install(tarballs);
+  runSnippets(project, tarballs);
+  runStranger(project);
+  runCommandLine([...tarballs.filter(({ name }) => name !== '@wbdc/demo-data'), await pack(runner)]);
 } catch (error) {
   console.error(error.stdout ?? '', error.stderr ?? '', error.message);
   process.exitCode = 1;
@@ -36,12 +42,16 @@ async function pack(folder) {
   return { file, folder, name };
 }
 
-function installAndRun(tarballs) {
+/** An empty project with these tarballs. */
+function install(tarballs, others = PEERS) {
   const project = mkdtempSync(join(scratch, 'project-'));
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  const peers = ['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0'];
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
-  run('npm', ['install', ...flags, ...tarballs.map(({ file }) => file), ...peers], project);
+  run('npm', ['install', ...flags, ...tarballs.map(({ file }) => file), ...others], project);
+  return project;
+}
+
+function runSnippets(project, tarballs) {
   for (const { folder, name } of tarballs) {
     const readme = readFileSync(join(folder, 'README.md'), 'utf8');
     const snippets = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]);
@@ -54,4 +64,64 @@ function installAndRun(tarballs) {
     });
     console.log(`${name}: installed from its tarball, its README's ${snippets.length} snippet(s) run`);
   }
+}
+
+/** A program of somebody else's: no runner is installed. */
+function runStranger(project) {
+  const source = readFileSync(join(root, 'tools/stranger/stranger.ts'), 'utf8');
+  writeFileSync(join(project, 'stranger.ts'), source);
+  cpSync(join(root, 'packages/pipeline/test/fixtures/0.1.0'), join(project, 'models'), { recursive: true });
+  const strict = {
+    strict: true,
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable', 'dom'],
+    skipLibCheck: true,
+    noEmit: true,
+  };
+  for (const [module, moduleResolution] of [
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ]) {
+    const compilerOptions = {
+      ...strict,
+      module,
+      moduleResolution,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['stranger.ts'] }));
+    run(join(root, 'node_modules/.bin/tsc'), ['-p', project], project);
+  }
+  writeFileSync(
+    join(project, 'stranger.mjs'),
+    transformSync(source, { loader: 'ts', format: 'esm', target: 'node20' }).code,
+  );
+  const printed = run('node', ['stranger.mjs'], project);
+  console.log(
+    `a stranger's program type checks (nodenext, bundler) and runs: ${printed.trim().replaceAll(/\s+/g, ' ')}`,
+  );
+  buildSync({
+    stdin: { contents: "export * from '@wbdc/pipeline';", resolveDir: project },
+    ...{
+      bundle: true,
+      write: false,
+      platform: 'browser',
+      format: 'esm',
+      external: ['@tensorflow/tfjs'],
+      logLevel: 'silent',
+    },
+  });
+  console.log('@wbdc/pipeline as installed bundles for a browser, with no Node module');
+}
+
+function runCommandLine(tarballs) {
+  const project = install(tarballs, []);
+  const version = run('npx', ['wbdc', '--version'], project).trim();
+  const installed = readdirSync(join(project, 'node_modules'), { recursive: true }).map(String);
+  const emoji = installed.filter((path) =>
+    /(emojibase-data|openmoji|fluent-emoji[^/]*|@twemoji\/svg|cldr-annotations-full)$/.test(path),
+  );
+  if (emoji.length > 0)
+    throw new Error(`@wbdc/runner: expected no emoji package to be installed, got ${emoji.join(', ')}`);
+  console.log(`@wbdc/runner: installed from its tarball, wbdc ${version} runs, no emoji package comes with it`);
 }
