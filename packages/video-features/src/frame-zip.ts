@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
-import { crc32, inflateRawSync } from 'node:zlib';
-import { isMissing } from '@wbdc/io';
+import { bytesInMemory, isMissing, type ByteSource } from '@wbdc/io';
+import { FormatError } from '@wbdc/io/errors';
+import { DEFLATED, findDirectory, listEntries, readEntry, STORED, type ZipEntry } from '@wbdc/io/zip';
 import { SourceError, reasonOf } from './errors.js';
 
 /** An encoded picture and the name it has in its archive or folder. */
@@ -33,34 +34,11 @@ export interface ReadZipOptions {
   readonly limits?: ZipLimits;
 }
 
-interface Entry {
-  readonly name: string;
-  readonly flags: number;
-  readonly method: number;
-  readonly crc: number;
-  readonly packed: number;
-  readonly size: number;
-  /** Of the entry's local header. */
-  readonly offset: number;
-}
-
-const END = 0x06054b50;
-const CENTRAL = 0x02014b50;
-const LOCAL = 0x04034b50;
-const END_SIZE = 22;
-const CENTRAL_SIZE = 46;
-const LOCAL_SIZE = 30;
-const MAX_COMMENT = 0xffff;
-const STORED = 0;
-const DEFLATED = 8;
-const ENCRYPTED = 1;
 const HELP = 'Copy or pack the file again, or leave the video out.';
 
 /**
  * The frames of one video: all files of a zip in the order of their sorted names, checksums verified. Folders, names that
  * start with a dot and `__MACOSX/` do not count.
- *
- * The directory is read here and not by a zip library because those on npm that unpack from memory hide the checksum.
  *
  * @throws SourceError when the archive is broken or beyond the limits, or when a name is absolute or climbs out (`..`)
  */
@@ -68,10 +46,9 @@ export async function readFrameZip(source: string | Uint8Array, options: ReadZip
   const { limits = ZIP_LIMITS, name = typeof source === 'string' ? source : 'zip' } = options;
   const bytes = typeof source === 'string' ? await readBounded(source, limits.maxBytes) : source;
   try {
-    return unpack(bytes, limits);
+    return await unpack(bytesInMemory(bytes, name), limits);
   } catch (error) {
-    const reason = error instanceof RangeError ? 'an offset points outside of the file' : reasonOf(error);
-    throw new SourceError(`${name}: ${reason}. ${HELP}`, { cause: error });
+    throw new SourceError(`${name}: ${zipReason(error, name)}. ${HELP}`, { cause: error });
   }
 }
 
@@ -92,70 +69,38 @@ export async function readBounded(path: string, maxBytes: number): Promise<Uint8
   }
 }
 
-function unpack(bytes: Uint8Array, limits: ZipLimits): FrameFile[] {
-  if (bytes.length > limits.maxBytes) throw new Error(`expected at most ${limits.maxBytes} bytes, got ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const all = readDirectory(view, bytes, limits);
+async function unpack(source: ByteSource, limits: ZipLimits): Promise<FrameFile[]> {
+  const { maxBytes, maxEntries } = limits;
+  if (source.size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes, got ${source.size}`);
+  const directory = await findDirectory(source);
+  if (directory.count > maxEntries) {
+    throw new Error(`expected at most ${maxEntries} entries, got ${directory.count}`);
+  }
+  const all = await listEntries(source, directory);
   checkEntries(all, limits);
   const entries = all.filter(isFrame);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return entries.map((entry) => ({ name: entry.name, bytes: unpackEntry(view, bytes, entry) }));
-}
-
-function readDirectory(view: DataView, bytes: Uint8Array, { maxEntries }: ZipLimits): Entry[] {
-  const end = findEnd(view);
-  const count = view.getUint16(end + 10, true);
-  let at = view.getUint32(end + 16, true);
-  if (count === 0xffff || at === 0xffffffff) throw new Error('expected a plain zip, got ZIP64');
-  if (count > maxEntries) throw new Error(`expected at most ${maxEntries} entries, got ${count}`);
-  const entries: Entry[] = [];
-  for (let i = 0; i < count; i++) {
-    if (view.getUint32(at, true) !== CENTRAL) throw new Error(`entry ${i} of the directory is damaged`);
-    const nameLength = view.getUint16(at + 28, true);
-    entries.push(readEntry(view, bytes, at, nameLength));
-    at += CENTRAL_SIZE + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  const files: FrameFile[] = [];
+  for (const entry of entries) {
+    files.push({ name: entry.name, bytes: await readEntry(source, entry, JSON.stringify(entry.name)) });
   }
-  return entries;
+  return files;
 }
 
-/** The end record stands at the end of the file, before a comment of unknown length. */
-function findEnd(view: DataView): number {
-  const last = view.byteLength - END_SIZE;
-  for (let at = last; at >= Math.max(0, last - MAX_COMMENT); at--) {
-    if (view.getUint32(at, true) === END && at + END_SIZE + view.getUint16(at + 20, true) === view.byteLength)
-      return at;
-  }
-  throw new Error(`expected a zip, got ${view.byteLength} bytes without its directory (cut off, or another format)`);
-}
-
-function readEntry(view: DataView, bytes: Uint8Array, at: number, nameLength: number): Entry {
-  const start = at + CENTRAL_SIZE;
-  if (start + nameLength > bytes.length) throw new RangeError('name');
-  return {
-    name: new TextDecoder().decode(bytes.subarray(start, start + nameLength)),
-    flags: view.getUint16(at + 8, true),
-    method: view.getUint16(at + 10, true),
-    crc: view.getUint32(at + 16, true),
-    packed: view.getUint32(at + 20, true),
-    size: view.getUint32(at + 24, true),
-    offset: view.getUint32(at + 42, true),
-  };
-}
-
-function isFrame({ name }: Entry): boolean {
+function isFrame({ name }: ZipEntry): boolean {
   return !name.endsWith('/') && !name.split('/').at(-1)!.startsWith('.') && !name.startsWith('__MACOSX/');
 }
 
-function checkEntries(entries: readonly Entry[], { maxEntryBytes, maxTotalBytes }: ZipLimits): void {
+function checkEntries(entries: readonly ZipEntry[], { maxEntryBytes, maxTotalBytes }: ZipLimits): void {
   const names = new Set<string>();
   let total = 0;
-  for (const { name, flags, method, size } of entries) {
+  for (const { name, encrypted, method, size } of entries) {
     const fail = (reason: string): never => {
       throw new Error(`${JSON.stringify(name)}: ${reason}`);
     };
     if (/^([/\\]|[a-z]:)|\0|(^|[/\\])\.\.([/\\]|$)/i.test(name)) fail("expected a relative name without '..' in it");
     if (names.has(name)) fail('the name occurs twice');
-    if (flags & ENCRYPTED) fail('the entry is encrypted');
+    if (encrypted) fail('the entry is encrypted');
     if (method !== STORED && method !== DEFLATED) fail(`expected method stored or deflate, got ${method}`);
     if (size > maxEntryBytes) fail(`expected at most ${maxEntryBytes} bytes unpacked, got ${size}`);
     total += size;
@@ -164,28 +109,12 @@ function checkEntries(entries: readonly Entry[], { maxEntryBytes, maxTotalBytes 
   }
 }
 
-function unpackEntry(
-  view: DataView,
-  bytes: Uint8Array,
-  { name, method, crc, packed, size, offset }: Entry,
-): Uint8Array {
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new Error(`${JSON.stringify(name)}: ${reason}`, { cause });
-  };
-  if (view.getUint32(offset, true) !== LOCAL) fail('the entry does not stand where the directory says');
-  const start = offset + LOCAL_SIZE + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
-  if (start + packed > bytes.length) fail(`expected ${packed} bytes, the file ends before`);
-  const stored = bytes.subarray(start, start + packed);
-  const content = method === STORED ? stored : inflate(stored, size, fail);
-  if (content.length !== size) fail(`expected ${size} bytes unpacked, got ${content.length}`);
-  if (crc32(content) !== crc) fail('the checksum (CRC-32) does not match the content');
-  return content;
-}
-
-function inflate(packed: Uint8Array, size: number, fail: (reason: string, cause: unknown) => never): Uint8Array {
-  try {
-    return inflateRawSync(packed, { maxOutputLength: Math.max(1, size) });
-  } catch (error) {
-    return fail(`the compressed data are damaged or longer than declared (${reasonOf(error)})`, error);
-  }
+/** What is wrong with an archive, without its name. */
+function zipReason(error: unknown, name: string): string {
+  if (!(error instanceof FormatError)) return reasonOf(error);
+  const { where = name, expected, got, code } = error;
+  const start = where === name ? '' : `${where.replace(`${name}: `, '')}: `;
+  if (code === 'zip-checksum') return `${start}the checksum (CRC-32) does not match the content`;
+  if (code === 'zip-deflate') return `${start}the compressed data are damaged or longer than declared (${got})`;
+  return `${start}expected ${expected}, got ${got}`;
 }

@@ -1,5 +1,5 @@
+import type { ByteSource } from '@wbdc/io';
 import { BYTES_PER_VALUE } from '../safetensors.js';
-import { viewOf, type ByteSource } from './bytes.js';
 import { PICKLE_LIMIT, unpickle } from './pickle.js';
 import { locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
 
@@ -42,7 +42,8 @@ export async function readLegacy(source: ByteSource): Promise<Map<string, Pytorc
     if (!storage) throw new Error(`${path}: expected the key of a storage, got another`);
     const end = position + 8 + storage.count * BYTES_PER_VALUE[storage.dtype];
     if (end > size) throw new Error(`${path}: expected ${end} bytes, got ${size}: the file is cut; download it again`);
-    const count = viewOf(await source.read(position, 8)).getBigInt64(0, true);
+    const { buffer, byteOffset } = await source.read(position, 8);
+    const count = new DataView(buffer, byteOffset).getBigInt64(0, true);
     if (count !== BigInt(storage.count)) {
       throw new Error(
         `${path}: storage ${storage.key}: expected ${storage.count} values, got ${count}: the file is damaged`,

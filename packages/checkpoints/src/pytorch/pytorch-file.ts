@@ -1,13 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError } from '@wbdc/io';
+import { fileError, openBytes, type ByteSource } from '@wbdc/io';
 import { BYTES_PER_VALUE, decodeTensor } from '../safetensors.js';
 import { findTensor, openShards, type WeightFile } from '../shards.js';
-import { openBytes, type ByteSource } from './bytes.js';
+import { dataStart, readDirectory } from './archive.js';
 import { PICKLE_LIMIT, unpickle } from './pickle.js';
 import { isLegacy, readLegacy } from './legacy.js';
 import { gather, locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
-import { dataStart, readDirectory } from './zip.js';
 
 /** An open PyTorch file, or the shards of one. */
 export type PytorchFile = WeightFile<PytorchTensor>;

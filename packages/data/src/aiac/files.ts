@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { readRange, RECORD_FOOTER } from '@wbdc/io';
 import type { Floats } from '@wbdc/nn/plain';
-import { asDataError, DataError, refuse } from '../files/data-error.js';
+import { asData, DataError, refuse } from '../files/data-error.js';
 import type { FeatureSource } from '../store/feature-source.js';
 import type { Video } from '../wbdc/annotations.js';
 import { decodeExample } from './example.js';
@@ -128,9 +128,8 @@ class IndexedFiles implements AiacFiles {
     if (!place) throw new DataError(`${this.paths.join(', ')}: expected video ${id}, got none: was videos() read?`);
     const path = this.paths[place.file];
     const where = `${path}: video ${id}`;
-    const body = await readRange(this.files[place.file], place.offset, place.length + RECORD_FOOTER, path).catch(
-      (error) => Promise.reject(asDataError(error)),
-    );
+    const length = place.length + RECORD_FOOTER;
+    const body = await asData(readRange(this.files[place.file], place.offset, length, path));
     return framesOf(decodeExample(checkPayload(Buffer.from(body.buffer), where), where), this.width, where);
   }
 

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { writeFileAtomic } from '@wbdc/io';
+import { IdTable, type IdIndex, type SharedTable } from '@wbdc/io/tables';
 import { DataError } from '../files/data-error.js';
 import { readLines, type Line } from '../files/lines.js';
-import type { IdIndex } from '../store/id-index.js';
-import { IdTable, type SharedTable } from '../store/id-table.js';
 
 /** Where a record's payload lies. */
 export interface RecordPlace {

@@ -1,5 +1,4 @@
-import { Growing } from '../store/growing.js';
-import { IdIndex, type SharedIds } from '../store/id-index.js';
+import { Growing, IdIndex, type SharedIds } from '@wbdc/io/tables';
 import type { Example } from './collate.js';
 import { PackedTexts, type PackedText, type SharedTexts } from './packed-texts.js';
 import { TagLists, type SharedTags } from './tag-lists.js';

@@ -1,5 +1,5 @@
 import type { FieldSpan } from '@wbdc/nn/plain';
-import { Growing } from '../store/growing.js';
+import { Growing } from '@wbdc/io/tables';
 
 /** A tokenised text as `packText` of @wbdc/tokenizer gives it. */
 export interface PackedText {

@@ -1,4 +1,4 @@
-import { Growing } from '../store/growing.js';
+import { Growing } from '@wbdc/io/tables';
 import { byFrequency, type TagCount } from '../wbdc/tags.js';
 
 /** Decides which tags count, and their order, from how many videos carry each. */

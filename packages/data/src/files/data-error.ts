@@ -13,6 +13,11 @@ export function asDataError(error: unknown): unknown {
   return error instanceof FormatError ? new DataError(error.message, { cause: error }) : error;
 }
 
+/** A promise whose {@link asDataError} a caller sees. */
+export function asData<T>(promise: Promise<T>): Promise<T> {
+  return promise.catch((error: unknown) => Promise.reject(asDataError(error)));
+}
+
 /** Told of every record that is skipped. Without such a hook a reader throws instead. */
 export type OnBad = (error: DataError) => void;
 

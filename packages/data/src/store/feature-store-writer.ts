@@ -1,14 +1,11 @@
-import { access, open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { AtomicFile, exists } from '@wbdc/io';
+import { recoverEntries, ZipWriter } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
-import { AtomicFile } from '@wbdc/io';
-import { DataError } from '../files/data-error.js';
+import { asData, DataError } from '../files/data-error.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
 import { RECIPE_NAME, type Recipe } from './feature-store.js';
 import { encodeNpy, type NpyType } from './npy.js';
-import { readExactly } from './zip-directory.js';
-import { ZIP } from './zip-format.js';
-import { ZipWriter, type WrittenEntry } from './zip-writer.js';
 
 /** The largest finite float16. */
 const LARGEST = 65504;
@@ -54,7 +51,7 @@ export async function createFeatureStore(
     has: (id) => zip.has(`${id}.npy`),
     add: async (id, features) => {
       assertFeatures(id, features, options);
-      await zip.add(`${id}.npy`, encodeNpy(features, options.type ?? 'float16'));
+      await asData(zip.add(`${id}.npy`, encodeNpy(features, options.type ?? 'float16')));
     },
     finish: () => zip.finish(),
     suspend: () => zip.suspend(),
@@ -77,58 +74,13 @@ function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeat
 
 async function resumeZip(path: string, recipe: Buffer | undefined): Promise<ZipWriter | undefined> {
   const part = AtomicFile.partOf(path);
-  if (
-    !(await access(part).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return undefined;
-  const { entries, end } = await scanEntries(part);
-  if (entries.length === 0) return undefined;
-  const first = entries[0].name === RECIPE_NAME ? entries[0] : undefined;
-  if (first?.crc !== (recipe && crc32(recipe))) {
+  if (!(await exists(part))) return undefined;
+  const recovered = await recoverEntries(part, LONGEST_NAME);
+  const [first] = recovered.entries;
+  if (!first) return undefined;
+  const before = first.name === RECIPE_NAME ? first.crc : undefined;
+  if (before !== (recipe && crc32(recipe))) {
     throw new DataError(`${part}: expected features of the same recipe, got another: delete the file to start again`);
   }
-  return ZipWriter.resume(path, entries, end);
-}
-
-/** The complete entries at the start of a part file, and where they end. Only the last can be torn: its CRC is checked. */
-async function scanEntries(part: string): Promise<{ entries: WrittenEntry[]; end: number }> {
-  const file = await open(part, 'r');
-  try {
-    const fileSize = (await file.stat()).size;
-    const entries: WrittenEntry[] = [];
-    let end = 0;
-    while (end + ZIP.localSize <= fileSize) {
-      const entry = await scanEntry(file, end, fileSize, part);
-      if (!entry) break;
-      entries.push(entry);
-      end += ZIP.localSize + Buffer.byteLength(entry.name) + entry.size;
-    }
-    const last = entries.at(-1);
-    if (last && crc32(await readExactly(file, end - last.size, last.size, part)) !== last.crc) {
-      entries.pop();
-      end = last.offset;
-    }
-    return { entries, end };
-  } finally {
-    await file.close();
-  }
-}
-
-/** The entry whose header stands at a place, or undefined when it is not complete. */
-async function scanEntry(
-  file: FileHandle,
-  offset: number,
-  fileSize: number,
-  part: string,
-): Promise<WrittenEntry | undefined> {
-  const bytes = await readExactly(file, offset, Math.min(ZIP.localSize + LONGEST_NAME, fileSize - offset), part);
-  const nameLength = bytes.readUInt16LE(26);
-  const size = bytes.readUInt32LE(22);
-  if (bytes.readUInt32LE(0) !== ZIP.local || nameLength > LONGEST_NAME) return undefined;
-  if (offset + ZIP.localSize + nameLength + size > fileSize) return undefined;
-  const name = bytes.toString('utf8', ZIP.localSize, ZIP.localSize + nameLength);
-  return { name, offset, size, crc: bytes.readUInt32LE(14) };
+  return ZipWriter.resume(path, recovered);
 }

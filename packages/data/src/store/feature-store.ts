@@ -1,8 +1,8 @@
+import { ZipReader, type SharedZip } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
-import { DataError } from '../files/data-error.js';
+import { asData, DataError } from '../files/data-error.js';
 import type { FeatureSource } from './feature-source.js';
 import { decodeNpy } from './npy.js';
-import { ZipReader, type SharedZip } from './zip-reader.js';
 
 /** How features were made (model, preprocessing, sampling): a model refuses features of another recipe. */
 export type Recipe = Readonly<Record<string, unknown>>;
@@ -35,7 +35,7 @@ export interface OpenFeatureStoreOptions {
  * @throws DataError when it is no zip, or the width is another one
  */
 export async function openFeatureStore(path: string, options: OpenFeatureStoreOptions = {}): Promise<FeatureStore> {
-  const zip = await ZipReader.open(path, storeKey);
+  const zip = await openStoreZip(path);
   try {
     const recipe = await readRecipe(zip);
     const width = options.width ?? (await firstWidth(zip));
@@ -52,8 +52,13 @@ export async function reopenFeatureStore({ zip, width, hasRecipe }: SharedStore)
   return new ZipFeatureStore(await ZipReader.reopen(zip), width, hasRecipe);
 }
 
+/** The zip of a store by id, its recipe under {@link RECIPE_NAME}. */
+export function openStoreZip(path: string): Promise<ZipReader> {
+  return asData(ZipReader.open(path, { keyOf: storeKey, keyName: 'id' }));
+}
+
 /** Keys are ids; no id has a dot, so the recipe's name is free. */
-export function storeKey(name: string): string | undefined {
+function storeKey(name: string): string | undefined {
   if (name === RECIPE_NAME) return name;
   return name.endsWith('.npy') ? name.slice(name.lastIndexOf('/') + 1, -'.npy'.length) : undefined;
 }
@@ -96,11 +101,11 @@ class ZipFeatureStore implements FeatureStore {
 }
 
 function* idsOf(zip: ZipReader): Generator<string> {
-  for (const key of zip.entries()) if (key !== RECIPE_NAME) yield key;
+  for (const key of zip.keys()) if (key !== RECIPE_NAME) yield key;
 }
 
 async function readArray(zip: ZipReader, id: string): Promise<Floats> {
-  const bytes = await zip.read(id);
+  const bytes = await asData(zip.read(id));
   if (!bytes) {
     throw new DataError(
       `${zip.path}: expected features of video ${id}, got none among ${zip.size} entries: make them first`,
@@ -126,10 +131,10 @@ async function firstWidth(zip: ZipReader): Promise<number> {
 }
 
 async function readRecipe(zip: ZipReader): Promise<Recipe | undefined> {
-  const bytes = await zip.read(RECIPE_NAME);
+  const bytes = await asData(zip.read(RECIPE_NAME));
   if (!bytes) return undefined;
   try {
-    const recipe: unknown = JSON.parse(bytes.toString());
+    const recipe: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof recipe === 'object' && recipe !== null) return recipe as Recipe;
   } catch {
     // The same message as for JSON that is no object.

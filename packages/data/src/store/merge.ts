@@ -1,8 +1,7 @@
-import { DataError, refuse, type OnBad } from '../files/data-error.js';
-import { openFeatureStore, RECIPE_NAME, storeKey } from './feature-store.js';
+import { ZipWriter, type ZipReader } from '@wbdc/io/zip';
+import { asData, DataError, refuse, type OnBad } from '../files/data-error.js';
+import { openFeatureStore, openStoreZip, RECIPE_NAME } from './feature-store.js';
 import { decodeNpy } from './npy.js';
-import { ZipReader } from './zip-reader.js';
-import { ZipWriter } from './zip-writer.js';
 
 export interface MergeOptions {
   /** Told after every video. */
@@ -35,9 +34,10 @@ export async function mergeFeatureStores(
   return writer.size - Number(recipe !== undefined);
 }
 
-async function commonRecipe(inputs: readonly string[]): Promise<Buffer | undefined> {
+async function commonRecipe(inputs: readonly string[]): Promise<Uint8Array | undefined> {
   const recipes = await Promise.all(inputs.map((input) => withZip(input, (zip) => zip.read(RECIPE_NAME))));
-  const other = recipes.findIndex((recipe) => recipe?.toString() !== recipes[0]?.toString());
+  const text = (recipe: Uint8Array | undefined) => recipe && new TextDecoder().decode(recipe);
+  const other = recipes.findIndex((recipe) => text(recipe) !== text(recipes[0]));
   if (other < 0) return recipes[0];
   throw new DataError(`${inputs[other]}: expected features of the same recipe as in ${inputs[0]}, got another`);
 }
@@ -49,7 +49,7 @@ function copyArrays(
   { onVideo, signal }: MergeOptions,
 ): Promise<void> {
   return withZip(input, async (zip) => {
-    for (const id of zip.entries()) {
+    for (const id of zip.keys()) {
       if (id === RECIPE_NAME) continue;
       signal?.throwIfAborted();
       const bytes = (await zip.read(id))!;
@@ -65,9 +65,9 @@ function copyArrays(
 }
 
 async function withZip<T>(path: string, use: (zip: ZipReader) => Promise<T>): Promise<T> {
-  const zip = await ZipReader.open(path, storeKey);
+  const zip = await openStoreZip(path);
   try {
-    return await use(zip);
+    return await asData(use(zip));
   } finally {
     await zip.close();
   }

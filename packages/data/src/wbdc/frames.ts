@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ZipWriter } from '../store/zip-writer.js';
+import { ZipWriter } from '@wbdc/io/zip';
+import { asData } from '../files/data-error.js';
 import { ID_PATTERN } from './annotations.js';
 
 /** A picture file as it is stored: encoded, with the name that gives its place. */
@@ -23,7 +24,7 @@ export async function writeFrameZip(path: string, images: readonly FrameFile[]):
   await mkdir(dirname(path), { recursive: true });
   const writer = await ZipWriter.create(path);
   try {
-    for (const { name, bytes } of images) await writer.add(name, bytes);
+    for (const { name, bytes } of images) await asData(writer.add(name, bytes));
     await writer.finish(false);
   } catch (error) {
     await writer.abandon();

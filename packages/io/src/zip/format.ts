@@ -13,4 +13,12 @@ export const ZIP = {
   /** Stands in a 32-bit field whose value is in the ZIP64 part. */
   full32: 0xffffffff,
   full16: 0xffff,
+  /** Flag of an encrypted entry. */
+  encrypted: 1,
+  /** Flag of a name in UTF-8. */
+  utf8: 0x0800,
 } as const;
+
+/** Methods of compression. */
+export const STORED = 0;
+export const DEFLATED = 8;

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { AtomicFile } from '@wbdc/io';
-import { DataError } from '../files/data-error.js';
-import { IdTable } from './id-table.js';
-import { ZIP } from './zip-format.js';
+import { AtomicFile } from '../atomic-file.js';
+import { FormatError } from '../errors.js';
+import { IdTable } from '../tables/id-table.js';
+import { STORED, ZIP } from './format.js';
+import type { Recovered } from './recover.js';
 
 /** 1980-01-01, the format's first day: the same content gives the same bytes. */
 const DATE = 0x0021;
-const UTF8_NAMES = 0x0800;
 
 /** An entry that a part file already holds. */
 export interface WrittenEntry {
@@ -29,8 +29,8 @@ export class ZipWriter {
     return new ZipWriter(await AtomicFile.create(path));
   }
 
-  /** Goes on behind entries that stand in the part file of an interrupted write. */
-  static async resume(path: string, entries: readonly WrittenEntry[], end: number): Promise<ZipWriter> {
+  /** Goes on behind the entries that `recoverEntries` finds in the part file of an interrupted write. */
+  static async resume(path: string, { entries, end }: Recovered): Promise<ZipWriter> {
     const writer = new ZipWriter(await AtomicFile.resume(path, end));
     for (const entry of entries) writer.remember(entry);
     return writer;
@@ -44,7 +44,7 @@ export class ZipWriter {
     return this.entries.ids.get(name) >= 0;
   }
 
-  /** @throws DataError when the name is there already */
+  /** @throws FormatError when the name is there already */
   async add(name: string, bytes: Uint8Array): Promise<void> {
     const entry = { name, offset: this.file.position, size: bytes.length, crc: crc32(bytes) };
     if (bytes.length >= ZIP.full32) throw new RangeError(`${name}: expected under 4 GiB, got ${bytes.length} bytes`);
@@ -72,7 +72,7 @@ export class ZipWriter {
 
   private remember(entry: WrittenEntry): void {
     if (this.entries.add(entry.name, entry)) return;
-    throw new DataError(`${this.file.path}: expected each name once, got ${entry.name} twice`);
+    throw new FormatError({ where: this.file.path, expected: 'each name once', got: `${entry.name} twice` });
   }
 
   private entry(i: number): WrittenEntry {
@@ -84,8 +84,8 @@ export class ZipWriter {
 
 /** What both headers of an entry share, from its flags to the length of its name. */
 function writeCommon(out: Buffer, at: number, entry: WrittenEntry, nameLength: number): void {
-  out.writeUInt16LE(UTF8_NAMES, at);
-  out.writeUInt16LE(0, at + 2); // stored
+  out.writeUInt16LE(ZIP.utf8, at);
+  out.writeUInt16LE(STORED, at + 2);
   out.writeUInt16LE(0, at + 4); // midnight
   out.writeUInt16LE(DATE, at + 6);
   out.writeUInt32LE(entry.crc, at + 8);

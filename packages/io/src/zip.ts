@@ -1,0 +1,11 @@
+export { findDirectory, listEntries, visitEntries } from './zip/directory.js';
+export type { ZipDirectory, ZipEntry } from './zip/directory.js';
+export { entryStart, readEntry } from './zip/entry.js';
+export type { EntryLocation } from './zip/entry.js';
+export { DEFLATED, STORED } from './zip/format.js';
+export { ZipReader } from './zip/reader.js';
+export type { SharedZip, ZipReaderOptions } from './zip/reader.js';
+export { recoverEntries } from './zip/recover.js';
+export type { Recovered } from './zip/recover.js';
+export { ZipWriter } from './zip/writer.js';
+export type { WrittenEntry } from './zip/writer.js';
