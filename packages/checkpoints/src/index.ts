@@ -10,8 +10,8 @@ export {
 } from './safetensors.js';
 export type { SafetensorsDtype, SafetensorsHeader, TensorInfo, TensorRecord, TensorShape } from './safetensors.js';
 export { bertConfigJson, bertShapeEntries, bertShapes, parseBertConfig } from './weights/bert-config.js';
-export { bertKeyMap } from './weights/bert-keys.js';
-export type { BertKeyMapOptions } from './weights/bert-keys.js';
+export { bertAttentionKeys, bertKeyMap, bertLayerKeys, inputEmbeddingKeys, prefixed } from './weights/bert-keys.js';
+export type { BertKeyMapOptions, BertLayerModules, TensorNames } from './weights/bert-keys.js';
 export { exportWeights } from './weights/export.js';
 export type { ExportedTensor } from './weights/export.js';
 export { joinKeyMaps, linearKeys, normKeys, pathKeys, tensorShape, toParameter, toTensor } from './weights/key-map.js';
@@ -34,5 +34,5 @@ export {
 export type { ParamShapes, ShapeEntry } from './weights/shapes.js';
 export { assertSameSizes, SizesError } from './weights/sizes.js';
 export type { SizeDifference } from './weights/sizes.js';
-export { weightsOf } from './weights/source.js';
+export { weightsOf, withoutPrefixes } from './weights/source.js';
 export type { WeightInfo, WeightSource } from './weights/source.js';

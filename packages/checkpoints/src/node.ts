@@ -1,5 +1,5 @@
 export { openPytorch } from './pytorch/pytorch-file.js';
-export type { PytorchFile } from './pytorch/pytorch-file.js';
+export type { PytorchFile, PytorchOptions } from './pytorch/pytorch-file.js';
 export type { PytorchTensor } from './pytorch/state-dict.js';
 export { openSafetensors, writeSafetensors } from './safetensors-file.js';
 export type { SafetensorsFile, TensorSource } from './safetensors-file.js';
@@ -7,7 +7,7 @@ export type { WeightFile } from './shards.js';
 export { loadFolder, startFromBert } from './start-from.js';
 export type { StartFromBertOptions } from './start-from.js';
 export { loadBert, openWeights, readBertConfig, saveBert } from './weights-file.js';
-export type { SaveBertOptions } from './weights-file.js';
+export type { OpenWeightsOptions, SaveBertOptions } from './weights-file.js';
 export { downloadModel, hubSettings } from './hub/download.js';
 export type { DownloadOptions, DownloadProgress, DownloadedModel, HubSettings } from './hub/download.js';
 export { HubError } from './hub/error.js';

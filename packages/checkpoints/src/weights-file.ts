@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bert, BertConfig, ParamTree } from '@wbdc/nn';
 import { fileError, makeFolder, readJson, writeJson } from '@wbdc/io';
-import { openPytorch } from './pytorch/pytorch-file.js';
+import { openPytorch, type PytorchOptions } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
 import { bertConfigJson, bertShapes, parseBertConfig } from './weights/bert-config.js';
@@ -20,22 +20,34 @@ const WEIGHTS = [
   'pytorch_model.bin.index.json',
 ] as const;
 
+/** Files beside the weights of a training that end as weights do. */
+const OTHERS = /^(optimizer|scheduler|scaler|training_args|rng_state.*)\.\w+$/;
+
+export interface OpenWeightsOptions extends PytorchOptions {
+  /** Name of the file in the folder, where it is none of the usual ones and more than one file could be it. */
+  readonly file?: string | undefined;
+}
+
 /**
  * Opens the weights of a folder, safetensors before `pytorch_model.bin`, or a file of either format, or the index of
- * shards of either. Close it when done.
+ * shards of either. A folder with one file of weights of any name (`*.safetensors`, `*.bin`, `*.pth`, `*.pt`) will do.
+ * Close it when done.
  */
-export async function openWeights(path: string): Promise<WeightFile> {
+export async function openWeights(path: string, { file, entry }: OpenWeightsOptions = {}): Promise<WeightFile> {
   const isFolder = (await stat(path).catch((cause) => Promise.reject(fileError('open', path, cause)))).isDirectory();
-  const file = isFolder ? await weightsOfFolder(path) : path;
-  return /\.safetensors(\.index\.json)?$/.test(file) ? openSafetensors(file) : openPytorch(file);
+  const target = file !== undefined ? join(path, file) : isFolder ? await weightsOfFolder(path) : path;
+  return /\.safetensors(\.index\.json)?$/.test(target) ? openSafetensors(target) : openPytorch(target, { entry });
 }
 
 async function weightsOfFolder(folder: string): Promise<string> {
-  const names = await readdir(folder);
-  const name = WEIGHTS.find((candidate) => names.includes(candidate));
-  if (name) return join(folder, name);
+  const names = (await readdir(folder)).sort();
+  const candidates = names.filter((name) => /\.(safetensors|bin|pth|pt)$/.test(name) && !OTHERS.test(name));
+  const name = WEIGHTS.find((usual) => names.includes(usual)) ?? (candidates.length === 1 ? candidates[0] : undefined);
+  if (name !== undefined) return join(folder, name);
+  const found = candidates.length > 0 ? candidates : names;
   throw new Error(
-    `${folder}: expected one of ${WEIGHTS.join(', ')}, got ${names.slice(0, 10).join(', ') || 'nothing'}`,
+    `${folder}: expected one of ${WEIGHTS.join(', ')}, got ${found.slice(0, 10).join(', ') || 'nothing'}` +
+      (candidates.length > 1 ? ': choose one of them' : ''),
   );
 }
 
@@ -80,7 +92,7 @@ export async function saveBert(
   assertParamShapes(params, bertShapes(config));
   const keys = bertKeyMap(config.layers, {
     path: 'bert.',
-    prefix: mlmHead ? 'bert.' : '',
+    prefixes: mlmHead ? ['bert.', ''] : ['', 'bert.'],
     ...(mlmHead && { mlmHead: 'head' }),
   });
   const tensors = exportWeights({ bert: params, head: mlmHead ?? {} }, keys);

@@ -75,12 +75,20 @@ const orderedDict: Global = (pairs = []) => {
   return new Map(pairs);
 };
 
+/** A value that no tensor needs: a score by numpy beside the weights. It is not computed; writing to it does nothing. */
+const SKIPPED = Object.freeze({ __setstate__: Object.freeze(() => undefined) });
+const skipped: Global = () => SKIPPED;
+
 const GLOBALS: ReadonlyMap<string, Global> = new Map<string, Global>([
   ['collections.OrderedDict', Object.freeze(orderedDict)],
   ['torch._utils._rebuild_tensor', Object.freeze(rebuildTensor)],
   ['torch._utils._rebuild_tensor_v2', Object.freeze(rebuildTensor)],
   ['torch._utils._rebuild_parameter', Object.freeze(rebuildParameter)],
   ['torch._utils._rebuild_parameter_with_state', Object.freeze(rebuildParameter)],
+  // What `numpy.float64` is pickled as, in protocol 2 and in numpy 1 and 2.
+  ...['numpy.dtype', 'numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar', '_codecs.encode'].map(
+    (name): [string, Global] => [name, Object.freeze(skipped)],
+  ),
   ...[...storageTypes.keys()].map((type, i): [string, Global] => [`torch.${Object.keys(STORAGES)[i]}`, type as Global]),
 ]);
 

@@ -15,7 +15,7 @@ export function isLegacy(head: Uint8Array): boolean {
  * The format before PyTorch 1.6 (`torch/serialization.py`, `_legacy_save`): five pickles one after another - magic
  * number, protocol, machine, object, keys of storages - then each storage as a 64-bit count and its raw values.
  */
-export async function readLegacy(source: ByteSource): Promise<Map<string, PytorchTensor>> {
+export async function readLegacy(source: ByteSource, entry?: string): Promise<Map<string, PytorchTensor>> {
   const { path, size } = source;
   const head = await source.read(0, Math.min(size, PICKLE_LIMIT));
   const protocol = unpickle(head, MAGIC.length, path);
@@ -29,8 +29,8 @@ export async function readLegacy(source: ByteSource): Promise<Map<string, Pytorc
   }
   const object = unpickle(head, machine.end, path);
   const keys = unpickle(head, object.end, path);
-  const tensors = stateDict(object.value, path);
-  const storages = storagesOf(tensors, path);
+  const tensors = stateDict(object.value, path, entry);
+  const storages = storagesOf(object.storages, path);
   const order = Array.isArray(keys.value) ? [...(keys.value as unknown[])] : [];
   if (order.length !== storages.size || new Set(order).size !== storages.size) {
     throw new Error(`${path}: expected the keys of ${storages.size} storages, got others`);

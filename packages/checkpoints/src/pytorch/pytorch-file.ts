@@ -11,6 +11,14 @@ import { gather, locate, stateDict, storagesOf, type PytorchTensor } from './sta
 /** An open PyTorch file, or the shards of one. */
 export type PytorchFile = WeightFile<PytorchTensor>;
 
+export interface PytorchOptions {
+  /**
+   * Where the state dict stands in the dict of a training's checkpoint, such as `model_image`. `state_dict`,
+   * `model_state_dict`, `model`, `module` and `net` are found without.
+   */
+  readonly entry?: string | undefined;
+}
+
 const SINGLE = 'pytorch_model.bin';
 const INDEX = 'pytorch_model.bin.index.json';
 
@@ -20,9 +28,9 @@ const INDEX = 'pytorch_model.bin.index.json';
  * with an allow-list of names, so nothing in it is executed; all places are checked at once, values are read when asked
  * for.
  */
-export async function openPytorch(path: string): Promise<PytorchFile> {
+export async function openPytorch(path: string, options: PytorchOptions = {}): Promise<PytorchFile> {
   const target = await resolveTarget(path);
-  return target.endsWith('.index.json') ? openShards(target, '.bin', openSingle) : openSingle(target);
+  return target.endsWith('.index.json') ? openShards(target, '.bin', openSingle) : openSingle(target, options);
 }
 
 async function resolveTarget(path: string): Promise<string> {
@@ -33,10 +41,10 @@ async function resolveTarget(path: string): Promise<string> {
   throw new Error(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
 }
 
-async function openSingle(path: string): Promise<PytorchFile> {
+async function openSingle(path: string, options: PytorchOptions = {}): Promise<PytorchFile> {
   const source = await openBytes(path);
   try {
-    return await readPytorch(source);
+    return await readPytorch(source, options);
   } catch (error) {
     await source.close();
     throw error;
@@ -44,10 +52,10 @@ async function openSingle(path: string): Promise<PytorchFile> {
 }
 
 /** Either format from bytes. */
-export async function readPytorch(source: ByteSource): Promise<PytorchFile> {
+export async function readPytorch(source: ByteSource, options: PytorchOptions = {}): Promise<PytorchFile> {
   const { path } = source;
   const head = await source.read(0, Math.min(source.size, 64));
-  const tensors = await (isLegacy(head) ? readLegacy(source) : readZip(source));
+  const tensors = await (isLegacy(head) ? readLegacy(source, options.entry) : readZip(source, options));
   const read = async (name: string) => readTensor(source, findTensor(tensors, name, path));
   return { path, tensors, read, close: () => source.close() };
 }
@@ -59,7 +67,7 @@ async function readTensor(source: ByteSource, tensor: PytorchTensor) {
 }
 
 /** `<folder>/data.pkl` and, by the keys in it, `<folder>/data/<key>`. */
-async function readZip(source: ByteSource): Promise<Map<string, PytorchTensor>> {
+async function readZip(source: ByteSource, options: PytorchOptions): Promise<Map<string, PytorchTensor>> {
   const { path } = source;
   const entries = await readDirectory(source);
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
@@ -74,9 +82,10 @@ async function readZip(source: ByteSource): Promise<Map<string, PytorchTensor>> 
   const order = await content(`${folder}byteorder`, 16);
   if (order && new TextDecoder().decode(order) !== 'little') throw new Error(`${path}: expected little-endian values`);
   const bytes = (await content(pickle.name, PICKLE_LIMIT))!;
-  const tensors = stateDict(unpickle(bytes, 0, path).value, path);
+  const tensors = stateDict(unpickle(bytes, 0, path).value, path, options.entry);
   const starts = new Map<string, number>();
-  for (const [key, { dtype, count }] of storagesOf(tensors, path)) {
+  const storages = [...tensors.values()].map(({ storage }) => storage);
+  for (const [key, { dtype, count }] of storagesOf(storages, path)) {
     const entry = entries.get(`${folder}data/${key}`);
     const expected = count * BYTES_PER_VALUE[dtype];
     if (!entry || entry.size < expected) {

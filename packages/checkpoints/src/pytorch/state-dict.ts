@@ -15,25 +15,49 @@ export interface PytorchTensor {
   readonly span: number;
 }
 
-/** Name and tensor of a state dict as it came out of the pickle. */
-export function stateDict(value: unknown, where: string): Map<string, TensorRef> {
+/** Names under which programs keep a state dict beside the epoch, a score or the optimizer's state. */
+const ENTRIES = ['state_dict', 'model_state_dict', 'model', 'module', 'net'];
+const DEPTH = 3;
+
+/**
+ * Name and tensor of a state dict as it came out of the pickle, or of the one in a checkpoint's dict.
+ *
+ * @param entry its name there, where it is none of the usual ones
+ */
+export function stateDict(value: unknown, where: string, entry?: string): Map<string, TensorRef> {
+  if (entry !== undefined) return tensorsOf(value instanceof Map ? value.get(entry) : undefined, `${where}: ${entry}`);
+  let found = value;
+  for (let depth = 0; depth < DEPTH && found instanceof Map; depth++) {
+    const dict: ReadonlyMap<unknown, unknown> = found;
+    const name = ENTRIES.find((candidate) => dict.get(candidate) instanceof Map);
+    if (name === undefined) break;
+    found = dict.get(name);
+  }
+  return tensorsOf(found, where);
+}
+
+function tensorsOf(value: unknown, where: string): Map<string, TensorRef> {
   if (!(value instanceof Map))
     throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(value)}`);
   for (const [name, tensor] of value) {
     if (typeof name === 'string' && tensor instanceof TensorRef) continue;
     const key = typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : kindOf(name);
-    throw new Error(
-      `${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ` +
-        'save model.state_dict() alone',
-    );
+    const dicts = [...value].flatMap(([of, dict]) => (typeof of === 'string' && isStateDict(dict) ? [of] : []));
+    const advice =
+      dicts.length === 0 ? 'save model.state_dict() alone' : `name one of its entries: ${dicts.join(', ')}`;
+    throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ${advice}`);
   }
   return new Map(value as Map<string, TensorRef>); // a map of ours: the pickle's BUILD can give its own any property
 }
 
+function isStateDict(value: unknown): boolean {
+  return value instanceof Map && value.size > 0 && [...value.values()].every((item) => item instanceof TensorRef);
+}
+
 /** Types and element counts of all storages; one key is one storage. */
-export function storagesOf(tensors: ReadonlyMap<string, TensorRef>, where: string): Map<string, StorageRef> {
+export function storagesOf(all: Iterable<StorageRef>, where: string): Map<string, StorageRef> {
   const storages = new Map<string, StorageRef>();
-  for (const { storage } of tensors.values()) {
+  for (const storage of all) {
     const known = storages.get(storage.key) ?? storage;
     if (known.dtype !== storage.dtype || known.count !== storage.count) {
       throw new Error(

@@ -3,8 +3,11 @@ import { linearKeys, normKeys, type KeyEntry, type KeyMap, type UnusedTensors } 
 export interface BertKeyMapOptions {
   /** Path of the BERT in our tree with a dot behind it, such as `bert.`; empty where it is the tree. */
   readonly path?: string;
-  /** Prefix of the names to write: `bert.` (a model with heads) or empty (a BertModel). Both are read. */
-  readonly prefix?: 'bert.' | '';
+  /**
+   * What may stand before the names: the first is written, any is read. Default: `bert.` (a model with heads) and nothing
+   * (a BertModel).
+   */
+  readonly prefixes?: readonly [string, ...string[]];
   /** Path of the masked language model's head `{ transform, norm, bias }` in our tree, such as `heads.mlm`. */
   readonly mlmHead?: string;
 }
@@ -14,12 +17,13 @@ export interface BertKeyMapOptions {
  * `LayerNorm.weight` or the old `LayerNorm.gamma`. Without `mlmHead` the checkpoint's heads are left out.
  */
 export function bertKeyMap(layers: number, options: BertKeyMapOptions = {}): KeyMap {
-  const { path = '', prefix = 'bert.', mlmHead } = options;
-  const prefixes = prefix === '' ? (['', 'bert.'] as const) : (['bert.', ''] as const);
-  const names = (name: string): [string, string] => [prefixes[0] + name, prefixes[1] + name];
+  const { path = '', prefixes = ['bert.', ''], mlmHead } = options;
+  const names = prefixed(prefixes);
   const entries = [
     ...embeddingKeys(`${path}embeddings`, names),
-    ...Array.from({ length: layers }, (_, i) => layerKeys(`${path}layers.${i}`, `encoder.layer.${i}`, names)).flat(),
+    ...Array.from({ length: layers }, (_, i) =>
+      bertLayerKeys(`${path}layers.${i}`, (name) => names(`encoder.layer.${i}.${name}`)),
+    ).flat(),
     ...(mlmHead === undefined ? [] : mlmHeadKeys(mlmHead)),
   ];
   return { entries, unused: mlmHead === undefined ? [...UNUSED, ...UNUSED_HEAD] : UNUSED };
@@ -38,32 +42,54 @@ const UNUSED_HEAD: readonly UnusedTensors[] = [
   { pattern: 'cls.predictions.**', reason: 'the masked language model’s head was not asked for' },
 ];
 
-type Names = (name: string) => [string, ...string[]];
+/** All names that a tensor may have in the checkpoint, by the last part of them. */
+export type TensorNames = (name: string) => [string, ...string[]];
 
-function embeddingKeys(path: string, names: Names): KeyEntry[] {
-  const table = (part: string, name: string): KeyEntry => ({
-    path: `${path}.${part}`,
-    names: names(`embeddings.${name}_embeddings.weight`),
-  });
+/** A name behind each of some prefixes. */
+export function prefixed([first, ...rest]: readonly [string, ...string[]]): TensorNames {
+  return (name) => [first + name, ...rest.map((prefix) => prefix + name)];
+}
+
+function embeddingKeys(path: string, names: TensorNames): KeyEntry[] {
+  const word = { path: `${path}.word`, names: names('embeddings.word_embeddings.weight') };
+  return [word, ...inputEmbeddingKeys(path, (name) => names(`embeddings.${name}`))];
+}
+
+/** Positions, token types and normalisation of a BertEmbeddings module, by the names behind its own. */
+export function inputEmbeddingKeys(path: string, names: TensorNames): KeyEntry[] {
   return [
-    table('word', 'word'),
-    table('position', 'position'),
-    table('segment', 'token_type'),
-    ...normKeys(`${path}.norm`, names('embeddings.LayerNorm')),
+    { path: `${path}.position`, names: names('position_embeddings.weight') },
+    { path: `${path}.segment`, names: names('token_type_embeddings.weight') },
+    ...normKeys(`${path}.norm`, names('LayerNorm')),
   ];
 }
 
-function layerKeys(path: string, name: string, names: Names): KeyEntry[] {
-  const dense = (part: string, module: string): KeyEntry[] => linearKeys(`${path}.${part}`, names(`${name}.${module}`));
+/** Names of the modules of a layer: LXMERT's cross-modality layers call them otherwise. */
+export interface BertLayerModules {
+  readonly attention: string;
+  readonly intermediate: string;
+  readonly output: string;
+}
+
+const LAYER: BertLayerModules = { attention: 'attention', intermediate: 'intermediate', output: 'output' };
+
+/** A layer of BERT, by the names of its tensors behind the layer's own name. */
+export function bertLayerKeys(path: string, names: TensorNames, modules: BertLayerModules = LAYER): KeyEntry[] {
+  const { attention, intermediate, output } = modules;
   return [
-    ...dense('attention.query', 'attention.self.query'),
-    ...dense('attention.key', 'attention.self.key'),
-    ...dense('attention.value', 'attention.self.value'),
-    ...dense('attention.output', 'attention.output.dense'),
-    ...normKeys(`${path}.attentionNorm`, names(`${name}.attention.output.LayerNorm`)),
-    ...dense('intermediate', 'intermediate.dense'),
-    ...dense('output', 'output.dense'),
-    ...normKeys(`${path}.outputNorm`, names(`${name}.output.LayerNorm`)),
+    ...bertAttentionKeys(`${path}.attention`, names, `${attention}.self`, `${attention}.output`),
+    ...normKeys(`${path}.attentionNorm`, names(`${attention}.output.LayerNorm`)),
+    ...linearKeys(`${path}.intermediate`, names(`${intermediate}.dense`)),
+    ...linearKeys(`${path}.output`, names(`${output}.dense`)),
+    ...normKeys(`${path}.outputNorm`, names(`${output}.LayerNorm`)),
+  ];
+}
+
+/** The projections of attention in the modules that make queries, keys and values, and the output. */
+export function bertAttentionKeys(path: string, names: TensorNames, self: string, output: string): KeyEntry[] {
+  return [
+    ...['query', 'key', 'value'].flatMap((part) => linearKeys(`${path}.${part}`, names(`${self}.${part}`))),
+    ...linearKeys(`${path}.output`, names(`${output}.dense`)),
   ];
 }
 

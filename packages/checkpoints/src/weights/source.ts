@@ -32,3 +32,18 @@ export function weightsOf(tensors: TensorRecord, path = 'memory'): WeightSource 
     },
   };
 }
+
+/** What DataParallel (`module.`) and training frameworks (`model.`) put before all names. */
+const PREFIXES = ['module.', 'model.'];
+
+/** The same checkpoint without the prefixes that all its names have. */
+export function withoutPrefixes<Source extends WeightSource>(
+  source: Source,
+  prefixes: readonly string[] = PREFIXES,
+): Source {
+  const names = [...source.tensors.keys()];
+  const prefix = prefixes.find((candidate) => names.every((name) => name.startsWith(candidate)));
+  if (prefix === undefined || names.length === 0) return source;
+  const tensors = new Map([...source.tensors].map(([name, info]) => [name.slice(prefix.length), info]));
+  return withoutPrefixes({ ...source, tensors, read: (name: string) => source.read(prefix + name) }, prefixes);
+}
