@@ -16,7 +16,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from './testing.js';
 
 /** Hidden states and gradients by tools/parity/models.py. */
-interface Reference {
+export interface Reference {
   readonly text: number[];
   readonly frames: number[];
   readonly gradients: Record<string, number[]>;
@@ -91,7 +91,8 @@ function maskedStates<P extends ParamTree>(encoder: Encoder<P>, params: P, batch
   return { text: masked(text, batch.textMask), frames: masked(frames, batch.frameMask), cls };
 }
 
-function compareStates<P extends ParamTree>(
+/** States of real positions to 1e-5. */
+export function compareStates<P extends ParamTree>(
   encoder: Encoder<P>,
   params: P,
   batch: Batch,
@@ -103,12 +104,13 @@ function compareStates<P extends ParamTree>(
   return states;
 }
 
-/** Of the sum of text and frames, each weighted by a wave. */
-function compareGradients<P extends ParamTree>(
+/** Gradients of the sum of text and frames, each weighted by a wave. */
+export function compareGradients<P extends ParamTree>(
   encoder: Encoder<P>,
   params: P,
   batch: Batch,
   reference: Reference,
+  tolerance = 1e-4,
 ): void {
   const leaves = flatten(params);
   expect(leaves.map(({ path }) => path).sort()).toEqual(Object.keys(reference.gradients).sort());
@@ -120,7 +122,7 @@ function compareGradients<P extends ParamTree>(
   };
   const gradients = tf.grads(loss)(leaves.map(({ leaf }) => leaf));
   leaves.forEach(({ path }, i) => {
-    expect(distance(gradients[i].dataSync(), reference.gradients[path]), path).toBeLessThan(1e-4);
+    expect(distance(gradients[i].dataSync(), reference.gradients[path]), path).toBeLessThan(tolerance);
   });
 }
 

@@ -175,17 +175,18 @@ def text_of(batch):
     return {name: batch[name] for name in ("tokens", "segments", "text_mask")}
 
 
-write("nn", "bert.json", bert_case(CONFIG, **text_of(BATCH)))
-write("uni-model", "uni-model.json", uni_model_case(CONFIG, **BATCH))
-write("lxmert-model", "lxmert-model.json", lxmert_model_case(CONFIG, 2, 2, **BATCH))
-cases = [random_case(seed) for seed in (1, 2, 3, 4)]
-write("nn", "bert-random.json", [
-    {**described(config, batch), **bert_case(config, **text_of(batch))} for config, _, batch in cases
-])
-write("uni-model", "random.json", [
-    {**described(config, batch), **uni_model_case(config, **batch)} for config, _, batch in cases
-])
-write("lxmert-model", "random.json", [
-    {**described(config, batch, videoLayers=video, crossLayers=cross),
-     **lxmert_model_case(config, video, cross, **batch)} for config, (video, cross), batch in cases
-])
+if __name__ == "__main__":
+    write("nn", "bert.json", bert_case(CONFIG, **text_of(BATCH)))
+    write("uni-model", "uni-model.json", uni_model_case(CONFIG, **BATCH))
+    write("lxmert-model", "lxmert-model.json", lxmert_model_case(CONFIG, 2, 2, **BATCH))
+    cases = [random_case(seed) for seed in (1, 2, 3, 4)]
+    write("nn", "bert-random.json", [
+        {**described(config, batch), **bert_case(config, **text_of(batch))} for config, _, batch in cases
+    ])
+    write("uni-model", "random.json", [
+        {**described(config, batch), **uni_model_case(config, **batch)} for config, _, batch in cases
+    ])
+    write("lxmert-model", "random.json", [
+        {**described(config, batch, videoLayers=video, crossLayers=cross),
+         **lxmert_model_case(config, video, cross, **batch)} for config, (video, cross), batch in cases
+    ])

@@ -10,11 +10,27 @@ export {
 } from './safetensors.js';
 export type { SafetensorsDtype, SafetensorsHeader, TensorInfo, TensorRecord, TensorShape } from './safetensors.js';
 export { bertConfigJson, bertShapeEntries, bertShapes, parseBertConfig } from './weights/bert-config.js';
-export { bertAttentionKeys, bertKeyMap, bertLayerKeys, inputEmbeddingKeys, prefixed } from './weights/bert-keys.js';
+export {
+  bertAttentionKeys,
+  bertKeyMap,
+  bertLayerKeys,
+  inputEmbeddingKeys,
+  mlmHeadKeys,
+  prefixed,
+} from './weights/bert-keys.js';
 export type { BertKeyMapOptions, BertLayerModules, TensorNames } from './weights/bert-keys.js';
 export { exportWeights } from './weights/export.js';
 export type { ExportedTensor } from './weights/export.js';
-export { joinKeyMaps, linearKeys, normKeys, pathKeys, tensorShape, toParameter, toTensor } from './weights/key-map.js';
+export {
+  ANY_OTHER,
+  joinKeyMaps,
+  linearKeys,
+  normKeys,
+  pathKeys,
+  tensorShape,
+  toParameter,
+  toTensor,
+} from './weights/key-map.js';
 export type { KeyEntry, KeyMap, UnusedTensors } from './weights/key-map.js';
 export { loadWeights, readParams, readWeights } from './weights/load.js';
 export type { LoadWeightsOptions, ReadWeightsOptions } from './weights/load.js';
@@ -32,7 +48,17 @@ export {
   normShapes,
 } from './weights/shapes.js';
 export type { ParamShapes, ShapeEntry } from './weights/shapes.js';
+export { parseSavedEncoder, SAVED_ENCODER_PREFIX, savedEncoderKeys } from './weights/saved-encoder.js';
+export type { SavedEncoder } from './weights/saved-encoder.js';
 export { assertSameSizes, SizesError } from './weights/sizes.js';
 export type { SizeDifference } from './weights/sizes.js';
-export { weightsOf, withoutPrefixes } from './weights/source.js';
-export type { WeightInfo, WeightSource } from './weights/source.js';
+export {
+  countLayers,
+  findShape,
+  joinSources,
+  shapeOf,
+  weightsOf,
+  withDerived,
+  withoutPrefixes,
+} from './weights/source.js';
+export type { DerivedTensor, WeightInfo, WeightSource } from './weights/source.js';

@@ -1,8 +1,7 @@
 import type { BertConfig, ParamTree } from '@wbdc/nn';
-import { openWeights, readBertConfig } from './weights-file.js';
+import { readBertConfig, usingWeights } from './weights-file.js';
 import { bertKeyMap } from './weights/bert-keys.js';
-import type { KeyMap } from './weights/key-map.js';
-import { loadWeights, type LoadWeightsOptions } from './weights/load.js';
+import { loadWeights } from './weights/load.js';
 import type { WeightReport } from './weights/report.js';
 import { assertSameSizes } from './weights/sizes.js';
 
@@ -30,20 +29,6 @@ export async function startFromBert(
 ): Promise<WeightReport> {
   assertSameSizes(folder, SIZES, sizes, await readBertConfig(folder));
   const keyMap = bertKeyMap(sizes.layers, { path, ...(mlmHead !== undefined && { mlmHead }) });
-  return loadFolder(params, keyMap, folder, { allowMissing: mlmHead === undefined ? [] : [`${mlmHead}.**`] });
-}
-
-/** {@link loadWeights} from the weights of a folder. */
-export async function loadFolder(
-  params: ParamTree,
-  keyMap: KeyMap,
-  folder: string,
-  options: LoadWeightsOptions = {},
-): Promise<WeightReport> {
-  const file = await openWeights(folder);
-  try {
-    return await loadWeights(params, keyMap, file, options);
-  } finally {
-    await file.close();
-  }
+  const allowMissing = mlmHead === undefined ? [] : [`${mlmHead}.**`];
+  return usingWeights(folder, (file) => loadWeights(params, keyMap, file, { allowMissing }));
 }

@@ -39,6 +39,20 @@ export async function openWeights(path: string, { file, entry }: OpenWeightsOpti
   return /\.safetensors(\.index\.json)?$/.test(target) ? openSafetensors(target) : openPytorch(target, { entry });
 }
 
+/** Opens weights for the time of a function, see {@link openWeights}. */
+export async function usingWeights<T>(
+  path: string,
+  use: (file: WeightFile) => Promise<T>,
+  options: OpenWeightsOptions = {},
+): Promise<T> {
+  const file = await openWeights(path, options);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
 async function weightsOfFolder(folder: string): Promise<string> {
   const names = (await readdir(folder)).sort();
   const candidates = names.filter((name) => /\.(safetensors|bin|pth|pt)$/.test(name) && !OTHERS.test(name));
@@ -66,14 +80,11 @@ export async function loadBert(
   options: Pick<LoadWeightsOptions, 'allowUnused'> = {},
 ): Promise<{ config: BertConfig; params: Bert; report: WeightReport }> {
   const config = await readBertConfig(folder);
-  const file = await openWeights(folder);
-  try {
+  return usingWeights(folder, async (file) => {
     assertLayerCounts({ layers: config.layers }, file);
     const { params, report } = await readWeights<Bert>(bertShapes(config), bertKeyMap(config.layers), file, options);
     return { config, params, report };
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 export interface SaveBertOptions {

@@ -1,3 +1,4 @@
+export { towerLayerKeys, towerNames } from './clip-tower.js';
 export { clipVisionKeyMap, clipVisionShapes, parseClipVisionConfig } from './clip-checkpoint.js';
 export type { ClipVisionKeyMapOptions } from './clip-checkpoint.js';
 export { CLIP_TEXT_B32, clipText } from './clip-text.js';

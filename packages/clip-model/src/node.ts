@@ -6,7 +6,7 @@ import {
   readWeights,
   type LoadWeightsOptions,
 } from '@wbdc/checkpoints';
-import { openWeights, writeSafetensors } from '@wbdc/checkpoints/node';
+import { usingWeights, writeSafetensors } from '@wbdc/checkpoints/node';
 import type { ParamTree } from '@wbdc/nn';
 import { makeFolder, readJson, writeJson } from '@wbdc/io';
 import { VISION_TOWER } from './clip-checkpoint.js';
@@ -56,15 +56,12 @@ async function loadTower<Config extends TowerConfig, Params extends ParamTree>(
 ): Promise<LoadedTower<Config, Params>> {
   const path = join(folder, 'config.json');
   const json = await readJson(path);
-  const file = await openWeights(folder);
-  try {
+  return usingWeights(folder, async (file) => {
     const config = parseTowerConfig(tower, json, file.tensors.has(tower.projection), path);
     assertLayerCounts({ layers: config.layers }, file);
     const { params, report } = await readWeights<Params>(tower.shapes(config), tower.keyMap(config), file, options);
     return { config, params, report };
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 /** Writes `model.safetensors` and `config.json` from which transformers loads the tower. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { assertSameSizes, type WeightReport } from '@wbdc/checkpoints';
-import { loadFolder } from '@wbdc/checkpoints/node';
+import { assertSameSizes, loadWeights, type WeightReport } from '@wbdc/checkpoints';
+import { usingWeights } from '@wbdc/checkpoints/node';
 import { readJson } from '@wbdc/io';
 import type { ParamTree } from '@wbdc/nn';
 import { clipVisionKeyMap, parseClipVisionConfig } from './clip-checkpoint.js';
@@ -24,5 +24,5 @@ export async function startFromClipVision(
   const where = join(folder, 'config.json');
   const published = parseClipVisionConfig(await readJson(where), false, where);
   assertSameSizes(folder, SIZES, { activation: 'quick', ...sizes }, published);
-  return loadFolder(params, clipVisionKeyMap(sizes, { path }), folder);
+  return usingWeights(folder, (file) => loadWeights(params, clipVisionKeyMap(sizes, { path }), file));
 }

@@ -10,6 +10,12 @@ export interface LxmertModelConfig extends BertConfig {
   readonly videoLayers: number;
   /** `erf` for a ViT, `quick` for a vision tower of CLIP. */
   readonly videoActivation: GeluForm;
+  /**
+   * Where the video stream's normalisations stand: `pre`, before each block as in a ViT, and one behind the last layer
+   * (the default); `post`, after each sum as in BERT, and one before the first layer, which is what WBDC's published
+   * code and LXMERT have.
+   */
+  readonly videoNorm?: 'pre' | 'post';
   /** Cross-modality layers: 3. */
   readonly crossLayers: number;
 }
@@ -50,7 +56,7 @@ export const TINY: LxmertModelConfig = {
 
 /** Throws where sizes do not fit together. */
 export function assertConfig(config: LxmertModelConfig): void {
-  const { dropout, videoActivation, ...sizes } = config;
+  const { dropout, videoActivation, videoNorm = 'pre', ...sizes } = config;
   for (const [name, value] of Object.entries(sizes)) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`lxmert-model: expected ${name} to be a whole number from 1, got ${value}`);
@@ -62,6 +68,9 @@ export function assertConfig(config: LxmertModelConfig): void {
     );
   }
   if (!(dropout >= 0 && dropout < 1)) throw new RangeError(`lxmert-model: expected dropout in [0, 1), got ${dropout}`);
+  if (videoNorm !== 'pre' && videoNorm !== 'post') {
+    throw new RangeError(`lxmert-model: expected videoNorm 'pre' or 'post', got '${String(videoNorm)}'`);
+  }
   if (videoActivation !== 'erf' && videoActivation !== 'quick') {
     throw new RangeError(`lxmert-model: expected videoActivation 'erf' or 'quick', got '${String(videoActivation)}'`);
   }

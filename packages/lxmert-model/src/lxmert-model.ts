@@ -33,7 +33,7 @@ import {
 import { assertConfig, type LxmertModelConfig } from './config.js';
 import { crossLayer, newCrossLayer, type CrossLayer, type Stream } from './cross-layer.js';
 
-/** The video stream: a ViT whose patches are frames, behind a learned class token. */
+/** The video stream: a transformer over frames behind a learned class token, a ViT whose patches are frames. */
 export interface VideoStream {
   readonly projection: Linear;
   /** `[1, D]` */
@@ -41,6 +41,7 @@ export interface VideoStream {
   /** `[1 + F, D]`, the class token's first. */
   readonly position: Tensor2D;
   readonly layers: readonly Layer[];
+  /** Behind the layers, or before them where `videoNorm` is `post`. */
   readonly norm: Norm;
 }
 
@@ -72,20 +73,34 @@ export function lxmertModel(config: LxmertModelConfig): Encoder<LxmertModel> {
 }
 
 function newLxmertModel(key: Key, config: LxmertModelConfig): LxmertModel {
+  const make = lxmertParts(key, config);
+  return {
+    bert: make.bert(),
+    video: {
+      projection: make['video.projection'](),
+      classToken: make['video.classToken'](),
+      position: make['video.position'](),
+      layers: make['video.layers'](),
+      norm: make['video.norm'](),
+    },
+    cross: make.cross(),
+  };
+}
+
+/** What makes each part of fresh parameters, by its path: a part that is read from a file need not be drawn. */
+export function lxmertParts(key: Key, config: LxmertModelConfig) {
   const { hiddenSize: width, intermediateSize } = config;
   const video = foldIn(key, 'video');
   const many = <T>(count: number, name: string, make: (key: Key) => T): T[] =>
     Array.from({ length: count }, (_, i) => make(foldIn(foldIn(key, name), i)));
   return {
-    bert: newBert(foldIn(key, 'bert'), config),
-    video: {
-      projection: newLinear(foldIn(video, 'projection'), config.frameSize, width),
-      classToken: newTable(foldIn(video, 'classToken'), [1, width]),
-      position: newTable(foldIn(video, 'position'), [1 + config.maxFrames, width]),
-      layers: many(config.videoLayers, 'video layers', (layer) => newLayer(layer, width, intermediateSize)),
-      norm: newNorm(width),
-    },
-    cross: many(config.crossLayers, 'cross', (layer) => newCrossLayer(layer, width, intermediateSize)),
+    bert: () => newBert(foldIn(key, 'bert'), config),
+    'video.projection': () => newLinear(foldIn(video, 'projection'), config.frameSize, width),
+    'video.classToken': () => newTable(foldIn(video, 'classToken'), [1, width]),
+    'video.position': () => newTable(foldIn(video, 'position'), [1 + config.maxFrames, width]),
+    'video.layers': () => many(config.videoLayers, 'video layers', (layer) => newLayer(layer, width, intermediateSize)),
+    'video.norm': () => newNorm(width),
+    cross: () => many(config.crossLayers, 'cross', (layer) => newCrossLayer(layer, width, intermediateSize)),
   };
 }
 
@@ -120,9 +135,10 @@ function encode(params: LxmertModel, batch: Batch, context: Context, sizes: Lxme
 /** The sizes, and how to run the layers. */
 type Running = LxmertModelConfig & Pick<LayerConfig, 'recompute'>;
 
-/** The video stream's layers: those of a ViT. */
-export function videoLayerConfig({ heads, dropout: rate, videoActivation, recompute }: Running): LayerConfig {
-  return { heads, dropout: rate, norm: 'pre', epsilon: VIDEO_EPSILON, activation: videoActivation, recompute };
+/** The video stream's layers: those of a ViT or of a BERT. */
+export function videoLayerConfig(config: Running): LayerConfig {
+  const { heads, dropout: rate, videoActivation: activation, videoNorm: norm = 'pre', recompute } = config;
+  return { heads, dropout: rate, norm, epsilon: VIDEO_EPSILON, activation, recompute };
 }
 
 /** States of class token and frames `[B, 1 + F, D]`. */
@@ -134,8 +150,11 @@ function videoStream(params: VideoStream, features: Tensor3D, config: Running, b
     const projected = (): Tensor3D => linear(features, params.projection);
     const tokens = frames === 0 ? classTokens : tf.concat([classTokens, projected()], 1); // [B, 1 + F, D]
     const positions = tf.slice(params.position, [0, 0], [1 + frames, D]);
-    const x = dropout(tf.add(tokens, positions) as Tensor3D, config.dropout, subKey(key, 'embeddings'));
     const layer = videoLayerConfig(config);
-    return layerNorm(transformer(params.layers, x, bias, layer, subKey(key, 'layers')), params.norm, VIDEO_EPSILON);
+    const normalize = (x: Tensor3D, at: LayerConfig['norm']): Tensor3D =>
+      layer.norm === at ? layerNorm(x, params.norm, layer.epsilon) : x;
+    const embedded = normalize(tf.add(tokens, positions), 'post');
+    const x = dropout(embedded, config.dropout, subKey(key, 'embeddings'));
+    return normalize(transformer(params.layers, x, bias, layer, subKey(key, 'layers')), 'pre');
   });
 }

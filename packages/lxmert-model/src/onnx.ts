@@ -72,8 +72,10 @@ function videoStream(
   const mask = graph.op('Concat', [seen, graph.op('Cast', [frameMask], { to: 1 })], { axis: 1 });
   const bias = onnxAttentionBias(graph, mask);
   const layer = videoLayerConfig(config);
-  const state = onnxTransformer(graph, params.layers, input, bias, layer);
-  return { state: onnxLayerNorm(graph, state, params.norm, layer.epsilon), bias };
+  const normalize = (x: Value, at: LayerConfig['norm']): Value =>
+    layer.norm === at ? onnxLayerNorm(graph, x, params.norm, layer.epsilon) : x;
+  const state = onnxTransformer(graph, params.layers, normalize(input, 'post'), bias, layer);
+  return { state: normalize(state, 'pre'), bias };
 }
 
 /** One direction of `crossLayer`: a stream attends to the other, then to itself. */

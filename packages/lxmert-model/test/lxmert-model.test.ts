@@ -48,6 +48,7 @@ describe('configuration', () => {
     [{ heads: 3 }, 'expected hiddenSize to be a multiple of heads, got 14 and 3'],
     [{ crossLayers: 0 }, 'expected crossLayers to be a whole number from 1, got 0'],
     [{ dropout: 1 }, 'expected dropout in [0, 1), got 1'],
+    [{ videoNorm: 'both' as 'pre' }, "expected videoNorm 'pre' or 'post', got 'both'"],
     [{ videoActivation: 'relu' as 'erf' }, "expected videoActivation 'erf' or 'quick', got 'relu'"],
   ])('refuses %o', (wrong, message) => {
     expect(() => lxmertModel({ ...config, ...wrong })).toThrow(message);

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { SpecialIds } from './vocabulary.js';
 
 /** How text fields become one row of tokens. */
@@ -24,6 +25,33 @@ export const WBDC_LAYOUT: TextLayout = { fields: ['title', 'ocr', 'asr'], budget
  * [SEP]` with frames and text numbered apart, so the title's positions begin at 2; where frames stand carries no meaning.
  */
 export const QQ_LAYOUT: TextLayout = { fields: ['title'], budget: 39, limits: { title: 36 }, separatorFirst: true };
+
+/**
+ * A layout from JSON, as checkpoints keep it; what else stands there is passed over.
+ *
+ * @param where names the value in errors
+ * @throws WbdcError where it is no layout, Error where its numbers do not fit together
+ */
+export function parseLayout(json: unknown, where: string): TextLayout {
+  const { fields, budget, limits, separatorFirst, segments } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const isNames = Array.isArray(fields) && fields.every((field) => typeof field === 'string');
+  if (!isNames || typeof budget !== 'number' || typeof separatorFirst !== 'boolean') {
+    throw new WbdcError({
+      where,
+      expected: 'a text layout { fields, budget, separatorFirst }',
+      got: JSON.stringify(json)?.slice(0, 80) ?? 'nothing',
+    });
+  }
+  const layout = {
+    fields,
+    budget,
+    separatorFirst,
+    ...(limits !== undefined && { limits: { ...(limits as TextLayout['limits']) } }),
+    ...(segments !== undefined && { segments: { ...(segments as TextLayout['segments']) } }),
+  };
+  checkLayout(layout);
+  return layout;
+}
 
 /** One row of L tokens; special tokens are in no span. */
 export interface PackedText {

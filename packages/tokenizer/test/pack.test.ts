@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { packText, packTokens, QQ_LAYOUT, WBDC_LAYOUT, type TextLayout } from '@wbdc/tokenizer';
+import { packText, packTokens, parseLayout, QQ_LAYOUT, WBDC_LAYOUT, type TextLayout } from '@wbdc/tokenizer';
 
 const special = { cls: 101, sep: 102 };
 /** One token per character, 0 and up, so that what is kept shows. */
@@ -91,5 +91,27 @@ describe('errors of the layout', () => {
     expect(pack({ segments: { asr: -1 } })).toThrow(
       'TextLayout.segments.asr: expected a whole number, 0 or more, got -1',
     );
+  });
+});
+
+describe('parseLayout', () => {
+  const saved = { fields: ['title'], budget: 39, limits: { title: 36 }, separatorFirst: true, cleaning: null };
+
+  test('takes the layout out of what a checkpoint keeps', () => {
+    expect(parseLayout(saved, 'x')).toEqual(QQ_LAYOUT);
+    expect(parseLayout({ ...WBDC_LAYOUT, segments: { ocr: 1 } }, 'x')).toEqual({
+      ...WBDC_LAYOUT,
+      segments: { ocr: 1 },
+    });
+  });
+
+  test.each([
+    [undefined, 'config.json: text: expected a text layout { fields, budget, separatorFirst }, got nothing'],
+    [{ ...saved, fields: 'title' }, 'config.json: text: expected a text layout'],
+    [{ ...saved, budget: '39' }, 'config.json: text: expected a text layout'],
+    [{ ...saved, budget: 1 }, 'TextLayout.budget: expected a whole number of at least 3'],
+    [{ ...saved, limits: { ocr: 3 } }, "TextLayout.limits: expected names out of title, got 'ocr'"],
+  ])('refuses %j', (json, message) => {
+    expect(() => parseLayout(json, 'config.json: text')).toThrow(message);
   });
 });

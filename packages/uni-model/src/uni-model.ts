@@ -58,14 +58,18 @@ export function uniModel(config: UniModelConfig): Encoder<UniModel> {
 }
 
 function newUniModel(key: Key, config: UniModelConfig): UniModel {
-  const { hiddenSize, frameSize, maxFrames, segments } = config;
-  const part = foldIn(key, 'frames');
+  return { bert: newBert(foldIn(key, 'bert'), config), frames: newFrames(key, config) };
+}
+
+/** The frames' side of fresh parameters, from the key of all. */
+export function newFrames(
+  key: Key,
+  { hiddenSize, frameSize, maxFrames, segments }: UniModelConfig,
+): UniModel['frames'] {
+  const own = foldIn(key, 'frames');
   return {
-    bert: newBert(foldIn(key, 'bert'), config),
-    frames: {
-      projection: newLinear(foldIn(part, 'projection'), frameSize, hiddenSize),
-      embeddings: newInputEmbedding(foldIn(part, 'embeddings'), maxFrames, segments, hiddenSize),
-    },
+    projection: newLinear(foldIn(own, 'projection'), frameSize, hiddenSize),
+    embeddings: newInputEmbedding(foldIn(own, 'embeddings'), maxFrames, segments, hiddenSize),
   };
 }
 

@@ -75,7 +75,9 @@ const orderedDict: Global = (pairs = []) => {
   return new Map(pairs);
 };
 
-/** A value that no tensor needs: a score by numpy beside the weights. It is not computed; writing to it does nothing. */
+/**
+ * A value that no tensor needs: a score by numpy beside the weights. It is not computed; writing to it does nothing.
+ */
 const SKIPPED = Object.freeze({ __setstate__: Object.freeze(() => undefined) });
 const skipped: Global = () => SKIPPED;
 

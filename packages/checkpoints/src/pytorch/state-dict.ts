@@ -18,6 +18,7 @@ export interface PytorchTensor {
 /** Names under which programs keep a state dict beside the epoch, a score or the optimizer's state. */
 const ENTRIES = ['state_dict', 'model_state_dict', 'model', 'module', 'net'];
 const DEPTH = 3;
+const SHOWN = 5;
 
 /**
  * Name and tensor of a state dict as it came out of the pickle, or of the one in a checkpoint's dict.
@@ -42,7 +43,7 @@ function tensorsOf(value: unknown, where: string): Map<string, TensorRef> {
   for (const [name, tensor] of value) {
     if (typeof name === 'string' && tensor instanceof TensorRef) continue;
     const key = typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : kindOf(name);
-    const dicts = [...value].flatMap(([of, dict]) => (typeof of === 'string' && isStateDict(dict) ? [of] : []));
+    const dicts = stateDictsIn(value);
     const advice =
       dicts.length === 0 ? 'save model.state_dict() alone' : `name one of its entries: ${dicts.join(', ')}`;
     throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ${advice}`);
@@ -50,8 +51,15 @@ function tensorsOf(value: unknown, where: string): Map<string, TensorRef> {
   return new Map(value as Map<string, TensorRef>); // a map of ours: the pickle's BUILD can give its own any property
 }
 
-function isStateDict(value: unknown): boolean {
-  return value instanceof Map && value.size > 0 && [...value.values()].every((item) => item instanceof TensorRef);
+/** Names of state dicts in a dict, by their first values: a stranger's file may hold any number of any size. */
+function stateDictsIn(dict: ReadonlyMap<unknown, unknown>): string[] {
+  const names: string[] = [];
+  for (const [name, value] of dict) {
+    if (typeof name !== 'string' || !(value instanceof Map)) continue;
+    if (value.values().next().value instanceof TensorRef) names.push(name.slice(0, 80));
+    if (names.length === SHOWN) break;
+  }
+  return names;
 }
 
 /** Types and element counts of all storages; one key is one storage. */
@@ -113,6 +121,7 @@ function isContiguous(shape: readonly number[], stride: readonly number[]): bool
 }
 
 function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
   if (value instanceof Map) return 'a dict';
   if (Array.isArray(value)) return 'a list';
   return value instanceof TensorRef ? 'a tensor' : typeof value === 'object' ? 'no tensor' : `a ${typeof value}`;

@@ -4,8 +4,8 @@ export interface BertKeyMapOptions {
   /** Path of the BERT in our tree with a dot behind it, such as `bert.`; empty where it is the tree. */
   readonly path?: string;
   /**
-   * What may stand before the names: the first is written, any is read. Default: `bert.` (a model with heads) and nothing
-   * (a BertModel).
+   * What may stand before the names: the first is written, any is read. Default: `bert.` (a model with heads) and
+   * nothing (a BertModel).
    */
   readonly prefixes?: readonly [string, ...string[]];
   /** Path of the masked language model's head `{ transform, norm, bias }` in our tree, such as `heads.mlm`. */
@@ -24,7 +24,7 @@ export function bertKeyMap(layers: number, options: BertKeyMapOptions = {}): Key
     ...Array.from({ length: layers }, (_, i) =>
       bertLayerKeys(`${path}layers.${i}`, (name) => names(`encoder.layer.${i}.${name}`)),
     ).flat(),
-    ...(mlmHead === undefined ? [] : mlmHeadKeys(mlmHead)),
+    ...(mlmHead === undefined ? [] : mlmHeadKeys(mlmHead, prefixed(['']))),
   ];
   return { entries, unused: mlmHead === undefined ? [...UNUSED, ...UNUSED_HEAD] : UNUSED };
 }
@@ -93,10 +93,11 @@ export function bertAttentionKeys(path: string, names: TensorNames, self: string
   ];
 }
 
-function mlmHeadKeys(path: string): KeyEntry[] {
+/** The masked language model's head `{ transform, norm, bias }`. */
+export function mlmHeadKeys(path: string, names: TensorNames): KeyEntry[] {
   return [
-    ...linearKeys(`${path}.transform`, ['cls.predictions.transform.dense']),
-    ...normKeys(`${path}.norm`, ['cls.predictions.transform.LayerNorm']),
-    { path: `${path}.bias`, names: ['cls.predictions.bias'] },
+    ...linearKeys(`${path}.transform`, names('cls.predictions.transform.dense')),
+    ...normKeys(`${path}.norm`, names('cls.predictions.transform.LayerNorm')),
+    { path: `${path}.bias`, names: names('cls.predictions.bias') },
   ];
 }

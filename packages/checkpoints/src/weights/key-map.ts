@@ -26,6 +26,9 @@ export interface KeyMap {
   readonly unused: readonly UnusedTensors[];
 }
 
+/** To join to a map whose model takes what it can: the report tells the rest. */
+export const ANY_OTHER: KeyMap = { entries: [], unused: [{ pattern: '**', reason: 'no parameter takes it' }] };
+
 /** Several maps as one, for a model made of parts. */
 export function joinKeyMaps(...maps: readonly KeyMap[]): KeyMap {
   return { entries: maps.flatMap((map) => map.entries), unused: maps.flatMap((map) => map.unused) };

@@ -81,12 +81,12 @@ export async function readWeights<P extends ParamTree>(
   const needed = fresh.filter(([part]) => lacksAll(part, shapes, missing, source));
   const leaves = new Map<string, tf.Tensor>();
   try {
+    for (const [part, make] of needed) {
+      for (const { path, leaf } of flatten({ [part]: make() })) leaves.set(path, leaf);
+    }
     for (const { entry, name } of plan.matches) {
       const { data, shape } = await source.read(name);
       leaves.set(entry.path, parameter(toParameter(entry, data as Float32Array, shape), shapes.get(entry.path)!));
-    }
-    for (const [part, make] of needed) {
-      for (const { path, leaf } of flatten({ [part]: make() })) leaves.set(path, leaf);
     }
     const unmade = [...shapes.keys()].find((path) => !leaves.has(path));
     if (unmade !== undefined) throw new Error(`expected the key map to name every parameter, got none for '${unmade}'`);

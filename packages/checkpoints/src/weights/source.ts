@@ -1,4 +1,6 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { Floats, Ints } from '@wbdc/nn';
+import type { KeyMap } from './key-map.js';
 import type { SafetensorsDtype, TensorRecord } from '../safetensors.js';
 
 /** What a checkpoint tells of a tensor before its values are read. */
@@ -33,6 +35,29 @@ export function weightsOf(tensors: TensorRecord, path = 'memory'): WeightSource 
   };
 }
 
+/**
+ * The shape of a tensor that has to be there.
+ *
+ * @throws WbdcError where it is not
+ */
+export function shapeOf({ path, tensors }: WeightSource, name: string): readonly number[] {
+  const info = tensors.get(name);
+  if (info) return info.shape;
+  throw new WbdcError({ where: path, expected: `a tensor '${name}'`, got: 'none' });
+}
+
+/** The shape of the tensor that a map names for a path, where the checkpoint has it: sizes that no file says. */
+export function findShape(source: WeightSource, { entries }: KeyMap, path: string): readonly number[] | undefined {
+  const names = entries.find((entry) => entry.path === path)?.names ?? [];
+  return names.map((name) => source.tensors.get(name)?.shape).find((shape) => shape !== undefined);
+}
+
+/** How many layers `<prefix>0.`, `<prefix>1.`, ... a checkpoint has tensors of. */
+export function countLayers({ tensors }: WeightSource, prefix: string): number {
+  const layers = [...tensors.keys()].filter((name) => name.startsWith(prefix));
+  return new Set(layers.map((name) => name.slice(prefix.length).split('.', 1)[0])).size;
+}
+
 /** What DataParallel (`module.`) and training frameworks (`model.`) put before all names. */
 const PREFIXES = ['module.', 'model.'];
 
@@ -46,4 +71,44 @@ export function withoutPrefixes<Source extends WeightSource>(
   if (prefix === undefined || names.length === 0) return source;
   const tensors = new Map([...source.tensors].map(([name, info]) => [name.slice(prefix.length), info]));
   return withoutPrefixes({ ...source, tensors, read: (name: string) => source.read(prefix + name) }, prefixes);
+}
+
+/** The tensors of several checkpoints, where all names differ: a BERT and a vision tower. Close each when done. */
+export function joinSources(...sources: readonly WeightSource[]): WeightSource {
+  const owners = new Map(
+    sources.flatMap((source) => [...source.tensors.keys()].map((name) => [name, source] as const)),
+  );
+  const path = sources.map((source) => source.path).join(' and ');
+  return {
+    path,
+    tensors: new Map([...owners].map(([name, source]) => [name, source.tensors.get(name)!])),
+    read: async (name) => {
+      const source = owners.get(name);
+      if (!source) throw new Error(`${path}: expected a tensor '${name}', got none`);
+      return source.read(name);
+    },
+  };
+}
+
+/** A tensor that is computed from others of a checkpoint, in their place. */
+export interface DerivedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Names of the tensors it is made of; nobody else gets them. */
+  readonly from: readonly string[];
+  readonly values: (read: WeightSource['read']) => Promise<Float32Array>;
+}
+
+/** A checkpoint with computed tensors, where it writes differently what is the same for a model. */
+export function withDerived(source: WeightSource, derived: readonly DerivedTensor[]): WeightSource {
+  const computed = new Map(derived.map((tensor) => [tensor.name, tensor]));
+  const used = new Set(derived.flatMap(({ from }) => from));
+  const tensors = new Map<string, WeightInfo>([...source.tensors].filter(([name]) => !used.has(name)));
+  for (const { name, shape } of derived) tensors.set(name, { dtype: 'F32', shape });
+  const read = async (name: string): Promise<Floats | Ints> => {
+    const tensor = computed.get(name);
+    if (!tensor) return source.read(name);
+    return { data: await tensor.values((of) => source.read(of)), shape: tensor.shape };
+  };
+  return { path: source.path, tensors, read };
 }

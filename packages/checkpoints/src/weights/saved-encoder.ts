@@ -1,0 +1,86 @@
+import { WbdcError } from '@wbdc/io/errors';
+import type { BertConfig } from '@wbdc/nn';
+import { pathKeys, type KeyMap } from './key-map.js';
+import type { ParamShapes } from './shapes.js';
+
+/**
+ * What an encoder reads of the `config.json` that wbdc writes beside a checkpoint. Other sizes stand in the tensors.
+ */
+export interface SavedEncoder {
+  /** `uni-model` or `lxmert-model`. */
+  readonly model: string;
+  readonly bert: Omit<BertConfig, 'vocabSize' | 'segments'>;
+  readonly videoLayers: number;
+  readonly crossLayers: number;
+  /** How texts become a row of tokens. */
+  readonly text: unknown;
+}
+
+/** What stands before the encoder's paths in such a checkpoint. */
+export const SAVED_ENCODER_PREFIX = 'encoder.';
+
+/** The map of an encoder in a checkpoint of wbdc, for {@link readWeights}. */
+export function savedEncoderKeys(shapes: ParamShapes): KeyMap {
+  return {
+    entries: pathKeys(shapes, SAVED_ENCODER_PREFIX).entries,
+    unused: [
+      { pattern: 'heads.**', reason: 'the head of a pretraining task' },
+      { pattern: 'head.**', reason: 'the head of a finetuning' },
+      { pattern: `${SAVED_ENCODER_PREFIX}vision.**`, reason: 'the vision tower' },
+    ],
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The encoder of a checkpoint of wbdc, of this version or of 0.1.0.
+ *
+ * @returns undefined where the file is none of wbdc
+ * @throws WbdcError where it describes another model, or sizes that cannot be
+ */
+export function parseSavedEncoder(json: unknown, where: string): SavedEncoder | undefined {
+  const fields = asFields(json);
+  const sizes = asFields(fields?.sizes);
+  const model = typeof fields?.version === 'number' ? (sizes?.kind ?? fields.kind) : fields?.model;
+  if (fields === undefined || typeof model !== 'string') return undefined;
+  if (sizes === undefined) {
+    throw new WbdcError({
+      where,
+      expected: 'the checkpoint of a video-text encoder',
+      got: `one of a '${model}' model`,
+    });
+  }
+  const width = count(sizes, 'width', where);
+  const { intermediate, dropout = 0.1 } = sizes;
+  if (!(typeof dropout === 'number' && dropout >= 0 && dropout < 1))
+    throw wrongSize(where, 'dropout', '[0, 1)', dropout);
+  return {
+    model,
+    bert: {
+      hiddenSize: width,
+      layers: count(sizes, 'layers', where),
+      heads: count(sizes, 'heads', where),
+      intermediateSize: intermediate === null ? 4 * width : count(sizes, 'intermediate', where),
+      maxPositions: count(sizes, 'maxPositions', where),
+      dropout,
+    },
+    videoLayers: count(sizes, 'videoLayers', where),
+    crossLayers: count(sizes, 'crossLayers', where),
+    text: fields.text,
+  };
+}
+
+function count(sizes: Fields, name: string, where: string): number {
+  const value = sizes[name];
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
+  throw wrongSize(where, name, 'a whole number from 1', value);
+}
+
+function wrongSize(where: string, name: string, expected: string, got: unknown): WbdcError {
+  return new WbdcError({ where, expected: `sizes.${name} in ${expected}`, got: JSON.stringify(got) ?? 'nothing' });
+}
+
+function asFields(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}

@@ -1,0 +1,2 @@
+export { loadLxmertModel, saveLxmertModel } from './folder.js';
+export type { LoadedLxmertModel, LoadLxmertModelOptions, SavableLxmertModel } from './folder.js';
