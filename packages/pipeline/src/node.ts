@@ -1,4 +1,16 @@
 export { assertSavedModel, readSavedModel } from './saved/read.js';
+export { DEFAULT_SEED, runTraining } from './training/run.js';
+export type { AveragedWeights, BestWeights } from './training/best.js';
+export type {
+  Measurement,
+  RunOptions,
+  TrainingData,
+  TrainingEnd,
+  TrainingObserver,
+  TrainingOptions,
+  TrainingResult,
+  TrainingStart,
+} from './training/run.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
 export { exportTrained } from './trained/node/export.js';
 export type { Written } from './trained/node/export.js';

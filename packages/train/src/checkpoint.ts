@@ -23,8 +23,14 @@ export interface CheckpointContent {
   /** As JSON; what the weights depend on is compared when loading. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly state: RunState;
-  /** Paths of files to keep beside the weights: the tokenizer's, say. */
-  readonly files?: readonly string[];
+  /** Files to keep beside the weights, the tokenizer's, say: paths of those to copy, or what to write. */
+  readonly files?: readonly (string | CheckpointFile)[];
+}
+
+/** A file to write into a checkpoint's folder. */
+export interface CheckpointFile {
+  readonly name: string;
+  readonly contents: string | Uint8Array;
 }
 
 const FORMAT = 1;
@@ -64,7 +70,10 @@ async function writeContent(
   await writeSafetensors(join(folder, MODEL), paramSources(params), { format: 'wbdc' });
   if (optimizer) await writeSafetensors(join(folder, OPTIMIZER), optimizer.state());
   await writeJson(join(folder, CONFIG), config);
-  for (const file of files) await writeFileAtomic(join(folder, basename(file)), await readFile(file));
+  for (const file of files) {
+    if (typeof file === 'string') await writeFileAtomic(join(folder, basename(file)), await readFile(file));
+    else await writeFileAtomic(join(folder, file.name), file.contents);
+  }
   await writeJson(join(folder, STATE), { format: FORMAT, ...state });
 }
 

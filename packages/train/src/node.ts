@@ -9,6 +9,6 @@ export {
   saveCheckpoint,
   saveStepCheckpoint,
 } from './checkpoint.js';
-export type { CheckpointContent, CheckpointTarget, RunState } from './checkpoint.js';
+export type { CheckpointContent, CheckpointFile, CheckpointTarget, RunState } from './checkpoint.js';
 export { jsonlSink } from './jsonl.js';
 export { tensorBoardSink } from './tensorboard.js';

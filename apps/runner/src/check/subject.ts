@@ -20,8 +20,8 @@ import {
   similarityRecipe,
   visionConfigOf,
   type EncoderParams,
-  type FinetuneRecipe,
   type PreparedBatch,
+  type TrainingRecipe,
 } from '@wbdc/pipeline';
 import type { GradientFunction, Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/clip-model';
@@ -66,31 +66,35 @@ export function subjectOf(job: CheckJob, config: Config, sizes: DataSizes, key: 
   return made as Subject;
 }
 
+/** What is checked of any recipe. */
+function subject<B>({ params, components, loss, averageDecay, ...recipe }: TrainingRecipe<B>) {
+  return {
+    ...recipe,
+    params: { ...params },
+    parts: components,
+    loss: (batch: B, dropout?: Key) => withLoss(loss(batch, dropout)),
+    averages: averageDecay !== undefined,
+  };
+}
+
 function pretrain(config: Config, sizes: DataSizes, key: Key): Subject<PreparedBatch> {
   const tokenizer = syntheticTokenizer(sizes.vocabSize);
   const recipe = pretrainRecipe({ settings: config, tokenizer, ...sizes }, foldIn(key, 'init'));
   return {
-    ...recipe,
-    params: { ...recipe.params },
-    parts: recipe.components,
+    ...subject(recipe),
     passes: { count: recipe.model.encoderPasses, about: describeViews(recipe.views) },
     batchOf: (videos) =>
       recipe.prepare(syntheticBatch(config, tokenizer, { ...sizes, videos }, foldIn(key, 'batch')), key),
     expected: ({ views }) => expectedLosses(config, views, sizes),
-    averages: false,
   };
 }
 
 function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Key): Subject<ClipBatch> {
   const recipe = clipRecipe(settings, vocabSize, foldIn(key, 'init'));
   return {
-    ...recipe,
-    params: { ...recipe.params },
-    parts: recipe.components,
+    ...subject(recipe),
     batchOf: (videos) => syntheticClipBatch(settings, { videos, vocabSize }, foldIn(key, 'batch')),
-    loss: (batch, dropout) => withLoss(recipe.loss(batch, dropout)),
     expected: (batch) => expectedClip(batch, settings),
-    averages: false,
   };
 }
 
@@ -98,8 +102,7 @@ function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryB
   const encoder = finetunedEncoder(config, sizes);
   const recipe = categoryRecipe(config, encoder, sizes.classes, foldIn(key, 'init'));
   return {
-    ...finetuning(config, recipe),
-    noun: 'video',
+    ...subject(recipe),
     batchOf: (videos) => ({
       batch: videosOf(config, encoder, videos, key),
       labels: Int32Array.from({ length: videos }, (_, i) => randomInt(foldIn(key, 'labels'), i, sizes.classes)),
@@ -113,8 +116,7 @@ function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBat
   const recipe = similarityRecipe(config, encoder, foldIn(key, 'init'));
   const every = (pairs: number, from: number): Int32Array => Int32Array.from({ length: pairs }, (_, i) => from + i);
   return {
-    ...finetuning(config, recipe),
-    noun: 'pair',
+    ...subject(recipe),
     batchOf: (pairs) => ({
       batch: videosOf(config, encoder, 2 * pairs, key),
       left: every(pairs, 0),
@@ -134,22 +136,6 @@ function finetunedEncoder(config: Config, sizes: DataSizes): Encoder<EncoderPara
   const vision = visionConfigOf(config.clip);
   const tower = clipVision(output === 'projected' ? { ...vision, projection: sizes.frameSize } : vision);
   return finetuneEncoder(config, sizes, { tower, output });
-}
-
-/** What both kinds of finetuning have in common. */
-function finetuning<B>({ model, finetune }: Config, recipe: FinetuneRecipe<B>) {
-  const { params, rules, gradients, averageDecay } = recipe;
-  const { vision, ...encoder } = params.encoder;
-  return {
-    about: `${model.kind}, finetuned for ${finetune.kind}${vision ? ', its vision tower too' : ''}`,
-    params: { ...params },
-    parts: { encoder, ...(vision && { vision }), head: params.head },
-    loss: (batch: B, dropout?: Key) => withLoss(recipe.loss(batch, dropout)),
-    settings: finetune,
-    rules,
-    gradients,
-    averages: averageDecay !== undefined,
-  };
 }
 
 /** Made-up videos, with pictures where the encoder reads such. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { SkipCounter } from '@wbdc/data';
 import { foldIn, randomKey } from '@wbdc/nn';
 import { clipRecipe, describeModel, textReader } from '@wbdc/pipeline';
-import type { ClipBatch, ClipConfig, ClipParams } from '@wbdc/pretrain-tasks/clip';
+import type { ClipConfig, ClipParams } from '@wbdc/pretrain-tasks/clip';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { DecodeVideo } from '@wbdc/video-features';
@@ -35,16 +35,11 @@ async function trainClip(context: StageContext, decode: DecodeVideo): Promise<St
   const { params } = recipe;
   await startFromPublished(context, params, recipe.config);
   const read = recipe.reader((...batch) => training.videos.batch(...batch));
-  const { status, made, summary } = await train<ClipBatch>(context, {
-    params,
-    settings,
-    rules: recipe.rules,
-    lengths: training.videos.lengths,
-    read: (_indices, _key, position) => read(position),
-    loss: recipe.loss,
-    ids: recipe.ids,
-    evaluate: () => recipe.evaluate(heldOut.videos.inOrder(settings.batchSize)),
-    config: describeModel('clip', recipe.config),
+  const { status, made, summary } = await train(context, {
+    recipe,
+    data: { lengths: training.videos.lengths, read },
+    evaluate: async () => ({ measured: await recipe.evaluate(heldOut.videos.inOrder(settings.batchSize)) }),
+    model: describeModel('clip', recipe.config),
     files: TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)),
   });
   return { status, read: [...training.read, ...heldOut.read], made, summary };

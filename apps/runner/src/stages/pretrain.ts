@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { batchesInOrder, corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
 import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
-import { bertSizesOf, describeModel, describeViews, pretrainRecipe, type PreparedBatch } from '@wbdc/pipeline';
+import { bertSizesOf, describeModel, describeViews, pretrainRecipe } from '@wbdc/pipeline';
 import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
@@ -73,17 +73,15 @@ async function pretrain(
   context.output.say(`${counted(passes, 'encoder pass', 'encoder passes')} a step: ${describeViews(recipe.views)}`);
   const { model: sizes, text, frames, tasks, views, train: settings } = config;
   const read = recipe.reader((indices, key) => readBatch(dataset, indices, key));
-  const trained = await train<PreparedBatch>(context, {
-    params,
-    settings,
-    rules: recipe.rules,
-    lengths: dataset.lengths,
-    ...(settings.order === 'in-turn' && { parts: training.sizes() }),
-    read: (_indices, _key, position) => read(position),
-    loss: recipe.loss,
-    ids: recipe.ids,
-    evaluate: () => recipe.evaluate(batchesInOrder(heldOut.dataset, settings.batchSize), corpus),
-    config: describeModel('pretrained', { sizes, text, frames, tasks, views, features: features ?? null }),
+  const sections = settings.order === 'in-turn' ? training.sizes() : undefined;
+  const trained = await train(context, {
+    recipe,
+    data: { lengths: dataset.lengths, sections, read },
+    evaluate: async () => {
+      const batches = batchesInOrder(heldOut.dataset, settings.batchSize);
+      return { measured: await recipe.evaluate(batches, corpus) };
+    },
+    model: describeModel('pretrained', { sizes, text, frames, tasks, views, features: features ?? null }),
     files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
   });
   const parameters = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);

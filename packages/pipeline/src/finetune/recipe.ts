@@ -7,29 +7,22 @@ import {
   type HeadConfig,
   type PairBatch,
 } from '@wbdc/finetune';
-import type { Batch, Encoder, Key, LossResult } from '@wbdc/nn';
-import type { GradientFunction, Rules } from '@wbdc/train';
+import type { Batch, Encoder, Key } from '@wbdc/nn';
+import type { TrainingRecipe } from '../recipes/recipe.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { ModelSettings } from '../settings/model.js';
 import type { EncoderParams } from './encoder.js';
 import { finetuneGradients, finetuneRules } from './rules.js';
 
 export interface RecipeSettings {
-  readonly model: Pick<ModelSettings, 'layers'>;
+  readonly model: Pick<ModelSettings, 'kind' | 'layers'>;
   readonly finetune: FinetuneSettings;
 }
 
 /** What a finetuning trains and how, whatever the data. */
-export interface FinetuneRecipe<B> {
+export interface FinetuneRecipe<B> extends TrainingRecipe<B, FinetuneParams<EncoderParams>> {
   /** The head, as the description of a saved model has it. */
   readonly head: Required<Omit<HeadConfig, 'hiddenSize'>>;
-  readonly params: FinetuneParams<EncoderParams>;
-  /** A dropout key means training. */
-  readonly loss: (batch: B, dropout?: Key) => LossResult;
-  readonly rules: Rules;
-  readonly gradients: GradientFunction;
-  /** Decay of averaged weights, which are then the ones measured and used. */
-  readonly averageDecay: number | undefined;
 }
 
 export interface CategoryRecipe extends FinetuneRecipe<CategoryBatch> {
@@ -51,7 +44,9 @@ export function categoryRecipe(
   return {
     ...trainingOf(settings, params),
     head,
+    noun: 'video',
     loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
+    ids: ({ batch }) => batch.ids,
     predict: (batch) => model.predict(params, batch),
   };
 }
@@ -74,16 +69,22 @@ export function similarityRecipe(
   return {
     ...trainingOf(settings, params),
     head,
+    noun: 'pair',
     loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
+    ids: ({ batch }) => batch.ids,
     embed: (batch) => model.embed(params, batch),
   };
 }
 
 /** What both kinds have in common. */
 function trainingOf(settings: RecipeSettings, params: FinetuneParams<EncoderParams>) {
-  const { adversarial, ema } = settings.finetune;
+  const { kind, adversarial, ema } = settings.finetune;
+  const { vision, ...encoder } = params.encoder;
   return {
+    about: `${settings.model.kind}, finetuned for ${kind}${vision ? ', its vision tower too' : ''}`,
+    settings: settings.finetune,
     params,
+    components: { encoder, ...(vision && { vision }), head: { ...params.head } },
     rules: finetuneRules(settings, { ...params }),
     gradients: finetuneGradients(adversarial),
     averageDecay: ema ?? undefined,

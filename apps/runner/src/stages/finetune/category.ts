@@ -10,7 +10,6 @@ import {
   predictBatches,
   readCategoryBatch,
   writeCategories,
-  type CategoryBatch,
   type CategoryScores,
   type Predicted,
   type RareClasses,
@@ -32,7 +31,7 @@ import { counted } from '../../format.js';
 import type { Artifact } from '../../stage.js';
 import { train, type Conclusion, type Trained } from '../training.js';
 import { categoryNames, divide, type Parts } from './category-data.js';
-import { finishedModel } from './finished.js';
+import { joinConclusions, saveFinished } from './finished.js';
 import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
 /** A model that is being finetuned, with what it learns from and is measured on. */
@@ -62,22 +61,25 @@ export async function finetuneCategory(finetuning: Finetuning): Promise<Trained>
   const favoured = rare.strength > 0 && { rareClass: rare };
   const own = { head, ema: finetune.ema, classes, ...favoured };
   const vision = finetune.vision && { vision: finetune.vision };
-  const saved = describeModel('category', { ...architectureOf(config, training), ...own, ...vision });
-  return train<CategoryBatch>(context, {
-    ...recipe,
-    settings: finetune,
+  const kept = [...tokenizerFiles(context), files.classes, ...(await categoryNames(context))];
+  const model = describeModel('category', { ...architectureOf(config, training), ...own, ...vision });
+  return train(context, {
+    recipe,
     best: finetune.averageBest === null ? undefined : { count: finetune.averageBest, metric: 'score' },
-    lengths: examples.map(({ index }) => training.dataset.length(index)),
-    read: (indices, key) => {
-      const chosen = indices.map((i) => examples[i]);
-      return readCategoryBatch(training.dataset, chosen, key);
+    data: {
+      lengths: examples.map(({ index }) => training.dataset.length(index)),
+      read: ({ indices, key }) => {
+        const chosen = indices.map((i) => examples[i]);
+        return readCategoryBatch(training.dataset, chosen, key);
+      },
     },
-    ids: ({ batch }) => batch.ids,
-    evaluate: async () => (await measure(running)).measured,
-    conclude: () => conclude(running),
-    config: saved,
-    finished: () => finishedModel(finetuning, params, saved),
-    files: [...tokenizerFiles(context), files.classes, ...(await categoryNames(context))],
+    evaluate: () => measure(running),
+    model,
+    files: kept,
+    conclude: async ({ measurement, ...end }) => {
+      const finished = await saveFinished(finetuning, params, { ...end, model, files: kept });
+      return joinConclusions(finished, await conclude(running, measurement));
+    },
   });
 }
 
@@ -117,7 +119,7 @@ function predicting({ finetuning, predict }: Running, dataset: Dataset, rows?: r
 }
 
 /** Predicts the held-out splits and those of finetune.predict, and writes what was measured in full. */
-async function conclude(running: Running): Promise<Conclusion> {
+async function conclude(running: Running, { scores, values, predicted }: Judged): Promise<Conclusion> {
   const { finetuning, parts } = running;
   const { folder, config } = finetuning.context;
   const { folds, fold } = config.finetune;
@@ -127,7 +129,6 @@ async function conclude(running: Running): Promise<Conclusion> {
   await writeProbabilities(files.probabilities, watched);
   await writeFileAtomic(files.categories, writeCategories(predictions));
   const further = await predictFurther(running);
-  const { scores, values, predicted } = await measure(running);
   if (folds !== null) {
     await writeOutOfFold(files.outOfFold, { ...parts.measure, fold: Number(fold), values, predicted });
   }

@@ -7,7 +7,6 @@ import {
   readPairBatch,
   takeRowsOf,
   videosOfPairs,
-  type PairBatch,
   type PairSet,
 } from '@wbdc/finetune';
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
@@ -18,7 +17,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { UserError } from '../../errors.js';
 import { counted } from '../../format.js';
 import { train, type Conclusion, type Trained } from '../training.js';
-import { finishedModel } from './finished.js';
+import { joinConclusions, saveFinished } from './finished.js';
 import { readPairs, type PairParts } from './pairs.js';
 import { architectureOf, startEncoder, tokenizerFiles, type Finetuning } from './start.js';
 
@@ -33,25 +32,27 @@ export async function finetuneSimilarity(finetuning: Finetuning): Promise<Traine
   const { params, head, embed } = recipe;
   await startEncoder(finetuning, params.encoder);
   const running: Running = { finetuning, parts, label, embed };
-  const saved = describeModel('similarity', {
+  const kept = tokenizerFiles(context);
+  const model = describeModel('similarity', {
     ...architectureOf(config, training),
     head,
     ema: finetune.ema,
     ...(finetune.vision && { vision: finetune.vision }),
   });
-  return train<PairBatch>(context, {
-    ...recipe,
-    settings: finetune,
-    noun: 'pair',
+  return train(context, {
+    recipe,
     best: finetune.averageBest === null ? undefined : { count: finetune.averageBest, metric: measureOf(parts) },
-    lengths: pairLengths(parts.train),
-    read: (indices, key) => readPairBatch(parts.train, indices, label, key),
-    ids: ({ batch }) => batch.ids,
-    evaluate: async () => (await measure(running)).measured,
-    conclude: () => conclude(running),
-    config: saved,
-    finished: () => finishedModel(finetuning, params, saved),
-    files: tokenizerFiles(context),
+    data: {
+      lengths: pairLengths(parts.train),
+      read: ({ indices, key }) => readPairBatch(parts.train, indices, label, key),
+    },
+    evaluate: () => measure(running),
+    model,
+    files: kept,
+    conclude: async ({ measurement, ...end }) => {
+      const finished = await saveFinished(finetuning, params, { ...end, model, files: kept });
+      return joinConclusions(finished, await conclude(running, measurement));
+    },
   });
 }
 
@@ -120,7 +121,7 @@ async function vectorsOf(
 }
 
 /** Embeds the held-out splits and checks the submission by reading it again. */
-async function conclude(running: Running): Promise<Conclusion> {
+async function conclude(running: Running, { measured, cosines }: Judged): Promise<Conclusion> {
   const { finetuning, parts, embed } = running;
   const { context, heldOut } = finetuning;
   const { batchSize, folds, fold } = context.config.finetune;
@@ -132,7 +133,6 @@ async function conclude(running: Running): Promise<Conclusion> {
   }
   const files = finetuneFiles(context.folder);
   await writeEmbeddingFile(files.embeddings, embeddings);
-  const { measured, cosines } = await measure(running);
   const held = folds === null ? undefined : parts.validation;
   if (held) await writeOutOfFoldPairs(files.outOfFold, held, cosines, Number(fold));
   await writeSimilarityScores(files.scores, measured);

@@ -73,7 +73,7 @@ export async function startEncoder(finetuning: Finetuning, params: EncoderParams
   context.output.say(`the encoder starts from ${checkpoint}`);
 }
 
-function withoutTower({ vision: _vision, ...encoder }: EncoderParams): VideoTextParams {
+export function withoutTower({ vision: _vision, ...encoder }: EncoderParams): VideoTextParams {
   return encoder;
 }
 

@@ -1,0 +1,309 @@
+import { join } from 'node:path';
+import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
+import { flattenMeasured, type Measured } from '@wbdc/metrics';
+import { flatten, foldIn, randomKey } from '@wbdc/nn';
+import {
+  adamW,
+  constant,
+  trainLoop,
+  warmupCosine,
+  warmupLinear,
+  type Optimizer,
+  type Sink,
+  type TrainLoopOptions,
+} from '@wbdc/train';
+import {
+  findCheckpoint,
+  hasCheckpoint,
+  jsonlSink,
+  loadCheckpoint,
+  saveStepCheckpoint,
+  type CheckpointFile,
+} from '@wbdc/train/node';
+import type { Observer } from '../observer.js';
+import type { TrainingRecipe } from '../recipes/recipe.js';
+import { assertSavedModel } from '../saved/read.js';
+import type { SavedModel } from '../saved/schema.js';
+import type { LoopSettings } from '../settings/training.js';
+import { averageBest, offerBest, type AveragedWeights, type BestWeights } from './best.js';
+import { batchOrder, type BatchPosition } from './order.js';
+
+/** What was measured on the held-out data, and whatever else came out of it. */
+export interface Measurement {
+  readonly measured: Readonly<Record<string, Measured>>;
+}
+
+/** The examples of a training. */
+export interface TrainingData<B> {
+  /** Lengths of the examples: those of a batch are alike. */
+  readonly lengths: ArrayLike<number>;
+  /** Sizes of sections that every epoch goes through in turn; all at once where there are none. */
+  readonly sections?: readonly number[] | undefined;
+  /** Reads the batch at a position: a pure function of it. */
+  readonly read: (position: BatchPosition) => Promise<B>;
+}
+
+/** How a training begins. */
+export interface TrainingStart {
+  /** Values in all trained parameters together. */
+  readonly parameters: number;
+  readonly examples: number;
+  /** What an example is, in the singular. */
+  readonly noun: string;
+  readonly batchSize: number;
+  /** The step after which the training ends. */
+  readonly steps: number;
+  /** Of the schedule of the learning rates, which may be longer. */
+  readonly scheduleSteps: number;
+  /** Done before: the step of the checkpoint that the training goes on from. */
+  readonly startStep: number;
+}
+
+/** Told how a training goes. Records of every step go to `sinks`. */
+export interface TrainingObserver extends Observer {
+  readonly onStart?: (start: TrainingStart) => void;
+  /** After the last step, before the last measurement. */
+  readonly onStepsEnd?: (end: { readonly step: number; readonly interrupted: boolean }) => void;
+}
+
+/** How a training runs, whatever is trained. */
+export interface RunOptions {
+  /** Decides every random choice: weights, order, masks, dropout. */
+  readonly seed?: number;
+  /** Gets `checkpoints/`, `metrics.jsonl` and what the training leaves. */
+  readonly folder: string;
+  /** Goes on from the last checkpoint in the folder, where there is one. */
+  readonly resume?: boolean;
+  /** Aborting ends the training after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly observer?: TrainingObserver | undefined;
+  /** Where the records of steps and measurements go, besides `metrics.jsonl`. */
+  readonly sinks?: readonly Sink[];
+}
+
+/** What is trained on what. */
+export interface TrainingOptions<B, M extends Measurement, R> extends RunOptions {
+  readonly recipe: TrainingRecipe<B>;
+  readonly data: TrainingData<B>;
+  /** Measures the weights in place on held-out data. */
+  readonly evaluate: () => Promise<M>;
+  /** The model as its checkpoints describe it. A checkpoint to go on from must be of the same. */
+  readonly model: SavedModel;
+  /** Files to keep in every checkpoint: the tokenizer's. */
+  readonly files?: readonly (string | CheckpointFile)[];
+  /** Ends with the mean of the weights of the best measurements. */
+  readonly best?: BestWeights | undefined;
+  /** Runs at the end of a complete training, with the weights in place that it ends with: predictions, say. */
+  readonly conclude?: (end: TrainingEnd<M>) => Promise<R>;
+}
+
+export interface TrainingEnd<M> {
+  readonly step: number;
+  readonly seed: number;
+  /** Of the weights in place. */
+  readonly measurement: M;
+}
+
+/** How a training ended. */
+export interface TrainingResult<M, R = undefined> {
+  readonly status: 'complete' | 'interrupted';
+  /** Steps done. */
+  readonly step: number;
+  /** Folder of the checkpoints. */
+  readonly checkpoints: string;
+  /** File with a line of JSON for every step and measurement. */
+  readonly metrics: string;
+  /** Of the weights it ended with; none of an interrupted training. */
+  readonly measurement?: M;
+  /** Where it ended with the mean of several weights. */
+  readonly averaged?: AveragedWeights | undefined;
+  /** What `conclude` gave. */
+  readonly conclusion?: R;
+}
+
+/**
+ * Trains by a recipe, with `metrics.jsonl`, checkpoints and measurements on held-out data. Everything is a function of the
+ * recipe, the data and the seed: a training that was interrupted or killed and goes on gives the same numbers, bit by bit.
+ * The weights it ends with are in the recipe's parameters.
+ *
+ * @throws Error where a checkpoint to go on from is of another model
+ */
+export async function runTraining<B, M extends Measurement, R = undefined>(
+  options: TrainingOptions<B, M, R>,
+): Promise<TrainingResult<M, R>> {
+  const { recipe, folder, resume = false } = options;
+  const { params, rules, averageDecay } = recipe;
+  const optimizer = adamW(params, { ...rules, ...(averageDecay !== undefined && { averageDecay }) });
+  try {
+    const startStep = resume ? await restore(options, optimizer) : 0;
+    const metrics = await jsonlSink(join(folder, METRICS), resume ? startStep : undefined);
+    try {
+      return await train(options, optimizer, [metrics, ...(options.sinks ?? [])], startStep);
+    } finally {
+      await metrics.close?.();
+    }
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+const [CHECKPOINTS, METRICS] = ['checkpoints', 'metrics.jsonl'];
+const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
+
+async function train<B, M extends Measurement, R>(
+  options: TrainingOptions<B, M, R>,
+  optimizer: Optimizer,
+  sinks: readonly Sink[],
+  startStep: number,
+): Promise<TrainingResult<M, R>> {
+  const { recipe, data, folder, signal, observer = {} } = options;
+  const { settings, noun } = recipe;
+  const plan = planOf(options);
+  const { steps, scheduleSteps } = stepsOf(settings, batchesPerEpoch(plan));
+  const parameters = flatten(recipe.params).reduce((sum, { leaf }) => sum + leaf.size, 0);
+  const examples = data.lengths.length;
+  const { batchSize } = settings;
+  observer.onStart?.({ parameters, examples, noun, batchSize, steps, scheduleSteps, startStep });
+  const measure = measuring(options);
+  const { step, interrupted } = await trainLoop({
+    ...loopOptions(options, optimizer, measure, { plan, steps, scheduleSteps, startStep }),
+    sinks: [...sinks, progressSink(observer, steps)],
+    ...(signal && { signal }),
+  });
+  observer.onStepsEnd?.({ step, interrupted });
+  const written = { step, checkpoints: join(folder, CHECKPOINTS), metrics: join(folder, METRICS) };
+  if (interrupted) return { status: 'interrupted', ...written };
+  const end = await averaged(recipe, optimizer, () => conclude(options, measure, step, sinks));
+  return { status: 'complete', ...written, ...end };
+}
+
+/** Measures the weights in place, once a step. */
+type Measure<M> = (step: number) => Promise<M>;
+
+/** A step measured twice is measured once: that of the last step serves what comes after it. */
+function measuring<B, M extends Measurement, R>(options: TrainingOptions<B, M, R>): Measure<M> {
+  const { best, folder, recipe, evaluate } = options;
+  let last: { readonly step: number; readonly measurement: M } | undefined;
+  return async (step) => {
+    if (last?.step === step) return last.measurement;
+    const measurement = await evaluate();
+    if (best) await offerBest(folder, best, recipe.params, step, measurement);
+    last = { step, measurement };
+    return measurement;
+  };
+}
+
+/** The last measurement, the mean of the best weights where it is asked for, and what the caller does with them. */
+async function conclude<B, M extends Measurement, R>(
+  options: TrainingOptions<B, M, R>,
+  measure: Measure<M>,
+  step: number,
+  sinks: readonly Sink[],
+): Promise<Pick<TrainingResult<M, R>, 'measurement' | 'averaged' | 'conclusion'>> {
+  const { best, folder, recipe, evaluate, observer, seed = DEFAULT_SEED } = options;
+  const start = performance.now();
+  const last = await measure(step);
+  if (step % recipe.settings.evaluateEvery !== 0) {
+    const seconds = (performance.now() - start) / 1000; // else the loop has told the sinks
+    const metrics = flattenMeasured(last.measured);
+    for (const sink of sinks) await sink.write({ type: 'evaluation', step, metrics, seconds });
+  }
+  const mean = best && (await averageBest(folder, best, recipe.params));
+  if (best && !mean) {
+    observer?.onWarning?.(
+      `no measurement of ${best.metric} is a number: ends with the last weights, not with the best`,
+    );
+  }
+  const measurement = mean ? await evaluate() : last;
+  const conclusion = await options.conclude?.({ step, seed, measurement });
+  return { measurement, ...(mean && { averaged: mean }), ...(conclusion !== undefined && { conclusion }) };
+}
+
+/** Of every random choice, where none is given. */
+export const DEFAULT_SEED = 1;
+
+function planOf<B>({ data, recipe, seed = DEFAULT_SEED }: Planned<B>): BatchPlan {
+  const { lengths, sections } = data;
+  return { lengths, batchSize: recipe.settings.batchSize, seed, rest: 'drop', ...(sections && { parts: sections }) };
+}
+
+interface Planned<B> extends Pick<RunOptions, 'seed'> {
+  readonly data: TrainingData<B>;
+  readonly recipe: TrainingRecipe<B>;
+}
+
+/** The step after which the training ends, and the steps of the whole schedule. */
+function stepsOf({ epochs, stopAfter, accumulate }: LoopSettings, batches: number) {
+  const stepsIn = (count: number): number => Math.max(1, Math.floor((count * batches) / accumulate));
+  return { steps: stepsIn(Math.min(epochs, stopAfter ?? epochs)), scheduleSteps: stepsIn(epochs) };
+}
+
+/** Runs with the averaged weights, where there are any. */
+function averaged<B, T>({ averageDecay }: TrainingRecipe<B>, optimizer: Optimizer, run: () => Promise<T>): Promise<T> {
+  return averageDecay === undefined ? run() : optimizer.withAverages(run);
+}
+
+interface Course {
+  readonly plan: BatchPlan;
+  readonly steps: number;
+  readonly scheduleSteps: number;
+  readonly startStep: number;
+}
+
+function loopOptions<B, M extends Measurement, R>(
+  options: TrainingOptions<B, M, R>,
+  optimizer: Optimizer,
+  measure: Measure<M>,
+  { plan, steps, scheduleSteps, startStep }: Course,
+): TrainLoopOptions<B> {
+  const { recipe, data, folder, model, files = [], seed = DEFAULT_SEED } = options;
+  const { settings, params } = recipe;
+  const key = randomKey(seed);
+  const order = batchOrder(plan, key);
+  const warmup = Math.round(settings.warmup * scheduleSteps);
+  const save = async (step: number): Promise<void> => {
+    const state = { step, seed, cursor: { epoch: order.epochOf(step * settings.accumulate) } };
+    await saveStepCheckpoint(join(folder, CHECKPOINTS), { params, optimizer, config: { ...model }, state, files });
+  };
+  return {
+    params,
+    optimizer,
+    totalSteps: steps,
+    startStep,
+    batchAt: (index) => data.read(order.at(index)),
+    loss: recipe.loss,
+    key: foldIn(key, 'loss'),
+    schedule: (step) => SCHEDULES[settings.schedule](step, scheduleSteps, warmup),
+    ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
+    accumulate: settings.accumulate,
+    ids: recipe.ids,
+    gradients: recipe.gradients,
+    checkpoint: { everySteps: settings.checkpointEvery, save },
+    evaluate: {
+      everySteps: settings.evaluateEvery,
+      run: (step) => averaged(recipe, optimizer, async () => flattenMeasured((await measure(step)).measured)),
+    },
+  };
+}
+
+async function restore<B, M extends Measurement, R>(
+  { recipe, folder, model }: TrainingOptions<B, M, R>,
+  optimizer: Optimizer,
+): Promise<number> {
+  const checkpoints = join(folder, CHECKPOINTS);
+  if (!(await hasCheckpoint(checkpoints))) return 0;
+  const checkpoint = await findCheckpoint(checkpoints);
+  await assertSavedModel(checkpoint, model);
+  return (await loadCheckpoint(checkpoint, { params: recipe.params, optimizer })).step;
+}
+
+function progressSink({ onProgress }: Observer, total: number): Sink {
+  return {
+    write: (record) => {
+      if (record.type !== 'step') return;
+      const { step, loss } = record;
+      const about = `loss ${Number(loss.toPrecision(4))}`;
+      onProgress?.({ noun: 'steps', done: step, total, about, ended: step === total });
+    },
+  };
+}
