@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export interface SnippetRun {
@@ -43,7 +43,10 @@ export async function runSnippets(packageFolder: string, options: RunSnippetsOpt
   const scratch = await mkdtemp(join(tmpdir(), `${basename(folder)}-readme-`));
   const before = process.cwd();
   try {
-    for (const [name, contents] of Object.entries(options.files ?? {})) await writeFile(join(scratch, name), contents);
+    for (const [name, contents] of Object.entries(options.files ?? {})) {
+      await mkdir(dirname(join(scratch, name)), { recursive: true });
+      await writeFile(join(scratch, name), contents);
+    }
     process.chdir(scratch); // vitest.workspace.ts uses forks: a worker thread could not change its folder
     const runs: SnippetRun[] = [];
     for (const snippet of snippets) runs.push(await runSnippet(folder, readme, snippet));

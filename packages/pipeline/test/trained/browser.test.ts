@@ -53,7 +53,7 @@ function browserRealm(): Context {
     return text === undefined ? new Response(null, { status: 404 }) : new Response(Buffer.from(text, 'base64'));
   };
   const web = { TextDecoder, TextEncoder, URL, Blob, AbortController, AbortSignal, performance, crypto, atob, btoa };
-  const realm = createContext({ ...web, fetch, setTimeout, clearTimeout, WorkerGlobalScope: class {}, console });
+  const realm = createContext({ ...web, fetch, setTimeout, clearTimeout, WorkerGlobalScope: Object, console });
   new Script('globalThis.self = globalThis').runInContext(realm);
   return realm;
 }

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { runSnippets } from '../../../tools/readme.js';
+import { MODEL_FILES, OLD, TOWER, VIDEO } from './trained/fixtures.js';
+
+/** A finished finetuning of the fixtures, with its tower, as the files of a run. */
+function runOf(name: string, kind: string): Record<string, Uint8Array> {
+  const stage = `runs/${name}/finetune`;
+  const model = [...MODEL_FILES, 'state.json'].map((file) => [`${stage}/model/${file}`, join(OLD, kind, file)]);
+  const tower = ['config.json', 'model.safetensors'].map((file) => [`${stage}/tower/${file}`, join(TOWER, file)]);
+  return Object.fromEntries([...model, ...tower].map(([to, from]) => [to, readFileSync(from)]));
+}
+
+it('runs the snippets of the README', async () => {
+  const files = { ...runOf('demo', 'category'), ...runOf('similarity', 'similarity'), 'cat.mp4': readFileSync(VIDEO) };
+  const [{ logged }] = await runSnippets(resolve(import.meta.dirname, '..'), { files });
+  expect(logged).toEqual([expect.stringMatching(/^cat \d{4} \d{2}$/), '6']);
+});
