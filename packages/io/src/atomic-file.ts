@@ -7,8 +7,8 @@ import { fileError, syncFolder, writeRange } from './files.js';
 const GATHER_BYTES = 1 << 20;
 
 /**
- * A file that is there completely or not at all: written under another name beside it, flushed to the disk, then renamed.
- * That name is `<path>.part` where none is given, so that an interrupted write can be resumed.
+ * A file that is there completely or not at all: written under another name beside it, flushed to the disk, then
+ * renamed. That name is `<path>.part` where none is given, so that an interrupted write can be resumed.
  */
 export class AtomicFile {
   private gathered: Uint8Array[] = [];

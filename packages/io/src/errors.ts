@@ -15,8 +15,8 @@ export interface Mismatch {
 }
 
 /**
- * A failure that whoever called can act on. Its message reads `where: expected ..., got ...: advice`; the fields hold the
- * same for programs. All errors that the packages of wbdc throw on purpose are of this class or one below it.
+ * A failure that whoever called can act on. Its message reads `where: expected ..., got ...: advice`; the fields hold
+ * the same for programs. All errors that the packages of wbdc throw on purpose are of this class or one below it.
  */
 export class WbdcError extends Error {
   override readonly name: string = 'WbdcError';
@@ -34,7 +34,9 @@ export class WbdcError extends Error {
   }
 }
 
-/** Bytes are not what their format says: damaged, cut off, or of another kind. What a reader of many may skip and count. */
+/**
+ * Bytes are not what their format says: damaged, cut off, or of another kind. What a reader of many may skip and count.
+ */
 export class FormatError extends WbdcError {
   override readonly name: string = 'FormatError';
 }

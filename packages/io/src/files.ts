@@ -15,8 +15,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The system's error in words: what was tried, where, and what to do; `code` is the system's (`ENOSPC`). Errors that are
- * not the system's, or in words already, stay as they are.
+ * The system's error in words: what was tried, where, and what to do; `code` is the system's (`ENOSPC`). Errors that
+ * are not the system's, or in words already, stay as they are.
  */
 export function fileError(action: string, path: string, cause: unknown): Error {
   const error = cause instanceof Error ? cause : new Error(String(cause));

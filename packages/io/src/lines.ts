@@ -8,7 +8,8 @@ export interface Line {
 }
 
 /**
- * The lines of a UTF-8 file (LF or CRLF, an optional byte order mark), one after another; the last one may lack its end.
+ * The lines of a UTF-8 file (LF or CRLF, an optional byte order mark), one after another; the last one may lack its
+ * end.
  * @throws FormatError on a line over `maxBytes`, or on bytes that are no UTF-8
  */
 export async function* readLines(path: string, maxBytes = 1 << 20): AsyncGenerator<Line> {

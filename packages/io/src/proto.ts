@@ -7,8 +7,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 
 /**
- * Walks the fields of a protocol-buffers message (protobuf.dev/programming-guides/encoding) without copies. A field that
- * nobody takes is skipped by the next `next()`. Every length is checked against the message.
+ * Walks the fields of a protocol-buffers message (protobuf.dev/programming-guides/encoding) without copies. A field
+ * that nobody takes is skipped by the next `next()`. Every length is checked against the message.
  * @throws FormatError where the message is damaged
  */
 export class ProtoReader {

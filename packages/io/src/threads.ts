@@ -25,7 +25,9 @@ export interface ThreadOptions {
   readonly revive?: (failure: Failure) => Error;
 }
 
-/** Threads inherit Node's flags; that the main program is given as text is not true of theirs, and Node then refuses. */
+/**
+ * Threads inherit Node's flags; that the main program is given as text is not true of theirs, and Node then refuses.
+ */
 const EXEC_ARGV = process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {};
 
 interface Waiting<Reply> {
@@ -34,8 +36,8 @@ interface Waiting<Reply> {
 }
 
 /**
- * A thread that answers requests, several at a time where its program is asynchronous. While it has work in hand it keeps
- * the process alive; when idle it does not, so that a thread somebody forgot to close stops nobody from ending.
+ * A thread that answers requests, several at a time where its program is asynchronous. While it has work in hand it
+ * keeps the process alive; when idle it does not, so that a thread somebody forgot to close stops nobody from ending.
  */
 export class Thread<Request, Reply> {
   readonly #worker: Worker;

@@ -34,8 +34,8 @@ export function pearson(left: ArrayLike<number>, right: ArrayLike<number>): numb
 }
 
 /**
- * Spearman's rank correlation with average ranks for ties, as scipy's `spearmanr`: NaN where one side is constant or holds
- * a NaN.
+ * Spearman's rank correlation with average ranks for ties, as scipy's `spearmanr`: NaN where one side is constant or
+ * holds a NaN.
  */
 export function spearman(left: ArrayLike<number>, right: ArrayLike<number>): number {
   return pearson(averageRanks(left), averageRanks(right));
@@ -47,8 +47,8 @@ function isConstant(values: ArrayLike<number>): boolean {
 }
 
 /**
- * Deviations from the mean, as shares of the largest where their squares would leave the range of a double: a correlation
- * has no scale.
+ * Deviations from the mean, as shares of the largest where their squares would leave the range of a double: a
+ * correlation has no scale.
  */
 function deviations(values: ArrayLike<number>): Float64Array {
   const scale = largest(Float64Array.from(values));

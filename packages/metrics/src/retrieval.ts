@@ -1,7 +1,7 @@
 /**
- * Average precision of a ranking by score, highest first: scikit-learn's `average_precision_score`, which sums the precision
- * at every distinct score, weighted by the recall that it adds. Items of equal scores count together: no order of theirs is
- * better than another. NaN where a score is NaN or no item is relevant (1).
+ * Average precision of a ranking by score, highest first: scikit-learn's `average_precision_score`, which sums the
+ * precision at every distinct score, weighted by the recall that it adds. Items of equal scores count together: no
+ * order of theirs is better than another. NaN where a score is NaN or no item is relevant (1).
  */
 export function averagePrecision(scores: ArrayLike<number>, relevant: ArrayLike<number>): number {
   if (Array.prototype.some.call(scores, Number.isNaN)) return NaN;

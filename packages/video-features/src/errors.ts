@@ -14,8 +14,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * What sharp says of a picture, its first line without the words of libvips that follow a colon: threads share the place that
- * these come from, so that for the same file they are there, or twice, or not.
+ * What sharp says of a picture, its first line without the words of libvips that follow a colon: threads share the
+ * place that these come from, so that for the same file they are there, or twice, or not.
  */
 export function pictureReasonOf(error: unknown): string {
   return reasonOf(error)

@@ -37,8 +37,8 @@ export interface ReadZipOptions {
 const HELP = 'Copy or pack the file again, or leave the video out.';
 
 /**
- * The frames of one video: all files of a zip in the order of their sorted names, checksums verified. Folders, names that
- * start with a dot and `__MACOSX/` do not count.
+ * The frames of one video: all files of a zip in the order of their sorted names, checksums verified. Folders, names
+ * that start with a dot and `__MACOSX/` do not count.
  *
  * @throws SourceError when the archive is broken or beyond the limits, or when a name is absolute or climbs out (`..`)
  */

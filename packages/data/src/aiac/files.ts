@@ -11,9 +11,9 @@ import { AIAC_WIDTH, frameEntries, framesOf, rowsOf, videoOf, type AiacOptions }
 
 export interface AiacFiles extends FeatureSource {
   /**
-   * The videos without their frames, file after file. The first complete pass also notes where each record lies, so that
-   * `openDataset({ videos: files.videos(), features: files })` reads everything once. An id for the second time is bad, and
-   * so is a frame of another width.
+   * The videos without their frames, file after file. The first complete pass also notes where each record lies, so
+   * that `openDataset({ videos: files.videos(), features: files })` reads everything once. An id for the second time is
+   * bad, and so is a frame of another width.
    */
   videos(): AsyncGenerator<AiacText>;
   /** Keeps what the passes have noted in a file; `openAiacIndex` then gives the frames without another pass. */

@@ -18,8 +18,8 @@ export interface ReadLabelsOptions {
 }
 
 /**
- * Reads `label.tsv`: `id1<TAB>id2<TAB>score`, no header. A pair may stand there again, as another judgement; one of a video
- * with itself says nothing and is bad.
+ * Reads `label.tsv`: `id1<TAB>id2<TAB>score`, no header. A pair may stand there again, as another judgement; one of a
+ * video with itself says nothing and is bad.
  *
  * @throws DataError naming file, line, and what was expected
  */

@@ -57,7 +57,8 @@ interface IndexedFile {
 }
 
 /**
- * Writes an index as text: a line of JSON with the files and the width of their frames, then `id<TAB>file<TAB>offset<TAB>length`.
+ * Writes an index as text: a line of JSON with the files and the width of their frames, then
+ * `id<TAB>file<TAB>offset<TAB>length`.
  */
 export async function saveRecordIndex(
   path: string,
@@ -120,6 +121,7 @@ function addLine(index: RecordIndex, { number, text }: Line, files: readonly unk
     places.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0);
   if (valid && file < files.length && index.add(id, { file, offset, length })) return;
   throw new DataError(
-    `${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: make the index again`,
+    `${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: ` +
+      'make the index again',
   );
 }

@@ -10,15 +10,16 @@ export interface BatchPlan {
   /** So many batches are sorted by length together: more means less padding, fewer means more random batches. */
   readonly bucketBatches?: number;
   /**
-   * How many of the examples, from the first on, belong together: every epoch goes through such parts one after another,
-   * each shuffled in itself and cut into batches of its own. One part where nothing is said.
+   * How many of the examples, from the first on, belong together: every epoch goes through such parts one after
+   * another, each shuffled in itself and cut into batches of its own. One part where nothing is said.
    */
   readonly parts?: readonly number[];
 }
 
 /**
- * The batches of an epoch, as indices of examples: shuffled, with examples of like length together (sorted inside random
- * buckets, batches shuffled again). A pure function of plan and epoch, so a resumed run needs no state beside its step.
+ * The batches of an epoch, as indices of examples: shuffled, with examples of like length together (sorted inside
+ * random buckets, batches shuffled again). A pure function of plan and epoch, so a resumed run needs no state beside
+ * its step.
  */
 export function batchesOfEpoch(plan: BatchPlan & { readonly epoch: number }): number[][] {
   assertPlan(plan);
@@ -100,6 +101,7 @@ function assertPlan(plan: BatchPlan): void {
   }
   if (batchesPerEpoch(plan) > 0) return;
   throw new RangeError(
-    `expected at least one batch of ${plan.batchSize}, got ${plan.lengths.length} examples: use a smaller batchSize or more data`,
+    `expected at least one batch of ${plan.batchSize}, got ${plan.lengths.length} examples: ` +
+      'use a smaller batchSize or more data',
   );
 }

@@ -18,7 +18,8 @@ export interface DatasetOptions {
   /** The text of each of the layout's fields; `textsOf` where nothing else is given. */
   readonly texts?: (video: Video) => Record<string, string>;
   /**
-   * The tags that count, by index, or what chooses them when all videos are read; without either examples carry no tags.
+   * The tags that count, by index, or what chooses them when all videos are read; without either examples carry no
+   * tags.
    */
   readonly tags?: readonly string[] | ChooseTags;
   /** F, the most frames of a video; 32 where nothing else is given. */
@@ -30,8 +31,8 @@ export interface DatasetOptions {
   /** A video without features: left out (default), or kept with its text alone, frame mask zero. */
   readonly missing?: 'drop' | 'mask';
   /**
-   * Batches are read on a thread of their own, which starts with the first one: the one that trains has nothing to decode.
-   * Close the data set then. Features that cannot be shared with threads are read on this one all the same.
+   * Batches are read on a thread of their own, which starts with the first one: the one that trains has nothing to
+   * decode. Close the data set then. Features that cannot be shared with threads are read on this one all the same.
    */
   readonly thread?: boolean;
   /** Counts bad videos; above its threshold the data set does not open. Default: at most 0.1 % may be bad. */

@@ -1,7 +1,7 @@
 /**
- * Batches by step, read ahead: asking for a step starts the reading of the next `ahead` ones, so that the disk works while
- * the engine does. Steps are asked for in rising order; a jump (resume) starts afresh. An error is thrown when its step is
- * asked for, not before.
+ * Batches by step, read ahead: asking for a step starts the reading of the next `ahead` ones, so that the disk works
+ * while the engine does. Steps are asked for in rising order; a jump (resume) starts afresh. An error is thrown when
+ * its step is asked for, not before.
  *
  * @param load reads the batch of a step; a pure function of the step
  * @param last the last step there is: nothing is read beyond it

@@ -13,8 +13,8 @@ export interface SharedTags {
 }
 
 /**
- * The tags of every video as numbers. Which of them count can be decided when all videos have been read, so that one pass
- * over the annotations is enough.
+ * The tags of every video as numbers. Which of them count can be decided when all videos have been read, so that one
+ * pass over the annotations is enough.
  */
 export class TagLists {
   /** The tags that count, by index; none before {@link choose}. */

@@ -52,8 +52,8 @@ export class SkipCounter {
     if (this.count <= this.maxShare * total) return;
     throw new DataError(
       [
-        `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}: repair the data, or ` +
-          `raise ${this.setting} if they may be missing. The first:`,
+        `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}: ` +
+          `repair the data, or raise ${this.setting} if they may be missing. The first:`,
         ...this.examples,
       ].join('\n  '),
     );

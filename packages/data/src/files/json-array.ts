@@ -82,10 +82,9 @@ class ArraySplitter {
     const bom = chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
     for (let i = bom; i < chunk.length; i++) {
       if (chunk[i] === LIST_START) return i;
-      if (!isSpace(chunk[i]))
-        throw this.error(
-          `expected a JSON array to start with [, got ${JSON.stringify(String.fromCharCode(chunk[i]))}: is it the right file?`,
-        );
+      if (isSpace(chunk[i])) continue;
+      const got = JSON.stringify(String.fromCharCode(chunk[i]));
+      throw this.error(`expected a JSON array to start with [, got ${got}: is it the right file?`);
     }
     return chunk.length;
   }

@@ -10,8 +10,8 @@ export interface MergeOptions {
 }
 
 /**
- * Joins stores, such as the shards of one features run, into one; their arrays are copied as they are, after a check. The
- * result appears only when it is complete. Returns the number of videos.
+ * Joins stores, such as the shards of one features run, into one; their arrays are copied as they are, after a check.
+ * The result appears only when it is complete. Returns the number of videos.
  *
  * @throws DataError when recipes or widths differ, a video stands in two stores, or an array is damaged
  */

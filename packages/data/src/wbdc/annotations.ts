@@ -22,7 +22,9 @@ export interface Video {
   readonly tags?: readonly string[];
 }
 
-/** An id also names files, so it must be safe in a path: at least 3 characters (a folder is named by the last three). */
+/**
+ * An id also names files, so it must be safe in a path: at least 3 characters (a folder is named by the last three).
+ */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{3,64}$/;
 
 const record = z.object(

@@ -8,8 +8,8 @@ export interface SharedIds {
 }
 
 /**
- * Numbers ids in the order of their adding and finds them again: about 30 bytes an id beside its characters, where a Map
- * of strings takes 150. Open addressing over FNV-1a; the characters lie one after another in one growing array.
+ * Numbers ids in the order of their adding and finds them again: about 30 bytes an id beside its characters, where a
+ * Map of strings takes 150. Open addressing over FNV-1a; the characters lie one after another in one growing array.
  */
 export class IdIndex {
   private bytes = new Growing(Uint8Array);

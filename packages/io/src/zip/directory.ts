@@ -29,8 +29,8 @@ const FIELDS_64 = ['size', 'packedSize', 'offset'] as const;
 const CHUNK = 4 << 20;
 
 /**
- * Finds the central directory at the end of a zip, ZIP64 included. Nothing of it is read yet, so that a caller can refuse
- * one that is too large.
+ * Finds the central directory at the end of a zip, ZIP64 included. Nothing of it is read yet, so that a caller can
+ * refuse one that is too large.
  * @throws FormatError when it is no zip, or is cut off
  */
 export async function findDirectory(source: ByteSource): Promise<ZipDirectory> {
@@ -61,8 +61,8 @@ export async function listEntries(source: ByteSource, directory?: ZipDirectory):
 }
 
 /**
- * Visits the entries of a central directory in chunks of 4 MB: no object an entry is left behind, which a million entries
- * ask for: 2.5 s where yauzl takes 47 (processor time, bench/src/read.ts).
+ * Visits the entries of a central directory in chunks of 4 MB: no object an entry is left behind, which a million
+ * entries ask for: 2.5 s where yauzl takes 47 (processor time, bench/src/read.ts).
  * @throws FormatError where the directory is damaged
  */
 export async function visitEntries(
@@ -119,7 +119,9 @@ function parseEntry(bytes: Buffer, at: number, path: string): ZipEntry {
   return entry;
 }
 
-/** Fills in from the extra fields what did not fit; they hold only those values, in this order. False if they lack one. */
+/**
+ * Fills in from the extra fields what did not fit; they hold only those values, in this order. False if they lack one.
+ */
 function readField64(entry: Mutable<ZipEntry>, bytes: Buffer, extra: number, extraEnd: number): boolean {
   let at = extra;
   while (at + 4 <= extraEnd && bytes.readUInt16LE(at) !== 1) at += 4 + bytes.readUInt16LE(at + 2);

@@ -11,9 +11,9 @@ export type EntryLocation = Pick<ZipEntry, 'offset' | 'packedSize' | 'size' | 'c
 const SLACK = 128;
 
 /**
- * The unpacked bytes of an entry, stored or deflated, never more than it declares; its sizes and CRC-32 are checked. The
- * caller has looked at its method, that it is not encrypted, and that its sizes can be afforded. Libraries on npm that
- * unpack from memory hide the checksum.
+ * The unpacked bytes of an entry, stored or deflated, never more than it declares; its sizes and CRC-32 are checked.
+ * The caller has looked at its method, that it is not encrypted, and that its sizes can be afforded. Libraries on npm
+ * that unpack from memory hide the checksum.
  *
  * @param where names the entry in errors
  * @throws FormatError with the code `zip-entry`, `zip-deflate`, `zip-size` or `zip-checksum`

@@ -26,8 +26,8 @@ export interface ZipReaderOptions {
 }
 
 /**
- * Random access to the entries of a zip file by key: one look-up in a hash table and one read at a place. The directory is
- * read once, into about 90 bytes an entry in shared memory.
+ * Random access to the entries of a zip file by key: one look-up in a hash table and one read at a place. The directory
+ * is read once, into about 90 bytes an entry in shared memory.
  */
 export class ZipReader {
   private constructor(
