@@ -36,9 +36,14 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     advice: 'give the vision tower with --tower (runs/<name>/clip, or a folder with a published CLIP)',
   },
   'tower-other': { advice: 'give the right one with --tower' },
+  'split-missing': {
+    message: ({ message }) =>
+      `${message}: check data.folder, or name the splits you have with data.trainSplits and data.heldOutSplits`,
+  },
   'table-encoding': {
     advice: 'save it as UTF-8, or name its encoding, such as --encoding gb18030 for a table from a Chinese Excel',
   },
+  'too-many-bad': { message: ({ message }) => message.replace('raise maxBadShare', 'raise data.maxBadShare') },
   'too-many-skipped': {
     advice: ({ where }) => `repair those in ${where}.skipped.tsv of the shards, or raise data.maxBadShare`,
   },

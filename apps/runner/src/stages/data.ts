@@ -1,21 +1,19 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, frameZipPath, readAnnotations, SkipCounter } from '@wbdc/data';
 import type { DemoSummary } from '@wbdc/demo-data';
-import { exists } from '@wbdc/io';
+import { checkWbdcData, indexAiac, type AiacCounts } from '@wbdc/pipeline/prepare';
 import { loadDemoData } from '../demo-data.js';
-import { UserError } from '../errors.js';
 import { counted } from '../format.js';
+import { observed } from '../observer.js';
 import { createProgress } from '../progress.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
-import { readAiacFolder } from './data-aiac.js';
-import { allSplits, annotationsPath, dataRoot } from './data-root.js';
+import { allSplits, dataRoot, ownFolder } from './data-root.js';
 
 /** Builds the embedded data set, or checks the user's own. */
 export async function runDataStage(context: StageContext): Promise<StageResult> {
   const { folder, layout } = context.config.data;
   if (folder === null) return buildEmbedded(context);
-  return layout === 'aiac' ? readAiacFolder(context) : checkFolder(context);
+  return layout === 'aiac' ? indexFolder(context) : checkFolder(context);
 }
 
 /** The builder wants a folder of its own that is not there yet; its contents then move up beside stage.json. */
@@ -69,56 +67,50 @@ function splitCounts({ splits }: DemoSummary): JsonObject {
 }
 
 async function checkFolder(context: StageContext): Promise<StageResult> {
-  const root = dataRoot(context);
   const { data } = context.config;
   await mkdir(context.folder, { recursive: true });
   const read: Artifact[] = [];
-  const splits: Record<string, { videos: number; bad: number; withoutFrames: number }> = {};
-  const seen = new Map<string, string>();
-  for (const split of allSplits(data)) {
-    const path = annotationsPath(root, split);
-    if (!(await exists(path))) throw new UserError(missingSplit(path, split));
-    splits[split] = await checkSplit(context, root, split, seen);
-    read.push({
-      path,
-      about: `${counted(splits[split].videos, 'video')}, ${splits[split].bad} bad, ${splits[split].withoutFrames} without frames`,
-    });
-  }
-  const videos = Object.values(splits).reduce((sum, split) => sum + split.videos, 0);
-  return { status: 'complete', read, made: [], summary: { videos, splits } };
-}
-
-function missingSplit(path: string, split: string): string {
-  return (
-    `expected the annotations of the split '${split}' at ${path}, but there is no such file: check data.folder, or name ` +
-    `the splits you have with data.trainSplits and data.heldOutSplits`
-  );
-}
-
-/** `seen`: the split of every id so far. A video that stands twice is bad, most of all one that is learned from and held out. */
-async function checkSplit(
-  { config, signal, output }: StageContext,
-  root: string,
-  split: string,
-  seen: Map<string, string>,
-) {
-  const bad = new SkipCounter('records', config.data.maxBadShare, 'data.maxBadShare');
-  const path = annotationsPath(root, split);
-  let videos = 0;
-  let withoutFrames = 0;
-  for await (const { id } of readAnnotations(path, { onBad: bad.add })) {
-    signal.throwIfAborted();
-    const before = seen.get(id);
-    if (before !== undefined) {
-      bad.add(new DataError(`${path}: expected every id once, got video ${id} again, after ${before}`));
-      continue;
+  const splits: Record<string, JsonObject> = {};
+  const options = { root: dataRoot(context), splits: allSplits(data), maxBadShare: data.maxBadShare };
+  let total = 0;
+  await observed(context.output, async (observer) => {
+    for await (const checked of checkWbdcData({ ...options, signal: context.signal, observer })) {
+      const { split, path, videos, bad, withoutFrames } = checked;
+      splits[split] = { videos, bad, withoutFrames };
+      total += videos;
+      read.push({ path, about: `${counted(videos, 'video')}, ${bad} bad, ${withoutFrames} without frames` });
     }
-    seen.set(id, split);
-    videos++;
-    if (!(await exists(frameZipPath(root, split, id)))) withoutFrames++;
-  }
-  bad.check(videos + bad.count);
-  if (bad.count > 0)
-    output.warn(`${split}: ${counted(bad.count, 'record')} to be skipped; the first: ${bad.examples[0]}`);
-  return { videos, bad: bad.count, withoutFrames };
+  });
+  return { status: 'complete', read, made: [], summary: { videos: total, splits } };
+}
+
+/** Keeps texts and an index of the records of the user's own AIAC data. */
+async function indexFolder(context: StageContext): Promise<StageResult> {
+  const { data } = context.config;
+  const options = { root: ownFolder(context)!, splits: allSplits(data), maxBadShare: data.maxBadShare };
+  const { width, splits } = await observed(context.output, (observer) =>
+    indexAiac({ ...options, out: context.folder, signal: context.signal, observer }),
+  );
+  return {
+    status: 'complete',
+    read: splits.flatMap(({ split, sources }) => sources.map((path) => ({ path, about: `a part of ${split}` }))),
+    made: splits.flatMap(({ annotations, recordIndex, counts }) => [
+      { path: annotations, about: describeAiac(counts) },
+      { path: recordIndex, about: 'where each record lies' },
+    ]),
+    summary: {
+      layout: 'aiac',
+      videos: splits.reduce((sum, { counts }) => sum + counts.videos, 0),
+      width,
+      splits: Object.fromEntries(splits.map(({ split, counts }) => [split, counts])),
+    },
+  };
+}
+
+function describeAiac({ videos, frames, tagged, withoutFrames, otherCategories, bad }: AiacCounts): string {
+  const parts = [counted(videos, 'video'), counted(frames, 'frame'), `${tagged} with tags`];
+  if (withoutFrames > 0) parts.push(`${withoutFrames} without frames`);
+  if (otherCategories > 0) parts.push(`${otherCategories} categories left out that have no 4 digits`);
+  if (bad > 0) parts.push(`${bad} bad ones skipped`);
+  return parts.join(', ');
 }

@@ -50,13 +50,13 @@ export class SkipCounter {
   /** @throws DataError when more than the allowed share of `total` records was bad */
   check(total: number): void {
     if (this.count <= this.maxShare * total) return;
-    throw new DataError(
-      [
-        `expected at most ${this.maxShare * 100} % bad ${this.what}, got ${this.count} of ${total}: ` +
-          `repair the data, or raise ${this.setting} if they may be missing. The first:`,
-        ...this.examples,
-      ].join('\n  '),
-    );
+    const examples = this.examples.map((example) => `\n  ${example}`).join('');
+    throw new DataError({
+      expected: `at most ${this.maxShare * 100} % bad ${this.what}`,
+      got: `${this.count} of ${total}`,
+      advice: `repair the data, or raise ${this.setting} if they may be missing. The first:${examples}`,
+      code: 'too-many-bad',
+    });
   }
 }
 

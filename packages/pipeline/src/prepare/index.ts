@@ -1,7 +1,14 @@
+export { checkWbdcData } from './check-wbdc.js';
+export type { CheckedSplit, DataSplits } from './check-wbdc.js';
 export type { PreparedVideos } from './finish.js';
 export type { StoredFrameSettings } from './frames.js';
+export { indexAiac } from './index-aiac.js';
+export type { AiacCounts, IndexAiacOptions, IndexedAiac, IndexedSplit } from './index-aiac.js';
+export { MissingSplitError } from './missing-split.js';
 export { DEFAULT_STORED_FRAMES, prepareVideos } from './prepare.js';
 export type { PrepareVideosOptions } from './prepare.js';
 export type { TextSources } from './read-texts.js';
 export type { PreparedCounts, PrepareSummary } from './summary.js';
 export type { Warning } from './warnings.js';
+export { buildVocabulary } from './vocabulary.js';
+export type { BuildVocabularyOptions, BuiltVocabulary, VocabularyCoverage } from './vocabulary.js';
