@@ -1,4 +1,4 @@
-import { isPreset, PRESETS } from '@wbdc/pipeline';
+import { isPreset, PRESETS } from '@wbdc/pipeline/settings';
 import { merge, toSetting, type SettingMap } from './setting.js';
 
 /** The configuration with the numbers of its `model.preset` under the settings that it gives itself. */

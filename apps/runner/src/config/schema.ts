@@ -11,7 +11,7 @@ import {
   trainSchema,
   viewsSchema,
   vocabSchema,
-} from '@wbdc/pipeline';
+} from '@wbdc/pipeline/settings';
 import { z } from 'zod';
 
 const count = (smallest = 1) => z.int().min(smallest);

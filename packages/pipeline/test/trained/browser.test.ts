@@ -129,3 +129,16 @@ describe('in a browser', () => {
     );
   });
 });
+
+it('the settings load no engine: a command line asks for them to print its help', async () => {
+  const { metafile } = await build({
+    stdin: { contents: `export * from '@wbdc/pipeline/settings'`, resolveDir: import.meta.dirname, loader: 'js' },
+    ...{ bundle: true, write: false, metafile: true, platform: 'node', format: 'esm' },
+    conditions: ['@wbdc/source'],
+    external: ['@tensorflow/tfjs', 'sharp'],
+  });
+  const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+  expect(imported.some((path) => path.includes('settings/model.ts'))).toBe(true);
+  expect(imported).not.toContain('@tensorflow/tfjs');
+  expect(imported).not.toContain('sharp');
+});

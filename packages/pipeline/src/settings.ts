@@ -1,0 +1,21 @@
+/** The schemas of all settings; no engine is loaded for them. */
+export { clipSchema } from './settings/clip.js';
+export type { ClipSettings } from './settings/clip.js';
+export { finetuneProblems, finetuneSchema } from './settings/finetune.js';
+export type { FinetuneSettings } from './settings/finetune.js';
+export { featuresSchema, framesSchema } from './settings/frames.js';
+export type { FeatureSettings, FrameSettings } from './settings/frames.js';
+export { MODEL_KINDS, modelSchema } from './settings/model.js';
+export type { ModelSettings } from './settings/model.js';
+export { isPreset, MODEL_PRESETS, PRESETS } from './settings/presets.js';
+export type { ModelPreset } from './settings/presets.js';
+export { pretrainProblems } from './settings/pretrain.js';
+export type { Problem } from './settings/problem.js';
+export { tasksSchema, VIEWS, viewsSchema } from './settings/tasks.js';
+export type { TaskConfig, TaskName, TaskSettings, ViewSettings } from './settings/tasks.js';
+export { textSchema } from './settings/text.js';
+export type { TextSettings } from './settings/text.js';
+export { trainSchema } from './settings/training.js';
+export type { LoopSettings, TrainSettings } from './settings/training.js';
+export { vocabSchema } from './settings/vocab.js';
+export type { VocabSettings } from './settings/vocab.js';
