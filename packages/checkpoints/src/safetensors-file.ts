@@ -1,6 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, readRange, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { Floats, Ints } from '@wbdc/nn';
 import {
   decodeTensor,
@@ -37,7 +38,7 @@ async function resolveTarget(path: string): Promise<string> {
   for (const name of [SINGLE, INDEX]) {
     if (await stat(join(path, name)).catch(() => undefined)) return join(path, name);
   }
-  throw new Error(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
+  throw new WbdcError(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
 }
 
 async function openSingle(path: string): Promise<SafetensorsFile> {
@@ -113,7 +114,7 @@ async function* chunksOf(
     const data = await source.values();
     const found = describeTensor(source.name, { data, shape: source.shape } as Floats | Ints);
     if (found.dtype !== source.dtype) {
-      throw new Error(`safetensors: '${source.name}': expected ${source.dtype} values, got ${found.dtype}`);
+      throw new WbdcError(`safetensors: '${source.name}': expected ${source.dtype} values, got ${found.dtype}`);
     }
     yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { decodeBfloat16, decodeFloat16, sizeOf, type Floats, type Ints } from '@wbdc/nn';
 
 /**
@@ -49,11 +50,12 @@ export type TensorRecord = Readonly<Record<string, Floats | Ints>>;
 
 /** N, the length of the JSON header, from a file's first 8 bytes; checked against the file's size. */
 export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number, where = 'safetensors'): number {
-  if (prefix.length < 8) throw new Error(`${where}: expected at least 8 bytes, got ${prefix.length}: the file is cut`);
+  if (prefix.length < 8)
+    throw new WbdcError(`${where}: expected at least 8 bytes, got ${prefix.length}: the file is cut`);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length > SAFETENSORS_HEADER_LIMIT || length + 8 > fileSize) {
     const most = Math.min(SAFETENSORS_HEADER_LIMIT, fileSize - 8);
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected a header of at most ${most} bytes, got ${length}: ` +
         'not a safetensors file, or cut; download or save it again',
     );
@@ -81,7 +83,7 @@ function parseJson(json: Uint8Array, where: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
   } catch (cause) {
-    throw new Error(`${where}: expected a JSON header, got something else: not a safetensors file, or damaged`, {
+    throw new WbdcError(`${where}: expected a JSON header, got something else: not a safetensors file, or damaged`, {
       cause,
     });
   }
@@ -89,13 +91,14 @@ function parseJson(json: Uint8Array, where: string): unknown {
 
 function asObject(value: unknown, where: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Error(`${where}: expected an object, got ${JSON.stringify(value)?.slice(0, 80)}`);
+  throw new WbdcError(`${where}: expected an object, got ${JSON.stringify(value)?.slice(0, 80)}`);
 }
 
 function parseMetadata(value: unknown, where: string): Record<string, string> {
   const metadata = value === undefined ? {} : asObject(value, `${where}: __metadata__`);
   for (const [key, text] of Object.entries(metadata)) {
-    if (typeof text !== 'string') throw new Error(`${where}: __metadata__.${key}: expected text, got ${typeof text}`);
+    if (typeof text !== 'string')
+      throw new WbdcError(`${where}: __metadata__.${key}: expected text, got ${typeof text}`);
   }
   return metadata as Record<string, string>;
 }
@@ -104,16 +107,16 @@ function parseTensor(name: string, value: unknown, where: string): TensorInfo {
   const at = `${where}: tensor '${name}'`;
   const { dtype, shape, data_offsets: offsets } = asObject(value, at);
   if (typeof dtype !== 'string' || !Object.hasOwn(BYTES_PER_VALUE, dtype)) {
-    throw new Error(`${at}: expected a type of ${Object.keys(BYTES_PER_VALUE).join(', ')}, got ${String(dtype)}`);
+    throw new WbdcError(`${at}: expected a type of ${Object.keys(BYTES_PER_VALUE).join(', ')}, got ${String(dtype)}`);
   }
-  if (!isCounts(shape)) throw new Error(`${at}: expected a shape of whole numbers, got ${JSON.stringify(shape)}`);
+  if (!isCounts(shape)) throw new WbdcError(`${at}: expected a shape of whole numbers, got ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw new Error(`${at}: expected data_offsets [start, end], got ${JSON.stringify(offsets)}`);
+    throw new WbdcError(`${at}: expected data_offsets [start, end], got ${JSON.stringify(offsets)}`);
   }
   const [start, end] = offsets;
   const bytes = sizeOf(shape) * BYTES_PER_VALUE[dtype as SafetensorsDtype];
   if (end - start !== bytes) {
-    throw new Error(`${at}: expected ${bytes} bytes for ${dtype} [${shape.join(', ')}], got ${end - start}`);
+    throw new WbdcError(`${at}: expected ${bytes} bytes for ${dtype} [${shape.join(', ')}], got ${end - start}`);
   }
   return { name, dtype: dtype as SafetensorsDtype, shape, start, end };
 }
@@ -127,12 +130,14 @@ function assertCovers(tensors: readonly TensorInfo[], dataSize: number, where: s
   for (const { name, start, end } of [...tensors].sort((a, b) => a.start - b.start || a.end - b.end)) {
     if (start !== position) {
       const fault = start < position ? 'overlaps the tensor before it' : 'leaves a gap before it';
-      throw new Error(`${where}: tensor '${name}' ${fault}: expected it to start at byte ${position}, got ${start}`);
+      throw new WbdcError(
+        `${where}: tensor '${name}' ${fault}: expected it to start at byte ${position}, got ${start}`,
+      );
     }
     position = end;
   }
   if (position !== dataSize) {
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected ${position} bytes of values, got ${dataSize}: the file is ` +
         `${dataSize < position ? 'cut; download or save it again' : 'longer than its header says'}`,
     );
@@ -145,7 +150,7 @@ function assertCovers(tensors: readonly TensorInfo[], dataSize: number, where: s
 export function decodeTensor(info: TensorInfo, bytes: Uint8Array, where = 'safetensors'): Floats | Ints {
   const at = `${where}: tensor '${info.name}'`;
   if (bytes.length !== info.end - info.start) {
-    throw new Error(`${at}: expected ${info.end - info.start} bytes, got ${bytes.length}`);
+    throw new WbdcError(`${at}: expected ${info.end - info.start} bytes, got ${bytes.length}`);
   }
   // A view where the bytes stand on a multiple of the value size, a copy elsewhere. Not slice: a Buffer's is a view.
   const aligned = bytes.byteOffset % BYTES_PER_VALUE[info.dtype] === 0 ? bytes : new Uint8Array(bytes);
@@ -185,7 +190,7 @@ function decodeValues(dtype: SafetensorsDtype, bytes: Uint8Array, at: string): F
       return narrow(new BigUint64Array(buffer, byteOffset, count), at);
     case 'F8_E4M3':
     case 'F8_E5M2':
-      throw new Error(`${at}: ${dtype} is not supported: convert the file to F32, F16 or BF16`);
+      throw new WbdcError(`${at}: ${dtype} is not supported: convert the file to F32, F16 or BF16`);
   }
 }
 
@@ -193,7 +198,8 @@ function narrow(values: Uint32Array | BigInt64Array | BigUint64Array, at: string
   const narrowed = new Int32Array(values.length);
   for (let i = 0; i < values.length; i++) {
     narrowed[i] = Number(values[i]);
-    if (narrowed[i] !== Number(values[i])) throw new Error(`${at}: expected 32-bit whole numbers, got ${values[i]}`);
+    if (narrowed[i] !== Number(values[i]))
+      throw new WbdcError(`${at}: expected 32-bit whole numbers, got ${values[i]}`);
   }
   return narrowed;
 }
@@ -229,7 +235,7 @@ export function safetensorsLayout<T extends TensorShape>(
 ): { prefix: Uint8Array; order: T[] } {
   const order = [...tensors].sort((a, b) => compare(a.dtype, b.dtype) || compare(a.name, b.name));
   const twice = order.find(({ name }, i) => name === order[i + 1]?.name || name === '__metadata__');
-  if (twice) throw new Error(`safetensors: expected every name once and none '__metadata__', got '${twice.name}'`);
+  if (twice) throw new WbdcError(`safetensors: expected every name once and none '__metadata__', got '${twice.name}'`);
   let position = 0;
   const entries = order.map(({ name, dtype, shape }): [string, object] => {
     const start = position;
@@ -273,7 +279,7 @@ export function serializeSafetensors(
 /** Name, type and shape of values in host memory; checks that they agree. */
 export function describeTensor(name: string, { data, shape }: Floats | Ints): TensorShape {
   if (data.length !== sizeOf(shape)) {
-    throw new Error(
+    throw new WbdcError(
       `safetensors: '${name}': expected ${sizeOf(shape)} values for [${shape.join(', ')}], got ${data.length}`,
     );
   }

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { readJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { WeightInfo, WeightSource } from './weights/source.js';
 
 /** A checkpoint in a file that stays open until it is closed. */
@@ -13,7 +14,7 @@ export function findTensor<I>(tensors: ReadonlyMap<string, I>, name: string, pat
   const info = tensors.get(name);
   if (info) return info;
   const some = [...tensors.keys()].slice(0, 5).join(', ');
-  throw new Error(`${path}: expected a tensor '${name}', got ${tensors.size} others (${some}, ...)`);
+  throw new WbdcError(`${path}: expected a tensor '${name}', got ${tensors.size} others (${some}, ...)`);
 }
 
 /** A checkpoint whose tensors lie in several files beside an index `{"weight_map": {name: file}}`. */
@@ -41,12 +42,13 @@ export async function openShards<I extends WeightInfo>(
 
 async function readWeightMap(path: string, extension: string): Promise<Map<string, string>> {
   const map: unknown = ((await readJson(path)) as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null) throw new Error(`${path}: expected an object "weight_map", got none`);
+  if (typeof map !== 'object' || map === null)
+    throw new WbdcError(`${path}: expected an object "weight_map", got none`);
   return new Map(
     Object.entries(map).map(([name, shard]: [string, unknown]) => {
       // A shard lies beside its index: a path would let a downloaded index read anywhere.
       if (typeof shard === 'string' && shard === basename(shard) && shard.endsWith(extension)) return [name, shard];
-      throw new Error(
+      throw new WbdcError(
         `${path}: weight_map['${name}']: expected a *${extension} file beside the index, got ${String(shard)}`,
       );
     }),

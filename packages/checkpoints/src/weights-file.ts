@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WbdcError } from '@wbdc/io/errors';
 import type { Bert, BertConfig, ParamTree } from '@wbdc/nn';
 import { fileError, makeFolder, readJson, writeJson } from '@wbdc/io';
 import { openPytorch, type PytorchOptions } from './pytorch/pytorch-file.js';
@@ -59,7 +60,7 @@ async function weightsOfFolder(folder: string): Promise<string> {
   const name = WEIGHTS.find((usual) => names.includes(usual)) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (name !== undefined) return join(folder, name);
   const found = candidates.length > 0 ? candidates : names;
-  throw new Error(
+  throw new WbdcError(
     `${folder}: expected one of ${WEIGHTS.join(', ')}, got ${found.slice(0, 10).join(', ') || 'nothing'}` +
       (candidates.length > 1 ? ': choose one of them' : ''),
   );

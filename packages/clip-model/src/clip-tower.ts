@@ -6,6 +6,7 @@ import {
   type ParamShapes,
   type WeightReport,
 } from '@wbdc/checkpoints';
+import { WbdcError } from '@wbdc/io/errors';
 import type { GeluForm } from '@wbdc/nn';
 
 /** What the checkpoints of both towers of a CLIP have in common, and where they differ. */
@@ -58,7 +59,7 @@ export function parseTowerConfig<Config extends TowerConfig>(
     ...(activation ? [] : [`hidden_act: expected quick_gelu or gelu, got ${JSON.stringify(fields.hidden_act)}`]),
   ];
   if (problems.length > 0) {
-    throw new Error([`${where}: not the configuration of a CLIP ${kind} tower:`, ...problems].join('\n  '));
+    throw new WbdcError([`${where}: not the configuration of a CLIP ${kind} tower:`, ...problems].join('\n  '));
   }
   const size = (name: string): number => Number(fields[name]);
   return { ...fromFields(size), activation, ...(hasProjection && { projection: size('projection_dim') }) };
@@ -66,7 +67,7 @@ export function parseTowerConfig<Config extends TowerConfig>(
 
 function asObject(value: unknown, where: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Error(`${where}: expected an object, got ${JSON.stringify(value)?.slice(0, 80)}`);
+  throw new WbdcError(`${where}: expected an object, got ${JSON.stringify(value)?.slice(0, 80)}`);
 }
 
 export interface LoadedTower<Config, Params> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { SvdEnsemble } from './svd.js';
 
 /** Written into the file, so that another safetensors file is recognised. */
@@ -40,7 +41,7 @@ export async function load(file: string): Promise<SvdEnsemble> {
   const [components, singularValues] = [read('components'), read('singular_values')];
   const dimension = singularValues.length;
   if (dimension === 0 || components.length !== dimension * width) {
-    throw new Error(
+    throw new WbdcError(
       `${file}: components: expected ${dimension} x ${width} values (singular_values x widths of ` +
         `${metadata.names.join(', ')}), got ${components.length}. Save the ensemble again.`,
     );
@@ -54,9 +55,12 @@ function bytesOf(values: Float64Array): Buffer {
 
 function readHeader(bytes: Buffer, file: string): { header: Record<string, unknown>; dataStart: number } {
   const fail = (got: string, cause?: unknown) => {
-    return new Error(`${file}: expected a safetensors file written by save(), got ${got}. Save the ensemble again.`, {
-      cause,
-    });
+    return new WbdcError(
+      `${file}: expected a safetensors file written by save(), got ${got}. Save the ensemble again.`,
+      {
+        cause,
+      },
+    );
   };
   if (bytes.length < 8) throw fail(`${bytes.length} bytes`);
   const length = Number(bytes.readBigUInt64LE(0));
@@ -74,7 +78,7 @@ function readHeader(bytes: Buffer, file: string): { header: Record<string, unkno
 function readMetadata(value: unknown, file: string): Pick<SvdEnsemble, 'names' | 'widths' | 'weights' | 'share'> {
   const { format, ensemble } = (value ?? {}) as Record<string, string | undefined>;
   if (format === FORMAT && ensemble !== undefined) return parseEnsemble(ensemble, file);
-  throw new Error(
+  throw new WbdcError(
     `${file}: __metadata__.format: expected '${FORMAT}', got ${JSON.stringify(format) ?? 'nothing'}. ` +
       'This is another safetensors file, or of another version: give the file that save() wrote.',
   );
@@ -88,7 +92,7 @@ function parseEnsemble(text: string, file: string): Pick<SvdEnsemble, 'names' | 
   } catch {
     // told below
   }
-  throw new Error(
+  throw new WbdcError(
     `${file}: __metadata__.ensemble: expected the names, widths and weights of the models, got ${JSON.stringify(text.slice(0, 60))}: ` +
       'the file is changed. Save the ensemble again.',
   );
@@ -98,7 +102,7 @@ function readTensor(data: Buffer, entry: unknown, where: string): Float64Array {
   const { dtype, shape = [], data_offsets: [start, end] = [0, -1] } = (entry ?? {}) as Partial<TensorEntry>;
   const count = shape.reduce((product, size) => product * size, 1);
   if (dtype !== 'F64' || end - start !== count * 8 || start < 0 || end > data.length) {
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected F64 [${shape.join(', ')}] within ${data.length} bytes of data, got ${dtype} at ` +
         `[${start}, ${end}): the file is cut or changed. Save the ensemble again.`,
     );
@@ -107,6 +111,6 @@ function readTensor(data: Buffer, entry: unknown, where: string): Float64Array {
   data.copy(bytesOf(values), 0, start, end); // a copy, because the file's values need not be aligned in memory
   const bad = values.findIndex((v) => !Number.isFinite(v));
   if (bad >= 0)
-    throw new Error(`${where}[${bad}]: expected a finite number, got ${values[bad]}. Fit the ensemble again.`);
+    throw new WbdcError(`${where}[${bad}]: expected a finite number, got ${values[bad]}. Fit the ensemble again.`);
   return values;
 }

@@ -1,3 +1,5 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /** Rows of one model: row i belongs to ids[i]. */
 export interface Embeddings {
   /** Name of the model, for messages and to keep the models' order from fit to transform. */
@@ -17,11 +19,11 @@ export interface Layout {
 
 export function layoutOf(members: readonly Embeddings[]): Layout {
   if (members.length === 0)
-    throw new Error('ensemble: expected one model or more, got none. Pass the rows of each model.');
+    throw new WbdcError('ensemble: expected one model or more, got none. Pass the rows of each model.');
   const names = members.map(({ name }) => name);
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined) {
-    throw new Error(`ensemble: expected every model once, got '${repeated}' twice. Give each its own name.`);
+    throw new WbdcError(`ensemble: expected every model once, got '${repeated}' twice. Give each its own name.`);
   }
   return { names, widths: members.map(({ width }) => width) };
 }
@@ -30,7 +32,7 @@ export function layoutOf(members: readonly Embeddings[]): Layout {
 export function checkLayout(got: Layout, expected: Layout): void {
   const describe = ({ names, widths }: Layout) => names.map((name, i) => `${name} (${widths[i]} wide)`).join(', ');
   if (describe(got) === describe(expected)) return;
-  throw new Error(
+  throw new WbdcError(
     `ensemble: expected the models ${describe(expected)}, got ${describe(got)}. ` +
       'Pass the same models in the same order as in fit, or fit again.',
   );
@@ -48,7 +50,7 @@ export function alignRows(members: readonly Embeddings[]): Int32Array[] {
 
 function checkShape({ name, ids, width, values }: Embeddings): void {
   if (Number.isInteger(width) && width > 0 && values.length === ids.length * width) return;
-  throw new Error(
+  throw new WbdcError(
     `ensemble: model '${name}': expected ${ids.length} ids x ${width} values = ${ids.length * width}, ` +
       `got ${values.length}. Check 'width' and that ids and values come from one file.`,
   );
@@ -59,7 +61,7 @@ function indexIds({ name, ids }: Embeddings): Map<string, number> {
   ids.forEach((id, row) => {
     const before = positions.get(id);
     if (before !== undefined) {
-      throw new Error(
+      throw new WbdcError(
         `ensemble: model '${name}': expected every id once, got '${id}' in rows ${before} and ${row}. ` +
           'Remove the repeated rows.',
       );
@@ -76,7 +78,7 @@ function rowsOf(first: Embeddings, positions: ReadonlyMap<string, number>, other
   const extra = other.ids.filter((id) => !positions.has(id));
   if (missing.length === 0 && extra.length === 0) return Int32Array.from(first.ids, (id) => own.get(id)!);
   const say = (ids: string[]) => (ids.length === 0 ? '0' : `${ids.length} (first: ${ids.slice(0, 3).join(', ')})`);
-  throw new Error(
+  throw new WbdcError(
     `ensemble: expected the same ids of '${first.name}' and '${other.name}', got ${say(missing)} missing and ` +
       `${say(extra)} extra in '${other.name}'. Predict the same videos with both models, or leave these out.`,
   );
@@ -87,7 +89,7 @@ export function checkWeights(weights: readonly number[] | undefined, names: read
   if (weights === undefined) return names.map(() => 1 / names.length);
   const valid = weights.length === names.length && weights.every((w) => Number.isFinite(w) && w >= 0);
   if (valid && weights.some((w) => w > 0)) return [...weights];
-  throw new Error(
+  throw new WbdcError(
     `ensemble: weights: expected ${names.length} numbers of 0 or more, not all 0 (${names.join(', ')}), ` +
       `got [${weights.join(', ')}].`,
   );

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { alignRows, checkWeights, layoutOf, type Embeddings } from './members.js';
 
 export interface ProbabilityEnsemble {
@@ -25,7 +26,7 @@ export function combineProbabilities(members: readonly Embeddings[], weights?: r
   const width = widths[0];
   const other = widths.findIndex((w) => w !== width);
   if (other >= 0) {
-    throw new Error(
+    throw new WbdcError(
       `ensemble: expected the same number of classes of all models, got ${width} of '${names[0]}' and ` +
         `${widths[other]} of '${names[other]}'. Combine models of one category list.`,
     );
@@ -54,7 +55,7 @@ function addRow(member: Embeddings, from: number, scale: number, out: Float64Arr
 }
 
 function badRow(name: string, id: string, got: string): Error {
-  return new Error(
+  return new WbdcError(
     `ensemble: model '${name}', id '${id}': expected probabilities, 0 to 1 with sum 1, got ${got}. ` +
       'Pass softmax outputs, not logits.',
   );

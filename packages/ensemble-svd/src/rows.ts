@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { alignRows, checkLayout, layoutOf, type Embeddings, type Layout } from './members.js';
 import { dot } from './vector.js';
 
@@ -70,7 +71,7 @@ export function rowLength(member: Embeddings, from: number): number {
   const { values, width } = member;
   const length = Math.sqrt(dot(values, from, values.subarray(from, from + width), width));
   if (length > 0 && length < Number.POSITIVE_INFINITY) return length;
-  throw new Error(describeBadRow(member, from));
+  throw new WbdcError(describeBadRow(member, from));
 }
 
 function describeBadRow({ name, ids, width, values }: Embeddings, from: number): string {

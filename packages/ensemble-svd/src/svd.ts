@@ -74,7 +74,7 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
     await products.addGram(chunk.x, chunk.ids.length, width, gram);
   }
   if (layout === undefined)
-    throw new Error('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
+    throw new WbdcError('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
   return decompose(gram, layout, weights, dimension);
 }
 
@@ -155,7 +155,7 @@ function mirror(matrix: Float64Array, n: number): void {
 
 function checkDimension(dimension: number, width: number): void {
   if (Number.isInteger(dimension) && dimension >= 1 && dimension <= width) return;
-  throw new Error(
+  throw new WbdcError(
     `ensemble: dimension: expected a whole number from 1 to ${width}, the columns of all models, got ${dimension}.`,
   );
 }

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { averageRanks, dot, pearson } from '@wbdc/metrics';
 import { alignRows, layoutOf, type Embeddings } from './members.js';
 import { rowLength } from './rows.js';
@@ -39,7 +40,7 @@ export function searchWeights(members: readonly Embeddings[], pairs: readonly Pa
   const single = names.map((_, m) => rate(names.map((_, k) => (k === m ? 1 : 0))));
   const constant = single.findIndex(Number.isNaN);
   if (constant >= 0) {
-    throw new Error(
+    throw new WbdcError(
       `searchWeights: model '${names[constant]}': expected different cosines, got the same for all ${pairs.length} pairs. ` +
         'The model has collapsed, or it is the wrong file: leave it out.',
     );
@@ -103,7 +104,7 @@ export function pairCosines(member: Embeddings, pairs: readonly Pick<Pair, 'id1'
   const rowOf = (id: string, p: number): number => {
     const row = rows.get(id);
     if (row !== undefined) return row;
-    throw new Error(
+    throw new WbdcError(
       `ensemble: pairs[${p}]: expected an id that model '${member.name}' has a row of, got '${id}'. ` +
         'Predict this video too, or leave the pair out.',
     );
@@ -120,9 +121,10 @@ function cosine(member: Embeddings, a: number, b: number): number {
 function scoreRanks(pairs: readonly Pair[]): Float64Array {
   const scores = Float64Array.from(pairs, ({ score }) => score);
   const bad = scores.findIndex((score) => !Number.isFinite(score));
-  if (bad >= 0) throw new Error(`searchWeights: pairs[${bad}].score: expected a finite number, got ${scores[bad]}.`);
+  if (bad >= 0)
+    throw new WbdcError(`searchWeights: pairs[${bad}].score: expected a finite number, got ${scores[bad]}.`);
   if (scores.some((score) => score !== scores[0])) return averageRanks(scores);
-  throw new Error(
+  throw new WbdcError(
     `searchWeights: expected pairs with different scores, got ${pairs.length} with ${scores[0] ?? 'none'}: ` +
       'Spearman is undefined there. Pass more held-out pairs.',
   );

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import {
   foldIn,
   permutation,
@@ -127,6 +128,6 @@ function prefixed(name: string, metrics: Readonly<Record<string, Metric>>): Reco
 
 function assertNames(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`plan: expected every task once, got '${twice}' twice`);
-  if (names.length === 0) throw new Error('plan: expected at least one task, got none');
+  if (twice !== undefined) throw new WbdcError(`plan: expected every task once, got '${twice}' twice`);
+  if (names.length === 0) throw new WbdcError('plan: expected at least one task, got none');
 }

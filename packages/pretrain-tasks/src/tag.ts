@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import {
   floats,
   foldIn,
@@ -120,7 +121,7 @@ function pool({ cls, text, frames }: Encoded, { mask }: Pick<TagTarget, 'mask'>)
 
 function tagTarget(batch: Batch, tagCount: number, pooling: 'cls' | 'mean'): Corrupted<TagTarget> {
   if (!batch.tags)
-    throw new Error('tag: expected a batch with tags, got one without: leave the task out for these data');
+    throw new WbdcError('tag: expected a batch with tags, got one without: leave the task out for these data');
   const tags = batch.tags;
   const rows = Int32Array.from(tags.keys()).filter((row) => tags[row].length > 0 && (batch.matched?.[row] ?? true));
   const truth = floats([rows.length, tagCount]);

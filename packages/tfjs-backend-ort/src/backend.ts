@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { Arena, type ArenaStatistics, type Block } from './arena.js';
 import { buildModel, type ElementType } from './graph.js';
 import { Profile } from './profile.js';
@@ -101,7 +102,7 @@ export class OrtBackend extends tf.KernelBackend {
     try {
       this.session(lines, feeds, fetches).run(feeds, fetches);
     } catch (cause) {
-      throw new Error(describe(lines, feeds, cause), { cause });
+      throw new WbdcError(describe(lines, feeds, cause), { cause });
     }
   }
 

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { NATIVE_KERNELS } from './native-kernels.js';
 
 const BEGIN = '<!-- kernels: npm run kernel-table -->';
@@ -7,7 +8,7 @@ const END = '<!-- /kernels -->';
 /** A README whose section between the marks lists every tfjs kernel, and what runs it. */
 export function withKernelTable(readme: string): string {
   const [before, after] = [readme.split(BEGIN)[0], readme.split(END)[1]];
-  if (after === undefined) throw new Error(`expected the marks '${BEGIN}' and '${END}' in the README`);
+  if (after === undefined) throw new WbdcError(`expected the marks '${BEGIN}' and '${END}' in the README`);
   return `${before}${BEGIN}\n\n${kernelTable()}\n\n${END}${after}`;
 }
 

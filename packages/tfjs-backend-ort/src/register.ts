@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { sizeOf } from '@wbdc/nn/plain';
 import { OrtBackend, type HostArray } from './backend.js';
 import type { Call, NativeKernel } from './kernel.js';
@@ -69,7 +70,7 @@ function dispatch(
     const result = native?.(call);
     const output = result ?? inherited?.(params);
     if (profile.on) profile.add(name, result !== undefined, performance.now() - start);
-    if (output === undefined) throw new Error(`the engine 'ort' cannot run '${name}' on ${shapesOf(call)}`);
+    if (output === undefined) throw new WbdcError(`the engine 'ort' cannot run '${name}' on ${shapesOf(call)}`);
     if (result === undefined && onFallback && !reported && isLarge(call)) {
       reported = true;
       onFallback(`ort: ${name} on ${shapesOf(call)} ran in plain JavaScript, not on ONNX Runtime`);
@@ -131,6 +132,6 @@ export function hostValues(tensor: TensorInfo): HostArray {
 function backend(): OrtBackend {
   const registered = tf.findBackend(BACKEND_NAME);
   if (!(registered instanceof OrtBackend))
-    throw new Error(`expected the engine 'ort'; call registerOrtBackend() first`);
+    throw new WbdcError(`expected the engine 'ort'; call registerOrtBackend() first`);
   return registered;
 }

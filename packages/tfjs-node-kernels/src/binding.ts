@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import type { DefineKernels, FusedKernel, KernelName } from '@wbdc/nn/kernels';
 
 /** TensorFlow's numbers for the element types in use. */
@@ -66,7 +67,7 @@ export function nodeBackend(): NodeBackend {
   const backend: object | null = tf.findBackend(BACKEND_NAME);
   if (backend && 'binding' in backend && 'tensorMap' in backend && 'getInputTensorIds' in backend)
     return backend as NodeBackend;
-  throw new Error(
+  throw new WbdcError(
     `expected tfjs-node's backend '${BACKEND_NAME}', got none: ` +
       "import '@tensorflow/tfjs-node' or '@tensorflow/tfjs-node-gpu' first",
   );

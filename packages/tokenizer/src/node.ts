@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { READ_FILES, type TokenizerFiles } from './tokenizer-files.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -14,7 +15,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   if (await isFolder(path)) return Tokenizer.fromFiles(await readFiles(path, READ_FILES), path);
   const extension = extname(path);
   if (extension !== '.json' && extension !== '.txt') {
-    throw new Error(
+    throw new WbdcError(
       `${path}: expected a folder, a vocab.txt or a tokenizer.json, got a file that ends in '${extension}'. ` +
         "SentencePiece models ('.model') and pickles are not BERT's; export the tokenizer with save_pretrained.",
     );
@@ -47,7 +48,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found) return found.isDirectory();
-  throw new Error(
+  throw new WbdcError(
     `${path}: expected a tokenizer's folder, vocab.txt or tokenizer.json, got nothing of that name. ` +
       'Check the path, or train a vocabulary first.',
   );

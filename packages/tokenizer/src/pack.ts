@@ -131,7 +131,7 @@ function shorten(lengths: number[], room: number): void {
 function checkLayout({ fields, budget, limits = {}, separatorFirst, segments = {} }: TextLayout): number {
   const repeated = fields.find((field, k) => fields.indexOf(field) !== k);
   if (fields.length === 0 || repeated !== undefined) {
-    throw new Error(
+    throw new WbdcError(
       `TextLayout.fields: expected one or more fields, each once, got [${fields.join(', ')}]. Name each text field once.`,
     );
   }
@@ -139,7 +139,7 @@ function checkLayout({ fields, budget, limits = {}, separatorFirst, segments = {
   checkNames('segments', segments, fields);
   const special = 1 + (separatorFirst ? 1 : 0) + fields.length;
   if (!Number.isInteger(budget) || budget < special) {
-    throw new Error(
+    throw new WbdcError(
       `TextLayout.budget: expected a whole number of at least ${special} ([CLS] and ${special - 1} x [SEP] for ` +
         `${fields.join(', ')}), got ${budget}. Raise the budget or name fewer fields.`,
     );
@@ -150,12 +150,12 @@ function checkLayout({ fields, budget, limits = {}, separatorFirst, segments = {
 function checkNames(where: string, values: Readonly<Record<string, number>>, fields: readonly string[]): void {
   for (const [field, value] of Object.entries(values)) {
     if (!fields.includes(field)) {
-      throw new Error(
+      throw new WbdcError(
         `TextLayout.${where}: expected names out of ${fields.join(', ')}, got '${field}'. Rename it or add the field.`,
       );
     }
     if (!Number.isInteger(value) || value < 0) {
-      throw new Error(`TextLayout.${where}.${field}: expected a whole number, 0 or more, got ${value}.`);
+      throw new WbdcError(`TextLayout.${where}.${field}: expected a whole number, 0 or more, got ${value}.`);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { normalizerJson, type NormalizeOptions, type NormalizerJson } from './normalize.js';
 import { addedToken, asRecord, parseObject, parseTokenizerJson } from './tokenizer-json.js';
 import type { AddedToken, BertTokenizerSpec } from './tokenizer-json.js';
@@ -40,7 +41,7 @@ export function readTokenizerFiles(files: TokenizerFiles, where: string): ReadTo
     return { spec: withAdded({ ...spec, normalizer }, added, where), warnings, source };
   }
   if (vocab === undefined) {
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected a tokenizer.json or a vocab.txt in this folder, got neither. ` +
         'Give the folder of a checkpoint or of a saved tokenizer.',
     );
@@ -127,7 +128,7 @@ function withAdded(spec: BertTokenizerSpec, added: readonly Unplaced[], where: s
     const there = ids.get(content) ?? vocab.push(content) - 1;
     ids.set(content, there);
     if (id !== undefined && id !== there) {
-      throw new Error(
+      throw new WbdcError(
         `${where}: expected the added token '${content}' to have the id ${there}, by the vocabulary and the tokens added ` +
           `before it, got ${id}: the files are of different tokenizers. Save the tokenizer again with the tool that made it.`,
       );

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { NormalizerJson } from './normalize.js';
 import { SPECIAL_TOKENS } from './vocabulary.js';
 
@@ -104,7 +105,7 @@ function orderVocab(entries: Record<string, unknown>, added: readonly AddedToken
     if (valid && vocab[id] === undefined) vocab[id] = token;
     else {
       const problem = valid ? `which is also the id of '${vocab[id]}'` : `of ${pairs.length} tokens`;
-      throw new Error(
+      throw new WbdcError(
         `${where}: model.vocab: expected every id from 0 to ${pairs.length - 1} once, got ${JSON.stringify(id)} for ` +
           `'${token}', ${problem}. Save the tokenizer again with the tool that made it.`,
       );
@@ -133,12 +134,12 @@ export function parseObject(text: string, where: string): Record<string, unknown
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
-    throw new Error(`${where}: expected JSON, got ${(cause as Error).message}. Fetch or write the file again.`, {
+    throw new WbdcError(`${where}: expected JSON, got ${(cause as Error).message}. Fetch or write the file again.`, {
       cause,
     });
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : typeof value}.`);
+  throw new WbdcError(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : typeof value}.`);
 }
 
 /** An object, or an empty one for anything else. */
@@ -148,7 +149,7 @@ export function asRecord(value: unknown): Record<string, unknown> {
 
 function expectSame(where: string, field: string, got: unknown, expected: unknown): void {
   if (got === expected) return;
-  throw new Error(
+  throw new WbdcError(
     `${where}: ${field}: expected ${JSON.stringify(expected)} (BERT WordPiece), got ${JSON.stringify(got) ?? 'nothing'}. ` +
       "This package reads BERT's tokenizers only; if the model's folder has a vocab.txt, load that.",
   );

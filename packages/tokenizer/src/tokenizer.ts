@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { addedTokenSplitter, type Section } from './added-tokens.js';
 import { BertEngine, type Engine } from './engine.js';
 import { LONG_TEXT, normalizer, normalizerJson, prepare, shortenWords, type NormalizeOptions } from './normalize.js';
@@ -92,7 +93,7 @@ export class Tokenizer {
     const list = Array.from(ids);
     const bad = list.findIndex((id) => this.vocab[id] === undefined);
     if (bad >= 0) {
-      throw new Error(
+      throw new WbdcError(
         `ids[${bad}]: expected an id from 0 to ${this.vocabSize - 1}, got ${list[bad]}. ` +
           'Decode with the tokenizer of the checkpoint that made the ids.',
       );

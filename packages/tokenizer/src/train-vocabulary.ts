@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { pairCounter, type PairCounter } from './pair-counter.js';
 import { wordSplitter, type NormalizeOptions } from './normalize.js';
 import { SPECIAL_TOKENS } from './vocabulary.js';
@@ -33,7 +34,7 @@ export function trainVocabulary(texts: Iterable<string>, options: TrainVocabular
   const alphabet = countAlphabet(words, options.minFrequency);
   const vocab = [...SPECIAL_TOKENS, ...alphabet];
   if (vocab.length > options.size) {
-    throw new Error(
+    throw new WbdcError(
       `trainVocabulary: size: expected at least ${vocab.length} (${SPECIAL_TOKENS.length} special tokens and ` +
         `${alphabet.length} characters that occur ${options.minFrequency} times or more), got ${options.size}. ` +
         'Raise size or minFrequency.',
@@ -96,7 +97,7 @@ function mergePairs(counter: PairCounter, vocab: string[], { size, minFrequency 
 
 function checkPositive(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return;
-  throw new Error(`trainVocabulary: ${name}: expected a whole number of at least 1, got ${value}.`);
+  throw new WbdcError(`trainVocabulary: ${name}: expected a whole number of at least 1, got ${value}.`);
 }
 
 /** Order by UTF-16 units: the same in every locale. */

@@ -1,3 +1,5 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /** BERT's five special tokens. Their names are fixed; their ids come from the vocabulary. */
 export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
 
@@ -23,7 +25,7 @@ export function indexVocab(vocab: readonly string[], where: string): Map<string,
   });
   if (problems.length > 0) {
     const shown = [...problems.slice(0, 5), ...(problems.length > 5 ? [`and ${problems.length - 5} more`] : [])];
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected one token a line, each once, because the line is the token's id; got ${shown.join('; ')}. ` +
         'Remove the repeated or empty entries (and retrain what was trained with them), or fetch the file again.',
     );
@@ -34,7 +36,7 @@ export function indexVocab(vocab: readonly string[], where: string): Map<string,
 export function specialIds(ids: ReadonlyMap<string, number>, where: string): SpecialIds {
   const missing = SPECIAL_TOKENS.filter((token) => !ids.has(token));
   if (missing.length > 0) {
-    throw new Error(
+    throw new WbdcError(
       `${where}: expected the special tokens ${SPECIAL_TOKENS.join(' ')}, got ${ids.size} tokens without ` +
         `${missing.join(' ')}. Add them to the vocabulary, or check that this is a BERT vocabulary.`,
     );

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import type { SafetensorsFile, TensorSource } from '@wbdc/checkpoints/node';
 import { updateAverage, updateSlot, updatesInPlace, type Slot } from './adamw-update.js';
@@ -95,10 +96,11 @@ function defined(options: AdamWOptions): Partial<typeof PYTORCH_DEFAULTS> {
 function variablesOf(params: ParamTree): Map<string, Variable> {
   const paths = new Map<Tensor, string>();
   for (const { path, leaf } of flatten(params)) {
-    if (!('assign' in leaf)) throw new Error(`adamW: ${path}: expected a tf.Variable, got a tensor that cannot change`);
+    if (!('assign' in leaf))
+      throw new WbdcError(`adamW: ${path}: expected a tf.Variable, got a tensor that cannot change`);
     const other = paths.get(leaf);
     if (other)
-      throw new Error(`adamW: ${path} is the same variable as ${other}: keep a shared parameter once in the tree`);
+      throw new WbdcError(`adamW: ${path} is the same variable as ${other}: keep a shared parameter once in the tree`);
     paths.set(leaf, path);
   }
   return new Map([...paths].map(([leaf, path]) => [path, leaf as Variable]));
@@ -111,7 +113,7 @@ function newSlots(
 ): Map<string, Slot> {
   const trained = [...variables].filter(([path]) => !settings.get(path)!.frozen);
   if (trained.length === 0)
-    throw new Error('adamW: expected parameters to train, got none: all are frozen or the tree is empty');
+    throw new WbdcError('adamW: expected parameters to train, got none: all are frozen or the tree is empty');
   return new Map(
     trained.map(([path, param]) => {
       if (updatesInPlace()) ownMemory(param);
@@ -137,7 +139,7 @@ function ownMemory(param: Variable): void {
 function assertKnown(grads: ReadonlyMap<string, Tensor>, slots: ReadonlyMap<string, Slot>): void {
   const unknown = [...grads.keys()].find((path) => !slots.has(path));
   if (unknown !== undefined)
-    throw new Error(`adamW: expected gradients of trained parameters, got one of '${unknown}'`);
+    throw new WbdcError(`adamW: expected gradients of trained parameters, got one of '${unknown}'`);
 }
 
 /** The tensors of the state by their names in a file. */
@@ -174,7 +176,7 @@ async function restore(slots: ReadonlyMap<string, Slot>, file: SafetensorsFile):
 /** Exchanges weights and averages without copying. */
 function swapAverages(slots: ReadonlyMap<string, Slot>): void {
   for (const [path, { param, average }] of slots) {
-    if (!average) throw new Error(`adamW: expected averaged weights, got none of ${path}: set averageDecay`);
+    if (!average) throw new WbdcError(`adamW: expected averaged weights, got none of ${path}: set averageDecay`);
     tf.tidy(() => {
       const current = tf.clone(param);
       param.assign(average);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import { addGrads, disposeGrads, valueAndGrad, type GradientFunction, type ValueAndGrad } from './gradients.js';
 import { matchPaths } from './patterns.js';
@@ -118,7 +119,7 @@ function findTargets(params: ParamTree, pattern: string): Map<string, Variable> 
 
 function assertReached(pattern: string, targets: ReadonlyMap<string, Variable>, { grads }: ValueAndGrad): void {
   if ([...targets.keys()].some((path) => grads.has(path))) return;
-  throw new Error(
+  throw new WbdcError(
     `adversarial: expected a gradient for a parameter of '${pattern}', got none: ` +
       `${[...targets.keys()].slice(0, 3).join(', ')} are frozen or not used by the loss`,
   );

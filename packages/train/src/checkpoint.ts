@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import { exists, fileError, readJson, syncFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { openSafetensors, writeSafetensors, type TensorSource } from '@wbdc/checkpoints/node';
@@ -54,7 +55,7 @@ export async function saveCheckpoint(folder: string, content: CheckpointContent)
     await replaceFolder(temporary, folder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first error is the one to tell
-    throw new Error(
+    throw new WbdcError(
       `checkpoint ${folder} was not saved, earlier ones are intact: ${fileError('write', folder, cause).message}`,
       {
         cause,
@@ -143,7 +144,7 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
 export async function findCheckpoint(path: string): Promise<string> {
   const folder = await find(path);
   if (folder) return folder;
-  throw new Error(
+  throw new WbdcError(
     `${path}: expected a checkpoint (a folder with ${STATE}) or a folder of step-* checkpoints, got neither`,
   );
 }
@@ -202,13 +203,13 @@ async function restoreOptimizer(path: string, optimizer: Optimizer): Promise<voi
 function checkState(value: unknown, path: string): RunState {
   const { format, step, seed, ...rest } = (value ?? {}) as Record<string, unknown>;
   if (format !== FORMAT) {
-    throw new Error(
+    throw new WbdcError(
       `${path}: expected format ${FORMAT}, got ${String(format)}: written by another version of @wbdc/train`,
     );
   }
   for (const [name, number] of Object.entries({ step, seed })) {
     if (!Number.isSafeInteger(number))
-      throw new Error(`${path}: expected ${name} to be a whole number, got ${String(number)}`);
+      throw new WbdcError(`${path}: expected ${name} to be a whole number, got ${String(number)}`);
   }
   return { step: step as number, seed: seed as number, ...rest };
 }

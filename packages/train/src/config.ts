@@ -1,10 +1,12 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /** Checks the top-level keys of `expected` against a checkpoint's configuration; one error lists all that differ. */
 export function assertSameConfig(expected: Readonly<Record<string, unknown>>, found: unknown, where: string): void {
   const saved = isRecord(found) ? found : {};
   const differences = Object.entries(expected).flatMap(([key, value]) => compare(normal(value), saved[key], key));
   if (differences.length === 0) return;
   const shown = differences.slice(0, 5).join('; ') + (differences.length > 5 ? `; ${differences.length - 5} more` : '');
-  throw new Error(
+  throw new WbdcError(
     `${where}: the checkpoint is of another configuration: ${shown}. Change the configuration or start anew`,
   );
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, fusedKernel, hasKernel, type LossResult, type Param, type ParamTree } from '@wbdc/nn';
 
 /** A metric in host memory: its mean is `sum / count`. */
@@ -30,7 +31,7 @@ export type GradientFunction = (
  */
 export const valueAndGrad: GradientFunction = (params, f, trains = () => true) => {
   const leaves = flatten(params).filter(({ path }) => trains(path));
-  if (leaves.length === 0) throw new Error('valueAndGrad: expected parameters to train, got none: see the rules');
+  if (leaves.length === 0) throw new WbdcError('valueAndGrad: expected parameters to train, got none: see the rules');
   let result: ValueAndGrad | undefined;
   tf.tidy(() => {
     let metrics: LossResult['metrics'] = {};
@@ -70,7 +71,7 @@ function byPath(
     if (grad) gradients.set(path, tf.keep(tf.clone(grad)));
   });
   if (gradients.size === 0)
-    throw new Error('valueAndGrad: expected the loss to depend on a parameter, got none of them');
+    throw new WbdcError('valueAndGrad: expected the loss to depend on a parameter, got none of them');
   return { grads: gradients, unreached: leaves.filter(({ path }) => !gradients.has(path)).map(({ path }) => path) };
 }
 

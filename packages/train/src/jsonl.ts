@@ -1,5 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { fileError, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { Sink } from './telemetry.js';
 
 /**
@@ -10,7 +11,7 @@ export async function jsonlSink(path: string, resumeStep?: number): Promise<Sink
   if (resumeStep !== undefined) await truncateAfter(path, resumeStep);
   const file = await open(path, resumeStep === undefined ? 'wx' : 'a').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'EEXIST') throw fileError('write', path, cause);
-    throw new Error(`${path} exists: expected a new file; resume the run or choose another folder`, { cause });
+    throw new WbdcError(`${path} exists: expected a new file; resume the run or choose another folder`, { cause });
   });
   const guard = <T>(promise: Promise<T>): Promise<T> =>
     promise.catch((cause) => Promise.reject(fileError('write', path, cause)));

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import type { Key, LossResult, ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import { valueAndGrad, type GradientFunction } from './gradients.js';
@@ -121,7 +122,7 @@ function namingStep<T>(step: number, run: () => T): T {
   try {
     return run();
   } catch (cause) {
-    throw new Error(`step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new WbdcError(`step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
 

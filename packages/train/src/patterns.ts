@@ -1,4 +1,5 @@
 import { matchesPattern } from '@wbdc/checkpoints';
+import { WbdcError } from '@wbdc/io/errors';
 
 /**
  * The paths a pattern covers (see `matchesPattern` of @wbdc/nn); covering none is an error that names the nearest
@@ -7,7 +8,7 @@ import { matchesPattern } from '@wbdc/checkpoints';
 export function matchPaths(pattern: string, paths: readonly string[], where: string): string[] {
   const matches = paths.filter((path) => matchesPattern(pattern, path));
   if (matches.length > 0) return matches;
-  throw new Error(
+  throw new WbdcError(
     `${where}: expected the pattern '${pattern}' to match a parameter, got none of ${paths.length}; ` +
       `the nearest are ${nearestPaths(pattern, paths).join(', ')}. Patterns cover the whole path: * one part, ** many`,
   );

@@ -1,4 +1,5 @@
 import { matchesPattern } from '@wbdc/checkpoints';
+import { WbdcError } from '@wbdc/io/errors';
 import { matchPaths } from './patterns.js';
 
 /** How one parameter trains. */
@@ -41,7 +42,9 @@ export function resolveRules(paths: readonly string[], rules: Rules): Map<string
   for (const { pattern, ...settingsOfRule } of rules.rules ?? []) {
     const free = matchPaths(pattern, paths, 'rules').filter((path) => !taken.has(path));
     if (free.length === 0) {
-      throw new Error(`rules: '${pattern}' matches only parameters that earlier rules took: move it up or remove it`);
+      throw new WbdcError(
+        `rules: '${pattern}' matches only parameters that earlier rules took: move it up or remove it`,
+      );
     }
     for (const path of free) {
       taken.add(path);

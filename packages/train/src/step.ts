@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import {
@@ -85,7 +86,7 @@ function assertFinite<B>(
   const losses = all.filter(([name]) => name.endsWith('loss'));
   const terms = (losses.length ? losses : all).map(([name, value]) => `${name} ${value}`);
   const named = ids ? batches.flatMap(({ batch }) => ids(batch)) : [];
-  throw new Error(
+  throw new WbdcError(
     `${what}: loss ${result.loss}${terms.length ? ` (${terms.join(', ')})` : ''}, ` +
       `batch ${batches.map(({ index }) => index).join(', ')}${named.length ? ` with ${named.join(', ')}` : ''}. ` +
       'The weights are still those before this step. Look at the features of these videos; ' +

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import type { SafetensorsFile } from '@wbdc/checkpoints/node';
+import { WbdcError } from '@wbdc/io/errors';
 
 interface Shaped {
   readonly shape: readonly number[];
@@ -17,7 +18,9 @@ export function assertNames(file: SafetensorsFile, expected: ReadonlyMap<string,
   });
   const faults = [...list('missing', missing), ...list('not expected', unknown), ...list('other shapes', shapes)];
   if (faults.length > 0) {
-    throw new Error(`${file.path}: does not fit the model; ${faults.join('; ')}. Is it from another configuration?`);
+    throw new WbdcError(
+      `${file.path}: does not fit the model; ${faults.join('; ')}. Is it from another configuration?`,
+    );
   }
 }
 
@@ -32,7 +35,7 @@ export async function assignTensors(file: SafetensorsFile, variables: ReadonlyMa
   for (const [name, variable] of variables) {
     const { data } = await file.read(name);
     if (!(data instanceof Float32Array))
-      throw new Error(`${file.path}: '${name}': expected float values, got whole numbers`);
+      throw new WbdcError(`${file.path}: '${name}': expected float values, got whole numbers`);
     tf.tidy(() => variable.assign(tf.tensor(data, variable.shape, 'float32')));
   }
 }

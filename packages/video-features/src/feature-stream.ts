@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { floats, type Floats } from '@wbdc/nn';
 import type { ComputeFeatures } from './compute-features.js';
 import type { DecodedVideo } from './decode-frames.js';
@@ -187,5 +188,5 @@ function otherTasks(): Promise<void> {
 
 function assertFinite(values: Float32Array, id: string): void {
   if (values.every(Number.isFinite)) return;
-  throw new Error(`expected finite features for video ${id}, got NaN or infinity: check the tower's weights`);
+  throw new WbdcError(`expected finite features for video ${id}, got NaN or infinity: check the tower's weights`);
 }

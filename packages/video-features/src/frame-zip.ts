@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { bytesInMemory, isMissing, type ByteSource } from '@wbdc/io';
-import { FormatError } from '@wbdc/io/errors';
+import { FormatError, WbdcError } from '@wbdc/io/errors';
 import { DEFLATED, findDirectory, listEntries, readEntry, STORED, type ZipEntry } from '@wbdc/io/zip';
 import { SourceError, reasonOf } from './errors.js';
 
@@ -71,10 +71,10 @@ export async function readBounded(path: string, maxBytes: number): Promise<Uint8
 
 async function unpack(source: ByteSource, limits: ZipLimits): Promise<FrameFile[]> {
   const { maxBytes, maxEntries } = limits;
-  if (source.size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes, got ${source.size}`);
+  if (source.size > maxBytes) throw new WbdcError(`expected at most ${maxBytes} bytes, got ${source.size}`);
   const directory = await findDirectory(source);
   if (directory.count > maxEntries) {
-    throw new Error(`expected at most ${maxEntries} entries, got ${directory.count}`);
+    throw new WbdcError(`expected at most ${maxEntries} entries, got ${directory.count}`);
   }
   const all = await listEntries(source, directory);
   checkEntries(all, limits);
@@ -96,7 +96,7 @@ function checkEntries(entries: readonly ZipEntry[], { maxEntryBytes, maxTotalByt
   let total = 0;
   for (const { name, encrypted, method, size } of entries) {
     const fail = (reason: string): never => {
-      throw new Error(`${JSON.stringify(name)}: ${reason}`);
+      throw new WbdcError(`${JSON.stringify(name)}: ${reason}`);
     };
     if (/^([/\\]|[a-z]:)|\0|(^|[/\\])\.\.([/\\]|$)/i.test(name)) fail("expected a relative name without '..' in it");
     if (names.has(name)) fail('the name occurs twice');

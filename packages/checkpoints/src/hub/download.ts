@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { WbdcError } from '@wbdc/io/errors';
 import { ModelCache } from './cache.js';
 import { chooseFiles } from './choose.js';
 import { HubError } from './error.js';
@@ -153,7 +154,7 @@ async function ensureBlob(
 function newClient(settings: HubSettings, options: DownloadOptions): HubClient {
   const hubUrl = settings.hubUrl.replace(/\/+$/, '');
   if (!/^https?:\/\/[^/]/.test(hubUrl) || !URL.canParse(hubUrl)) {
-    throw new Error(
+    throw new WbdcError(
       `expected hubUrl (HF_ENDPOINT) to be a web address such as https://huggingface.co, got '${hubUrl}'`,
     );
   }
@@ -172,7 +173,7 @@ function newClient(settings: HubSettings, options: DownloadOptions): HubClient {
 function assertNames(repo: string, revision: string): void {
   const isSafe = (text: string): boolean => text.split('/').every((part) => /^(?!\.+$)[\w.-]+$/.test(part));
   if (!isSafe(repo) || repo.split('/').length > 2) {
-    throw new Error(`expected the name of a model such as hfl/chinese-macbert-base, got '${repo}'`);
+    throw new WbdcError(`expected the name of a model such as hfl/chinese-macbert-base, got '${repo}'`);
   }
-  if (!isSafe(revision)) throw new Error(`expected a branch, a tag or a commit as revision, got '${revision}'`);
+  if (!isSafe(revision)) throw new WbdcError(`expected a branch, a tag or a commit as revision, got '${revision}'`);
 }

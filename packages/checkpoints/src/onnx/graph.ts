@@ -1,6 +1,7 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
 import type { Tensor } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 
 const { ModelProto, AttributeProto } = onnxProto.onnx;
@@ -65,7 +66,7 @@ export class OnnxGraph {
   weight(leaf: Tensor): Value {
     const name = this.#paths.get(leaf);
     if (name === undefined)
-      throw new Error(`expected a parameter of the tree, got a tensor [${leaf.shape.join(', ')}]`);
+      throw new WbdcError(`expected a parameter of the tree, got a tensor [${leaf.shape.join(', ')}]`);
     if (!this.#constants.has(name))
       this.#constants.set(name, floatTensor(name, leaf.dataSync<'float32'>(), leaf.shape));
     return name;

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { Linear, ParamTree } from '@wbdc/nn';
 import type { OnnxGraph, Value } from './graph.js';
 import { onnxAttentionBias, onnxColumns, onnxLinear } from './transformer.js';
@@ -78,7 +79,7 @@ function pool(graph: OnnxGraph, states: OnnxStates, cls: Value, { pooling, atten
     case 'both':
       return graph.op('Concat', [meanState(graph, text, textMask), meanState(graph, frames, frameMask)], { axis: 1 });
     case 'attention':
-      if (!attention) throw new Error('expected a head that pools by attention to have head.attention, got none');
+      if (!attention) throw new WbdcError('expected a head that pools by attention to have head.attention, got none');
       return attended(graph, attention, ...joined());
     default:
       return cls;

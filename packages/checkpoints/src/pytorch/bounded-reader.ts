@@ -1,3 +1,5 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /** Longest text: a name, or a number written out. */
 const TEXT_LIMIT = 4096;
 
@@ -27,7 +29,7 @@ export class BoundedReader {
   }
 
   byte(): number {
-    if (++this.#reads % PATIENCE === 0 && !this.#inTime()) throw new Error('it takes too long: not an honest file');
+    if (++this.#reads % PATIENCE === 0 && !this.#inTime()) throw new WbdcError('it takes too long: not an honest file');
     return this.#view.getUint8(this.#advance(1));
   }
 
@@ -45,7 +47,7 @@ export class BoundedReader {
 
   uint64(): number {
     const value = this.#view.getBigUint64(this.#advance(8), true);
-    if (value > Number.MAX_SAFE_INTEGER) throw new Error(`expected a number below 2^53, got ${value}`);
+    if (value > Number.MAX_SAFE_INTEGER) throw new WbdcError(`expected a number below 2^53, got ${value}`);
     return Number(value);
   }
 
@@ -58,7 +60,7 @@ export class BoundedReader {
   }
 
   bytes(length: number): Uint8Array {
-    if (length > TEXT_LIMIT) throw new Error(`expected texts of at most ${TEXT_LIMIT} bytes, got ${length}`);
+    if (length > TEXT_LIMIT) throw new WbdcError(`expected texts of at most ${TEXT_LIMIT} bytes, got ${length}`);
     const start = this.#advance(length);
     return this.#bytes.subarray(start, start + length);
   }
@@ -69,7 +71,7 @@ export class BoundedReader {
 
   line(): string {
     const end = this.#bytes.subarray(this.position, this.position + TEXT_LIMIT).indexOf(0x0a);
-    if (end === -1) throw new Error(`expected a line of at most ${TEXT_LIMIT} bytes`);
+    if (end === -1) throw new WbdcError(`expected a line of at most ${TEXT_LIMIT} bytes`);
     const text = this.string(end, 'utf-8');
     this.skip(1);
     return text;
@@ -78,7 +80,9 @@ export class BoundedReader {
   #advance(count: number): number {
     const start = this.position;
     if (!(count >= 0 && start + count <= this.#bytes.length)) {
-      throw new Error(`expected ${count} more bytes, got ${this.#bytes.length - start}: the file is cut or damaged`);
+      throw new WbdcError(
+        `expected ${count} more bytes, got ${this.#bytes.length - start}: the file is cut or damaged`,
+      );
     }
     this.position = start + count;
     return start;

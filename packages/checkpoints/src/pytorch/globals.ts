@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { SafetensorsDtype } from '../safetensors.js';
 
 /** A run of values in the file, not yet read. */
@@ -48,29 +49,29 @@ const ENTRIES = 4096;
 const storageTypes = new Map<unknown, SafetensorsDtype>(
   Object.values(STORAGES).map((dtype) => [
     Object.freeze(() => {
-      throw new Error('expected a storage to be referred to, got a call');
+      throw new WbdcError('expected a storage to be referred to, got a call');
     }),
     dtype,
   ]),
 );
 
 const rebuildTensor: Global = (storage, offset, shape, stride) => {
-  if (!(storage instanceof StorageRef)) throw new Error('expected a tensor over a storage, got something else');
+  if (!(storage instanceof StorageRef)) throw new WbdcError('expected a tensor over a storage, got something else');
   if (!isCount(offset) || !isSizes(shape) || !isSizes(stride) || shape.length !== stride.length) {
-    throw new Error(`storage ${storage.key}: expected a tensor's offset, sizes and strides as whole numbers`);
+    throw new WbdcError(`storage ${storage.key}: expected a tensor's offset, sizes and strides as whole numbers`);
   }
   return new TensorRef(storage, offset, Object.freeze([...shape]), Object.freeze([...stride]));
 };
 
 const rebuildParameter: Global = (tensor) => {
   if (tensor instanceof TensorRef) return tensor;
-  throw new Error('expected a parameter around a tensor, got something else');
+  throw new WbdcError('expected a parameter around a tensor, got something else');
 };
 
 const orderedDict: Global = (pairs = []) => {
   // A list may be handed in any number of times: small ones only. State dicts come empty and are filled afterwards.
   if (!Array.isArray(pairs) || pairs.length > ENTRIES || !pairs.every(isPair)) {
-    throw new Error(`expected an OrderedDict of at most ${ENTRIES} pairs`);
+    throw new WbdcError(`expected an OrderedDict of at most ${ENTRIES} pairs`);
   }
   return new Map(pairs);
 };
@@ -98,7 +99,7 @@ const GLOBALS: ReadonlyMap<string, Global> = new Map<string, Global>([
 export function resolveGlobal(module: string, name: string): Global {
   const global = GLOBALS.get(`${module}.${name}`);
   if (global) return global;
-  throw new Error(
+  throw new WbdcError(
     `it refers to ${JSON.stringify(`${module}.${name}`)}, which is not part of plain weights and would ` +
       'run code in Python: save model.state_dict() alone, or convert the file to safetensors',
   );
@@ -109,12 +110,12 @@ export function storageOf(id: unknown): StorageRef {
   const [tag, type, key, , count, view] = Array.isArray(id) ? (id as unknown[]) : [];
   const dtype = storageTypes.get(type);
   if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isCount(count)) {
-    throw new Error("expected a persistent id ('storage', type, key, device, count), got something else");
+    throw new WbdcError("expected a persistent id ('storage', type, key, device, count), got something else");
   }
   if (view === undefined || view === null) return new StorageRef(dtype, key, count, { offset: 0, count });
   const [, offset, size] = Array.isArray(view) ? (view as unknown[]) : [];
   if (!isCount(offset) || !isCount(size) || offset + size > count) {
-    throw new Error(`storage ${key}: expected a view inside its ${count} values`);
+    throw new WbdcError(`storage ${key}: expected a view inside its ${count} values`);
   }
   return new StorageRef(dtype, key, count, { offset, count: size });
 }

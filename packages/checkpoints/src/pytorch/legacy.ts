@@ -1,4 +1,5 @@
 import type { ByteSource } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { BYTES_PER_VALUE } from '../safetensors.js';
 import { PICKLE_LIMIT, unpickle } from './pickle.js';
 import { locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
@@ -20,12 +21,12 @@ export async function readLegacy(source: ByteSource, entry?: string): Promise<Ma
   const head = await source.read(0, Math.min(size, PICKLE_LIMIT));
   const protocol = unpickle(head, MAGIC.length, path);
   if (protocol.value !== PROTOCOL)
-    throw new Error(
+    throw new WbdcError(
       `${path}: expected protocol ${PROTOCOL}, got ${typeof protocol.value === 'number' ? protocol.value : 'another'}`,
     );
   const machine = unpickle(head, protocol.end, path);
   if (!(machine.value instanceof Map) || new Map(machine.value).get('little_endian') !== true) {
-    throw new Error(`${path}: expected little-endian values`);
+    throw new WbdcError(`${path}: expected little-endian values`);
   }
   const object = unpickle(head, machine.end, path);
   const keys = unpickle(head, object.end, path);
@@ -33,19 +34,20 @@ export async function readLegacy(source: ByteSource, entry?: string): Promise<Ma
   const storages = storagesOf(object.storages, path);
   const order = Array.isArray(keys.value) ? [...(keys.value as unknown[])] : [];
   if (order.length !== storages.size || new Set(order).size !== storages.size) {
-    throw new Error(`${path}: expected the keys of ${storages.size} storages, got others`);
+    throw new WbdcError(`${path}: expected the keys of ${storages.size} storages, got others`);
   }
   const starts = new Map<unknown, number>();
   let position = keys.end;
   for (const key of order) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
-    if (!storage) throw new Error(`${path}: expected the key of a storage, got another`);
+    if (!storage) throw new WbdcError(`${path}: expected the key of a storage, got another`);
     const end = position + 8 + storage.count * BYTES_PER_VALUE[storage.dtype];
-    if (end > size) throw new Error(`${path}: expected ${end} bytes, got ${size}: the file is cut; download it again`);
+    if (end > size)
+      throw new WbdcError(`${path}: expected ${end} bytes, got ${size}: the file is cut; download it again`);
     const { buffer, byteOffset } = await source.read(position, 8);
     const count = new DataView(buffer, byteOffset).getBigInt64(0, true);
     if (count !== BigInt(storage.count)) {
-      throw new Error(
+      throw new WbdcError(
         `${path}: storage ${storage.key}: expected ${storage.count} values, got ${count}: the file is damaged`,
       );
     }

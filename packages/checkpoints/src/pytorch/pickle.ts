@@ -1,4 +1,5 @@
 import { Parser } from 'pickleparser';
+import { WbdcError } from '@wbdc/io/errors';
 import { BoundedReader } from './bounded-reader.js';
 import { resolveGlobal, storageOf, type StorageRef } from './globals.js';
 
@@ -38,6 +39,6 @@ export function unpickle(bytes: Uint8Array, start: number, where: string): Unpic
     return { value: parser.read<unknown>(reader), end: reader.position, storages };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${where}: cannot read the pickle (byte ${reader.position}): ${reason}`, { cause });
+    throw new WbdcError(`${where}: cannot read the pickle (byte ${reader.position}): ${reason}`, { cause });
   }
 }

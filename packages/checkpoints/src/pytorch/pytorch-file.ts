@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, openBytes, type ByteSource } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { BYTES_PER_VALUE, decodeTensor } from '../safetensors.js';
 import { findTensor, openShards, type WeightFile } from '../shards.js';
 import { dataStart, readDirectory } from './archive.js';
@@ -38,7 +39,7 @@ async function resolveTarget(path: string): Promise<string> {
   for (const name of [SINGLE, INDEX]) {
     if (await stat(join(path, name)).catch(() => undefined)) return join(path, name);
   }
-  throw new Error(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
+  throw new WbdcError(`${path}: expected ${SINGLE} or ${INDEX} in the folder, got neither`);
 }
 
 async function openSingle(path: string, options: PytorchOptions = {}): Promise<PytorchFile> {
@@ -71,16 +72,17 @@ async function readZip(source: ByteSource, options: PytorchOptions): Promise<Map
   const { path } = source;
   const entries = await readDirectory(source);
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
-  if (!pickle) throw new Error(`${path}: expected an archive with data.pkl, got none: not written by torch.save`);
+  if (!pickle) throw new WbdcError(`${path}: expected an archive with data.pkl, got none: not written by torch.save`);
   const content = async (name: string, limit: number): Promise<Uint8Array | undefined> => {
     const entry = entries.get(name);
     if (!entry) return undefined;
-    if (entry.size > limit) throw new Error(`${path}: ${name}: expected at most ${limit} bytes, got ${entry.size}`);
+    if (entry.size > limit) throw new WbdcError(`${path}: ${name}: expected at most ${limit} bytes, got ${entry.size}`);
     return source.read(await dataStart(source, entry), entry.size);
   };
   const folder = pickle.name.slice(0, -'data.pkl'.length);
   const order = await content(`${folder}byteorder`, 16);
-  if (order && new TextDecoder().decode(order) !== 'little') throw new Error(`${path}: expected little-endian values`);
+  if (order && new TextDecoder().decode(order) !== 'little')
+    throw new WbdcError(`${path}: expected little-endian values`);
   const bytes = (await content(pickle.name, PICKLE_LIMIT))!;
   const tensors = stateDict(unpickle(bytes, 0, path).value, path, options.entry);
   const starts = new Map<string, number>();
@@ -89,7 +91,7 @@ async function readZip(source: ByteSource, options: PytorchOptions): Promise<Map
     const entry = entries.get(`${folder}data/${key}`);
     const expected = count * BYTES_PER_VALUE[dtype];
     if (!entry || entry.size < expected) {
-      throw new Error(
+      throw new WbdcError(
         `${path}: storage ${key}: expected ${expected} bytes, got ${entry?.size ?? 'none'}: the file is damaged`,
       );
     }

@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { sizeOf } from '@wbdc/nn';
 import { BYTES_PER_VALUE, type SafetensorsDtype } from '../safetensors.js';
 import { TensorRef, type StorageRef } from './globals.js';
@@ -39,14 +40,16 @@ export function stateDict(value: unknown, where: string, entry?: string): Map<st
 
 function tensorsOf(value: unknown, where: string): Map<string, TensorRef> {
   if (!(value instanceof Map))
-    throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(value)}`);
+    throw new WbdcError(`${where}: expected a state dict (name to tensor), got ${kindOf(value)}`);
   for (const [name, tensor] of value) {
     if (typeof name === 'string' && tensor instanceof TensorRef) continue;
     const key = typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : kindOf(name);
     const dicts = stateDictsIn(value);
     const advice =
       dicts.length === 0 ? 'save model.state_dict() alone' : `name one of its entries: ${dicts.join(', ')}`;
-    throw new Error(`${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ${advice}`);
+    throw new WbdcError(
+      `${where}: expected a state dict (name to tensor), got ${kindOf(tensor)} under ${key}: ${advice}`,
+    );
   }
   return new Map(value as Map<string, TensorRef>); // a map of ours: the pickle's BUILD can give its own any property
 }
@@ -68,7 +71,7 @@ export function storagesOf(all: Iterable<StorageRef>, where: string): Map<string
   for (const storage of all) {
     const known = storages.get(storage.key) ?? storage;
     if (known.dtype !== storage.dtype || known.count !== storage.count) {
-      throw new Error(
+      throw new WbdcError(
         `${where}: storage ${storage.key}: expected ${known.count} x ${known.dtype} everywhere, got another`,
       );
     }
@@ -89,7 +92,7 @@ export function locate(
   const span = count === 0 ? 0 : 1 + shape.reduce((last, size, axis) => last + (size - 1) * stride[axis], 0);
   // As many values as the storage has at most: an expanded tensor of one value could claim any amount of memory.
   if (!(count <= view.count && offset + span <= view.count)) {
-    throw new Error(
+    throw new WbdcError(
       `${where}: tensor '${name}': expected [${shape.join(', ')}] with strides [${stride.join(', ')}] ` +
         `from ${offset} to lie in a storage of ${view.count} values; ` +
         'the file is damaged, or the tensor was expanded (save a contiguous copy)',

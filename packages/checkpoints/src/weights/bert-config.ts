@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import type { BertConfig } from '@wbdc/nn';
 import { BERT_EPSILON } from '@wbdc/nn';
 import { inputEmbeddingShapes, layersShapes, type ParamShapes, type ShapeEntry } from './shapes.js';
@@ -28,7 +29,7 @@ const FIXED: Readonly<Record<string, unknown>> = {
  */
 export function parseBertConfig(json: unknown, where = 'config.json'): BertConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new Error(`${where}: expected an object, got ${JSON.stringify(json)?.slice(0, 80)}`);
+    throw new WbdcError(`${where}: expected an object, got ${JSON.stringify(json)?.slice(0, 80)}`);
   }
   const fields = json as Readonly<Record<string, unknown>>;
   const { hidden_dropout_prob: dropout = 0.1 } = fields;
@@ -44,13 +45,13 @@ export function parseBertConfig(json: unknown, where = 'config.json'): BertConfi
       : [`hidden_dropout_prob: expected a number in [0, 1), got ${JSON.stringify(dropout)}`]),
   ];
   if (problems.length > 0) {
-    throw new Error([`${where}: not the configuration of a BERT this package can run:`, ...problems].join('\n  '));
+    throw new WbdcError([`${where}: not the configuration of a BERT this package can run:`, ...problems].join('\n  '));
   }
   const sizes = Object.entries(FIELDS).map(([ours, theirs]) => [ours, fields[theirs]]);
   const config = { ...Object.fromEntries(sizes), dropout } as BertConfig;
   if (config.hiddenSize % config.heads === 0) return config;
   const { hiddenSize, heads } = config;
-  throw new Error(
+  throw new WbdcError(
     `${where}: expected hidden_size to be a multiple of num_attention_heads, got ${hiddenSize} and ${heads}`,
   );
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten, parameter, unflatten, type ParamTree } from '@wbdc/nn';
 import { pathKeys, tensorShape, toParameter, type KeyEntry, type KeyMap } from './key-map.js';
 import { matchesPattern } from './pattern.js';
@@ -43,7 +44,7 @@ export async function loadWeights(
   const leaves = new Map(flatten(params).map(({ path, leaf }) => [path, leaf]));
   const plan = planWeights(new Map([...leaves].map(([path, { shape }]) => [path, shape])), keyMap, source, options);
   const fixed = plan.matches.find(({ entry }) => !(leaves.get(entry.path) instanceof tf.Variable));
-  if (fixed) throw new Error(`${source.path}: expected '${fixed.entry.path}' to be a tf.Variable, got a tensor`);
+  if (fixed) throw new WbdcError(`${source.path}: expected '${fixed.entry.path}' to be a tf.Variable, got a tensor`);
   const values = await readAll(plan, source);
   for (const [path, data] of values) {
     const variable = leaves.get(path) as tf.Variable;
@@ -89,7 +90,8 @@ export async function readWeights<P extends ParamTree>(
       leaves.set(entry.path, parameter(toParameter(entry, data as Float32Array, shape), shapes.get(entry.path)!));
     }
     const unmade = [...shapes.keys()].find((path) => !leaves.has(path));
-    if (unmade !== undefined) throw new Error(`expected the key map to name every parameter, got none for '${unmade}'`);
+    if (unmade !== undefined)
+      throw new WbdcError(`expected the key map to name every parameter, got none for '${unmade}'`);
   } catch (error) {
     for (const leaf of leaves.values()) leaf.dispose();
     throw error;
@@ -105,7 +107,7 @@ function lacksAll(part: string, shapes: ParamShapes, missing: ReadonlySet<string
   const paths = [...shapes.keys()].filter((path) => path === part || path.startsWith(`${part}.`));
   const lacking = paths.filter((path) => missing.has(path));
   if (lacking.length === 0 || lacking.length === paths.length) return lacking.length > 0;
-  throw new Error(
+  throw new WbdcError(
     describeProblems(
       source.path,
       lacking.map((path) => `'${path}': the checkpoint has '${part}' without it`),
@@ -150,7 +152,7 @@ function planWeights(shapes: ParamShapes, keyMap: KeyMap, source: WeightSource, 
   }
   for (const { entry, name } of matches) problems.push(...mismatch(entry, name, shapes.get(entry.path)!, source));
   const unused = unusedTensors(matches, keyMap, source, options.allowUnused, problems);
-  if (problems.length > 0) throw new Error(describeProblems(source.path, problems));
+  if (problems.length > 0) throw new WbdcError(describeProblems(source.path, problems));
   return { matches, report: { source: source.path, ...reportOf(shapes, matches, missing, source), unused } };
 }
 

@@ -1,3 +1,5 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /**
  * Patterns over names such as `bert.encoder.layer.3.output.dense.bias`. A pattern covers the whole name: `*` stands for
  * any characters within one part, `**` for any number of parts, `{a,b}` for one of several texts. So `bert.pooler.**`
@@ -18,6 +20,6 @@ function compile(pattern: string): RegExp {
     if (token === ',' && depth > 0) return '|';
     return token.replace(/[.+?^$()|[\]\\]/g, '\\$&');
   });
-  if (depth !== 0) throw new Error(`pattern '${pattern}': expected as many '}' as '{'`);
+  if (depth !== 0) throw new WbdcError(`pattern '${pattern}': expected as many '}' as '{'`);
   return new RegExp(`^${source}$`);
 }

@@ -85,12 +85,12 @@ export function assertParamShapes(params: ParamTree, shapes: ParamShapes): void 
   for (const { path, leaf } of flatten(params)) {
     const expected = shapes.get(path)?.join(', ');
     if (expected !== leaf.shape.join(', ')) {
-      throw new Error(
+      throw new WbdcError(
         `expected '${path}' of shape [${expected ?? 'none'}] by the configuration, got [${leaf.shape.join(', ')}]`,
       );
     }
     lacking.delete(path);
   }
   const [missing] = lacking;
-  if (missing !== undefined) throw new Error(`expected a parameter '${missing}' by the configuration, got none`);
+  if (missing !== undefined) throw new WbdcError(`expected a parameter '${missing}' by the configuration, got none`);
 }

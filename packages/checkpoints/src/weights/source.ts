@@ -28,7 +28,7 @@ export function weightsOf(tensors: TensorRecord, path = 'memory'): WeightSource 
     path,
     tensors: new Map(infos),
     read: async (name) => {
-      if (!Object.hasOwn(tensors, name)) throw new Error(`${path}: expected a tensor '${name}', got none`);
+      if (!Object.hasOwn(tensors, name)) throw new WbdcError(`${path}: expected a tensor '${name}', got none`);
       const { data, shape } = tensors[name];
       return data instanceof Float32Array ? { data: data.slice(), shape } : { data: data.slice(), shape };
     },
@@ -84,7 +84,7 @@ export function joinSources(...sources: readonly WeightSource[]): WeightSource {
     tensors: new Map([...owners].map(([name, source]) => [name, source.tensors.get(name)!])),
     read: async (name) => {
       const source = owners.get(name);
-      if (!source) throw new Error(`${path}: expected a tensor '${name}', got none`);
+      if (!source) throw new WbdcError(`${path}: expected a tensor '${name}', got none`);
       return source.read(name);
     },
   };

@@ -1,4 +1,5 @@
 import { parseSafetensors, weightsOf, type WeightSource } from '@wbdc/checkpoints';
+import { WbdcError } from '@wbdc/io/errors';
 
 /** Weights that stay open until they are closed. */
 export interface OpenWeights extends WeightSource {
@@ -40,7 +41,7 @@ export function wholeFiles(where: string, read: (name: string) => Promise<Uint8A
     openWeights: async (name = WEIGHTS_FILE) => {
       const path = pathOf(files, name);
       const bytes = await read(name);
-      if (bytes === undefined) throw new Error(`${path}: expected the weights of a model, found no such file`);
+      if (bytes === undefined) throw new WbdcError(`${path}: expected the weights of a model, found no such file`);
       return { ...weightsOf(parseSafetensors(bytes, path).tensors, path), close: () => Promise.resolve() };
     },
     folder: (name) => wholeFiles(pathOf(files, name), (file) => read(`${name}/${file}`)),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { WbdcError } from '@wbdc/io/errors';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { OrtBackend } from '../backend.js';
 import { float } from '../graph.js';
@@ -24,7 +25,7 @@ function product(call: Call, output: string): Product | undefined {
   const [innerB, columns] = matrixShape(b, transB);
   if (inner !== innerB) {
     const side = (t: TensorInfo, trans: boolean): string => `[${t.shape.join(', ')}]${trans ? ' transposed' : ''}`;
-    throw new Error(`matMul: expected equal inner sizes, got ${side(a, transA)} times ${side(b, transB)}`);
+    throw new WbdcError(`matMul: expected equal inner sizes, got ${side(a, transA)} times ${side(b, transB)}`);
   }
   const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, rows, columns];

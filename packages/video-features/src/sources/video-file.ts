@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { SourceError } from '../errors.js';
 import { hasFfmpeg, openWithFfmpeg } from './ffmpeg.js';
 import { loadMediabunny, openWithMediabunny } from './mediabunny.js';
@@ -18,7 +19,7 @@ export async function openVideoFile(path: string, limits: SourceLimits, backend?
   const open = async (): Promise<FrameSource> => {
     if (mediabunny) return openWithMediabunny(mediabunny, path, limits);
     if (backend !== 'mediabunny' && (await hasFfmpeg())) return openWithFfmpeg(path, limits);
-    throw new Error(
+    throw new WbdcError(
       `${path}: expected ${backend ?? 'mediabunny or ffmpeg'} to decode a video file, found none. Install one: ` +
         'npm install mediabunny @mediabunny/server; or put ffmpeg and ffprobe on the PATH.',
     );
