@@ -1,3 +1,16 @@
+export { finetune } from './finetune/finetune.js';
+export type {
+  FinetuneConclusion,
+  FinetuneData,
+  FinetunedFolds,
+  FinetunedModel,
+  FinetuneOptions,
+  FinetuneResult,
+  InitialWeights,
+} from './finetune/options.js';
+export { pictureSource } from './finetune/pictures.js';
+export type { PictureSourceOptions } from './finetune/pictures.js';
+export { readTeaching } from './finetune/teachers.js';
 export { assertSavedModel, readSavedModel } from './saved/read.js';
 export { DEFAULT_SEED, runTraining } from './training/run.js';
 export type { AveragedWeights, BestWeights } from './training/best.js';

@@ -48,8 +48,13 @@ async function startFrom(
   const path = await modelFolder(setting, folder, options);
   const report = await load(path).catch((cause: unknown) => {
     if (!(cause instanceof SizesError)) throw cause;
-    const vocabulary = cause.differences.some(({ name }) => name === 'vocabSize') ? `, and vocab.folder=${path}` : '';
-    throw new UserError(`${setting}: ${cause.message}\nset the sizes of the checkpoint${vocabulary}`, 1, { cause });
+    throw sizesMismatch(setting, path, cause);
   });
   options.output.say(formatWeightReport(report));
+}
+
+/** That a published checkpoint has other sizes, in the words of the settings. */
+export function sizesMismatch(setting: string, path: string, cause: SizesError): UserError {
+  const vocabulary = cause.differences.some(({ name }) => name === 'vocabSize') ? `, and vocab.folder=${path}` : '';
+  return new UserError(`${setting}: ${cause.message}\nset the sizes of the checkpoint${vocabulary}`, 1, { cause });
 }

@@ -1,5 +1,5 @@
 import { encodingPixels, type ClipVision, type ClipVisionParams, type WithTower } from '@wbdc/clip-model';
-import { recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
+import { mapTree, parameter, recomputing, type Encoder, type ParamTree } from '@wbdc/nn';
 import { encoderOf, type VideoTextParams } from '../encoder.js';
 import type { FeatureSettings, FrameSettings } from '../settings/frames.js';
 import type { ModelSettings } from '../settings/model.js';
@@ -17,7 +17,7 @@ export interface TrainedTower {
   readonly tower: ClipVision;
   /** Which of its outputs stands for a frame. */
   readonly output: FeatureSettings['output'];
-  /** What it starts from; fresh weights where there are none. */
+  /** What it starts from, copied; fresh weights where there are none. */
   readonly params?: ClipVisionParams;
 }
 
@@ -36,5 +36,12 @@ export function finetuneEncoder(
   const { tower, output, params } = vision;
   const outer = encodingPixels(tower, inner, output);
   const encoder = (settings.model.recompute ? recomputing(outer) : outer) as Encoder<EncoderParams>;
-  return params === undefined ? encoder : { ...encoder, init: (key) => ({ ...inner.init(key), vision: params }) };
+  return params === undefined
+    ? encoder
+    : { ...encoder, init: (key) => ({ ...inner.init(key), vision: copyOf(params) }) };
+}
+
+/** The same values in variables of their own. */
+function copyOf<P extends ParamTree>(params: P): P {
+  return mapTree(params, (leaf) => parameter(leaf.dataSync<'float32'>().slice(), leaf.shape));
 }

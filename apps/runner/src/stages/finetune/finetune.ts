@@ -1,45 +1,67 @@
-import { finetuneEncoder } from '@wbdc/pipeline';
+import { SizesError } from '@wbdc/checkpoints';
+import { wbdcLayout } from '@wbdc/data';
+import { readTruth } from '@wbdc/finetune/node';
+import { exists } from '@wbdc/io';
+import { finetune, type FinetuneData, type FinetuneOptions, type InitialWeights } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
+import { hasCheckpoint } from '@wbdc/train/node';
+import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
+import { modelFolder } from '../../published-model.js';
 import type { StageContext, StageResult } from '../../stage.js';
-import { finetuneCategory } from './category.js';
-import { finetuneFolds } from './folds.js';
-import { finetuneSimilarity } from './similarity.js';
-import { openInputs } from './start.js';
-
-const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity };
+import { dataRoot } from '../data-root.js';
+import { sizesMismatch } from '../published.js';
+import { runInStage } from '../training.js';
+import { openInputs, type Inputs } from './inputs.js';
+import { readPairs } from './pairs.js';
+import { stageResultOf } from './result.js';
 
 /** Finetunes the video-text model and predicts the held-out splits. */
 export async function runFinetuneStage(context: StageContext): Promise<StageResult> {
-  assertSplits(context.config);
-  return context.config.finetune.fold === 'all' ? finetuneFolds(context, finetune) : finetune(context);
-}
-
-/** Trains one model. */
-async function finetune(context: StageContext): Promise<StageResult> {
-  const { config } = context;
-  const tokenizer = await loadTokenizer(context.upstream('vocab'));
+  const { config, upstream } = context;
+  assertSplits(config);
+  const tokenizer = await loadTokenizer(upstream('vocab'));
   const inputs = await openInputs(context, tokenizer);
   try {
     const training = await inputs.open(learnedSplits(config));
     const heldOut = await inputs.open(config.data.heldOutSplits);
-    const { vocabSize } = tokenizer;
-    const frameSize = inputs.extractor?.width ?? training.dataset.frameSize;
-    const encoder = finetuneEncoder(config, { vocabSize, frameSize }, inputs.extractor);
-    const { status, made, summary } = await KINDS[config.finetune.kind]({
-      context,
+    const data = { training: training.dataset, heldOut: heldOut.dataset, features: training.recipe };
+    const init = await initialWeights(context);
+    const options = {
+      settings: { ...config, finetune: withFolders(context) },
       tokenizer,
-      encoder,
-      training,
-      heldOut,
-      ...inputs,
-    });
+      init,
+      data: { ...data, ...(await labelsOf(context, data)), open: (split: string) => openSplit(inputs, split) },
+      extractor: inputs.extractor,
+      files: config.finetune.kind === 'category' ? await categoryNames(context) : [],
+    };
+    const result = await finetuneInStage(context, options);
     const tower = inputs.extractor ? [inputs.extractor.read] : [];
-    return { status, read: [...tower, ...training.read, ...heldOut.read], made, summary };
+    return { ...stageResultOf(result), read: [...tower, ...training.read, ...heldOut.read] };
   } finally {
     await inputs.close();
   }
+}
+
+/** In the words of the settings where a published checkpoint has other sizes. */
+async function finetuneInStage(context: StageContext, options: Omit<FinetuneOptions, 'folder'>) {
+  return runInStage(context, (run) => finetune({ ...options, ...run })).catch((cause: unknown) => {
+    if (!(cause instanceof SizesError && options.init && 'bert' in options.init)) throw cause;
+    throw sizesMismatch('model.init', options.init.bert, cause);
+  });
+}
+
+async function openSplit(inputs: Inputs, split: string) {
+  return (await inputs.open([split])).dataset;
+}
+
+/** The settings with teachers' folders as they are found from the working folder. */
+function withFolders({ config, output }: StageContext): Config['finetune'] {
+  const { finetune: settings } = config;
+  if (settings.distill === null) return settings;
+  const from = settings.distill.from.map((folder) => resolve(output.terminal.folder, folder));
+  return { ...settings, distill: { ...settings.distill, from } };
 }
 
 /** The labelled splits, and those that an ensemble has predicted. */
@@ -57,4 +79,41 @@ function assertSplits({ finetune: { splits, distill, predict }, data }: Config):
       `finetune.${setting}: expected some of data.trainSplits (${data.trainSplits.join(', ')}), got '${foreign}'`,
     );
   }
+}
+
+/** The weights that `finetune.init` names. */
+async function initialWeights(context: StageContext): Promise<InitialWeights | undefined> {
+  const { config, output, upstream } = context;
+  const { model, finetune: settings } = config;
+  if (settings.init === 'none') {
+    if (model.init !== undefined) return { bert: await modelFolder('model.init', model.init, context) };
+    output.say('finetune.init is none: fresh weights');
+    return undefined;
+  }
+  const ofRun = settings.init === 'pretrain';
+  const folder = ofRun ? join(upstream('pretrain'), 'checkpoints') : resolve(output.terminal.folder, settings.init);
+  if (await hasCheckpoint(folder)) return { checkpoint: folder };
+  throw new UserError(
+    `finetune.init: expected a checkpoint such as runs/demo/pretrain/checkpoints, found none in ${folder}`,
+  );
+}
+
+/** Labels that stand outside the data sets: the truth of held-out videos, or pairs. */
+async function labelsOf(
+  context: StageContext,
+  { training, heldOut }: Pick<FinetuneData, 'training' | 'heldOut'>,
+): Promise<Pick<FinetuneData, 'truth' | 'pairs'>> {
+  if (context.config.finetune.kind === 'similarity') return { pairs: await readPairs(context, training, heldOut) };
+  const truth = new Map<string, string>();
+  for (const split of context.config.data.heldOutSplits) {
+    const path = wbdcLayout(dataRoot(context)).truth(split);
+    if (await exists(path)) for (const [id, category] of await readTruth(path)) truth.set(id, category);
+  }
+  return { truth };
+}
+
+/** The file with the categories' names, where there is one. */
+async function categoryNames(context: StageContext): Promise<string[]> {
+  const path = wbdcLayout(dataRoot(context)).categories;
+  return (await exists(path)) ? [path] : [];
 }

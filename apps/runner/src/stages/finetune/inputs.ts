@@ -1,0 +1,62 @@
+import { frameZipPath } from '@wbdc/data';
+import { disposeTree } from '@wbdc/nn';
+import { pictureSource } from '@wbdc/pipeline/node';
+import type { Tokenizer } from '@wbdc/tokenizer';
+import type { StageContext } from '../../stage.js';
+import { dataRoot } from '../data-root.js';
+import { listIds } from '../feature-files.js';
+import { frameDecoders } from '../frame-decoding.js';
+import { PictureCache } from '../picture-cache.js';
+import { loadExtractor, type Extractor } from '../tower.js';
+import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';
+
+/** Where videos come from: stored features, or pictures for a tower that is trained. */
+export interface Inputs {
+  /** The tower, where it is trained. */
+  readonly extractor: Extractor | undefined;
+  /** Opens splits as one set, each list once. */
+  readonly open: (splits: readonly string[]) => Promise<VideoSet>;
+  /** Closes what was opened. */
+  close(): Promise<void>;
+}
+
+export async function openInputs(context: StageContext, tokenizer: Tokenizer): Promise<Inputs> {
+  const sets = new Map<string, Promise<VideoSet>>();
+  const opener = (input?: FrameInput) => (splits: readonly string[]) => {
+    const key = splits.join();
+    const set = sets.get(key) ?? openVideoSet(context, splits, tokenizer, [], input ? { input } : {});
+    sets.set(key, set);
+    return set;
+  };
+  const closeSets = async (): Promise<void> => {
+    const opened = await Promise.allSettled(sets.values());
+    await Promise.all(opened.map(async (set) => set.status === 'fulfilled' && set.value.close()));
+  };
+  if (context.config.finetune.vision === null) return { extractor: undefined, open: opener(), close: closeSets };
+  const extractor = await loadExtractor(context);
+  const decoders = frameDecoders(context.config);
+  context.output.say(`the vision tower of ${extractor.read.path} learns too`);
+  return {
+    extractor,
+    open: opener(pictureInput(context, extractor, new PictureCache(decoders.decode, extractor))),
+    close: async () => {
+      disposeTree(extractor.params);
+      await Promise.all([closeSets(), decoders.close()]);
+    },
+  };
+}
+
+/** Frames as the vision tower reads them, in place of stored features. */
+function pictureInput(context: StageContext, extractor: Extractor, pictures: PictureCache): FrameInput {
+  const { finetune, frames } = context.config;
+  return {
+    recipe: extractor.recipe,
+    maxFrames: finetune.vision?.frames ?? frames.limit,
+    open: async (split) => {
+      const ids = new Set(await listIds(context, split));
+      const root = dataRoot(context);
+      const decode = (id: string) => pictures.read({ id, path: frameZipPath(root, split, id) });
+      return pictureSource({ ids, decode, extractor });
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { foldIn, randomKey, type Key } from '@wbdc/nn';
+import type { CheckpointFile } from '@wbdc/train/node';
+import { DEFAULT_SEED } from '../training/run.js';
+import type { FinetuneOptions } from './options.js';
+import type { FinetuneRecipe } from './recipe.js';
+import { architectureOf } from './start.js';
+
+/** Draws the fresh weights. */
+export function weightsKey({ seed = DEFAULT_SEED }: Pick<FinetuneOptions, 'seed'>): Key {
+  return foldIn(randomKey(seed), 'init');
+}
+
+/** What the descriptions of both kinds of finetuned models say. */
+export function savedFields(options: FinetuneOptions, head: FinetuneRecipe<unknown>['head']) {
+  const { ema, vision } = options.settings.finetune;
+  return { ...architectureOf(options), head, ema, ...(vision && { vision }) };
+}
+
+/** The files that every checkpoint keeps: the tokenizer's, and others. */
+export function savedFiles(
+  { tokenizer, files = [] }: Pick<FinetuneOptions, 'tokenizer' | 'files'>,
+  further: readonly string[] = [],
+): (string | CheckpointFile)[] {
+  const own = Object.entries(tokenizer.toFiles()).map(([name, contents]) => ({ name, contents }));
+  return [...own, ...further, ...files];
+}

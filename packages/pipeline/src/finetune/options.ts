@@ -1,0 +1,101 @@
+import type { Dataset, Recipe } from '@wbdc/data';
+import type { CategoryScores, Pair } from '@wbdc/finetune';
+import type { CombinedCategories, CombinedSimilarity, FinetuneFiles } from '@wbdc/finetune/node';
+import type { Tokenizer } from '@wbdc/tokenizer';
+import type { FeatureExtractor } from '../features/extractor.js';
+import type { FinetuneSettings } from '../settings/finetune.js';
+import type { FrameSettings } from '../settings/frames.js';
+import type { ModelSettings } from '../settings/model.js';
+import type { TextSettings } from '../settings/text.js';
+import type { Measurement, RunOptions, TrainingResult } from '../training/run.js';
+import type { CheckpointFile } from '@wbdc/train/node';
+
+/** The data of a finetuning. Data sets stay open: whoever opened them closes them. */
+export interface FinetuneData {
+  /** Videos to learn from: of a category finetuning those with a `categoryId`, and those that `distill` labels. */
+  readonly training: Dataset;
+  /** Videos to predict, and to measure on. */
+  readonly heldOut: Dataset;
+  /** How the frame features were made; models tell by it which videos fit them. */
+  readonly features?: Recipe | undefined;
+  /** Categories of held-out videos by id, beside those that the data set has. */
+  readonly truth?: ReadonlyMap<string, string>;
+  /** Similarity: labelled pairs of the training videos, and of held-out ones to measure on. */
+  readonly pairs?: { readonly train: readonly Pair[]; readonly heldOut?: readonly Pair[] };
+  /** Opens a split that `settings.finetune.predict` names. */
+  readonly open?: (split: string) => Promise<Dataset>;
+}
+
+/** Where the weights of the encoder come from. */
+export type InitialWeights =
+  /** A pretraining of wbdc: a checkpoint's folder, or one with a series of checkpoints. */
+  | { readonly checkpoint: string }
+  /** A published BERT's folder, for the text; the rest is fresh. */
+  | { readonly bert: string };
+
+/** What is finetuned on what. */
+export interface FinetuneOptions extends RunOptions {
+  readonly settings: {
+    readonly model: ModelSettings;
+    readonly text: TextSettings;
+    readonly frames: FrameSettings;
+    /** `init`, `splits` and `pairs` are for whoever reads weights and data; they are not looked at here. */
+    readonly finetune: FinetuneSettings;
+  };
+  readonly data: FinetuneData;
+  /** The one that the data sets' texts were tokenised with; it is kept with the model. */
+  readonly tokenizer: Tokenizer;
+  /** Further files to keep in every checkpoint: paths, or name and contents. */
+  readonly files?: readonly (string | CheckpointFile)[];
+  /** Without it the weights are fresh. */
+  readonly init?: InitialWeights | undefined;
+  /**
+   * A vision tower to train too, where `settings.finetune.vision` says how: the data sets then hold pixels, see
+   * `pictureSource`. Its own parameters stay as they are.
+   */
+  readonly extractor?: FeatureExtractor | undefined;
+}
+
+/** What a complete finetuning of one model leaves in its folder, besides checkpoints and metrics. */
+export interface FinetuneConclusion {
+  /** Folder of the finished model, for `openTrained`. */
+  readonly model: string;
+  /** Folder of the vision tower, where that was trained too. */
+  readonly tower?: string;
+  readonly files: FinetuneFiles;
+  /** Held-out videos that were predicted. */
+  readonly predicted: number;
+  /** Whether there is a file of out-of-fold predictions. */
+  readonly outOfFold: boolean;
+  /** Of a category finetuning. */
+  readonly categories?: {
+    readonly classes: readonly string[];
+    /** Labelled videos that it learned from. */
+    readonly labelled: number;
+    /** Scores of the validation or held-out videos; nothing where their truth is not known. */
+    readonly scores: CategoryScores | undefined;
+    /** Files with the probabilities of further splits. */
+    readonly further: readonly { readonly split: string; readonly path: string; readonly videos: number }[];
+  };
+}
+
+/** One finetuned model. */
+export interface FinetunedModel extends TrainingResult<Measurement, FinetuneConclusion> {
+  readonly kind: 'model';
+}
+
+/** A model per fold, and what they say together. */
+export interface FinetunedFolds {
+  readonly kind: 'folds';
+  readonly status: 'complete' | 'interrupted';
+  /** The folders of the models. */
+  readonly folders: readonly string[];
+  /** Where it was interrupted. */
+  readonly interrupted?: { readonly fold: number; readonly result: FinetunedModel };
+  /** The files of all folds together. */
+  readonly files: FinetuneFiles;
+  readonly categories?: CombinedCategories;
+  readonly similarity?: CombinedSimilarity;
+}
+
+export type FinetuneResult = FinetunedModel | FinetunedFolds;

@@ -1,0 +1,141 @@
+import { batchesInOrder, batchesOf } from '@wbdc/data';
+import {
+  cosinesOfPairs,
+  judgeCosines,
+  pairLabeller,
+  pairLengths,
+  readPairBatch,
+  takeRowsOf,
+  videosOfPairs,
+  type PairSet,
+} from '@wbdc/finetune';
+import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
+import { WbdcError } from '@wbdc/io/errors';
+import type { Measured } from '@wbdc/metrics';
+import { disposeTree, type Encoder } from '@wbdc/nn';
+import { describeModel } from '../saved/saved-model.js';
+import { runTraining, type Measurement, type TrainingResult } from '../training/run.js';
+import { savedFields, savedFiles, weightsKey } from './common.js';
+import type { EncoderParams } from './encoder.js';
+import { saveFinished } from './finished.js';
+import type { FinetuneConclusion, FinetuneOptions } from './options.js';
+import { dividePairs, type PairData } from './pairs.js';
+import { similarityRecipe, type SimilarityRecipe } from './recipe.js';
+import { startEncoder } from './start.js';
+
+interface Running {
+  readonly options: FinetuneOptions;
+  readonly data: PairData;
+  /** From a score to the target of the cosine. */
+  readonly label: (score: number) => number;
+  readonly recipe: SimilarityRecipe;
+}
+
+/** Similarity finetuning: measured on validation pairs and on those of the held-out videos. */
+export async function finetuneSimilarity(
+  options: FinetuneOptions,
+  encoder: Encoder<EncoderParams>,
+): Promise<TrainingResult<Measurement, FinetuneConclusion>> {
+  const { settings, folder } = options;
+  const { averageBest, labels } = settings.finetune;
+  const data = dividePairs(options);
+  const label = pairLabeller(data.train.scores, labels);
+  const recipe = similarityRecipe(settings, encoder, weightsKey(options));
+  try {
+    await startEncoder(options, recipe.params.encoder);
+    const running: Running = { options, data, label, recipe };
+    const model = describeModel('similarity', savedFields(options, recipe.head));
+    const files = savedFiles(options);
+    return await runTraining({
+      ...options,
+      recipe,
+      best: averageBest === null ? undefined : { count: averageBest, metric: metricOf(data) },
+      data: {
+        lengths: pairLengths(data.train),
+        read: ({ indices, key }) => readPairBatch(data.train, indices, label, key),
+      },
+      evaluate: () => measure(running),
+      model,
+      files,
+      conclude: async ({ measurement, ...end }) => {
+        const { params } = recipe;
+        const saved = { folder, extractor: options.extractor, params, model, files, ...end };
+        return { ...(await saveFinished(saved)), ...(await conclude(running, measurement)) };
+      },
+    });
+  } finally {
+    disposeTree({ ...recipe.params });
+  }
+}
+
+const VALIDATION = 'validation/spearman';
+
+/** What the best weights are chosen by: pairs that are no test, where there are any. */
+function metricOf({ validation, heldOut }: PairData): string {
+  if (validation === undefined && heldOut === undefined) {
+    throw new WbdcError({
+      where: 'finetune.averageBest',
+      expected: 'pairs to choose the best by',
+      got: 'none',
+      advice: 'set finetune.share or finetune.folds',
+    });
+  }
+  return validation === undefined ? 'spearman' : VALIDATION;
+}
+
+interface Judged extends Measurement {
+  readonly measured: Readonly<Record<string, Measured>>;
+  /** Of the validation pairs, where there are any. */
+  readonly cosines: Float64Array;
+}
+
+async function measure(running: Running): Promise<Judged> {
+  const { data, label } = running;
+  const { train, validation, heldOut } = data;
+  const constant = train.scores.reduce((sum, score) => sum + label(score), 0) / train.scores.length;
+  const measured: Record<string, Measured> = {};
+  let cosines: Float64Array = new Float64Array(0);
+  const sets = [
+    ['', heldOut],
+    ['validation/', validation],
+  ] as const;
+  for (const [name, pairs] of sets) {
+    if (pairs === undefined) continue;
+    cosines = cosinesOfPairs(pairs, await vectorsOf(running, pairs));
+    const { spearman, mse } = judgeCosines(cosines, pairs.scores, { target: label, constant });
+    measured[`${name}spearman`] = spearman;
+    measured[`${name}mse`] = mse;
+  }
+  return { measured, cosines };
+}
+
+/** The embeddings of the videos of pairs, by their indices. */
+async function vectorsOf({ recipe }: Running, pairs: PairSet): Promise<Map<number, Float32Array>> {
+  const videos = videosOfPairs(pairs);
+  const vectors = new Map<number, Float32Array>();
+  for await (const batch of batchesOf(pairs.dataset, videos, recipe.settings.batchSize)) {
+    for (const row of takeRowsOf(recipe.embed(batch))) vectors.set(videos[vectors.size], row);
+  }
+  return vectors;
+}
+
+/** Embeds the held-out videos, and writes what was measured in full. */
+async function conclude(
+  { options, data, recipe }: Running,
+  { measured, cosines }: Judged,
+): Promise<Omit<FinetuneConclusion, 'model' | 'tower'>> {
+  const { folder, signal, settings } = options;
+  const { folds, fold, batchSize } = settings.finetune;
+  const embeddings = new Map<string, Float32Array>();
+  for await (const batch of batchesInOrder(options.data.heldOut, batchSize)) {
+    signal?.throwIfAborted();
+    const rows = takeRowsOf(recipe.embed(batch));
+    batch.ids.forEach((id, i) => embeddings.set(id, rows[i]));
+  }
+  const files = finetuneFiles(folder);
+  await writeEmbeddingFile(files.embeddings, embeddings);
+  const held = folds === null ? undefined : data.validation;
+  if (held) await writeOutOfFoldPairs(files.outOfFold, held, cosines, Number(fold));
+  await writeSimilarityScores(files.scores, measured);
+  return { files, predicted: embeddings.size, outOfFold: held !== undefined };
+}

@@ -1,0 +1,107 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { batchesInOrder } from '@wbdc/data';
+import { readOutOfFold, readProbabilities } from '@wbdc/finetune/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { finetuneSchema, framesSchema, modelSchema, textSchema } from '../../src/index.js';
+import { finetune, readSavedModel, type FinetuneOptions } from '../../src/node.js';
+import { CATEGORIES, datasetOf, tokenizer, videosFrom, withoutLabels } from './data.js';
+
+let root: string;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  root = await mkdtemp(join(tmpdir(), 'wbdc-finetune-call-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const [labeled, heldOut] = [videosFrom(0, 13), videosFrom(100, 7)];
+
+async function optionsOf(name: string, finetuning: object, more: object = {}): Promise<FinetuneOptions> {
+  const folder = join(root, name);
+  await mkdir(folder, { recursive: true });
+  const own = { batchSize: 3, epochs: 1, learningRate: 0.01, rules: [], width: 4, ...finetuning };
+  return {
+    folder,
+    settings: {
+      model: modelSchema.parse({ width: 6, layers: 1, heads: 2, maxPositions: 16 }),
+      text: textSchema.parse({ budget: 8 }),
+      frames: framesSchema.parse({}),
+      finetune: finetuneSchema.parse(own),
+    },
+    tokenizer,
+    data: { training: await datasetOf(labeled), heldOut: await datasetOf(withoutLabels(heldOut)) },
+    ...more,
+  };
+}
+
+const truth = new Map(heldOut.map(({ id, categoryId }) => [id, categoryId!]));
+
+describe('finetuning for categories', () => {
+  it('measures, saves a model and frees what it made', async () => {
+    const options = await optionsOf('category', { ema: 0.5 });
+    for await (const _ of batchesInOrder(options.data.training, 13)) continue; // what the data sets keep
+    const before = tf.memory().numTensors;
+    const result = await finetune({ ...options, data: { ...options.data, truth } });
+    expect(tf.memory().numTensors).toBe(before);
+    if (result.kind !== 'model') throw new Error('expected one model');
+    const { measurement, conclusion } = result;
+    expect(Object.keys(measurement!.measured)).toContain('score');
+    expect(conclusion!.categories).toMatchObject({ classes: CATEGORIES, labelled: 13, scores: { videos: 7 } });
+    const { kind } = await readSavedModel(conclusion!.model);
+    expect(kind).toBe('category');
+    const rows = await readProbabilities(conclusion!.files.probabilities);
+    expect(rows.ids).toEqual(heldOut.map(({ id }) => id));
+  });
+
+  it('predicts the held-out videos once where all of them are measured, and to the same values where not', async () => {
+    const all = await optionsOf('all', {});
+    await finetune({ ...all, data: { ...all.data, truth } });
+    const none = await optionsOf('none', {});
+    await finetune(none);
+    const read = (name: string): Promise<string> => readFile(join(root, name, 'probabilities.jsonl'), 'utf8');
+    expect(await read('all')).toBe(await read('none'));
+  });
+
+  it('trains a model per fold, goes on after an interruption, and combines them', async () => {
+    const options = await optionsOf('folds', { folds: 3, fold: 'all' });
+    const controller = new AbortController();
+    const onMessage = (line: string): void => void (line.startsWith('fold 1') && controller.abort());
+    const cut = await finetune({ ...options, signal: controller.signal, observer: { onMessage } });
+    expect(cut).toMatchObject({ kind: 'folds', status: 'interrupted', interrupted: { fold: 1 } });
+    const before = tf.memory().numTensors;
+    const result = await finetune({ ...options, data: { ...options.data, truth }, resume: true });
+    expect(tf.memory().numTensors).toBe(before);
+    if (result.kind !== 'folds') throw new Error('expected folds');
+    expect(result.categories).toMatchObject({ counts: { labelled: 13, predicted: 7 }, heldOut: { videos: 7 } });
+    const ids: string[] = [];
+    for await (const { id } of readOutOfFold(result.files.outOfFold)) ids.push(id);
+    expect(ids.sort()).toEqual(labeled.map(({ id }) => id));
+  });
+
+  it('says what is missing', async () => {
+    const options = await optionsOf('bad', { predict: ['other'] });
+    await expect(finetune(options)).rejects.toThrow('finetune.predict: expected a way to open further splits');
+    const data = { ...options.data, training: await datasetOf(withoutLabels(labeled)) };
+    await expect(finetune({ ...options, data })).rejects.toThrow(
+      'expected videos with category_id in labeled, got none',
+    );
+    const init = { checkpoint: join(root, 'nowhere') };
+    await expect(finetune({ ...options, init })).rejects.toThrow('nowhere: expected a checkpoint, got none');
+  });
+});
+
+it('finetuning for similarity needs pairs, measures them and embeds', async () => {
+  const options = await optionsOf('similarity', { kind: 'similarity', share: 0 });
+  await expect(finetune(options)).rejects.toThrow('finetune.pairs: expected pairs to learn from, got none');
+  const train = labeled.map(({ id }, i) => ({ left: id, right: labeled[(i + 1) % 13].id, score: i / 12 }));
+  const pairs = {
+    train,
+    heldOut: [0, 1, 2].map((i) => ({ left: heldOut[i].id, right: heldOut[i + 2].id, score: i / 2 })),
+  };
+  const result = await finetune({ ...options, data: { ...options.data, pairs } });
+  if (result.kind !== 'model') throw new Error('expected one model');
+  expect(Object.keys(result.measurement!.measured)).toEqual(['spearman', 'mse']);
+  expect(result.conclusion).toMatchObject({ predicted: 7, outOfFold: false });
+});
