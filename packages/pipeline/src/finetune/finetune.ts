@@ -1,3 +1,4 @@
+import { makeFolder } from '@wbdc/io';
 import { finetuneCategory } from './category.js';
 import { finetuneEncoder } from './encoder.js';
 import { finetuneFolds } from './folds.js';
@@ -15,6 +16,7 @@ const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity };
  * @throws WbdcError where settings and data do not fit
  */
 export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
+  await makeFolder(options.folder);
   return options.settings.finetune.fold === 'all' ? finetuneFolds(options, finetuneModel) : finetuneModel(options);
 }
 
