@@ -23,8 +23,8 @@ export interface Finished {
 }
 
 /**
- * Saves the finished model for use. A tower that was trained with it becomes a folder of its own, and the rest an ordinary
- * model on features of that tower: whatever works with stored features works with it.
+ * Saves the finished model for use. A tower that was trained with it becomes a folder of its own, and the rest an
+ * ordinary model on features of that tower: whatever works with stored features works with it.
  */
 export async function saveFinished(finished: Finished): Promise<Pick<FinetuneConclusion, 'model' | 'tower'>> {
   const { folder, extractor, params, model, files, step, seed } = finished;

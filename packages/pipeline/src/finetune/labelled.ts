@@ -9,7 +9,7 @@ import {
   type LabelledVideo,
 } from '@wbdc/finetune';
 import { WbdcError } from '@wbdc/io/errors';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import type { FinetuneOptions } from './options.js';
 import { readTeaching } from './teachers.js';
 

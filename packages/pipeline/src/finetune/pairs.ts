@@ -1,7 +1,7 @@
 import type { Dataset } from '@wbdc/data';
 import { pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
 import { WbdcError } from '@wbdc/io/errors';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import type { FinetuneOptions } from './options.js';
 
 /** What a similarity finetuning learns from and is measured on. */

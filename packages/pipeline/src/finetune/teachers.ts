@@ -3,7 +3,7 @@ import { distilledExamples, unlabelledVideos, type CategoryExample } from '@wbdc
 import { combineProbabilityFiles, finetuneFiles, readClasses } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { RunOptions } from '../training/run.js';
 

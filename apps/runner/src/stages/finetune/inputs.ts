@@ -35,10 +35,12 @@ export async function openInputs(context: StageContext, tokenizer: Tokenizer): P
   if (context.config.finetune.vision === null) return { extractor: undefined, open: opener(), close: closeSets };
   const extractor = await loadExtractor(context);
   const decoders = frameDecoders(context.config);
+  const { preprocessing, sampling } = extractor;
+  const pictures = new PictureCache(decoders.decode, { preprocessing, sampling });
   context.output.say(`the vision tower of ${extractor.read.path} learns too`);
   return {
     extractor,
-    open: opener(pictureInput(context, extractor, new PictureCache(decoders.decode, extractor))),
+    open: opener(pictureInput(context, extractor, pictures)),
     close: async () => {
       disposeTree(extractor.params);
       await Promise.all([closeSets(), decoders.close()]);

@@ -5,7 +5,7 @@ import { exists } from '@wbdc/io';
 import type { FinetuneData } from '@wbdc/pipeline/node';
 import { loadDemoData } from '../../demo-data.js';
 import { UserError } from '../../errors.js';
-import { counted } from '../../format.js';
+import { counted } from '@wbdc/report/format';
 import type { StageContext } from '../../stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
 import { featureStorePath } from '../feature-files.js';
