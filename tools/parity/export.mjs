@@ -27,6 +27,12 @@ const { saveBert } = await load('checkpoints/dist/node.js');
 const { clipVision } = await load('clip-model/dist/index.js');
 const { saveClipVision } = await load('clip-model/dist/node.js');
 
+const { uniModel } = await load('uni-model/dist/index.js');
+const { saveUniModel } = await load('uni-model/dist/node.js');
+const { lxmertModel } = await load('lxmert-model/dist/index.js');
+const { saveLxmertModel } = await load('lxmert-model/dist/node.js');
+const { Tokenizer, WBDC_LAYOUT } = await load('tokenizer/dist/index.js');
+
 const root = process.argv[2];
 const folder = (name) => {
   mkdirSync(join(root, name), { recursive: true });
@@ -83,4 +89,19 @@ for (const projection of [undefined, 7]) {
   const pixels = truncatedNormal(randomKey(5), 3 * 3 * 6 * 6, 1);
   const { pooled, projected } = tower.forward(params, tf.tensor4d(pixels, [3, 3, 6, 6]));
   write(name, { pixels: [...pixels], output: [...(projected ?? pooled).dataSync()] });
+}
+
+const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'视频标题美食音乐游戏运动旅行学习科技'];
+const tokenizer = Tokenizer.fromVocab(vocabulary);
+const frames = { frameSize: 5, maxFrames: 4, frameSegment: 0 };
+const streams = { videoLayers: 1, videoActivation: 'erf', crossLayers: 1 };
+for (const [name, model, save, sizes] of [
+  ['uni-model', uniModel, saveUniModel, frames],
+  ['lxmert-model', lxmertModel, saveLxmertModel, { frameSize: 5, maxFrames: 4, ...streams }],
+]) {
+  const all = { ...config, ...sizes };
+  const params = model(all).init(randomKey(7));
+  scatter(params);
+  await save(folder(name), { params, config: all, tokenizer, layout: WBDC_LAYOUT });
+  write(name, { hidden: [...bert(params.bert, text, config).dataSync()], ids: tokenizer.encode('音乐视频') });
 }

@@ -1,4 +1,4 @@
-"""Loads what packages/nn and packages/clip-model save with transformers, and compares hidden states.
+"""Loads what checkpoints, clip-model, uni-model and lxmert-model save with transformers, and compares hidden states.
 
 Run after `npx tsc -b`: python export_check.py
 """
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from transformers import BertForMaskedLM, BertModel, CLIPVisionModel, CLIPVisionModelWithProjection
+from transformers import AutoModel, AutoTokenizer, BertForMaskedLM, BertModel, CLIPVisionModel, CLIPVisionModelWithProjection
 
 TOLERANCE = 1e-5
 
@@ -50,6 +50,14 @@ def main(root):
             data = read(name)
             pixels = torch.tensor(data["pixels"]).reshape(3, 3, 6, 6)
             compare(model.__name__, getattr(load(model, root / name)(pixels), output), data["output"])
+        for name in ("uni-model", "lxmert-model"):
+            data = read(name)
+            states = AutoModel.from_pretrained(root / name).eval()(**inputs).last_hidden_state * mask[..., None]
+            hidden = torch.tensor(data["hidden"]).reshape(2, 5, -1) * mask[..., None]
+            compare(name, states, hidden.flatten().tolist())
+            ids = AutoTokenizer.from_pretrained(root / name)("音乐视频", add_special_tokens=False)["input_ids"]
+            if ids != data["ids"]:
+                sys.exit(f"{name}: expected ids {data['ids']}, got {ids}")
 
 
 with tempfile.TemporaryDirectory() as folder:

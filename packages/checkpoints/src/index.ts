@@ -48,7 +48,14 @@ export {
   normShapes,
 } from './weights/shapes.js';
 export type { ParamShapes, ShapeEntry } from './weights/shapes.js';
-export { parseSavedEncoder, SAVED_ENCODER_PREFIX, savedEncoderKeys } from './weights/saved-encoder.js';
+export {
+  assertModelKind,
+  assertVocabularyFits,
+  parseSavedEncoder,
+  SAVED_ENCODER_PREFIX,
+  savedBertConfig,
+  savedEncoderKeys,
+} from './weights/saved-encoder.js';
 export type { SavedEncoder } from './weights/saved-encoder.js';
 export { assertSameSizes, SizesError } from './weights/sizes.js';
 export type { SizeDifference } from './weights/sizes.js';

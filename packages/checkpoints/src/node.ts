@@ -6,7 +6,7 @@ export type { SafetensorsFile, TensorSource } from './safetensors-file.js';
 export type { WeightFile } from './shards.js';
 export { startFromBert } from './start-from.js';
 export type { StartFromBertOptions } from './start-from.js';
-export { loadBert, openWeights, readBertConfig, saveBert, usingWeights } from './weights-file.js';
+export { loadBert, openWeights, readBertConfig, saveBert, saveFolder, usingWeights } from './weights-file.js';
 export type { OpenWeightsOptions, SaveBertOptions } from './weights-file.js';
 export { downloadModel, hubSettings } from './hub/download.js';
 export type { DownloadOptions, DownloadProgress, DownloadedModel, HubSettings } from './hub/download.js';

@@ -8,7 +8,7 @@ import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
 import { bertConfigJson, bertShapes, parseBertConfig } from './weights/bert-config.js';
 import { bertKeyMap } from './weights/bert-keys.js';
-import { exportWeights } from './weights/export.js';
+import { exportWeights, type ExportedTensor } from './weights/export.js';
 import { readWeights, type LoadWeightsOptions } from './weights/load.js';
 import type { WeightReport } from './weights/report.js';
 import { assertLayerCounts, assertParamShapes } from './weights/shapes.js';
@@ -108,7 +108,11 @@ export async function saveBert(
     ...(mlmHead && { mlmHead: 'head' }),
   });
   const tensors = exportWeights({ bert: params, head: mlmHead ?? {} }, keys);
-  const json = bertConfigJson(config, mlmHead ? 'BertForMaskedLM' : 'BertModel');
+  await saveFolder(folder, tensors, bertConfigJson(config, mlmHead ? 'BertForMaskedLM' : 'BertModel'));
+}
+
+/** Writes `model.safetensors` and `config.json` as transformers does, each whole or not at all. */
+export async function saveFolder(folder: string, tensors: readonly ExportedTensor[], json: object): Promise<void> {
   await makeFolder(folder);
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await writeJson(join(folder, 'config.json'), json);

@@ -6,9 +6,9 @@ import {
   readWeights,
   type LoadWeightsOptions,
 } from '@wbdc/checkpoints';
-import { usingWeights, writeSafetensors } from '@wbdc/checkpoints/node';
+import { saveFolder, usingWeights } from '@wbdc/checkpoints/node';
 import type { ParamTree } from '@wbdc/nn';
-import { makeFolder, readJson, writeJson } from '@wbdc/io';
+import { readJson } from '@wbdc/io';
 import { VISION_TOWER } from './clip-checkpoint.js';
 import { TEXT_TOWER } from './clip-text-checkpoint.js';
 import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
@@ -82,8 +82,5 @@ async function saveTower<Config extends TowerConfig>(
     hidden_act: config.activation === 'erf' ? 'gelu' : 'quick_gelu',
     dtype: 'float32',
   };
-  const tensors = exportWeights(params, tower.keyMap(config));
-  await makeFolder(folder);
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeJson(join(folder, 'config.json'), json);
+  await saveFolder(folder, exportWeights(params, tower.keyMap(config)), json);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   assertParamShapes,
+  assertVocabularyFits,
   exportWeights,
   joinSources,
   readWeights,
@@ -8,9 +9,9 @@ import {
   type WeightReport,
   type WeightSource,
 } from '@wbdc/checkpoints';
-import { usingWeights, writeSafetensors, type OpenWeightsOptions } from '@wbdc/checkpoints/node';
+import { saveFolder, usingWeights, type OpenWeightsOptions } from '@wbdc/checkpoints/node';
 import { parseClipVisionConfig } from '@wbdc/clip-model';
-import { makeFolder, readJson, writeJson } from '@wbdc/io';
+import { readJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Encoder, Key } from '@wbdc/nn';
 import type { TextLayout, Tokenizer } from '@wbdc/tokenizer';
@@ -67,7 +68,7 @@ export async function loadLxmertModel(
   const tokenizer = await loadTokenizer(folder);
   const load = async (source: WeightSource, tower?: Unsaid['vision']): Promise<LoadedLxmertModel> => {
     const described = describeFolder(json, where, source, { sizes, layout, vision: tower });
-    assertVocabulary(tokenizer, described.config, folder);
+    assertVocabularyFits(tokenizer.vocabSize, described.config, folder);
     return { ...(await readModel(described, source, key, folder)), tokenizer, layout: described.layout };
   };
   return usingWeights(
@@ -112,12 +113,6 @@ function freshParts(key: Key | undefined, config: LxmertModelConfig, folder: str
   return new Map(parts.map(([part]) => [part, missing(part)]));
 }
 
-function assertVocabulary({ vocabSize }: Tokenizer, config: LxmertModelConfig, folder: string): void {
-  if (vocabSize <= config.vocabSize) return;
-  const expected = `a tokenizer of at most ${config.vocabSize} tokens, the rows of the word embeddings`;
-  throw new WbdcError({ where: folder, expected, got: `one of ${vocabSize}` });
-}
-
 /**
  * Writes a folder that {@link loadLxmertModel} reads bit by bit: `model.safetensors`, `config.json` and the tokenizer.
  * For transformers it is a BERT, whose `AutoModel` and `AutoTokenizer` load the text side.
@@ -129,9 +124,6 @@ export async function saveLxmertModel(
   { params, config, tokenizer, layout }: SavableLxmertModel,
 ): Promise<void> {
   assertParamShapes(params, lxmertModelShapes(config));
-  await makeFolder(folder);
-  const tensors = exportWeights(params, lxmertModelKeyMap(config));
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeJson(join(folder, 'config.json'), folderJson(config, layout));
+  await saveFolder(folder, exportWeights(params, lxmertModelKeyMap(config)), folderJson(config, layout));
   await saveTokenizer(tokenizer, folder);
 }

@@ -1,6 +1,7 @@
 import {
   ANY_OTHER,
   assertLayerCounts,
+  assertModelKind,
   assertSameSizes,
   bertConfigJson,
   countLayers,
@@ -9,6 +10,7 @@ import {
   parseBertConfig,
   parseSavedEncoder,
   SAVED_ENCODER_PREFIX,
+  savedBertConfig,
   savedEncoderKeys,
   shapeOf,
   type KeyMap,
@@ -61,14 +63,12 @@ export function describeFolder(json: unknown, where: string, source: WeightSourc
 
 /** Of a checkpoint of wbdc: names are paths behind a prefix. */
 function ofCheckpoint(saved: SavedEncoder, where: string, source: WeightSource): Described {
-  assertModel(saved.model, where);
+  assertModelKind(saved.model, MODEL, where);
   const { videoLayers, crossLayers } = saved;
   const shape = (path: string): readonly number[] => shapeOf(source, SAVED_ENCODER_PREFIX + path);
   assertLayerCounts({ layers: saved.bert.layers, videoLayers, crossLayers }, source);
   const config: LxmertModelConfig = {
-    ...saved.bert,
-    vocabSize: shape('bert.embeddings.word')[0],
-    segments: shape('bert.embeddings.segment')[0],
+    ...savedBertConfig(saved, source),
     frameSize: shape('video.projection.weight')[0],
     maxFrames: shape('video.position')[0] - 1,
     videoLayers,
@@ -82,7 +82,7 @@ function ofCheckpoint(saved: SavedEncoder, where: string, source: WeightSource):
 /** Of a BERT alone, with the rest as `saveLxmertModel` and WBDC's original write it, or of an LXMERT. */
 function ofPyTorch(json: unknown, where: string, source: WeightSource, unsaid: Unsaid): Described {
   const { wbdc, ...fields } = (json ?? {}) as Fields & { readonly wbdc?: Fields };
-  if (wbdc) assertModel(wbdc.model, where);
+  if (wbdc) assertModelKind(wbdc.model, MODEL, where);
   const isLxmert = fields.model_type === 'lxmert';
   const bert = isLxmert ? lxmertText(fields, where) : parseBertConfig(json, where);
   const told = wbdc ? savedSizes(wbdc) : isLxmert ? lxmertSizes(fields) : originalSizes(source);
@@ -155,9 +155,4 @@ export function folderJson(config: LxmertModelConfig, text: TextLayout): object 
   const { videoNorm = 'pre', ...sizes } = config;
   const own = Object.fromEntries(SAVED_SIZES.map((name) => [name, { ...sizes, videoNorm }[name]]));
   return { ...bertConfigJson(config, 'BertModel'), wbdc: { version: 1, model: MODEL, ...own, text } };
-}
-
-function assertModel(model: unknown, where: string): void {
-  if (model === MODEL) return;
-  throw new WbdcError({ where, expected: `a ${MODEL}`, got: `one of a '${String(model)}' model`, code: 'model-kind' });
 }

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
-import { assertParamShapes, exportWeights, readWeights, withoutPrefixes, type WeightReport } from '@wbdc/checkpoints';
-import { usingWeights, writeSafetensors, type OpenWeightsOptions } from '@wbdc/checkpoints/node';
-import { makeFolder, readJson, writeJson } from '@wbdc/io';
+import {
+  assertParamShapes,
+  assertVocabularyFits,
+  exportWeights,
+  readWeights,
+  withoutPrefixes,
+  type WeightReport,
+} from '@wbdc/checkpoints';
+import { saveFolder, usingWeights, type OpenWeightsOptions } from '@wbdc/checkpoints/node';
+import { readJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Encoder, Key } from '@wbdc/nn';
 import type { TextLayout, Tokenizer } from '@wbdc/tokenizer';
@@ -54,7 +61,7 @@ export async function loadUniModel(folder: string, options: LoadUniModelOptions 
       const source = withoutPrefixes(file);
       const described = describeFolder(json, where, source, { frames: fresh, layout });
       const { config, keyMap } = described;
-      assertVocabulary(tokenizer, config, folder);
+      assertVocabularyFits(tokenizer.vocabSize, config, folder);
       const model = uniModel(config);
       const { params, report } = await readWeights<UniModel>(uniModelShapes(config), keyMap, source, {
         fresh: new Map(described.bertAlone ? [['frames', () => newFrames(keyOf(fresh, folder), config)]] : []),
@@ -76,12 +83,6 @@ function keyOf(fresh: LoadUniModelOptions['fresh'], folder: string): Key {
   });
 }
 
-function assertVocabulary({ vocabSize }: Tokenizer, config: UniModelConfig, folder: string): void {
-  if (vocabSize <= config.vocabSize) return;
-  const expected = `a tokenizer of at most ${config.vocabSize} tokens, the rows of the word embeddings`;
-  throw new WbdcError({ where: folder, expected, got: `one of ${vocabSize}` });
-}
-
 /**
  * Writes a folder that {@link loadUniModel} reads bit by bit: `model.safetensors`, `config.json` and the tokenizer. For
  * transformers it is a BERT, whose `AutoModel` and `AutoTokenizer` load the text side.
@@ -93,9 +94,6 @@ export async function saveUniModel(
   { params, config, tokenizer, layout }: SavableUniModel,
 ): Promise<void> {
   assertParamShapes(params, uniModelShapes(config));
-  await makeFolder(folder);
-  const tensors = exportWeights(params, uniModelKeyMap(config));
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeJson(join(folder, 'config.json'), folderJson(config, layout));
+  await saveFolder(folder, exportWeights(params, uniModelKeyMap(config)), folderJson(config, layout));
   await saveTokenizer(tokenizer, folder);
 }

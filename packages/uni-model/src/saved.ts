@@ -1,19 +1,20 @@
 import {
   ANY_OTHER,
   assertLayerCounts,
+  assertModelKind,
   bertConfigJson,
   findShape,
   joinKeyMaps,
   parseBertConfig,
   parseSavedEncoder,
   SAVED_ENCODER_PREFIX,
+  savedBertConfig,
   savedEncoderKeys,
   shapeOf,
   type KeyMap,
   type SavedEncoder,
   type WeightSource,
 } from '@wbdc/checkpoints';
-import { WbdcError } from '@wbdc/io/errors';
 import { parseLayout, QQ_LAYOUT, WBDC_LAYOUT, type TextLayout } from '@wbdc/tokenizer';
 import { QQ_LARGE, WBDC_BASE, type UniModelConfig } from './config.js';
 import { uniModelKeyMap } from './keys.js';
@@ -49,13 +50,11 @@ export function describeFolder(json: unknown, where: string, source: WeightSourc
 
 /** Of a checkpoint of wbdc: names are paths behind a prefix. */
 function ofCheckpoint(saved: SavedEncoder, where: string, source: WeightSource): Described {
-  assertModel(saved.model, where);
+  assertModelKind(saved.model, MODEL, where);
   const shape = (path: string): readonly number[] => shapeOf(source, SAVED_ENCODER_PREFIX + path);
   assertLayerCounts({ layers: saved.bert.layers }, source);
   const config = {
-    ...saved.bert,
-    vocabSize: shape('bert.embeddings.word')[0],
-    segments: shape('bert.embeddings.segment')[0],
+    ...savedBertConfig(saved, source),
     frameSize: shape('frames.projection.weight')[0],
     maxFrames: shape('frames.embeddings.position')[0],
     frameSegment: 0,
@@ -69,7 +68,7 @@ function ofPyTorch(json: unknown, where: string, source: WeightSource, unsaid: U
   const bert = parseBertConfig(json, where);
   assertLayerCounts({ layers: bert.layers }, source);
   const { wbdc } = json as { readonly wbdc?: Readonly<Record<string, unknown>> };
-  if (wbdc) assertModel(wbdc.model, where);
+  if (wbdc) assertModelKind(wbdc.model, MODEL, where);
   const keys = uniModelKeyMap({ layers: 0 });
   const shape = (path: string) => findShape(source, keys, path);
   const [, frameSize = unsaid.frames?.frameSize ?? WBDC_BASE.frameSize] = shape('frames.projection.weight') ?? [];
@@ -94,9 +93,4 @@ function usualLayout(maxPositions: number, frameSize: number): TextLayout {
 export function folderJson(config: UniModelConfig, layout: TextLayout): object {
   const wbdc = { version: 1, model: MODEL, frameSegment: config.frameSegment, text: layout };
   return { ...bertConfigJson(config, 'BertModel'), wbdc };
-}
-
-function assertModel(model: unknown, where: string): void {
-  if (model === MODEL) return;
-  throw new WbdcError({ where, expected: `a ${MODEL}`, got: `one of a '${String(model)}' model`, code: 'model-kind' });
 }

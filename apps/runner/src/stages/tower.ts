@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { foldIn, randomKey } from '@wbdc/nn';
-import { clipVision } from '@wbdc/clip-model';
+import { readParams } from '@wbdc/checkpoints';
+import { usingWeights } from '@wbdc/checkpoints/node';
+import { clipVision, clipVisionShapes, type ClipVisionParams } from '@wbdc/clip-model';
 import { loadClipVision } from '@wbdc/clip-model/node';
 import { createExtractor, type FeatureExtractor, type VisionTower } from '@wbdc/pipeline/features';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import { findCheckpoint } from '@wbdc/train/node';
 import { modelFolder } from '../published-model.js';
 import type { Artifact, StageContext } from '../stage.js';
 import { visionConfigOf } from '@wbdc/pipeline';
@@ -29,7 +30,8 @@ async function loadTower(context: StageContext): Promise<VisionTower & { readonl
   }
   const path = await findCheckpoint(join(upstream('clip'), 'checkpoints'));
   const tower = clipVision(visionConfigOf(config.clip));
-  const params = tower.init(foldIn(randomKey(0), 'overwritten'));
-  await loadParams(join(path, 'model.safetensors'), params, 'vision.');
+  const params = await usingWeights(join(path, 'model.safetensors'), (file) =>
+    readParams<ClipVisionParams>(clipVisionShapes(tower.config), file, 'vision.'),
+  );
   return { tower, params, path };
 }

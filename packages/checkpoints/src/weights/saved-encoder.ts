@@ -2,6 +2,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import type { BertConfig } from '@wbdc/nn';
 import { pathKeys, type KeyMap } from './key-map.js';
 import type { ParamShapes } from './shapes.js';
+import { shapeOf, type WeightSource } from './source.js';
 
 /**
  * What an encoder reads of the `config.json` that wbdc writes beside a checkpoint. Other sizes stand in the tensors.
@@ -29,6 +30,30 @@ export function savedEncoderKeys(shapes: ParamShapes): KeyMap {
       { pattern: `${SAVED_ENCODER_PREFIX}vision.**`, reason: 'the vision tower' },
     ],
   };
+}
+
+/** The sizes of the encoder's BERT: those that are described, and those that stand in the tensors. */
+export function savedBertConfig({ bert }: SavedEncoder, source: WeightSource): BertConfig {
+  const rows = (name: string): number => shapeOf(source, `${SAVED_ENCODER_PREFIX}bert.embeddings.${name}`)[0];
+  return { ...bert, vocabSize: rows('word'), segments: rows('segment') };
+}
+
+/** @throws WbdcError where a folder holds another model than the one that is to be read */
+export function assertModelKind(got: unknown, expected: string, where: string): void {
+  if (got === expected) return;
+  throw new WbdcError({
+    where,
+    expected: `a ${expected}`,
+    got: `one of a '${String(got)}' model`,
+    code: 'model-kind',
+  });
+}
+
+/** @throws WbdcError where a tokenizer has more tokens than the model has word embeddings */
+export function assertVocabularyFits(tokens: number, { vocabSize }: BertConfig, where: string): void {
+  if (tokens <= vocabSize) return;
+  const expected = `a tokenizer of at most ${vocabSize} tokens, the rows of the word embeddings`;
+  throw new WbdcError({ where, expected, got: `one of ${tokens}` });
 }
 
 type Fields = Readonly<Record<string, unknown>>;
