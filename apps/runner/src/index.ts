@@ -4,5 +4,8 @@ export { configSchema } from './config/schema.js';
 export type { Config } from './config/schema.js';
 export { selectEngine } from './engine.js';
 export type { Engine, EngineName } from './engine.js';
+export { shippedConfig } from './shipped-config.js';
 export { RunFolder } from './run-folder.js';
 export type { StageRecord } from './run-folder.js';
+export { STAGES } from './stage.js';
+export type { StageName } from './stage.js';

@@ -26,8 +26,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
  * Runs what listens to a signal, and gives its exit code. The first Ctrl-C (or SIGTERM) aborts the signal and lets the
- * current step end; the second ends the process. With `stopped`, a run that throws the signal's reason was interrupted, and
- * that line says what is left.
+ * current step end; the second ends the process. With `stopped`, a run that throws the signal's reason was interrupted,
+ * and that line says what is left.
  */
 export async function interruptible(
   host: InterruptibleProcess,

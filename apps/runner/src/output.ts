@@ -1,5 +1,4 @@
 import type { JobMessage } from './jobs/messages.js';
-import type { JsonObject } from './stage.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
 export interface Terminal {
@@ -46,7 +45,7 @@ export class Output {
   }
 
   /** The one object of `--json`; nothing without it. */
-  result(value: JsonObject): void {
+  result(value: Readonly<Record<string, unknown>>): void {
     if (this.options.json) this.terminal.stdout.write(`${JSON.stringify(value)}\n`);
   }
 }

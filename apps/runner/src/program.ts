@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
 import { cliCommand, runProgram, type CliCommand } from './command-line.js';
 import { addCheckCommand } from './commands/check.js';
-import { addCompetitionCommand } from './commands/competition.js';
 import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
-import { addObjectivesCommand } from './commands/objectives.js';
 import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPrepareCommand } from './commands/prepare.js';
@@ -41,8 +39,6 @@ export function runCommandLine(
     addVerifyFeaturesCommand(program, host),
     addPrepareCommand(program, host),
     addRunCommand(program, host),
-    addCompetitionCommand(program, host),
-    addObjectivesCommand(program, host),
     addPredictCommand(program, host),
     addEmbedCommand(program, host),
     addSimilarCommand(program, host),

@@ -14,7 +14,7 @@ export interface ReportRequest {
   readonly record: StageRecord;
 }
 
-/** Writes report.html from metrics.jsonl and what stage.json says; gives its path, or nothing where there are no metrics. */
+/** Writes report.html from metrics.jsonl and stage.json; gives its path, or nothing where there are no metrics. */
 export async function writeReport({ folder, run, record }: ReportRequest): Promise<string | undefined> {
   const metrics = await readIfThere(join(folder, METRICS_FILE));
   if (metrics === undefined) return undefined;

@@ -89,13 +89,6 @@ export function addOutputOptions(command: Command): Command {
     );
 }
 
-/** How many stages a command of many runs has in hand at once. */
-export function jobsOption(): Option {
-  return new Option('-j, --jobs <number>', 'stages to run side by side, each in a process with its share of the cores')
-    .argParser(wholeNumber(1))
-    .default(1);
-}
-
 /** All options of a stage command. */
 export function addStageOptions(command: Command): Command {
   addEngineOptions(addRunOptions(command))

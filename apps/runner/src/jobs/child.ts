@@ -16,7 +16,7 @@ export interface ChildOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs a program in a process of its own; gives its exit code, or the signal that killed it, after its last message. */
+/** Runs a program in a process of its own; gives its exit code, or what killed it, after its last message. */
 export type StartChild = (options: ChildOptions) => Promise<number | NodeJS.Signals>;
 
 /** Tells a child that its progress goes to the parent, not to its output. */
@@ -25,7 +25,7 @@ export const CHILD_VARIABLE = 'WBDC_CHILD';
 /** The `wbdc` of this package. */
 export const WBDC_PROGRAM = fileURLToPath(new URL('../../bin/wbdc.js', import.meta.url));
 
-/** Children of the program in a file. A `wbdc` that loses its parent ends as if it were interrupted: see process-host.ts. */
+/** Children of the program in a file. A `wbdc` that loses its parent ends as if interrupted: see process-host.ts. */
 export function childStarter(program = WBDC_PROGRAM): StartChild {
   return ({ args, folder, env, log, onMessage, signal }) => {
     mkdirSync(dirname(log), { recursive: true });

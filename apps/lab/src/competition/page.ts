@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { card, cardSection, markup, renderPage, tableSection, type Html } from '@wbdc/report';
+import { formatSeconds } from '@wbdc/report/format';
+import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
+import type { Evidence } from './evidence.js';
+import type { CompetitionResults } from './gather.js';
+import { confusionPart, neighboursPart, PARTS_STYLE } from './parts.js';
+import type { Half } from './plan.js';
+import type { AiacResults, WbdcResults } from './results.js';
+import { ensembleTable, evidenceTable, hardestTable, jobsTable, wbdcTable } from './tables.js';
+import { trialCard } from './trial-chart.js';
+import { readCategoryNames, readVideos } from './videos.js';
+
+/** The result page of a competition, which stands alone; `root` is the folder of its runs. */
+export async function competitionPage(results: CompetitionResults, root: string): Promise<string> {
+  const { name, aiac, wbdc, evidence, seconds, wallSeconds, environment } = results;
+  const parts = [
+    ...(aiac ? await aiacParts(aiac, root) : []),
+    ...evidenceParts(evidence, 'aiac'),
+    ...(wbdc ? await wbdcParts(wbdc, root) : []),
+    ...evidenceParts(evidence, 'wbdc'),
+  ];
+  return renderPage({
+    title: `${name}: the competition on the embedded data`,
+    lead:
+      'Measured on held-out videos. Published numbers are of the official data and of full-size models: compare ' +
+      'their order, not their height.',
+    facts: [
+      ['all stages, added up', formatSeconds(seconds)],
+      ['the last command', formatSeconds(wallSeconds)],
+      ...(environment['engine'] === undefined ? [] : [['engine of each', environment['engine']] as const]),
+      ...(environment['cpu'] === undefined ? [] : [['machine', environment['cpu']] as const]),
+    ],
+    body: parts,
+    style: PARTS_STYLE,
+  });
+}
+
+function evidenceParts(evidence: readonly Evidence[], half: Half): Html[] {
+  return evidence
+    .filter((one) => one.half === half)
+    .map((one) => markup`${tableSection(evidenceTable(one))}<div class="wide">${card(trialCard(one))}</div>`);
+}
+
+async function aiacParts(aiac: AiacResults, root: string): Promise<Html[]> {
+  const ids = new Set(aiac.neighbours.flatMap(({ id, near }) => [id, ...near.map((one) => one.id)]));
+  return [
+    tableSection(jobsTable(aiac)),
+    tableSection(ensembleTable(aiac)),
+    cardSection({ title: 'AIAC: curves' }, [ensembleCard(aiac), ...(await aiacCurves(root))]),
+    neighboursPart(aiac.neighbours, await readVideos(join(root, 'base', 'data'), 'test_a', ids)),
+  ];
+}
+
+async function wbdcParts(wbdc: WbdcResults, root: string): Promise<Html[]> {
+  const nameOf = await readCategoryNames(join(root, 'base', 'data'));
+  return [
+    tableSection(wbdcTable(wbdc)),
+    cardSection({ title: 'WBDC: curves' }, await wbdcCurves(root)),
+    confusionPart(wbdc.confusion, nameOf),
+    tableSection(hardestTable(wbdc, nameOf)),
+  ];
+}

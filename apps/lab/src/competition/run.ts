@@ -1,0 +1,109 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeFileAtomic, writeJson } from '@wbdc/io';
+import { counted, formatSeconds } from '@wbdc/report/format';
+import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
+import { runStageTasks, threadsFor, type Outcome, type StartChild } from '@wbdc/runner/jobs';
+import type { LabOptions } from '../commands/options.js';
+import { competitionMarkdown } from './markdown.js';
+import { competitionPage } from './page.js';
+import { BASE, ENTRIES, trialEntries, type Entry, type Half } from './plan.js';
+import { competitionResults, type CompetitionResults } from './gather.js';
+import { gainOf, withSpread } from './tables.js';
+import { tasksOf } from './tasks.js';
+
+export interface CompetitionOptions extends LabOptions {
+  readonly halves: readonly Half[];
+  /** Whether to make the trials: the same finetuning with and without each trick. */
+  readonly evidence: boolean;
+}
+
+/** Runs every stage that is not done yet, side by side where asked, then gathers what they measured. */
+export async function runCompetition(
+  options: CompetitionOptions,
+  output: Output,
+  signal: AbortSignal,
+  startChild: StartChild,
+): Promise<number> {
+  const { halves, jobs, evidence, name } = options;
+  const { terminal } = output;
+  const runs = join('runs', name);
+  const models = halves.flatMap((half) => ENTRIES[half]);
+  const trials = evidence ? halves.flatMap(trialEntries) : [];
+  const tasks = tasksOf([...models, ...trials], runs);
+  const threads = options.threads ?? threadsFor(jobs);
+  output.say(
+    `${counted(tasks.length, 'stage')} in ${runs}, ${jobs} at a time with ${counted(threads, 'thread')} each; ` +
+      `an interrupted competition goes on with the same command`,
+  );
+  const begun = terminal.now();
+  const outcomes = await runStageTasks(tasks, { runs, jobs, options, startChild, output, signal });
+  const wallSeconds = (terminal.now() - begun) / 1000;
+  if (signal.aborted) return stopped(outcomes, output);
+  const complete = (entries: readonly Entry[]): boolean =>
+    [BASE, ...entries].every((entry) =>
+      entry.stages.every((stage) => outcomes.get(`${entry.name} ${stage}`) === 'done'),
+    );
+  const ready = halves.filter((half) => complete(ENTRIES[half]));
+  const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
+  if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds }, output);
+  return failures(outcomes, ready.length > 0, output);
+}
+
+interface Conclusion {
+  readonly name: string;
+  readonly runs: string;
+  readonly ready: readonly Half[];
+  readonly withTrials: readonly Half[];
+  readonly wallSeconds: number;
+}
+
+async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusion, output: Output): Promise<void> {
+  const root = resolve(output.terminal.folder, runs);
+  const folder = join(root, 'results');
+  await mkdir(folder, { recursive: true });
+  const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
+  await writeJson(join(folder, 'results.json'), results);
+  await writeFileAtomic(join(folder, 'report.html'), await competitionPage(results, root));
+  await writeFileAtomic(join(folder, 'report.md'), competitionMarkdown(results));
+  say(results, join(runs, 'results'), output);
+}
+
+function stopped(outcomes: ReadonlyMap<string, Outcome>, output: Output): number {
+  const done = [...outcomes.values()].filter((outcome) => outcome === 'done').length;
+  output.say(`stopped with ${done} of ${outcomes.size} stages done; the same command goes on`);
+  return EXIT_INTERRUPTED;
+}
+
+function failures(outcomes: ReadonlyMap<string, Outcome>, written: boolean, output: Output): number {
+  const named = (wanted: Outcome): string[] =>
+    [...outcomes].flatMap(([name, outcome]) => (outcome === wanted ? [name] : []));
+  const [failed, blocked] = [named('failed'), named('blocked')];
+  if (failed.length === 0) return 0;
+  output.warn(`${counted(failed.length, 'stage')} failed: ${failed.join(', ')}`);
+  if (blocked.length > 0) output.warn(`not begun, as they read those: ${blocked.join(', ')}`);
+  output.warn(`${written ? 'results without them are written; ' : ''}the same command tries them again`);
+  return 1;
+}
+
+function say(results: CompetitionResults, folder: string, output: Output): void {
+  output.say('');
+  for (const { name, spearman, published } of results.aiac?.jobs ?? []) {
+    output.say(`${name}: held-out Spearman ${spearman.toFixed(4)} (published, at full size: ${published.spearman})`);
+  }
+  for (const { models, spearman, bestSingle } of results.aiac?.ensembles ?? []) {
+    output.say(`ensemble of ${models}: ${spearman.toFixed(4)} (best of them alone ${bestSingle.toFixed(4)})`);
+  }
+  for (const { name, score } of results.wbdc?.models ?? []) output.say(`${name}: score ${score.mean.toFixed(4)}`);
+  if (results.wbdc) output.say(`ensemble of probabilities: score ${results.wbdc.ensemble.mean.toFixed(4)}`);
+  for (const { half, trials } of results.evidence) {
+    for (const trial of trials) {
+      output.say(`${half} ${trial.about}: ${withSpread(trial.mean, trial.spread)}  ${gainOf(trial)}`.trimEnd());
+    }
+  }
+  output.say(
+    `made     ${join(folder, 'report.html')}, report.md, results.json: ` +
+      `all stages together took ${formatSeconds(results.seconds)}`,
+  );
+  output.result({ folder, results });
+}

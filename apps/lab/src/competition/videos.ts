@@ -1,0 +1,46 @@
+import { readAnnotations, wbdcLayout, type CategoryNames } from '@wbdc/data';
+import { readJson } from '@wbdc/io';
+import { jpegDataUrl } from '@wbdc/report';
+import { readFrameZip } from '@wbdc/video-features';
+import sharp from 'sharp';
+
+/** A video as a page shows it. */
+export interface ShownVideo {
+  readonly title: string;
+  /** Data URLs. */
+  readonly frames: readonly string[];
+}
+
+/** Pixels of a shown frame. */
+const SIDE = 56;
+
+/** Titles and a few frames of videos of a split in the WBDC layout. */
+export async function readVideos(
+  root: string,
+  split: string,
+  ids: ReadonlySet<string>,
+  most = 3,
+): Promise<Map<string, ShownVideo>> {
+  const layout = wbdcLayout(root);
+  const shown = new Map<string, ShownVideo>();
+  for await (const { id, title } of readAnnotations(layout.annotations(split))) {
+    if (!ids.has(id)) continue;
+    const files = await readFrameZip(layout.frameZip(split, id));
+    shown.set(id, { title, frames: await Promise.all(files.slice(0, most).map(({ bytes }) => toDataUrl(bytes))) });
+  }
+  return shown;
+}
+
+async function toDataUrl(bytes: Uint8Array): Promise<string> {
+  const small = await sharp(bytes).resize(SIDE, SIDE, { fit: 'cover' }).jpeg({ quality: 80 }).toBuffer();
+  return jpegDataUrl(small);
+}
+
+/** English names of the embedded data set's categories: of level 1 by two digits, of level 2 by four. */
+export async function readCategoryNames(root: string): Promise<(id: string) => string> {
+  const categories = (await readJson(wbdcLayout(root).categories)) as CategoryNames;
+  const names = new Map<string, string>();
+  for (const [id, { group, subgroup }] of Object.entries(categories))
+    names.set(id, subgroup.en).set(id.slice(0, 2), group.en);
+  return (id) => names.get(id) ?? '';
+}

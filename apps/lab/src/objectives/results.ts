@@ -1,0 +1,169 @@
+import { join } from 'node:path';
+import { meanAndSpread } from '@wbdc/metrics';
+import { RunFolder, type StageRecord } from '@wbdc/runner';
+import { labelOf, OBJECTIVES, runOf, type ModelName, type Trial } from './plan.js';
+
+/** All that the command has measured. */
+export interface ObjectivesResults {
+  readonly models: readonly ModelResults[];
+  /** What the probe measures on held-out videos. */
+  readonly measure: Measure;
+  /** Trials that are done, and all that were asked for. */
+  readonly done: number;
+  readonly planned: number;
+  /** Engine, versions, machine. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Of all stages together, also those of earlier attempts. */
+  readonly seconds: number;
+}
+
+/**
+ * `score`: the mean of the four F1 of WBDC 2022, after finetuning for categories; `spearman` after that for similarity.
+ */
+export type Measure = 'score' | 'spearman';
+
+export interface ModelResults {
+  readonly model: ModelName;
+  /** By number of objectives. */
+  readonly rows: readonly Reached[];
+  /** Of the pretraining with all objectives that are done, and of the probe. */
+  readonly settings: { readonly pretrain?: StageRecord['settings']; readonly finetune: StageRecord['settings'] };
+}
+
+/** What a number of objectives reached with the seeds that are done. */
+export interface Reached {
+  readonly label: string;
+  readonly seeds: readonly { readonly seed: number; readonly value: number }[];
+  readonly mean: number;
+  /** Standard deviation over the seeds; nothing for one seed. */
+  readonly spread?: number;
+  /** Against one objective less with the same seeds. */
+  readonly change?: Change;
+  readonly pretraining?: Pretraining;
+  /** Validation Spearman of QQ Browser AIAC 2021 at full size. */
+  readonly published?: { readonly spearman: number; readonly change?: number };
+}
+
+export interface Change {
+  readonly mean: number;
+  /** Standard error of the mean of the differences by seed; nothing for one seed. */
+  readonly error?: number;
+}
+
+export interface Pretraining {
+  readonly encoderPasses: number;
+  /** Heads included. */
+  readonly parameters: number;
+  readonly steps: number;
+  /** Means over the seeds. */
+  readonly seconds: number;
+  /** Held-out accuracies of its objectives, `tag/mAP` and so on, and what ignoring the input reaches. */
+  readonly heldOut: Readonly<Record<string, HeldOut>>;
+}
+
+export interface HeldOut {
+  readonly reached: number;
+  readonly baseline: number;
+}
+
+const PUBLISHED: Readonly<Record<number, number>> = { 1: 0.8786, 2: 0.8812, 3: 0.8858 };
+
+interface Outcome {
+  readonly trial: Trial;
+  readonly measure: Measure;
+  readonly value: number;
+  readonly finetune: StageRecord;
+  readonly pretrain: StageRecord | undefined;
+}
+
+/** Gathers the trials that are done. */
+export async function gatherResults(
+  root: string,
+  trials: readonly Trial[],
+): Promise<Omit<ObjectivesResults, 'seconds'>> {
+  const read = await Promise.all(trials.map((trial) => readOutcome(root, trial)));
+  const outcomes = read.filter((outcome) => outcome !== undefined);
+  const models = [...new Set(outcomes.map(({ trial }) => trial.model))];
+  return {
+    models: models.map((model) =>
+      modelResults(
+        model,
+        outcomes.filter(({ trial }) => trial.model === model),
+      ),
+    ),
+    measure: outcomes[0]?.measure ?? 'score',
+    done: outcomes.length,
+    planned: trials.length,
+    environment: outcomes.at(-1)?.finetune.environment ?? {},
+  };
+}
+
+async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefined> {
+  const { name } = runOf(trial);
+  const run = new RunFolder(join(root, name), name);
+  const finetune = await run.record('finetune');
+  if (finetune?.status !== 'complete') return undefined;
+  const { kind } = finetune.settings['finetune'] as { kind: 'category' | 'similarity' };
+  const measure = kind === 'category' ? 'score' : 'spearman';
+  const value = (finetune.summary['measured'] as Readonly<Record<Measure, number>>)[measure];
+  return { trial, measure, value, finetune, pretrain: await run.record('pretrain') };
+}
+
+function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResults {
+  const groups = ['', ...OBJECTIVES].map((_, count) => outcomes.filter(({ trial }) => trial.objectives === count));
+  const last = outcomes.reduce((most, one) => (one.trial.objectives > most.trial.objectives ? one : most));
+  return {
+    model,
+    rows: groups.flatMap((own, count) => (own.length === 0 ? [] : [rowOf(count, own, groups[count - 1] ?? [])])),
+    settings: {
+      ...(last.pretrain && { pretrain: last.pretrain.settings }),
+      finetune: last.finetune.settings,
+    },
+  };
+}
+
+function rowOf(objectives: number, own: readonly Outcome[], before: readonly Outcome[]): Reached {
+  const { mean, spread } = meanAndSpread(own.map(({ value }) => value));
+  const changes = own.flatMap(({ trial: { seed }, value }) =>
+    before.filter(({ trial }) => trial.seed === seed).map((other) => value - other.value),
+  );
+  return {
+    label: labelOf(objectives),
+    seeds: own.map(({ trial: { seed }, value }) => ({ seed, value })),
+    mean,
+    ...(spread !== undefined && { spread }),
+    ...(changes.length > 0 && { change: changeOf(changes) }),
+    ...pretrainingOf(own),
+    ...publishedOf(objectives),
+  };
+}
+
+function changeOf(differences: readonly number[]): Change {
+  const { mean, spread } = meanAndSpread(differences);
+  return { mean, ...(spread !== undefined && { error: spread / Math.sqrt(differences.length) }) };
+}
+
+function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
+  const records = own.flatMap(({ pretrain }) => pretrain ?? []);
+  if (records.length === 0) return {};
+  const value = (key: string): number => Number(records[0].summary[key]);
+  const { mean: seconds } = meanAndSpread(records.map((record) => record.seconds));
+  const heldOut = heldOutOf(records.map(({ summary }) => summary['measured'] as Readonly<Record<string, number>>));
+  const sizes = { encoderPasses: value('encoder passes'), parameters: value('parameters'), steps: value('step') };
+  return { pretraining: { ...sizes, seconds, heldOut } };
+}
+
+/** Means over the seeds of all metrics that have a baseline. */
+function heldOutOf(seeds: readonly Readonly<Record<string, number>>[]): Pretraining['heldOut'] {
+  const mean = (metric: string): number => meanAndSpread(seeds.map((measured) => measured[metric])).mean;
+  const metrics = Object.keys(seeds[0]).filter((metric) => `${metric} baseline` in seeds[0]);
+  return Object.fromEntries(
+    metrics.map((metric) => [metric, { reached: mean(metric), baseline: mean(`${metric} baseline`) }]),
+  );
+}
+
+function publishedOf(objectives: number): Pick<Reached, 'published'> {
+  const [spearman, before] = [PUBLISHED[objectives], PUBLISHED[objectives - 1]];
+  if (spearman === undefined) return {};
+  return { published: { spearman, ...(before !== undefined && { change: spearman - before }) } };
+}

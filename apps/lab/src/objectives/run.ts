@@ -1,0 +1,67 @@
+import { join, resolve } from 'node:path';
+import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
+import { counted } from '@wbdc/report/format';
+import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
+import { runStageTasks, type StartChild } from '@wbdc/runner/jobs';
+import type { LabOptions } from '../commands/options.js';
+import { secondsOf } from '../seconds.js';
+import { objectivesChart } from './chart.js';
+import { BASE, runOf, stageTasks, trialsOf, type ModelName } from './plan.js';
+import { changeText, objectivesReport } from './report.js';
+import { gatherResults, type ObjectivesResults } from './results.js';
+
+export interface ObjectivesOptions extends LabOptions {
+  readonly models: readonly ModelName[];
+  readonly seeds: number;
+  /** Where the report goes. */
+  readonly out?: string;
+}
+
+/** Runs every stage that is not done yet, side by side where asked, and reports what is there; gives the exit code. */
+export async function runObjectives(
+  options: ObjectivesOptions,
+  output: Output,
+  signal: AbortSignal,
+  startChild: StartChild,
+): Promise<number> {
+  const runs = join('runs', options.name);
+  const root = resolve(output.terminal.folder, runs);
+  const folder = options.out === undefined ? join(root, 'results') : resolve(output.terminal.folder, options.out);
+  const trials = trialsOf(options.models, options.seeds);
+  const tasks = stageTasks(trials);
+  output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
+  const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
+  const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);
+  const results = { ...(await gatherResults(root, trials)), seconds };
+  if (results.done > 0) {
+    await write(results, folder);
+    say(results, folder, output);
+  }
+  const failed = [...outcomes].filter(([, outcome]) => outcome === 'failed');
+  if (failed.length > 0)
+    output.warn(`failed: ${failed.map(([name]) => name).join(', ')}; the same command tries again`);
+  return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
+}
+
+/** What somebody has written about the numbers stays with them. */
+const NOTES = 'objectives-notes.md';
+
+async function write(results: ObjectivesResults, folder: string): Promise<void> {
+  await makeFolder(folder);
+  await writeJson(join(folder, 'objectives.json'), results);
+  await writeFileAtomic(join(folder, 'objectives.svg'), objectivesChart(results));
+  const notes = await readIfThere(join(folder, NOTES));
+  await writeFileAtomic(join(folder, 'objectives.md'), objectivesReport(results, notes));
+}
+
+function say(results: ObjectivesResults, folder: string, output: Output): void {
+  output.say('');
+  for (const { model, rows } of results.models) {
+    for (const { label, mean, change } of rows) {
+      output.say(`${model.padEnd(6)} ${label.padEnd(15)} ${results.measure} ${mean.toFixed(4)}  ${changeText(change)}`);
+    }
+  }
+  const made = ['objectives.md', 'objectives.json', 'objectives.svg'].map((name) => join(folder, name));
+  for (const path of made) output.say(`made     ${path}`);
+  output.result({ made, results });
+}

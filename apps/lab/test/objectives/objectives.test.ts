@@ -1,0 +1,134 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '@wbdc/runner';
+import { objectivesChart } from '../../src/objectives/chart.js';
+import { configOf, runOf, settingsOf, stageTasks, trialsOf, type Trial } from '../../src/objectives/plan.js';
+import { objectivesReport } from '../../src/objectives/report.js';
+import { gatherResults, type ObjectivesResults } from '../../src/objectives/results.js';
+import { viewsOf } from '@wbdc/pipeline';
+
+describe('the trials', () => {
+  const load = (trial: Trial) => loadConfig({ folder: '.', path: configOf(trial), set: settingsOf(trial) });
+
+  it('are every number of objectives with both models and all seeds', () => {
+    const trials = trialsOf(['single', 'double'], 3);
+    expect(trials).toHaveLength(2 * 7 * 3);
+    expect(new Set(trials.map((trial) => runOf(trial).name)).size).toBe(trials.length);
+    expect(trials.slice(0, 14).every(({ seed }) => seed === 1)).toBe(true);
+  });
+
+  it('add one objective at a time and change nothing else but the model', async () => {
+    const added: string[][] = [];
+    for (const objectives of [1, 2, 3, 4, 5, 6]) {
+      const config = await load({ model: 'single', objectives, seed: 2 });
+      expect(config).toMatchObject({ seed: 2, model: { kind: 'uni-model' }, run: { base: 'base' } });
+      added.push(viewsOf(config).flatMap(({ tasks }) => tasks));
+    }
+    expect(added.map((tasks) => tasks.length)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(added[2].sort()).toEqual(['mfm', 'mlm', 'tag']);
+    const [single, double] = await Promise.all(
+      (['single', 'double'] as const).map((model) => load({ model, objectives: 6, seed: 1 })),
+    );
+    expect(double).toMatchObject({ model: { kind: 'lxmert-model' }, tasks: single.tasks, train: single.train });
+  });
+
+  it('run after the base that they read, and finetune what they pretrained', () => {
+    const tasks = stageTasks(trialsOf(['single'], 1));
+    expect(tasks.slice(0, 5).map(({ name, needs }) => [name, ...needs])).toEqual([
+      ['base data'],
+      ['base vocab', 'base data'],
+      ['base clip', 'base vocab'],
+      ['base features', 'base clip'],
+      ['single-0-none-seed1 finetune', 'base features'],
+    ]);
+    expect(tasks.at(-1)).toMatchObject({ stage: 'finetune', needs: ['single-6-mmm-seed1 pretrain'] });
+  });
+
+  it('begin with finetuning from fresh weights', async () => {
+    expect(runOf({ model: 'single', objectives: 0, seed: 1 }).stages).toEqual(['finetune']);
+    expect((await load({ model: 'single', objectives: 0, seed: 1 })).finetune.init).toBe('none');
+  });
+});
+
+describe('the results', () => {
+  let root: string;
+  beforeEach(async () => (root = await mkdtemp(join(tmpdir(), 'wbdc-objectives-'))));
+  afterEach(() => rm(root, { recursive: true }));
+
+  const settings = { model: { width: 64 }, train: { epochs: 3 }, finetune: { kind: 'category', epochs: 2 } };
+  async function record(trial: Trial, stage: string, summary: object, status = 'complete'): Promise<void> {
+    const folder = join(root, runOf(trial).name, stage);
+    await mkdir(folder, { recursive: true });
+    const content = { stage, status, settings, summary, seconds: 10, environment: { engine: 'an engine' } };
+    await writeFile(join(folder, 'stage.json'), JSON.stringify(content));
+  }
+  /** A trial that is done with this score. */
+  async function done(objectives: number, seed: number, score: number): Promise<void> {
+    const trial = { model: 'single', objectives, seed } as const;
+    await record(trial, 'finetune', { measured: { score } });
+    if (objectives > 0)
+      await record(trial, 'pretrain', {
+        'encoder passes': 1,
+        parameters: 1234,
+        step: 99,
+        measured: { 'tag/loss': 1, 'tag/mAP': score / 2, 'tag/mAP baseline': 0.1 },
+      });
+  }
+  async function gather(): Promise<ObjectivesResults> {
+    return { ...(await gatherResults(root, trialsOf(['single', 'double'], 3))), seconds: 60 };
+  }
+
+  it('are mean, deviation and the change seed by seed', async () => {
+    for (const [i, score] of [0.3, 0.5, 0.4].entries()) await done(1, i + 1, score);
+    for (const [i, score] of [0.32, 0.53, 0.44].entries()) await done(2, i + 1, score);
+    const { models, done: count, planned } = await gather();
+    expect([count, planned]).toEqual([6, 42]);
+    const [tag, mlm] = models[0].rows;
+    expect(tag).toMatchObject({ label: 'tag', published: { spearman: 0.8786 } });
+    expect(tag.change).toBeUndefined();
+    expect([tag.mean, tag.spread]).toEqual([expect.closeTo(0.4, 12), expect.closeTo(0.1, 12)]);
+    // Differences 0.02, 0.03, 0.04: mean 0.03, deviation 0.01.
+    expect(mlm.change).toEqual({ mean: expect.closeTo(0.03, 12), error: expect.closeTo(0.01 / Math.sqrt(3), 12) });
+    expect(mlm.published?.change).toBeCloseTo(0.0026, 12);
+    expect(mlm.pretraining).toEqual({
+      encoderPasses: 1,
+      parameters: 1234,
+      steps: 99,
+      seconds: 10,
+      heldOut: { 'tag/mAP': { reached: expect.closeTo(0.215, 12), baseline: expect.closeTo(0.1, 12) } },
+    });
+  });
+
+  it('compare only the seeds that both have, and leave out what is not done', async () => {
+    for (const [i, score] of [0.3, 0.5].entries()) await done(0, i + 1, score);
+    await done(1, 2, 0.6);
+    await record({ model: 'single', objectives: 1, seed: 1 }, 'finetune', {}, 'unfinished');
+    const [none, tag] = (await gather()).models[0].rows;
+    expect(none.pretraining).toBeUndefined();
+    expect(tag.seeds).toEqual([{ seed: 2, value: 0.6 }]);
+    expect(tag.change).toEqual({ mean: expect.closeTo(0.1, 12) });
+    expect(tag.spread).toBeUndefined();
+  });
+
+  it('are reported as they are, whatever they show', async () => {
+    for (const [i, score] of [0.5, 0.51, 0.52].entries()) await done(1, i + 1, score);
+    for (const [i, score] of [0.4, 0.41, 0.42].entries()) await done(2, i + 1, score);
+    for (const [i, score] of [0.3, 0.5, 0.43].entries()) await done(3, i + 1, score);
+    const results = await gather();
+    const report = objectivesReport(results);
+    expect(report).toContain('9 of 42 trials');
+    expect(report).toContain('| + mlm | 0.4100 | 0.0100 | 0.4000 | 0.4100 | 0.4200 | -0.1000 ± 0.0000 | 1 | 1,234 |');
+    expect(report).toContain('- + mlm: down (-0.1000 ± 0.0000); published +0.0026, up');
+    expect(report).toContain('- + mfm: no change beyond the noise');
+    expect(report).toContain('| + mlm | 0.205 |\n| + mfm | 0.205 |\n| ignoring the input | 0.100 |');
+    expect(report).not.toContain('What it shows\n');
+    expect(objectivesReport(results, 'Noise.\n')).toContain('\n\n## What it shows\n\nNoise.\n\n');
+    await done(4, 2, 0.7);
+    expect(objectivesReport(await gather())).toContain('| + ftm | 0.7000 |  |  | 0.7000 |  | +0.2000 |');
+    const svg = objectivesChart(results);
+    expect(svg.match(/<circle/g)).toHaveLength(9);
+    expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
+  });
+});
