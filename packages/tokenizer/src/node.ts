@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import { makeFolder, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { READ_FILES, type TokenizerFiles } from './tokenizer-files.js';
 import { Tokenizer } from './tokenizer.js';
@@ -36,13 +36,8 @@ export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promi
 }
 
 async function readFiles(folder: string, names: readonly (keyof TokenizerFiles)[]): Promise<TokenizerFiles> {
-  const texts = names.map((name) => readFile(join(folder, name), 'utf8').catch(absent));
+  const texts = names.map((name) => readIfThere(join(folder, name)));
   return Object.fromEntries((await Promise.all(texts)).map((text, i) => [names[i], text]));
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }
 
 async function isFolder(path: string): Promise<boolean> {

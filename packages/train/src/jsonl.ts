@@ -1,5 +1,5 @@
-import { open, readFile } from 'node:fs/promises';
-import { fileError, writeFileAtomic } from '@wbdc/io';
+import { open } from 'node:fs/promises';
+import { fileError, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Sink } from './telemetry.js';
 
@@ -23,10 +23,8 @@ export async function jsonlSink(path: string, resumeStep?: number): Promise<Sink
 }
 
 async function truncateAfter(path: string, step: number): Promise<void> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return '';
-    throw fileError('read', path, cause);
-  });
+  const text = await readIfThere(path).catch((cause) => Promise.reject(fileError('read', path, cause)));
+  if (text === undefined) return;
   const kept = text.split('\n').filter((line) => stepOf(line) <= step);
   const result = kept.map((line) => `${line}\n`).join('');
   if (result !== text) await writeFileAtomic(path, result);

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { isMissing } from '@wbdc/io';
 import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
 import { UserError } from '../errors.js';
 
@@ -34,8 +35,8 @@ export function plainName(path: string): string {
 }
 
 async function videosAt(path: string): Promise<VideoInput[]> {
-  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  const status = await stat(path).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
     throw new UserError(`${path}: expected a video, a zip or a folder, found nothing there: check the path`);
   });
   if (!status.isDirectory()) return [{ id: plainName(path), path }];

@@ -1,6 +1,7 @@
 import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMissing } from '@wbdc/io';
 import { SourceError } from '../errors.js';
 import { readBounded } from '../frame-zip.js';
 import { openPicture } from './animation.js';
@@ -23,8 +24,8 @@ export interface OpenOptions {
  */
 export async function openFrameSource(path: string, options: OpenOptions = {}): Promise<FrameSource> {
   const limits = options.limits ?? SOURCE_LIMITS;
-  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  const status = await stat(path).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
     throw new SourceError(`${path}: expected a video or a folder of pictures, found none. Check the path.`);
   });
   if (status.isDirectory()) return openFolder(path, limits);
