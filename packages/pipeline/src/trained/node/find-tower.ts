@@ -3,6 +3,8 @@ import { exists, readIfThere } from '@wbdc/io';
 import { findCheckpoint } from '@wbdc/train/node';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, TOWER_FOLDER } from '../model-files.js';
+import { readTower, type Tower } from '../tower.js';
+import { filesInFolder } from './folder-files.js';
 import { publishedFolder, type HubOptions } from './hub-folder.js';
 
 /**
@@ -16,6 +18,15 @@ export async function findTower(model: string, options: HubOptions): Promise<str
     if (await exists(join(place, TOWER_FOLDER, CONFIG_FILE))) return join(place, TOWER_FOLDER);
   }
   return namedTower(await towerOfRun(model), options);
+}
+
+/**
+ * Opens a vision tower: a CLIP stage or a checkpoint of one, a CLIP as published, or a model of the hub.
+ *
+ * @throws TrainedError `tower-missing` or `tower-foreign`
+ */
+export async function openTower(name: string, options: HubOptions = {}): Promise<Tower> {
+  return readTower(filesInFolder(await namedTower(name, options)));
 }
 
 /** The folder of a tower by its name: a folder, a CLIP stage, or a model of the hub. */
