@@ -42,17 +42,17 @@ export function lxmertModelKeyMap(config: Sizes, { path = '' }: LxmertModelKeyMa
 }
 
 function postVideoKeys(path: string, { hiddenSize, videoLayers }: Sizes): KeyEntry[] {
-  const [object, objectNames] = [prefixed(LXMERT_PREFIXES), 'visn_fc'];
-  const either = (name: string, lxmert: string): [string, ...string[]] => [name, ...object(lxmert)];
+  const inLxmert = prefixed(LXMERT_PREFIXES);
+  const either = (wbdc: string, lxmert: string): [string, ...string[]] => [wbdc, ...inLxmert(lxmert)];
   const layer = (i: number): TensorNames => {
     return (name) => either(`vision_encoder.encoder.layer.${i}.${name}`, `r_layers.${i}.${name}`);
   };
   return [
-    ...linearKeys(`${path}.projection`, either('visual_fc', `${objectNames}.visn_fc`)),
+    ...linearKeys(`${path}.projection`, either('visual_fc', 'visn_fc.visn_fc')),
     { path: `${path}.classToken`, names: ['cls_token'], shape: [1, 1, hiddenSize] },
     { path: `${path}.position`, names: ['vision_encoder.embeddings.position_embeddings.weight'] },
     ...Array.from({ length: videoLayers }, (_, i) => bertLayerKeys(`${path}.layers.${i}`, layer(i))).flat(),
-    ...normKeys(`${path}.norm`, either('vision_encoder.embeddings.LayerNorm', `${objectNames}.visn_layer_norm`)),
+    ...normKeys(`${path}.norm`, either('vision_encoder.embeddings.LayerNorm', 'visn_fc.visn_layer_norm')),
   ];
 }
 

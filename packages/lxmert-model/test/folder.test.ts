@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { exportWeights, savedEncoderKeys } from '@wbdc/checkpoints';
-import { saveBert, writeSafetensors } from '@wbdc/checkpoints/node';
+import { openWeights, saveBert, writeSafetensors } from '@wbdc/checkpoints/node';
 import { clipVision } from '@wbdc/clip-model';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import {
@@ -18,6 +18,7 @@ import {
   newBert,
   randomKey,
   transformer,
+  type Floats,
   type Ints,
   type ParamTree,
 } from '@wbdc/nn';
@@ -225,6 +226,23 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(distance(masked(crossed.video, frameMask), expected.crossedVideo)).toBeLessThan(1e-5);
     disposeTree(params);
   });
+});
+
+it('an LXMERT with heads has other names for the same', async () => {
+  const file = await openWeights(fixture('lxmert'));
+  const tensors: Record<string, Floats> = { 'answer_head.logit_fc.0.weight': floats([2]) };
+  for (const name of file.tensors.keys()) tensors[`lxmert.${name}`] = (await file.read(name)) as Floats;
+  await file.close();
+  await cp(fixture('lxmert'), folder, { recursive: true });
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+  const fresh = { key: randomKey(1), maxFrames: 5 };
+  const [plain, named] = [
+    await loadLxmertModel(fixture('lxmert'), { fresh }),
+    await loadLxmertModel(folder, { fresh }),
+  ];
+  expect(valuesOf(named.params)).toEqual(valuesOf(plain.params));
+  expect(named.report.unused).toContainEqual(expect.objectContaining({ reason: 'a head' }));
+  disposeTree([plain.params, named.params]);
 });
 
 it('an LXMERT cannot claim any number of layers', async () => {

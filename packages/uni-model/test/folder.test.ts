@@ -169,6 +169,16 @@ describe('a BERT', () => {
     disposeTree([fresh, loaded.params]);
   });
 
+  it('may stand without the prefix of a model with heads', async () => {
+    const bert = newBert(randomKey(9), config);
+    await saveBert(folder, bert, config);
+    const loaded = await loadUniModel(folder, { fresh: { key: randomKey(4) } });
+    expect(loaded.config).toMatchObject({ frameSize: 768, maxFrames: 32 });
+    expect(valuesOf(loaded.params.bert)).toEqual(valuesOf(bert));
+    expect(loaded.report.unused).toEqual([]);
+    disposeTree([bert, loaded.params]);
+  });
+
   it('says what to give where it does not say the frames’ side', async () => {
     const before = tf.memory().numTensors;
     await expect(loadUniModel(folder)).rejects.toThrow(/got a BERT without the frames’ side: give options\.fresh/);
