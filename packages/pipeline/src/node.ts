@@ -11,6 +11,16 @@ export type {
 export { pictureSource } from './finetune/pictures.js';
 export type { PictureSourceOptions } from './finetune/pictures.js';
 export { readTeaching } from './finetune/teachers.js';
+export { ClipVideos, openClipVideos } from './clip/clip-videos.js';
+export type { ClipSplit, OpenClipVideosOptions } from './clip/clip-videos.js';
+export { trainClip } from './clip/train-clip.js';
+export type { TrainClipOptions } from './clip/train-clip.js';
+export { PictureCache, pictureOf } from './data/picture-cache.js';
+export { tagChooser } from './data/tags.js';
+export { openVideoSet, readSplits } from './data/video-set.js';
+export type { SplitInput, SplitTexts, VideoSet, VideoSetOptions } from './data/video-set.js';
+export { pretrain } from './pretrain/pretrain.js';
+export type { PretrainData, PretrainOptions, PretrainResult } from './pretrain/pretrain.js';
 export { assertSavedModel, readSavedModel } from './saved/read.js';
 export { DEFAULT_SEED, runTraining } from './training/run.js';
 export type { AveragedWeights, BestWeights } from './training/best.js';

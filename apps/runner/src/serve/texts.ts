@@ -6,7 +6,7 @@ import { separatorOf, type TableOptions } from '../commands/options.js';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
 import { counted } from '../format.js';
-import { definedOnly } from '../stages/video-set.js';
+import { definedOnly } from '@wbdc/pipeline';
 import { plainName } from './inputs.js';
 
 /**

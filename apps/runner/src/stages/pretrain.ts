@@ -1,32 +1,45 @@
-import { join, resolve } from 'node:path';
-import { batchesInOrder, corpusStatistics, readBatch, writeTagList } from '@wbdc/data';
-import { flatten, foldIn, randomKey, type ParamTree } from '@wbdc/nn';
-import { bertSizesOf, describeModel, describeViews, pretrainRecipe } from '@wbdc/pipeline';
-import { Tokenizer, TOKENIZER_FILES } from '@wbdc/tokenizer';
+import { resolve } from 'node:path';
+import { bertSizesOf } from '@wbdc/pipeline';
+import { pretrain, type PretrainOptions } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { StageContext, StageResult } from '../stage.js';
-import { counted } from '../format.js';
 import { startFromBert } from './published.js';
-import { train, type Trained } from './training.js';
-import { openVideoSet, tagChooser, type VideoSet } from './video-set.js';
+import { runInStage, trainedOf } from './training.js';
+import { openVideoSet, tagChooser } from './video-set.js';
 
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
-  const { config, folder } = context;
+  const { config, output } = context;
   const tokenizer = await loadTokenizer(context.upstream('vocab'));
   const splits = splitsOf(config);
   const chooser = await tagChooser(context, splits);
   const training = await openVideoSet(context, splits, tokenizer, chooser, { tagless: config.data.heldOutSplits });
-  const { tags } = training.dataset;
-  await writeTagList(join(folder, 'tag_list.txt'), tags);
-  const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, tags);
+  const heldOut = await openVideoSet(context, config.data.heldOutSplits, tokenizer, training.dataset.tags);
+  const { model, text, frames, tasks, views, train } = config;
+  const settings = { model, text, frames, tasks, views, train };
   try {
-    const { status, made, summary } = await pretrain(context, tokenizer, training, heldOut);
-    const tagList = { path: join(folder, 'tag_list.txt'), about: `${tags.length} tags` };
-    return { status, read: [...training.read, ...heldOut.read], made: [...made, tagList], summary };
+    const result = await runInStage(context, (run) =>
+      pretrain({
+        ...run,
+        settings,
+        tokenizer,
+        data: {
+          training: training.dataset,
+          heldOut: heldOut.dataset,
+          features: training.recipe,
+          sizes: training.sizes(),
+        },
+        initialize: initializer(context, tokenizer.vocabSize),
+        checkpoint: train.init === null ? undefined : resolve(output.terminal.folder, train.init),
+      }),
+    );
+    const { made, ...trained } = trainedOf(result);
+    const tagList = { path: result.tagList, about: `${training.dataset.tags.length} tags` };
+    const { parameters, encoderPasses } = result;
+    const summary = { parameters, 'encoder passes': encoderPasses, ...trained.summary };
+    return { ...trained, read: [...training.read, ...heldOut.read], made: [...made, tagList], summary };
   } finally {
     await Promise.all([training.close(), heldOut.close()]);
   }
@@ -41,49 +54,13 @@ function splitsOf({ train: { splits }, data }: Config): string[] {
   );
 }
 
-/** All weights of an earlier pretraining; shapes and names must be the same. */
-async function goOnFrom({ output }: StageContext, params: ParamTree, init: string): Promise<void> {
-  const checkpoint = await findCheckpoint(resolve(output.terminal.folder, init));
-  await loadParams(join(checkpoint, 'model.safetensors'), params);
-  output.say(`going on from the weights of ${checkpoint}`);
-}
-
-async function pretrain(
-  context: StageContext,
-  tokenizer: Tokenizer,
-  training: VideoSet,
-  heldOut: VideoSet,
-): Promise<Trained> {
-  const { config, folder, upstream } = context;
-  const { dataset, recipe: features } = training;
-  const corpus = corpusStatistics(dataset);
-  const { frameSize, tagCount } = dataset;
-  const { tokenCounts } = corpus;
-  const key = foldIn(randomKey(config.seed), 'init');
-  const recipe = pretrainRecipe({ settings: config, tokenizer, frameSize, tagCount, tokenCounts }, key);
-  const { params } = recipe;
-  const { init } = config.model;
-  if (init !== undefined) {
-    const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
-    const head = config.tasks.mlm && config.tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
-    await startFromBert(params, bertSizesOf(config.model, tokenizer.vocabSize), { ...start, ...head }, context);
-  }
-  if (config.train.init !== null) await goOnFrom(context, params, config.train.init);
-  const passes = recipe.model.encoderPasses;
-  context.output.say(`${counted(passes, 'encoder pass', 'encoder passes')} a step: ${describeViews(recipe.views)}`);
-  const { model: sizes, text, frames, tasks, views, train: settings } = config;
-  const read = recipe.reader((indices, key) => readBatch(dataset, indices, key));
-  const sections = settings.order === 'in-turn' ? training.sizes() : undefined;
-  const trained = await train(context, {
-    recipe,
-    data: { lengths: dataset.lengths, sections, read },
-    evaluate: async () => {
-      const batches = batchesInOrder(heldOut.dataset, settings.batchSize);
-      return { measured: await recipe.evaluate(batches, corpus) };
-    },
-    model: describeModel('pretrained', { sizes, text, frames, tasks, views, features: features ?? null }),
-    files: [...TOKENIZER_FILES.map((name) => join(upstream('vocab'), name)), join(folder, 'tag_list.txt')],
-  });
-  const parameters = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
-  return { ...trained, summary: { parameters, 'encoder passes': passes, ...trained.summary } };
+/** The weights of the published BERT that model.init names. */
+function initializer(context: StageContext, vocabSize: number): NonNullable<PretrainOptions['initialize']> {
+  const { model, tasks } = context.config;
+  return async (params) => {
+    if (model.init === undefined) return;
+    const start = { setting: 'model.init', folder: model.init, path: 'encoder.bert.' };
+    const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
+    await startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context);
+  };
 }

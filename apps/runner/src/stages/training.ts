@@ -1,6 +1,5 @@
 import { flattenMeasured } from '@wbdc/metrics';
-import type { Measurement, RunOptions, TrainingOptions, TrainingResult } from '@wbdc/pipeline/node';
-import { runTraining } from '@wbdc/pipeline/node';
+import type { Measurement, RunOptions, TrainingResult } from '@wbdc/pipeline/node';
 import { formatNumber } from '../format.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
 import { observedTraining } from '../training-display.js';
@@ -10,17 +9,6 @@ export type Trained = Omit<StageResult, 'read'>;
 
 /** What a training leaves besides its checkpoints. */
 export type Conclusion = Pick<Trained, 'made' | 'summary'>;
-
-/** Trains in a stage's folder, from its last checkpoint where there is one, and shows how it goes. */
-export function train<B, M extends Measurement>(
-  context: StageContext,
-  training: Omit<TrainingOptions<B, M, Conclusion>, keyof RunOptions>,
-): Promise<Trained> {
-  return runInStage(context, async (run) => {
-    const result = await runTraining({ ...training, ...run });
-    return trainedOf(result, result.conclusion);
-  });
-}
 
 /** Calls a training of the library in a stage's folder, and shows how it goes. */
 export function runInStage<T>(context: StageContext, work: (run: RunOptions) => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { foldIn, randomKey, type Key } from '@wbdc/nn';
 import type { CheckpointFile } from '@wbdc/train/node';
+import { tokenizerFiles } from '../training/files.js';
 import { DEFAULT_SEED } from '../training/run.js';
 import type { FinetuneOptions } from './options.js';
 import type { FinetuneRecipe } from './recipe.js';
@@ -21,6 +22,5 @@ export function savedFiles(
   { tokenizer, files = [] }: Pick<FinetuneOptions, 'tokenizer' | 'files'>,
   further: readonly string[] = [],
 ): (string | CheckpointFile)[] {
-  const own = Object.entries(tokenizer.toFiles()).map(([name, contents]) => ({ name, contents }));
-  return [...own, ...further, ...files];
+  return [...tokenizerFiles(tokenizer), ...further, ...files];
 }

@@ -1,7 +1,12 @@
-import type { ModelSettings } from './model.js';
+import { z } from 'zod';
+import { framesSchema } from './frames.js';
+import { modelSchema, type ModelSettings } from './model.js';
+import { assertNoProblems, parseSettings } from './parse.js';
 import type { Problem } from './problem.js';
-import { VIEWS, type TaskSettings, type ViewSettings } from './tasks.js';
-import type { TextSettings } from './text.js';
+import { tasksSchema, VIEWS, viewsSchema, type TaskSettings, type ViewSettings } from './tasks.js';
+import { textSchema, type TextSettings } from './text.js';
+import { trainSchema } from './training.js';
+import { withPreset } from './with-preset.js';
 
 interface Reading {
   readonly text: TextSettings;
@@ -24,4 +29,30 @@ export function pretrainProblems({ text, model, tasks, views }: Reading): Proble
     problems.push({ path: ['views', name], message });
   }
   return problems;
+}
+
+/** Everything that decides a pretraining, with defaults. */
+const pretrainSettingsSchema = z.strictObject({
+  model: modelSchema.prefault({}),
+  text: textSchema.prefault({}),
+  frames: framesSchema.prefault({}),
+  tasks: tasksSchema.prefault({}),
+  views: viewsSchema.prefault({}),
+  train: trainSchema.prefault({}),
+});
+
+/** Settings of a pretraining; what is left out has its default. */
+export type PretrainSettingsInput = z.input<typeof pretrainSettingsSchema>;
+export type PretrainSettings = z.output<typeof pretrainSettingsSchema>;
+
+/**
+ * Fills in the defaults, and the sizes of `model.preset`.
+ *
+ * @throws WbdcError that names everything that is wrong, by paths such as `train.epochs`
+ */
+export function pretrainSettings(input: PretrainSettingsInput = {}): PretrainSettings {
+  const model = input.model && { model: withPreset(input.model) };
+  const settings = parseSettings(pretrainSettingsSchema, { ...input, ...model });
+  assertNoProblems(pretrainProblems(settings));
+  return settings;
 }

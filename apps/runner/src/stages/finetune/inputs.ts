@@ -1,12 +1,11 @@
 import { frameZipPath } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
-import { pictureSource } from '@wbdc/pipeline/node';
+import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { StageContext } from '../../stage.js';
 import { dataRoot } from '../data-root.js';
 import { listIds } from '../feature-files.js';
 import { frameDecoders } from '../frame-decoding.js';
-import { PictureCache } from '../picture-cache.js';
 import { loadExtractor, type Extractor } from '../tower.js';
 import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';
 

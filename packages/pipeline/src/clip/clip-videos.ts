@@ -1,4 +1,4 @@
-import { DataError, frameZipPath, randomSubset, type SkipCounter, type Video } from '@wbdc/data';
+import { DataError, randomSubset, type SkipCounter } from '@wbdc/data';
 import { floats, foldIn, ints, type Ints, type Key } from '@wbdc/nn';
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packText, type Tokenizer } from '@wbdc/tokenizer';
@@ -10,38 +10,73 @@ import {
   type DecodeVideo,
   type Image,
 } from '@wbdc/video-features';
-import { PictureCache, pictureOf } from './picture-cache.js';
+import { PictureCache, pictureOf } from '../data/picture-cache.js';
+import { newSkipCounter, readSplits, type SplitTexts } from '../data/video-set.js';
+import type { ClipSettings } from '../settings/clip.js';
+import type { TextSettings } from '../settings/text.js';
+import { textReader } from '../text.js';
 
-/** A title with the place of its frames. */
-interface Entry {
+/** A title with the path of its frames. */
+export interface ClipEntry {
   readonly id: string;
   readonly tokens: readonly number[];
   readonly archive: string;
 }
 
-export interface ClipVideosOptions {
-  /** Root of the data set. */
-  readonly root: string;
-  readonly tokenizer: Tokenizer;
-  /** The texts of a video as they are tokenised. */
-  readonly texts: (video: Video) => Record<string, string>;
-  /** Most tokens of a title. */
-  readonly budget: number;
-  readonly imageSize: number;
-  readonly skipped: SkipCounter;
-  readonly decode: DecodeVideo;
+/** A split with the frames of its videos. */
+export interface ClipSplit extends SplitTexts {
+  /** Path of a video's frames, by its id. */
+  readonly pathOf: (id: string) => string;
 }
 
-/** Titles in memory and frames on disk, for the CLIP stage. */
+export interface OpenClipVideosOptions {
+  readonly splits: readonly ClipSplit[];
+  readonly tokenizer: Tokenizer;
+  /** How titles are cleaned. */
+  readonly text: Pick<TextSettings, 'cleaning'>;
+  readonly settings: Pick<ClipSettings, 'text' | 'vision'>;
+  /** Decodes frames: see `zipDecoders`. */
+  readonly decode: DecodeVideo;
+  /** Share of bad videos that are skipped and counted; above it they are an error. Default 0.001. */
+  readonly maxBadShare?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the titles of splits; frames are read when a batch asks for them. */
+export async function openClipVideos(options: OpenClipVideosOptions): Promise<ClipVideos> {
+  const { splits, tokenizer, text, settings, decode, signal } = options;
+  const skipped = newSkipCounter(options);
+  const videos = new ClipVideos(decode, settings.vision.imageSize, skipped);
+  const texts = textReader(text);
+  const layout = { fields: ['title'], budget: settings.text.budget, separatorFirst: false };
+  for (const split of splits) {
+    const before = videos.size;
+    for await (const video of readSplits([split], { skipped, signal })) {
+      const { tokens } = packText(tokenizer, texts(video), layout);
+      videos.add({ id: video.id, tokens, archive: split.pathOf(video.id) });
+    }
+    videos.splits.push({ name: split.name, annotations: split.annotations, videos: videos.size - before });
+  }
+  return videos;
+}
+
+/** Titles in memory and frames on disk, to train a vision tower against titles. */
 export class ClipVideos {
-  readonly #entries: Entry[] = [];
+  readonly #entries: ClipEntry[] = [];
   readonly #pictures: PictureCache;
   /** Counted once, not every epoch. */
   readonly #unreadable = new Set<string>();
 
-  constructor(private readonly options: ClipVideosOptions) {
-    const preprocessing = { ...CLIP_PREPROCESSING, imageSize: options.imageSize };
-    this.#pictures = new PictureCache(options.decode, { preprocessing, sampling: { kind: 'all' } });
+  /** Videos of each split. */
+  readonly splits: { readonly name: string; readonly annotations: string; readonly videos: number }[] = [];
+
+  constructor(
+    decode: DecodeVideo,
+    private readonly imageSize: number,
+    private readonly skipped: SkipCounter,
+  ) {
+    const preprocessing = { ...CLIP_PREPROCESSING, imageSize };
+    this.#pictures = new PictureCache(decode, { preprocessing, sampling: { kind: 'all' } });
   }
 
   get size(): number {
@@ -52,11 +87,8 @@ export class ClipVideos {
     return Int32Array.from(this.#entries, ({ tokens }) => tokens.length);
   }
 
-  add(split: string, video: Video): void {
-    const { tokenizer, budget, root, texts } = this.options;
-    const { id } = video;
-    const { tokens } = packText(tokenizer, texts(video), { fields: ['title'], budget, separatorFirst: false });
-    this.#entries.push({ id, tokens, archive: frameZipPath(root, split, id) });
+  add(entry: ClipEntry): void {
+    this.#entries.push(entry);
   }
 
   /**
@@ -91,21 +123,21 @@ export class ClipVideos {
   }
 
   /** Titles of some videos that none of the others has: those would not be wrong answers. */
-  #titles(indices: readonly number[], others: readonly Entry[]): (readonly number[])[] {
+  #titles(indices: readonly number[], others: readonly ClipEntry[]): (readonly number[])[] {
     const known = new Set(others.map(({ tokens }) => String(tokens)));
     return indices.map((index) => this.#entries[index].tokens).filter((tokens) => !known.has(String(tokens)));
   }
 
-  async #frames({ id, archive }: Entry): Promise<Image[]> {
+  async #frames({ id, archive }: ClipEntry): Promise<Image[]> {
     if (this.#unreadable.has(id)) return [];
     try {
       const decoded = await this.#pictures.read({ id, path: archive });
-      return Array.from({ length: decoded.count }, (_, i) => pictureOf(decoded, i, this.options.imageSize));
+      return Array.from({ length: decoded.count }, (_, i) => pictureOf(decoded, i, this.imageSize));
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.#unreadable.add(id);
-      this.options.skipped.add(new DataError(error.message));
-      this.options.skipped.check(this.size);
+      this.skipped.add(new DataError(error.message));
+      this.skipped.check(this.size);
       return [];
     }
   }
@@ -113,7 +145,7 @@ export class ClipVideos {
 
 function choose(images: readonly Image[], limit: number, key: Key): Image[] {
   if (images.length <= limit) return [...images];
-  return Array.from(randomSubset(key, images.length, limit), (place) => images[place]);
+  return Array.from(randomSubset(key, images.length, limit), (index) => images[index]);
 }
 
 function pixelsOf(videos: readonly (readonly Image[])[]): Pick<ClipBatch, 'pixels' | 'owner'> {
