@@ -60,7 +60,7 @@ export function normKeys(path: string, names: readonly [string, ...string[]]): K
 }
 
 /** Every name with something behind it. */
-export function suffixed(names: readonly [string, ...string[]], suffix: string): [string, ...string[]] {
+function suffixed(names: readonly [string, ...string[]], suffix: string): [string, ...string[]] {
   return names.map((name) => name + suffix) as [string, ...string[]];
 }
 
@@ -88,7 +88,7 @@ export function toTensor(entry: KeyEntry, values: Float32Array, theirs: readonly
 }
 
 /** Row-major values with their axes in another order: axis i of the result is axis `order[i]` of the input. */
-export function permuteAxes(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+function permuteAxes(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const sizes = order.map((axis) => shape[axis]);
   const steps = order.map((axis) => strides[axis]);
