@@ -31,12 +31,8 @@ export function starterConfig({ root, summary, fields, tags }: PreparedVideos, f
       '# vocab.folder, model.init and features.tower; see wbdc download --help.'
     : 'Sizes are those of the published systems: start from published weights with vocab.folder, model.init\n' +
       '# and features.tower; see wbdc download --help.';
-  const lines = [
-    `# Written once by wbdc prepare for ${summary.videos} videos: yours to change. npx wbdc config prints all settings.`,
-    `# ${size}`,
-    stringify(settings),
-  ];
-  return lines.join('\n');
+  const about = `Written once by wbdc prepare for ${summary.videos} videos: yours to change.`;
+  return [`# ${about} npx wbdc config prints all settings.`, `# ${size}`, stringify(settings)].join('\n');
 }
 
 /** A run's name also names a folder, and may hold no blanks or Chinese. */

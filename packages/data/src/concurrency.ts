@@ -2,8 +2,8 @@
 const CONCURRENCY = 4;
 
 /**
- * Runs `work` over all values, four at a time, until one fails or the signal is aborted; those that run end first, so that
- * none still writes into a folder that is being removed.
+ * Runs `work` over all values, four at a time, until one fails or the signal is aborted; those that run end first, so
+ * that none still writes into a folder that is being removed.
  *
  * @throws the first failure, or the signal's reason
  */

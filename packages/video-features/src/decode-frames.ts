@@ -16,8 +16,8 @@ export interface DecodedVideo {
 
 /** Frames that can be read: a `FrameSource`, or pictures in memory ({@link framesOf}). */
 export interface ReadableFrames extends Frames {
-  /** The frames at ascending places, decoded, in this order. */
-  read(places: readonly number[]): AsyncIterable<Image> | Iterable<Image>;
+  /** The frames at ascending indices, decoded, in this order. */
+  read(indices: readonly number[]): AsyncIterable<Image> | Iterable<Image>;
 }
 
 export interface DecodeFramesOptions {
@@ -41,21 +41,24 @@ export async function decodeFrames(
   { sampling, imageSize, maxTaken, crop }: DecodeFramesOptions,
 ): Promise<DecodedVideo> {
   const { name, times } = source;
-  const places = sampleFrames(sampling, source, id);
-  if (places.length === 0) {
+  const indices = sampleFrames(sampling, source, id);
+  if (indices.length === 0) {
     throw new SourceError(`${name}: expected at least one frame, got none. Leave the video out.`);
   }
-  if (places.length > maxTaken) {
-    throw new SourceError(`${name}: expected at most ${maxTaken} sampled frames, got ${places.length}. Sample fewer.`);
+  if (indices.length > maxTaken) {
+    throw new SourceError(`${name}: expected at most ${maxTaken} sampled frames, got ${indices.length}. Sample fewer.`);
   }
   const size = imageSize ** 2 * 3;
-  const pixels = new Uint8Array(places.length * size);
+  const pixels = new Uint8Array(indices.length * size);
   let count = 0;
-  for await (const image of source.read(places)) pixels.set((await crop(image)).data, size * count++);
-  return { id, count, pixels, ...(times && { times: places.map((place) => times[place]) }) };
+  for await (const image of source.read(indices)) pixels.set((await crop(image)).data, size * count++);
+  return { id, count, pixels, ...(times && { times: indices.map((index) => times[index]) }) };
 }
 
-/** Decoded pixels from anywhere, rows from the top: RGB `[height, width, 3]`, or RGBA `[height, width, 4]` as `ImageData` has. */
+/**
+ * Decoded pixels from anywhere, rows from the top: RGB `[height, width, 3]`, or RGBA `[height, width, 4]` as
+ * `ImageData` has.
+ */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -67,8 +70,8 @@ export function framesOf(pictures: readonly Pixels[], name: string): ReadableFra
   return {
     name,
     count: pictures.length,
-    *read(places) {
-      for (const place of places) yield toRgb(pictures[place], `${name}: frame ${place}`);
+    *read(indices) {
+      for (const index of indices) yield toRgb(pictures[index], `${name}: frame ${index}`);
     },
   };
 }

@@ -87,7 +87,9 @@ export interface Featured<V> {
   readonly result: VideoFeatures | SourceError;
 }
 
-/** Decoded videos to features, in their order, those that cannot be read too. Frames of several videos share a batch. */
+/**
+ * Decoded videos to features, in their order, those that cannot be read too. Frames of several videos share a batch.
+ */
 export async function* throughTower<V>(
   decoded: AsyncIterable<Decoded<V>>,
   options: ThroughTowerOptions,
@@ -163,9 +165,9 @@ class FrameBatcher<V> {
       const { id, count, times } = pending.frames;
       pending.result ??= { id, features: floats([count, width]), ...(times && { times }) };
       const rows = Math.min(count - pending.done, values.length / width - from);
-      const part = values.subarray(from * width, (from + rows) * width);
-      assertFinite(part, id);
-      (pending.result as VideoFeatures).features.data.set(part, pending.done * width);
+      const slice = values.subarray(from * width, (from + rows) * width);
+      assertFinite(slice, id);
+      (pending.result as VideoFeatures).features.data.set(slice, pending.done * width);
       pending.done += rows;
       from += rows;
     }

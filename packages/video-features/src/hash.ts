@@ -12,7 +12,7 @@ export async function hashParameters(params: ParamTree): Promise<string> {
 
 /** The recipe of features that a tower with these parameters makes. */
 export async function featureRecipe(
-  made: FeatureSettings & { readonly params: ClipVisionParams },
+  settings: FeatureSettings & { readonly params: ClipVisionParams },
 ): Promise<FeatureRecipe> {
-  return recipeOf(made, await hashParameters(made.params));
+  return recipeOf(settings, await hashParameters(settings.params));
 }

@@ -2,8 +2,8 @@
 export type PictureFormat = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'avif';
 
 /**
- * The format of a raster picture by its signature; nothing for any other content. Vector pictures (SVG, PDF) are none: what
- * they cost to draw has nothing to do with their size, and they may name other files.
+ * The format of a raster picture by its signature; nothing for any other content. Vector pictures (SVG, PDF) are none:
+ * what they cost to draw has nothing to do with their size, and they may name other files.
  */
 export function pictureFormat(bytes: Uint8Array): PictureFormat | undefined {
   const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
@@ -60,8 +60,9 @@ export function jpegComponents(jpeg: Uint8Array): number | undefined {
 }
 
 /**
- * A JPEG whose first scan says what a sequential one must: coefficients 0 to 63, in one pass (ITU T.81, B.2.3). Telephones
- * write other numbers there, which libjpeg and Pillow do not look at; nothing where there is nothing to mend.
+ * A JPEG whose first scan says what a sequential one must: coefficients 0 to 63, in one pass (ITU T.81, B.2.3).
+ * Telephones write other numbers there, which libjpeg and Pillow do not look at; nothing where there is nothing to
+ * mend.
  */
 export function withSequentialScan(jpeg: Uint8Array): Uint8Array | undefined {
   let sequential = false;

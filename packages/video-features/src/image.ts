@@ -52,7 +52,8 @@ const SECONDS = 30;
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Image> {
   const { name = 'image', limits = IMAGE_LIMITS, page = 0 } = options;
   const format = assertPicture(bytes, name, limits);
-  const open = (content: Uint8Array): Sharp => sharp(content, { ...reading(limits), ...(page > 0 && { page }) }); // naming page 0 makes JPEGs slower
+  // Naming page 0 makes JPEGs slower.
+  const open = (content: Uint8Array): Sharp => sharp(content, { ...reading(limits), ...(page > 0 && { page }) });
   try {
     return await pixelsOf(open(bytes), bytes, format);
   } catch (error) {

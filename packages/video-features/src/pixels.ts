@@ -20,8 +20,8 @@ export interface Preprocessing {
   /** CLIP: bicubic. */
   readonly filter: Filter;
   /**
-   * `pillow` is exact; `fast` is sharp's own for pictures that shrink: on 113 photographs 0.3 of 255 away on average, 13
-   * at most. Both take the same time.
+   * `pillow` is exact; `fast` is sharp's own for pictures that shrink: on 113 photographs 0.3 of 255 away on average,
+   * 13 at most. Both take the same time.
    */
   readonly resizer: 'pillow' | 'fast';
   /** CLIP's own statistics are the default; WBDC 2022, rank 8 used ImageNet's. */
@@ -43,7 +43,7 @@ export function shorterSideSize(image: Pick<Image, 'width' | 'height'>, size: nu
   return [Math.trunc((size * width) / height), size];
 }
 
-/** Where a centred square of `size` stands; an odd pixel more goes to the right and bottom, as in transformers. */
+/** The offsets of a centred square of `size`; an odd pixel more goes to the right and bottom, as in transformers. */
 function centerBox(width: number, height: number, size: number): Box {
   if (width < size || height < size) {
     throw new RangeError(`expected at least ${size} x ${size} pixels to crop, got ${width} x ${height}`);
@@ -62,7 +62,7 @@ export function centerCrop(image: Image, size: number): Image {
   return { width: size, height: size, data };
 }
 
-/** Where a picture stands after the resize to the tower's shorter side: width and height, and the square to keep. */
+/** The geometry of a picture after the resize to the tower's shorter side: width and height, and the square to keep. */
 export function towerBox(
   image: Pick<Image, 'width' | 'height'>,
   size: number,
@@ -71,7 +71,10 @@ export function towerBox(
   return { width, height, box: centerBox(width, height, size) };
 }
 
-/** Shorter side to S, then the centred S x S, to the bit as Pillow does: the picture as the tower sees it, still in bytes. */
+/**
+ * Shorter side to S, then the centred S x S, to the bit as Pillow does: the picture as the tower sees it, still in
+ * bytes.
+ */
 export function cropExactly(image: Image, { imageSize, filter }: Pick<Preprocessing, 'imageSize' | 'filter'>): Image {
   const { width, height, box } = towerBox(image, imageSize);
   return resizePillow(image, width, height, filter, box); // only the square: a panorama would else grow to gigabytes
@@ -107,7 +110,10 @@ function normalTable(mean: number, deviation: number): Float32Array {
   );
 }
 
-/** RGB out of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels, composited on white as Pillow's `alpha_composite` does. */
+/**
+ * RGB out of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels, composited on white as Pillow's `alpha_composite`
+ * does.
+ */
 export function onWhite(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
   if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
   const pixels = data.length / channels;

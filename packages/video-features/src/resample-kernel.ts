@@ -98,7 +98,7 @@ declare const WebAssembly: {
   ) => { readonly exports: Readonly<Record<string, unknown>> };
 };
 
-/** The two passes of a resize, in a memory of their own. */
+/** The two passes of a resize, in one memory. */
 export class ResampleKernel {
   readonly #memory = new WebAssembly.Memory({ initial: 1 });
   readonly #rows: Pass;
@@ -127,7 +127,7 @@ export class ResampleKernel {
       rows * outStride,
       height * outStride,
     ];
-    const [firstAcross, weightsAcross, firstDown, weightsDown, input, middle, output] = this.#place(sizes);
+    const [firstAcross, weightsAcross, firstDown, weightsDown, input, middle, output] = this.#allocate(sizes);
     const bytes = new Uint8Array(this.#memory.buffer);
     const ints = new Int32Array(this.#memory.buffer);
     ints.set(across.first, firstAcross / 4);
@@ -146,16 +146,16 @@ export class ResampleKernel {
     return bytes.slice(output, output + height * outStride);
   }
 
-  /** Where arrays of some sizes stand, one after another; the memory grows to hold them. */
-  #place(sizes: readonly number[]): number[] {
+  /** Offsets of arrays of some sizes, one after another; the memory grows to hold them. */
+  #allocate(sizes: readonly number[]): number[] {
     let end = 0;
-    const places = sizes.map((size) => {
+    const offsets = sizes.map((size) => {
       const start = end;
       end = Math.ceil((start + size + PADDING) / PADDING) * PADDING;
       return start;
     });
     const missing = Math.ceil(end / PAGE) - this.#memory.buffer.byteLength / PAGE;
     if (missing > 0) this.#memory.grow(missing);
-    return places;
+    return offsets;
   }
 }

@@ -3,7 +3,7 @@ import { PRECISION, ResampleKernel, type Coefficients } from './resample-kernel.
 
 export type Filter = 'bicubic' | 'bilinear';
 
-/** A part of a picture in pixels. */
+/** A rectangle of a picture in pixels. */
 export interface Box {
   readonly left: number;
   readonly top: number;
@@ -25,18 +25,18 @@ function bicubic(distance: number): number {
 }
 
 /**
- * Resizes like Pillow's `Image.resize`, to the bit: an antialiasing convolution in two passes, each rounded to 8 bits, in
- * 22-bit fixed point (Pillow, `src/libImaging/Resample.c`), in vectors of WebAssembly. Of the result only `box` is computed
- * where it is given.
+ * Resizes like Pillow's `Image.resize`, to the bit: an antialiasing convolution in two passes, each rounded to 8 bits,
+ * in 22-bit fixed point (Pillow, `src/libImaging/Resample.c`), in vectors of WebAssembly. Of the result only `box` is
+ * computed where it is given.
  */
 export function resizePillow(image: Image, width: number, height: number, filter: Filter, box?: Box): Image {
   checkSize(width, height);
-  const part = box ?? { left: 0, top: 0, width, height };
-  const across = coefficients(image.width, width, filter, part.left, part.width);
-  const down = coefficients(image.height, height, filter, part.top, part.height);
+  const region = box ?? { left: 0, top: 0, width, height };
+  const across = coefficients(image.width, width, filter, region.left, region.width);
+  const down = coefficients(image.height, height, filter, region.top, region.height);
   // Pillow leaves out a pass that would change nothing; the weights of such a pass are 0 and 1, so the result is equal.
   kernel ??= new ResampleKernel();
-  return { width: part.width, height: part.height, data: kernel.resize(image.data, image.width, across, down) };
+  return { width: region.width, height: region.height, data: kernel.resize(image.data, image.width, across, down) };
 }
 
 /** Compiled at the first picture. */

@@ -29,7 +29,7 @@ export interface Frames {
   readonly times?: readonly number[];
 }
 
-/** The places of the frames to take, ascending. */
+/** The indices of the frames to take, ascending. */
 export function sampleFrames(sampling: Sampling, frames: Frames, id: string): number[] {
   switch (sampling.kind) {
     case 'all':
@@ -49,11 +49,11 @@ function atRate({ name, times }: Frames, { fps, limit }: { fps: number; limit?: 
   }
   const start = times[0];
   const taken: number[] = [];
-  times.forEach((time, place) => {
+  times.forEach((time, index) => {
     // A frame is shown until the next one; the last as long as the one before it.
-    const until = times[place + 1] ?? 2 * time - (times[place - 1] ?? time - 1);
+    const until = times[index + 1] ?? 2 * time - (times[index - 1] ?? time - 1);
     const tick = Math.ceil((time - start - ROUNDING) * fps) / fps;
-    if (tick < until - start - ROUNDING) taken.push(place);
+    if (tick < until - start - ROUNDING) taken.push(index);
   });
   return limit === undefined ? taken : Array.from(evenStride(taken.length, limit), (i) => taken[i]);
 }

@@ -1,4 +1,6 @@
-/** Just enough of a WebAssembly assembler for loops over bytes in 128-bit vectors (WebAssembly Core 2.0, binary format). */
+/**
+ * Just enough of a WebAssembly assembler for loops over bytes in 128-bit vectors (WebAssembly Core 2.0, binary format).
+ */
 
 type Code = readonly number[];
 

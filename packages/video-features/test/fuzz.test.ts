@@ -45,8 +45,8 @@ async function readVideo(path: string, bytes: Buffer): Promise<void> {
   const limits = { ...SOURCE_LIMITS, image: LIMITS, maxFrames: 5000, maxSeconds: 8 };
   const source = await openFrameSource(path, { limits, backend: 'ffmpeg' });
   try {
-    const places = Array.from({ length: Math.min(source.count, 8) }, (_, i) => i);
-    for await (const { data } of source.read(places)) expect(data.length).toBeGreaterThan(0);
+    const indices = Array.from({ length: Math.min(source.count, 8) }, (_, i) => i);
+    for await (const { data } of source.read(indices)) expect(data.length).toBeGreaterThan(0);
   } finally {
     await source.close();
   }

@@ -33,9 +33,9 @@ async function animation(format: 'gif' | 'webp'): Promise<Buffer> {
   return format === 'gif' ? roll.gif({ delay }).toBuffer() : roll.webp({ delay, lossless: true }).toBuffer();
 }
 
-async function firstPixels(source: FrameSource, places: number[]): Promise<string[]> {
+async function firstPixels(source: FrameSource, indices: number[]): Promise<string[]> {
   const colours: string[] = [];
-  for await (const { data, width, height } of source.read(places)) {
+  for await (const { data, width, height } of source.read(indices)) {
     expect([width, height, data.length]).toEqual([7, 5, 105]);
     colours.push(`#${Buffer.from(data.subarray(0, 3)).toString('hex')}`);
   }
@@ -91,8 +91,8 @@ describe('openFrameSource', () => {
       writeFileSync(join(folder, name), bytes);
       const [file, memory] = [await openFrameSource(join(folder, name)), await openFrameBytes(bytes, 'the upload')];
       expect([memory.count, memory.times]).toEqual([file.count, file.times]);
-      const places = [...Array(file.count).keys()];
-      expect(await firstPixels(memory, places)).toEqual(await firstPixels(file, places));
+      const indices = [...Array(file.count).keys()];
+      expect(await firstPixels(memory, indices)).toEqual(await firstPixels(file, indices));
     }
     await expect(openFrameBytes(files.gif.subarray(0, 11), 'the upload')).rejects.toThrow(
       /^the upload: expected a picture, got/,

@@ -38,9 +38,9 @@ function installPrograms(folder: string): void {
   }
 }
 
-async function values(source: FrameSource, places: number[]): Promise<number[]> {
+async function values(source: FrameSource, indices: number[]): Promise<number[]> {
   const found: number[] = [];
-  for await (const { width, height, data } of source.read(places)) {
+  for await (const { width, height, data } of source.read(indices)) {
     expect([width, height, new Set(data).size]).toEqual([3, 2, 1]);
     found.push(data[0]);
   }

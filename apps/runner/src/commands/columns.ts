@@ -1,7 +1,9 @@
 import { TEXT_FIELDS, type ColumnChoice, type TextField } from '@wbdc/data';
 import { UserError } from '../errors.js';
 
-/** What --column says, as often as it is given; a field without a column (`title=`) has none, whatever the names say. */
+/**
+ * What --column says, as often as it is given; a field without a column (`title=`) has none, whatever the names say.
+ */
 export function columnsOf(assignments: readonly string[]): ColumnChoice {
   const choice: Partial<Record<TextField, string | null>> = {};
   for (const text of assignments) {

@@ -5,9 +5,9 @@ export const dataStage: Stage = {
   title: 'build the embedded emoji data set, or check a folder of your own',
   description:
     'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under ' +
-    'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is read ' +
-    'instead: every record is checked, nothing is copied. With data.layout=aiac it holds TFRecords with features inside: ' +
-    'their texts and an index are kept, packed files are unpacked.',
+    'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is ' +
+    'read instead: every record is checked, nothing is copied. With data.layout=aiac it holds TFRecords with ' +
+    'features inside: their texts and an index are kept, packed files are unpacked.',
   examples: [
     ['npx wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
     ['npx wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],

@@ -5,10 +5,11 @@ export const featuresStage: Stage = {
   name: 'features',
   title: 'run the vision tower over all frames',
   description:
-    'Runs the vision tower of the clip stage, or a published one (features.tower), over the frames of every split and ' +
-    'stores float16 features by video id in the official layout: runs/<name>/features/<split>.zip with <id>.npy. Videos ' +
-    'that cannot be read stand in <split>.skipped.tsv. An interrupted or killed run loses no video. With --shard, several ' +
-    'processes or machines each do a part, in runs/<name>/features-shards/; merge-features joins them.',
+    'Runs the vision tower of the clip stage, or a published one (features.tower), over the frames of every split ' +
+    'and stores float16 features by video id in the official layout: runs/<name>/features/<split>.zip with <id>.npy. ' +
+    'Videos that cannot be read stand in <split>.skipped.tsv. An interrupted or killed run loses no video. With ' +
+    '--shard, several processes or machines each do a part, in runs/<name>/features-shards/; merge-features joins ' +
+    'them.',
   examples: [
     ['npx wbdc features --config apps/runner/configs/demo.yaml', 'features of the demo data'],
     ['npx wbdc features --config my.yaml --set features.batchSize=128', 'more images at once'],
@@ -34,9 +35,9 @@ export const mergeFeaturesStage: Stage = {
   command: 'merge-features',
   title: 'join the shards of features into one store a split',
   description:
-    'Joins runs/<name>/features-shards/, which wbdc features --shard made, into runs/<name>/features/: the files are those ' +
-    'of one run without shards. Before, it sees that all shards are complete, made by the same tower, and together hold ' +
-    'every video; every array is checked while it is copied. The shards stay: delete them yourself.',
+    'Joins runs/<name>/features-shards/, which wbdc features --shard made, into runs/<name>/features/: the files are ' +
+    'those of one run without shards. Before, it sees that all shards are complete, made by the same tower, and ' +
+    'together hold every video; every array is checked while it is copied. The shards stay: delete them yourself.',
   examples: [['npx wbdc merge-features --config my.yaml', 'when all shards are done']],
   needsEngine: false,
   divisible: false,

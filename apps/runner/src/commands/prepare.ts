@@ -49,9 +49,10 @@ export function addPrepareCommand(program: Command, host: Host): CliCommand {
     .command('prepare')
     .summary('make a data set of your own videos and a table of texts')
     .description(
-      'Makes a data set in the official WBDC layout out of a folder of videos (mp4, webm, mkv, mov...; folders or zips of ' +
-        'pictures; animated GIF or WebP) and a table of texts and labels (CSV, TSV, JSON lines): frames, annotations, ids, ' +
-        'numbered categories, tags, splits without leaks, a page to look at, and a configuration to learn with.',
+      'Makes a data set in the official WBDC layout out of a folder of videos (mp4, webm, mkv, mov...; folders or ' +
+        'zips of pictures; animated GIF or WebP) and a table of texts and labels (CSV, TSV, JSON lines): frames, ' +
+        'annotations, ids, numbered categories, tags, splits without leaks, a page to look at, and a configuration ' +
+        'to learn with.',
     )
     .argument('<videos>', 'folder with the videos, searched with all its subfolders')
     .requiredOption('-o, --out <folder>', 'where the data set is to stand')
@@ -148,9 +149,8 @@ async function report(prepared: PreparedVideos, { config, seconds, output }: Rep
   if (warnings.length > 0) output.warn(`all of them: ${shown(`${root}/warnings.tsv`)}`);
   const splits = Object.entries(summary.splits).map(([split, { videos }]) => `${split} ${formatCount(videos)}`);
   const videos = `${formatCount(summary.videos)} videos (${splits.join(', ')})`;
-  output.say(
-    `made     ${shown(root)} (${formatBytes(await sizeOnDisk(root))}): ${videos}, ${formatCount(summary.frames)} frames`,
-  );
+  const size = formatBytes(await sizeOnDisk(root));
+  output.say(`made     ${shown(root)} (${size}): ${videos}, ${formatCount(summary.frames)} frames`);
   if (reused > 0) output.say(`         ${formatCount(reused)} of them were decoded before`);
   output.say(`         categories: ${formatCount(summary.categories)}, tags: ${formatCount(summary.tags)}`);
   output.say(`look at  ${shown(`${root}/index.html`)}`);

@@ -19,8 +19,9 @@ export function addVerifyFeaturesCommand(program: Command, host: Host): CliComma
     .command('verify-features')
     .summary('read every stored feature and say what is wrong')
     .description(
-      'Reads the stores of the features stage from end to end: checksums, widths and frames of every array, one recipe, ' +
-        'every video of the annotations there or among the skipped, and no others. Exit code 1 when something is wrong.',
+      'Reads the stores of the features stage from end to end: checksums, widths and frames of every array, one ' +
+        'recipe, every video of the annotations there or among the skipped, and no others. Exit code 1 when ' +
+        'something is wrong.',
     );
   addOutputOptions(addRunOptions(command)).addHelpText(
     'after',

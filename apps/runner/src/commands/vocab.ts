@@ -4,8 +4,9 @@ export const vocabStage: Stage = {
   name: 'vocab',
   title: 'train a WordPiece vocabulary on the text',
   description:
-    'Trains a BERT WordPiece vocabulary on title, OCR and ASR of the training splits. Writes vocab.txt, tokenizer.json ' +
-    'and tokenizer_config.json to runs/<name>/vocab; transformers and @huggingface/tokenizers load them.',
+    'Trains a BERT WordPiece vocabulary on title, OCR and ASR of the training splits. Writes vocab.txt, ' +
+    'tokenizer.json and tokenizer_config.json to runs/<name>/vocab; transformers and @huggingface/tokenizers load ' +
+    'them.',
   examples: [
     ['npx wbdc vocab --config apps/runner/configs/demo.yaml', 'train on the demo data'],
     ['npx wbdc vocab --name small --set vocab.size=2000', 'a smaller vocabulary'],

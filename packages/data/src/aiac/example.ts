@@ -62,9 +62,9 @@ function bytesList(list: ProtoReader): Uint8Array[] {
 
 /** Numbers may be packed (one length, all values) or not (a tag before each): both are valid. */
 function floatList(list: ProtoReader): Float32Array {
-  const parts: Uint8Array[] = [];
-  while (list.next()) if (list.field === 1) parts.push(list.wire === WIRE.fixed32 ? list.fixed32() : list.bytes());
-  const all = Uint8Array.from(Buffer.concat(parts)); // aligned
+  const chunks: Uint8Array[] = [];
+  while (list.next()) if (list.field === 1) chunks.push(list.wire === WIRE.fixed32 ? list.fixed32() : list.bytes());
+  const all = Uint8Array.from(Buffer.concat(chunks)); // aligned
   if (all.length % 4 !== 0) throw new DataError(`${list.where}: expected floats of 4 bytes, got ${all.length} bytes`);
   return new Float32Array(all.buffer);
 }

@@ -124,12 +124,12 @@ class IndexedFiles implements AiacFiles {
   }
 
   async read(id: string): Promise<Floats> {
-    const place = this.index.get(id);
-    if (!place) throw new DataError(`${this.paths.join(', ')}: expected video ${id}, got none: was videos() read?`);
-    const path = this.paths[place.file];
+    const position = this.index.get(id);
+    if (!position) throw new DataError(`${this.paths.join(', ')}: expected video ${id}, got none: was videos() read?`);
+    const path = this.paths[position.file];
     const where = `${path}: video ${id}`;
-    const length = place.length + RECORD_FOOTER;
-    const body = await asData(readRange(this.files[place.file], place.offset, length, path));
+    const length = position.length + RECORD_FOOTER;
+    const body = await asData(readRange(this.files[position.file], position.offset, length, path));
     return framesOf(decodeExample(checkPayload(Buffer.from(body.buffer), where), where), this.width, where);
   }
 

@@ -5,14 +5,14 @@ import { DataError } from '../files/data-error.js';
 import { readLines, type Line } from '../files/lines.js';
 
 /** Where a record's payload lies. */
-export interface RecordPlace {
+export interface RecordPosition {
   /** Index of its file. */
   readonly file: number;
   readonly offset: number;
   readonly length: number;
 }
 
-type Column = keyof RecordPlace;
+type Column = keyof RecordPosition;
 
 const COLUMNS = { file: Uint16Array, offset: Float64Array, length: Uint32Array } as const;
 
@@ -36,21 +36,21 @@ export class RecordIndex {
     return this.table.ids;
   }
 
-  /** Notes a record; false where its id stands at another place already. The same place again is fine. */
-  add(id: string, place: RecordPlace): boolean {
-    if (this.table.add(id, place)) return true;
+  /** Notes a record; false where its id has another position already. The same one again is fine. */
+  add(id: string, position: RecordPosition): boolean {
+    if (this.table.add(id, position)) return true;
     const known = this.get(id)!;
-    return known.file === place.file && known.offset === place.offset;
+    return known.file === position.file && known.offset === position.offset;
   }
 
-  get(id: string): RecordPlace | undefined {
+  get(id: string): RecordPosition | undefined {
     const i = this.ids.get(id);
     if (i < 0) return undefined;
     return { file: this.table.at('file', i), offset: this.table.at('offset', i), length: this.table.at('length', i) };
   }
 }
 
-/** A file as an index remembers it: after a change of its size the places are wrong. */
+/** A file as an index remembers it: after a change of its size the positions are wrong. */
 interface IndexedFile {
   readonly path: string;
   readonly bytes: number;
@@ -115,10 +115,10 @@ function parseHead(text: string, path: string): { width: number; files: IndexedF
 }
 
 function addLine(index: RecordIndex, { number, text }: Line, files: readonly unknown[], path: string): void {
-  const [id, ...places] = text.split('\t');
-  const [file, offset, length] = places.map(Number);
+  const [id, ...numbers] = text.split('\t');
+  const [file, offset, length] = numbers.map(Number);
   const valid =
-    places.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0);
+    numbers.length === 3 && [file, offset, length].every((value) => Number.isSafeInteger(value) && value >= 0);
   if (valid && file < files.length && index.add(id, { file, offset, length })) return;
   throw new DataError(
     `${path}: line ${number}: expected id, file, offset and length, got ${JSON.stringify(text.slice(0, 80))}: ` +

@@ -150,16 +150,16 @@ class ByteQueue {
 
   /** The next `length` bytes, or undefined at the end. @throws DataError when the end comes between */
   async take(length: number, where: string): Promise<Buffer | undefined> {
-    const parts = [this.rest];
+    const chunks = [this.rest];
     let size = this.rest.length;
     while (size < length) {
       const chunk = await this.next();
       if (!chunk) break;
-      parts.push(chunk);
+      chunks.push(chunk);
       size += chunk.length;
     }
     if (size === 0 && length > 0) return undefined;
-    const bytes = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
     if (size < length) cutOff(where, length, size);
     this.rest = bytes.subarray(length);
     this.position += length;

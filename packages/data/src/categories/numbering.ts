@@ -13,9 +13,10 @@ export interface NumberedCategories {
 const MOST = 100;
 
 /**
- * Numbers categories like the official ids: two digits for level 1, two for level 2 within it, in the order of their names.
- * Those that `known` has keep their numbers, so that later runs only add. Names that are all ids of 4 digits already stay as
- * they are. More than a hundred categories of a single level get four running digits, whose first two then mean nothing.
+ * Numbers categories like the official ids: two digits for level 1, two for level 2 within it, in the order of their
+ * names. Those that `known` has keep their numbers, so that later runs only add. Names that are all ids of 4 digits
+ * already stay as they are. More than a hundred categories of a single level get four running digits, whose first two
+ * then mean nothing.
  *
  * @throws WbdcError when there are more categories than four digits hold
  */

@@ -1,11 +1,11 @@
-/** Bits of a part of a fingerprint that are looked up at once. */
+/** Bits of a band of a fingerprint, which is looked up at once. */
 const BAND = 16;
-/** More fingerprints with an equal part than this say nothing: black frames, title cards. */
+/** More fingerprints with an equal band than this say nothing: black frames, title cards. */
 const MOST_CANDIDATES = 500;
 
 /**
- * Pairs of fingerprints of equal length whose bits differ in at most `distance` places, earlier index first. Candidates
- * share 16 bits at the same place: all pairs are found while `distance` is below the number of such parts, and a
+ * Pairs of fingerprints of equal length whose bits differ in at most `distance` positions, earlier index first. Candidates
+ * share 16 bits at the same position: all pairs are found while `distance` is below the number of such bands, and a
  * million fingerprints need no million squared comparisons. Fingerprints with nearly no bits set, or nearly all, are
  * left alone: flat pictures look alike without being so.
  */
@@ -22,12 +22,12 @@ export function findAlike(fingerprints: readonly Uint16Array[], distance: number
 }
 
 function* candidates(fingerprints: readonly Uint16Array[], distance: number): Generator<[number, number]> {
-  const usable = Array.from(fingerprints.keys()).filter((i) => tells(fingerprints[i], distance));
-  const parts = fingerprints[0]?.length ?? 0;
-  for (let part = 0; part < parts; part++) {
+  const usable = Array.from(fingerprints.keys()).filter((i) => isDistinctive(fingerprints[i], distance));
+  const bands = fingerprints[0]?.length ?? 0;
+  for (let band = 0; band < bands; band++) {
     const buckets = new Map<number, number[]>();
     for (const i of usable) {
-      const value = fingerprints[i][part];
+      const value = fingerprints[i][band];
       const bucket = buckets.get(value);
       if (bucket) bucket.push(i);
       else buckets.set(value, [i]);
@@ -40,7 +40,7 @@ function* candidates(fingerprints: readonly Uint16Array[], distance: number): Ge
 }
 
 /** More bits of both kinds than may differ. */
-function tells(fingerprint: Uint16Array, distance: number): boolean {
+function isDistinctive(fingerprint: Uint16Array, distance: number): boolean {
   const ones = bitsApart(fingerprint, new Uint16Array(fingerprint.length));
   return Math.min(ones, BAND * fingerprint.length - ones) > 2 * distance;
 }

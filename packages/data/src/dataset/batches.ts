@@ -10,10 +10,10 @@ export interface BatchPlan {
   /** So many batches are sorted by length together: more means less padding, fewer means more random batches. */
   readonly bucketBatches?: number;
   /**
-   * How many of the examples, from the first on, belong together: every epoch goes through such parts one after
-   * another, each shuffled in itself and cut into batches of its own. One part where nothing is said.
+   * How many of the examples, from the first on, belong together: every epoch goes through such sections one after
+   * another, each shuffled in itself and cut into batches of its own. One section by default.
    */
-  readonly parts?: readonly number[];
+  readonly sections?: readonly number[];
 }
 
 /**
@@ -24,27 +24,27 @@ export interface BatchPlan {
 export function batchesOfEpoch(plan: BatchPlan & { readonly epoch: number }): number[][] {
   assertPlan(plan);
   const key = foldIn(foldIn(randomKey(plan.seed), 'epoch'), plan.epoch);
-  if (plan.parts === undefined) return batchesOfPart(plan, { start: 0, size: plan.lengths.length }, key);
-  return partsOf(plan).flatMap((part, place) => batchesOfPart(plan, part, foldIn(foldIn(key, 'part'), place)));
+  if (plan.sections === undefined) return batchesOfSection(plan, { start: 0, size: plan.lengths.length }, key);
+  return sectionsOf(plan).flatMap((section, s) => batchesOfSection(plan, section, foldIn(foldIn(key, 'part'), s)));
 }
 
 /** Examples `[start, start + size)`. */
-interface Part {
+interface Section {
   readonly start: number;
   readonly size: number;
 }
 
-function partsOf({ lengths, parts = [lengths.length] }: BatchPlan): Part[] {
+function sectionsOf({ lengths, sections = [lengths.length] }: BatchPlan): Section[] {
   let start = 0;
-  return parts.map((size) => ({ start: (start += size) - size, size }));
+  return sections.map((size) => ({ start: (start += size) - size, size }));
 }
 
-function batchesOfPart(plan: BatchPlan, { start: first, size }: Part, key: Key): number[][] {
+function batchesOfSection(plan: BatchPlan, { start: first, size }: Section, key: Key): number[][] {
   const { lengths, batchSize } = plan;
   const count = batchesIn(plan, size);
   // The rest is left out before the sorting: after it, always the longest would be missing.
   const order = permutation(foldIn(key, 'examples'), size)
-    .map((place) => first + place)
+    .map((offset) => first + offset)
     .subarray(0, count * batchSize);
   const bucketSize = batchSize * (plan.bucketBatches ?? 32);
   const batches: number[][] = [];
@@ -56,7 +56,7 @@ function batchesOfPart(plan: BatchPlan, { start: first, size }: Part, key: Key):
 }
 
 export function batchesPerEpoch(plan: BatchPlan): number {
-  return partsOf(plan).reduce((sum, { size }) => sum + batchesIn(plan, size), 0);
+  return sectionsOf(plan).reduce((sum, { size }) => sum + batchesIn(plan, size), 0);
 }
 
 function batchesIn({ batchSize, rest = 'keep' }: BatchPlan, size: number): number {
@@ -93,10 +93,10 @@ function assertPlan(plan: BatchPlan): void {
   if (!Number.isSafeInteger(plan.batchSize) || plan.batchSize < 1) {
     throw new RangeError(`expected a batch size of at least 1, got ${plan.batchSize}`);
   }
-  const parts = plan.parts?.reduce((sum, size) => sum + size, 0);
-  if (parts !== undefined && parts !== plan.lengths.length) {
+  const sections = plan.sections?.reduce((sum, size) => sum + size, 0);
+  if (sections !== undefined && sections !== plan.lengths.length) {
     throw new RangeError(
-      `expected parts that make ${plan.lengths.length} examples, got ${plan.parts!.join(' + ')} = ${parts}`,
+      `expected sections that make ${plan.lengths.length} examples, got ${plan.sections!.join(' + ')} = ${sections}`,
     );
   }
   if (batchesPerEpoch(plan) > 0) return;

@@ -30,7 +30,7 @@ export interface Dataset {
    * Unreadable features count as missing: no frames, until the threshold is passed.
    */
   example(i: number, key?: Key): Promise<Example>;
-  /** Examples as a batch, read on the data set's own thread where it has one: see {@link readBatch}. */
+  /** Examples as a batch, read on the data set's thread where it has one: see {@link readBatch}. */
   batch(indices: readonly number[], key?: Key): Promise<Batch>;
   /** What another thread needs to read the same examples; undefined where features or stride cannot be shared. */
   share(): SharedDataset | undefined;
@@ -56,8 +56,8 @@ export interface SharedDataset {
 /** Strides by name: functions cannot cross threads. */
 const STRIDES = { even: evenStride, aiac: aiacStride } as const;
 
-/** What a data set is made of. */
-export interface DatasetParts {
+/** What a data set consists of. */
+export interface DatasetContents {
   readonly columns: Columns;
   readonly features: FeatureSource;
   readonly vocabSize: number;
@@ -66,13 +66,13 @@ export interface DatasetParts {
   readonly randomFrames: boolean;
   readonly stride: (count: number, limit: number) => Int32Array;
   readonly skipped: SkipCounter;
-  /** Whether batches are read on a thread of their own. */
+  /** Whether batches are read on another thread. */
   readonly thread: boolean;
   /** Told of every video whose features cannot be read, once. */
   readonly onUnreadable: OnBad;
 }
 
-/** Opens what another thread has open; `onUnreadable` is told of videos whose features cannot be read, once each. */
+/** Opens what another thread has open; `onUnreadable` gets videos whose features cannot be read, once each. */
 export async function openSharedDataset(shared: SharedDataset, onUnreadable: OnBad): Promise<Dataset> {
   return new PackedDataset({
     ...shared,
@@ -91,14 +91,14 @@ export class PackedDataset implements Dataset {
   private reader: BatchReader | null | undefined;
   private cachedLengths: Int32Array | undefined;
 
-  constructor(private readonly parts: DatasetParts) {}
+  constructor(private readonly contents: DatasetContents) {}
 
   get vocabSize(): number {
-    return this.parts.vocabSize;
+    return this.contents.vocabSize;
   }
 
   get tags(): readonly string[] {
-    return this.parts.columns.tags.list;
+    return this.contents.columns.tags.list;
   }
 
   get tagCount(): number {
@@ -106,15 +106,15 @@ export class PackedDataset implements Dataset {
   }
 
   get frameSize(): number {
-    return this.parts.features.width;
+    return this.contents.features.width;
   }
 
   get skipped(): SkipCounter {
-    return this.parts.skipped;
+    return this.contents.skipped;
   }
 
   get size(): number {
-    return this.parts.columns.size;
+    return this.contents.columns.size;
   }
 
   get lengths(): Int32Array {
@@ -122,26 +122,26 @@ export class PackedDataset implements Dataset {
   }
 
   length(i: number): number {
-    return this.parts.columns.length(i);
+    return this.contents.columns.length(i);
   }
 
   id(i: number): string {
-    return this.parts.columns.id(i);
+    return this.contents.columns.id(i);
   }
 
   text(i: number): Omit<Example, 'frames'> {
-    return this.parts.columns.text(i);
+    return this.contents.columns.text(i);
   }
 
   async example(i: number, key?: Key): Promise<Example> {
     const text = this.text(i);
     const features = await this.readFeatures(i, text.id);
     const [count] = features.shape;
-    const { maxFrames, stride, randomFrames } = this.parts;
+    const { maxFrames, stride, randomFrames } = this.contents;
     if (count <= maxFrames) return { ...text, frames: features };
-    const places =
+    const indices =
       key && randomFrames ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
-    return { ...text, frames: takeRows(features, places) };
+    return { ...text, frames: takeRows(features, indices) };
   }
 
   async batch(indices: readonly number[], key?: Key): Promise<Batch> {
@@ -157,7 +157,7 @@ export class PackedDataset implements Dataset {
   }
 
   share(): SharedDataset | undefined {
-    const { columns, features, vocabSize, maxFrames, randomFrames, stride } = this.parts;
+    const { columns, features, vocabSize, maxFrames, randomFrames, stride } = this.contents;
     const source = features.share?.();
     const name = (Object.keys(STRIDES) as (keyof typeof STRIDES)[]).find((key) => STRIDES[key] === stride);
     if (!source || !name) return undefined;
@@ -165,12 +165,12 @@ export class PackedDataset implements Dataset {
   }
 
   private startReader(): BatchReader | null {
-    const shared = this.parts.thread ? this.share() : undefined;
-    return shared ? new BatchReader(shared, this.parts.onUnreadable) : null;
+    const shared = this.contents.thread ? this.share() : undefined;
+    return shared ? new BatchReader(shared, this.contents.onUnreadable) : null;
   }
 
   private async readFeatures(i: number, id: string): Promise<Floats> {
-    const { features, onUnreadable } = this.parts;
+    const { features, onUnreadable } = this.contents;
     const none = floats([0, features.width]);
     if (!features.has(id)) return none;
     try {

@@ -73,11 +73,11 @@ class ArraySplitter {
 
   end(): void {
     if (this.state === 'after') return;
-    const place = this.state === 'before' ? 'before any array' : `inside record ${this.index}`;
-    throw this.error(`expected a complete JSON array, got the end of the file ${place}: copy the file again`);
+    const where = this.state === 'before' ? 'before any array' : `inside record ${this.index}`;
+    throw this.error(`expected a complete JSON array, got the end of the file ${where}: copy the file again`);
   }
 
-  /** Position of the array's bracket; a byte order mark and space may stand before it. */
+  /** Position of the array's bracket; a byte order mark and space may come before it. */
   private findStart(chunk: Buffer): number {
     const bom = chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
     for (let i = bom; i < chunk.length; i++) {
@@ -115,9 +115,9 @@ class ArraySplitter {
     yield { index: this.index++, bytes };
   }
 
-  private keep(part: Buffer): void {
-    this.pending.push(part);
-    this.pendingBytes += part.length;
+  private keep(piece: Buffer): void {
+    this.pending.push(piece);
+    this.pendingBytes += piece.length;
     if (this.pendingBytes > this.maxBytes) {
       throw this.error(
         `expected at most ${this.maxBytes} bytes in record ${this.index}, got more: is a quote missing?`,

@@ -23,8 +23,8 @@ export interface VideoGroups<V> {
 const DISTANCE = 10;
 
 /**
- * Groups of videos that must stay in one split, or a model is measured on what it was trained on: those that show the same
- * pictures, and those of one `group`.
+ * Groups of videos that must stay in one split, or a model is measured on what it was trained on: those that show the
+ * same pictures, and those of one `group`.
  */
 export function groupVideos<V extends GroupedVideo>(videos: readonly V[], distance = DISTANCE): VideoGroups<V> {
   const sets = new DisjointSets();

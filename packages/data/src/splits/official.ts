@@ -42,8 +42,8 @@ function sideNames(side: Side, names: string): Record<string, Side> {
 }
 
 /**
- * The split of every video: labelled ones are divided by category, groups stay whole, what the table or an earlier run says
- * comes first. Videos without a label are trained on, unless their group is held out or nothing is labelled.
+ * The split of every video: labelled ones are divided by category, groups stay whole, what the table or an earlier run
+ * says comes first. Videos without a label are trained on, unless their group is held out or nothing is labelled.
  */
 export function splitVideos<V extends SplitCandidate>(
   videos: readonly V[],

@@ -12,17 +12,17 @@ export interface StratifiedSplitOptions<T, S extends string> {
   /** Groups whose split is decided already. */
   readonly known?: ReadonlyMap<string, S>;
   /**
-   * Small strata make up for each other: what one gave too little, the next gives. A stratum's first group still goes to the
-   * training split, so that no category is held out that is not in training.
+   * Small strata make up for each other: what one gave too little, the next gives. A stratum's first group still goes
+   * to the training split, so that no category is held out that is not in training.
    */
   readonly carry?: boolean;
 }
 
 /**
- * A stratified split that keeps groups whole (cf. scikit-learn's `StratifiedGroupKFold`): stratum by stratum, its groups in
- * random order, each goes to the split that is furthest below its share. So small strata are spread as evenly as whole groups
- * allow, and a category is held out only if it is in training too (ties go to the earlier split). The same items, key and
- * options give the same splits.
+ * A stratified split that keeps groups whole (cf. scikit-learn's `StratifiedGroupKFold`): stratum by stratum, its
+ * groups in random order, each goes to the split that is furthest below its share. So small strata are spread as evenly
+ * as whole groups allow, and a category is held out only if it is in training too (ties go to the earlier split). The
+ * same items, key and options give the same splits.
  */
 export function stratifiedGroupSplit<T, S extends string>(
   items: readonly T[],

@@ -22,7 +22,7 @@ export interface CreateFeatureStoreOptions {
   readonly resume?: boolean;
 }
 
-/** Writes a feature store, video after video. Nothing stands under the store's name before `finish` succeeds. */
+/** Writes a feature store, video after video. Nothing appears under the store's name before `finish` succeeds. */
 export interface FeatureStoreWriter {
   /** Whether a video is there already: after a resume, what need not be computed again. */
   has(id: string): boolean;
@@ -73,14 +73,16 @@ function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeat
 }
 
 async function resumeZip(path: string, recipe: Buffer | undefined): Promise<ZipWriter | undefined> {
-  const part = AtomicFile.partOf(path);
-  if (!(await exists(part))) return undefined;
-  const recovered = await recoverEntries(part, LONGEST_NAME);
+  const partial = AtomicFile.partOf(path);
+  if (!(await exists(partial))) return undefined;
+  const recovered = await recoverEntries(partial, LONGEST_NAME);
   const [first] = recovered.entries;
   if (!first) return undefined;
   const before = first.name === RECIPE_NAME ? first.crc : undefined;
   if (before !== (recipe && crc32(recipe))) {
-    throw new DataError(`${part}: expected features of the same recipe, got another: delete the file to start again`);
+    throw new DataError(
+      `${partial}: expected features of the same recipe, got another: delete the file to start again`,
+    );
   }
   return ZipWriter.resume(path, recovered);
 }

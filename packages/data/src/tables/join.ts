@@ -12,8 +12,8 @@ export interface JoinOptions {
 }
 
 /**
- * The row of each video that has one. A row may name a video by its path below the folder, with or without its extension, or
- * by the name of the file alone where only one has it.
+ * The row of each video that has one. A row may name a video by its path below the folder, with or without its
+ * extension, or by the name of the file alone where only one has it.
  *
  * @param videos by their paths below `root`, with `/` as separator
  */

@@ -36,8 +36,8 @@ const MAX_BYTES = 500_000_000;
 const SEPARATORS: Readonly<Record<string, string>> = { '\t': 'tabs', ',': 'commas', ';': 'semicolons', '|': 'bars' };
 
 /**
- * Reads a table: CSV or TSV with a line of names at the top, JSON lines, or a JSON array of objects. The name of the file
- * decides which, else its first character.
+ * Reads a table: CSV or TSV with a line of names at the top, JSON lines, or a JSON array of objects. The name of the
+ * file decides which, else its first character.
  *
  * @throws WbdcError when it cannot be read as a whole; a bad row goes to `onBad` and is skipped
  */
@@ -116,6 +116,7 @@ const SENTINEL = '\u0000end';
 
 function readSeparated(path: string, text: string, { separator, onBad }: TableOptions): Table {
   const sign = separator ?? separatorOf(text);
+  const separators = SEPARATORS[sign] ?? `'${sign}'`;
   const body = text.endsWith('\n') || text === '' ? text : `${text}\n`;
   const lines = dsvFormat(sign).parseRows(`${body}${SENTINEL}`);
   const last = lines.pop();
@@ -136,16 +137,18 @@ function readSeparated(path: string, text: string, { separator, onBad }: TableOp
     const where = `${path}: row ${i + 2}`;
     if (cells.every((cell) => cell.trim() === '')) return;
     if (cells.slice(columns.length).some((cell) => cell.trim() !== '') || cells.length < columns.length) {
-      const what = `${columns.length} cells as in the first row`;
       return onBad(
-        new DataError(
-          `${where}: expected ${what}, got ${cells.length}: put text with ${SEPARATORS[sign] ?? `'${sign}'`} into quotes`,
-        ),
+        new DataError({
+          where,
+          expected: `${columns.length} cells as in the first row`,
+          got: `${cells.length}`,
+          advice: `put text with ${separators} into quotes`,
+        }),
       );
     }
     rows.push({ where, cells: Object.fromEntries(columns.map((name, k) => [name, cells[k]])) });
   });
-  return { columns, rows, about: `separated by ${SEPARATORS[sign] ?? `'${sign}'`}` };
+  return { columns, rows, about: `separated by ${separators}` };
 }
 
 function checkColumns(path: string, columns: readonly string[]): void {

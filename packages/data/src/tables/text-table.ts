@@ -20,8 +20,8 @@ export interface TextTable {
 }
 
 /**
- * Reads a table of texts and labels (CSV, TSV, JSON lines, a JSON array): rows with the name or id of a video and some of
- * title, ocr, asr, category, tags, split, group.
+ * Reads a table of texts and labels (CSV, TSV, JSON lines, a JSON array): rows with the name or id of a video and some
+ * of title, ocr, asr, category, tags, split, group.
  *
  * @throws WbdcError when it cannot be read as a whole; a bad row goes to `onBad` and is skipped
  */

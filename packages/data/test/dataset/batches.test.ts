@@ -33,9 +33,9 @@ describe('batchesOfEpoch', () => {
     expect(new Set([key(5, 0), key(5, 1), key(6, 0), key(6, 1)]).size).toBe(4);
   });
 
-  it('goes through parts in turn, each shuffled in itself', () => {
-    const parts = [500, 0, 400, 109];
-    const batches = batchesOfEpoch({ ...plan, parts, epoch: 3, rest: 'drop' });
+  it('goes through sections in turn, each shuffled in itself', () => {
+    const sections = [500, 0, 400, 109];
+    const batches = batchesOfEpoch({ ...plan, sections, epoch: 3, rest: 'drop' });
     expect(batches.map((batch) => batch.length)).toEqual(Array(38 + 30 + 8).fill(13)); // floors of 500, 400, 109 by 13
     const partOf = (i: number): number => (i < 500 ? 0 : i < 900 ? 2 : 3);
     expect(batches.map((batch) => [...new Set(batch.map(partOf))])).toEqual([
@@ -44,9 +44,9 @@ describe('batchesOfEpoch', () => {
       ...Array(8).fill([3]),
     ]);
     expect(new Set(batches.flat()).size).toBe(76 * 13);
-    expect(batchesOfEpoch({ ...plan, parts, epoch: 4, rest: 'drop' })).not.toEqual(batches);
-    expect(batchSchedule({ ...plan, parts, rest: 'drop' }).batchesPerEpoch).toBe(76);
-    expect(() => batchesOfEpoch({ ...plan, parts: [500, 500], epoch: 0 })).toThrow('500 + 500 = 1000');
+    expect(batchesOfEpoch({ ...plan, sections, epoch: 4, rest: 'drop' })).not.toEqual(batches);
+    expect(batchSchedule({ ...plan, sections, rest: 'drop' }).batchesPerEpoch).toBe(76);
+    expect(() => batchesOfEpoch({ ...plan, sections: [500, 500], epoch: 0 })).toThrow('500 + 500 = 1000');
   });
 
   it('puts like lengths together, and batches in random order', () => {

@@ -52,11 +52,12 @@ export interface ComputedFeatures extends SplitFeatures {
 }
 
 /**
- * Runs a vision tower over the frames of every split of a data set in the WBDC layout (`zip_frames/`) and stores float16
- * features by id, one store a split; split after split, as they become complete. Videos that cannot be read are listed in
- * `<split>.skipped.tsv`. An aborted or killed run loses no video: `resume` goes on behind the last one.
+ * Runs a vision tower over the frames of every split of a data set in the WBDC layout (`zip_frames/`) and stores
+ * float16 features by id, one store a split; split after split, as they become complete. Videos that cannot be read are
+ * listed in `<split>.skipped.tsv`. An aborted or killed run loses no video: `resume` goes on behind the last one.
  *
- * @throws DataError when more than `maxBadShare` of a split's videos cannot be read; the signal's reason when it is aborted
+ * @throws DataError when more than `maxBadShare` of a split's videos cannot be read; the signal's reason when it is
+ *   aborted
  */
 export async function* computeFeatures(options: ComputeFeaturesOptions): AsyncGenerator<ComputedFeatures> {
   await makeFolder(options.out);

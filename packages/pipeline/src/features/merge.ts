@@ -17,8 +17,8 @@ export interface MergeFeaturesOptions extends FeatureFolders {
 }
 
 /**
- * Joins the stores of all shards of {@link computeFeatures} into one a split, after seeing that together they hold every
- * video; every array is checked while it is copied. The files are those of one run without shards.
+ * Joins the stores of all shards of {@link computeFeatures} into one a split, after seeing that together they hold
+ * every video; every array is checked while it is copied. The files are those of one run without shards.
  *
  * @throws WbdcError when videos are missing (`shards-incomplete`) or too many have no features (`too-many-skipped`)
  */

@@ -20,8 +20,8 @@ export interface VerifiedFeatures {
 }
 
 /**
- * Reads the stores of all splits from end to end: checksums, widths and frames of every array, one recipe, every video of the
- * annotations there or among the skipped, and no others.
+ * Reads the stores of all splits from end to end: checksums, widths and frames of every array, one recipe, every video
+ * of the annotations there or among the skipped, and no others.
  */
 export async function* verifyFeatures(options: VerifyFeaturesOptions): AsyncGenerator<VerifiedFeatures> {
   let first: { readonly recipe: Recipe | undefined; readonly split: string } | undefined;

@@ -6,8 +6,9 @@ import { decodeWorkers, SourceError, type DecodeWorkers } from '@wbdc/video-feat
 const MOST_THREADS = 8;
 
 /**
- * Threads that decode zips of frames; by default half of the processors, 8 at most. Any file may hold a video, so a damaged
- * zip would ask for a video decoder; in the WBDC layout it is a zip or it is damaged, and that is the fault of this one video.
+ * Threads that decode zips of frames; by default half of the processors, 8 at most. Any file may hold a video, so a
+ * damaged zip would ask for a video decoder; in the WBDC layout it is a zip or it is damaged, and that is the fault of
+ * this one video.
  */
 export function zipDecoders(threads?: number | null): DecodeWorkers {
   const half = Math.min(MOST_THREADS, Math.max(1, availableParallelism() >> 1));

@@ -46,8 +46,8 @@ export async function* checkWbdcData(options: DataSplits): AsyncGenerator<Checke
 }
 
 /**
- * @param seen the split of every id so far. A video that is there twice is bad, most of all one that is trained on and held
- *   out.
+ * @param seen the split of every id so far. A video that is there twice is bad, most of all one that is trained on and
+ *   held out.
  */
 async function checkSplit(options: DataSplits, split: string, seen: Map<string, string>): Promise<CheckedSplit> {
   const { root, maxBadShare = MAX_BAD_SHARE, signal, observer } = options;

@@ -5,7 +5,9 @@ import type { Warnings } from './warnings.js';
 /** Names that a warning lists. */
 const LISTED = 10;
 
-/** The group of every item: videos with the same pictures, or of one group of the table, stay on one side of a split. */
+/**
+ * The group of every item: videos with the same pictures, or of one group of the table, stay on one side of a split.
+ */
 export function groupItems(items: readonly Item[], warnings: Warnings): Map<Item, string> {
   const videos = items.map((item) => {
     const { id, decoded, text } = item;

@@ -53,12 +53,12 @@ export interface IndexedAiac {
 }
 
 /**
- * Reads the TFRecords of every split of a data set in the AIAC layout once: checks each record, keeps its texts as annotations
- * and its position in an index, so that no later reading needs 100 GB of features for its titles. Packed files are unpacked, as
- * frames are read at random.
+ * Reads the TFRecords of every split of a data set in the AIAC layout once: checks each record, keeps its texts as
+ * annotations and its position in an index, so that no later reading needs 100 GB of features for its titles. Packed
+ * files are unpacked, as frames are read at random.
  *
- * @throws MissingSplitError when a split has no folder; WbdcError when there are no records, or none with frame features;
- *   DataError when a file is cut off or too many records are bad
+ * @throws MissingSplitError when a split has no folder; WbdcError when there are no records, or none with frame
+ *   features; DataError when a file is cut off or too many records are bad
  */
 export async function indexAiac(options: IndexAiacOptions): Promise<IndexedAiac> {
   const layout = aiacIndexLayout(options.out);

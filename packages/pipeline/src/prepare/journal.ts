@@ -15,8 +15,8 @@ export interface Entry {
 }
 
 /**
- * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on behind
- * the last line, and a later run decodes what is new or has changed.
+ * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on
+ * behind the last line, and a later run decodes what is new or has changed.
  */
 export class Journal {
   private readonly entries = new Map<string, Entry>();

@@ -11,8 +11,8 @@ const RECORD = 'prepare.json';
 /**
  * Refuses a folder for a data set before anything is read.
  *
- * @throws WbdcError when it lies inside `folder` (`out-inside`), holds other files (`out-foreign`) or a data set that was
- *   made with other settings (`out-other-settings`)
+ * @throws WbdcError when it lies inside `folder` (`out-inside`), holds other files (`out-foreign`) or a data set that
+ *   was made with other settings (`out-other-settings`)
  */
 export async function checkOutFolder(root: string, folder: string, settings: PrepareSettings): Promise<void> {
   if (!(await exists(root))) return;

@@ -43,7 +43,8 @@ export async function preparedPage(content: PageContent): Promise<string> {
   return renderDataPage({
     title: name,
     about:
-      'Your videos in the official WBDC layout. Which id is which video stands in ids.tsv, every warning in warnings.tsv.',
+      'Your videos in the official WBDC layout. Which id is which video stands in ids.tsv, every warning in ' +
+      'warnings.tsv.',
     facts: [
       ['videos', formatCount(summary.videos)],
       ['frames', formatCount(summary.frames)],
@@ -53,8 +54,8 @@ export async function preparedPage(content: PageContent): Promise<string> {
     ],
     splits: {
       about:
-        'Labelled videos are divided by category; videos that show the same pictures, or that your table puts into one ' +
-        'group, never stand on both sides. Unlabelled videos are learned from.',
+        'Labelled videos are divided by category; videos that show the same pictures, or that your table puts into ' +
+        'one group, never stand on both sides. Unlabelled videos are learned from.',
       head: ['split', 'videos', 'frames', 'with text', 'categories'],
       rows: splits.map((split) => {
         const { videos, frames, withText, categories } = summary.splits[split];

@@ -32,11 +32,11 @@ export const DEFAULT_STORED_FRAMES: StoredFrameSettings = { fps: 1, limit: 32, s
 
 /**
  * Makes a data set in the layout of WBDC 2022 out of a folder of videos and a table of texts and labels: frames,
- * annotations, ids, numbered categories, tags, splits without leaks, and a page to look at. Another call decodes only what
- * is new or has changed, and goes on after an aborted one; ids, category numbers and what is held out stay.
+ * annotations, ids, numbered categories, tags, splits without leaks, and a page to look at. Another call decodes only
+ * what is new or has changed, and goes on after an aborted one; ids, category numbers and what is held out stay.
  *
- * @throws WbdcError when the folder, the table or `out` is not usable; what is wrong with single videos and rows is left
- *   out and listed in `warnings.tsv`. The signal's reason when it is aborted.
+ * @throws WbdcError when the folder, the table or `out` is not usable; what is wrong with single videos and rows is
+ *   left out and listed in `warnings.tsv`. The signal's reason when it is aborted.
  */
 export async function prepareVideos(options: PrepareVideosOptions): Promise<PreparedVideos> {
   const { folder, overwrite = false, heldOut = 0.15, seed = 1, signal, observer } = options;

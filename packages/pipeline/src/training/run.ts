@@ -224,7 +224,7 @@ export const DEFAULT_SEED = 1;
 
 function planOf<B>({ data, recipe, seed = DEFAULT_SEED }: Planned<B>): BatchPlan {
   const { lengths, sections } = data;
-  return { lengths, batchSize: recipe.settings.batchSize, seed, rest: 'drop', ...(sections && { parts: sections }) };
+  return { lengths, batchSize: recipe.settings.batchSize, seed, rest: 'drop', ...(sections && { sections }) };
 }
 
 interface Planned<B> extends Pick<RunOptions, 'seed'> {

@@ -15,17 +15,17 @@ export async function openPicture(path: string, bytes: Uint8Array, limits: Sourc
     name: path,
     count,
     ...(about.delay && count > 1 && { times: startTimes(about.delay) }),
-    read: (places) =>
+    read: (indices) =>
       // A page is drawn over those before it. All at once each is decoded once; one by one they cost a quadratic time.
-      count > 1 && pixels * span(places) <= limits.image.maxPixels
-        ? readRoll(bytes, path, places, limits)
-        : readPages(bytes, path, places, limits),
+      count > 1 && pixels * span(indices) <= limits.image.maxPixels
+        ? readRoll(bytes, path, indices, limits)
+        : readPages(bytes, path, indices, limits),
     close: () => Promise.resolve(),
   };
 }
 
-function span(places: readonly number[]): number {
-  return places.length === 0 ? 0 : places[places.length - 1] - places[0] + 1;
+function span(indices: readonly number[]): number {
+  return indices.length === 0 ? 0 : indices[indices.length - 1] - indices[0] + 1;
 }
 
 async function describePicture(bytes: Uint8Array, path: string, limits: SourceLimits): Promise<Metadata> {
@@ -56,10 +56,10 @@ function startTimes(delays: readonly number[]): number[] {
 async function* readPages(
   bytes: Uint8Array,
   name: string,
-  places: readonly number[],
+  indices: readonly number[],
   limits: SourceLimits,
 ): AsyncGenerator<Image> {
-  for (const page of places)
+  for (const page of indices)
     yield await decodeImage(bytes, { name: `${name}: frame ${page}`, limits: limits.image, page });
 }
 
@@ -67,16 +67,16 @@ async function* readPages(
 async function* readRoll(
   bytes: Uint8Array,
   name: string,
-  places: readonly number[],
+  indices: readonly number[],
   limits: SourceLimits,
 ): AsyncGenerator<Image> {
-  if (places.length === 0) return;
-  const pages = span(places);
-  const roll = await toRgb(sharp(bytes, { ...reading(limits.image), page: places[0], pages }), name);
+  if (indices.length === 0) return;
+  const pages = span(indices);
+  const roll = await toRgb(sharp(bytes, { ...reading(limits.image), page: indices[0], pages }), name);
   const height = roll.height / pages;
   const size = roll.width * height * 3;
-  for (const place of places) {
-    const start = (place - places[0]) * size;
+  for (const index of indices) {
+    const start = (index - indices[0]) * size;
     yield { width: roll.width, height, data: roll.data.subarray(start, start + size) };
   }
 }

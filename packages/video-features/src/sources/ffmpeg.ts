@@ -7,8 +7,8 @@ import type { FrameSource, SourceLimits } from './source.js';
 
 /** Whether ffmpeg and ffprobe are on the PATH. */
 export async function hasFfmpeg(): Promise<boolean> {
-  const found = await Promise.all(['ffmpeg', 'ffprobe'].map((name) => starts(name)));
-  return found.every(Boolean);
+  const installed = await Promise.all(['ffmpeg', 'ffprobe'].map((name) => starts(name)));
+  return installed.every(Boolean);
 }
 
 function starts(name: string): Promise<boolean> {
@@ -29,7 +29,7 @@ export async function openWithFfmpeg(path: string, limits: SourceLimits): Promis
     name: path,
     count,
     ...(times && { times }),
-    read: (places) => readFrames(path, places, limits),
+    read: (indices) => readFrames(path, indices, limits),
     close: () => Promise.resolve(),
   };
 }
@@ -50,12 +50,12 @@ async function probe(path: string, limits: SourceLimits): Promise<Probe> {
     limits,
   );
   const packets: string[] = [];
-  let found = 0;
+  let counted = 0;
   let size: number[] | undefined;
   for await (const line of lines(process.child.stdout)) {
     const [kind, ...fields] = line.split(',');
     if (kind === 'stream') size = fields.map(Number);
-    if (kind === 'packet') found++;
+    if (kind === 'packet') counted++;
     // D: a frame that the container's edit list hides.
     if (kind === 'packet' && !fields[1]?.includes('D')) packets.push(fields[0]);
     if (packets.length > limits.maxFrames) {
@@ -66,18 +66,18 @@ async function probe(path: string, limits: SourceLimits): Promise<Probe> {
   await process.end(path);
   if (!size) throw new SourceError(`${path}: expected a video, found no video track. Leave it out.`);
   const [width, height, listed] = size; // mp4 and mov list how many frames there are, others say N/A
-  if (found < listed || /ended prematurely|partial file/.test(process.complaint())) {
-    const all = found < listed ? `${listed} frames` : 'a whole file';
-    throw new SourceError(`${path}: expected ${all}, got ${found} frames: the file is cut off. Replace it.`);
+  if (counted < listed || /ended prematurely|partial file/.test(process.complaint())) {
+    const all = counted < listed ? `${listed} frames` : 'a whole file';
+    throw new SourceError(`${path}: expected ${all}, got ${counted} frames: the file is cut off. Replace it.`);
   }
   const known = packets.every((time) => /^-?\d/.test(time));
   const times = packets.map(Number).sort((a, b) => a - b); // packets come in the order of decoding
   return { width, height, count: packets.length, ...(known && { times: times.map((time) => time - times[0]) }) };
 }
 
-async function* readFrames(path: string, places: readonly number[], limits: SourceLimits): AsyncGenerator<Image> {
-  if (places.length === 0) return;
-  const { filter, picked } = selection(places);
+async function* readFrames(path: string, indices: readonly number[], limits: SourceLimits): AsyncGenerator<Image> {
+  if (indices.length === 0) return;
+  const { filter, picked } = selection(indices);
   // Frames are numbered anew at the output's rate: else ffmpeg repeats and drops some to fill the gaps between them.
   const video = ['-map', '0:v:0', '-vf', `${filter},setpts=N/25/TB`, '-r', '25', '-frames:v', `${picked.length}`];
   const process = start(
@@ -102,19 +102,19 @@ async function* readFrames(path: string, places: readonly number[], limits: Sour
 /** Runs beyond this number would make a filter that is slow to evaluate on every frame. */
 const MAX_RUNS = 500;
 
-/** A filter that selects these places, and which of the frames it lets through are wanted. */
-function selection(places: readonly number[]): { filter: string; picked: boolean[] } {
+/** A filter that selects these indices, and which of the frames it lets through are wanted. */
+function selection(indices: readonly number[]): { filter: string; picked: boolean[] } {
   const runs: [number, number][] = [];
-  for (const place of places) {
+  for (const index of indices) {
     const last = runs.at(-1);
-    if (last && last[1] + 1 === place) last[1] = place;
-    else runs.push([place, place]);
+    if (last && last[1] + 1 === index) last[1] = index;
+    else runs.push([index, index]);
   }
-  const select = (parts: readonly [number, number][]) =>
-    `select=${parts.map(([from, to]) => `between(n\\,${from}\\,${to})`).join('+')}`;
-  if (runs.length <= MAX_RUNS) return { filter: select(runs), picked: places.map(() => true) };
-  const [first, last] = [places[0], places[places.length - 1]];
-  const wanted = new Set(places);
+  const select = (ranges: readonly [number, number][]) =>
+    `select=${ranges.map(([from, to]) => `between(n\\,${from}\\,${to})`).join('+')}`;
+  if (runs.length <= MAX_RUNS) return { filter: select(runs), picked: indices.map(() => true) };
+  const [first, last] = [indices[0], indices[indices.length - 1]];
+  const wanted = new Set(indices);
   const picked = Array.from({ length: last - first + 1 }, (_, i) => wanted.has(first + i));
   return { filter: select([[first, last]]), picked };
 }
@@ -150,7 +150,7 @@ function start(program: string, args: readonly string[], { maxSeconds }: SourceL
       const said = complaint
         .trim()
         .split('\n')[0]
-        .replace(/^\[[^\]]* @ 0x\w+\] /, ''); // which of its parts says it
+        .replace(/^\[[^\]]* @ 0x\w+\] /, ''); // which of its components says it
       const reason = said || `${program} ended with ${result} (limit ${maxSeconds} s)`;
       throw new SourceError(`${path}: expected a video that ${program} reads, got: ${reason}. Leave it out.`);
     },
@@ -160,9 +160,9 @@ function start(program: string, args: readonly string[], { maxSeconds }: SourceL
 async function* lines(stream: Readable): AsyncGenerator<string> {
   let rest = '';
   for await (const text of stream.setEncoding('utf8') as AsyncIterable<string>) {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop() ?? '';
-    yield* parts;
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
   if (rest) yield rest;
 }

@@ -41,9 +41,9 @@ interface FoundFile {
 }
 
 /**
- * Finds the videos below a folder by the extensions of its files: video files, zips and animations are one each, a folder
- * that holds still pictures and no other video is one, and so is every still picture in the folder itself. Hidden files do
- * not count; links are followed.
+ * Finds the videos below a folder by the extensions of its files: video files, zips and animations are one each, a
+ * folder that holds still pictures and no other video is one, and so is every still picture in the folder itself.
+ * Hidden files do not count; links are followed.
  *
  * @throws WbdcError when there is no such folder; the signal's reason when it is aborted
  */

@@ -2,7 +2,7 @@ import { SourceError, reasonOf } from '../errors.js';
 import type { Image } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
-/** The part of mediabunny 1.x that is used here: it is an optional peer, its typings may be absent. */
+/** The subset of mediabunny 1.x that is used here: it is an optional peer, its typings may be absent. */
 interface Mediabunny {
   readonly ALL_FORMATS: unknown;
   readonly FilePathSource: new (path: string) => unknown;
@@ -79,7 +79,7 @@ export async function openWithMediabunny(
       name: path,
       count: stamps.length,
       times: stamps.map((time) => time - stamps[0]),
-      read: (places) => readFrames(new library.VideoSampleSink(track), path, places, stamps),
+      read: (indices) => readFrames(new library.VideoSampleSink(track), path, indices, stamps),
       close: () => Promise.resolve(input.dispose()),
     };
   } catch (error) {
@@ -113,7 +113,7 @@ async function timestamps(library: Mediabunny, track: Track, path: string, limit
     if (times.length === limits.maxFrames) {
       throw new SourceError(`${path}: expected at most ${limits.maxFrames} frames, got more`);
     }
-    if (timestamp >= 0) times.push(timestamp); // before 0 stand frames that only help to decode
+    if (timestamp >= 0) times.push(timestamp); // frames before 0 only help to decode
   }
   return times.sort((a, b) => a - b);
 }
@@ -121,12 +121,12 @@ async function timestamps(library: Mediabunny, track: Track, path: string, limit
 async function* readFrames(
   sink: InstanceType<Mediabunny['VideoSampleSink']>,
   path: string,
-  places: readonly number[],
+  indices: readonly number[],
   stamps: readonly number[],
 ): AsyncGenerator<Image> {
   let count = 0;
   try {
-    for await (const sample of sink.samplesAtTimestamps(places.map((place) => stamps[place]))) {
+    for await (const sample of sink.samplesAtTimestamps(indices.map((index) => stamps[index]))) {
       if (!sample) break;
       yield await toImage(sample);
       count++;
@@ -134,8 +134,8 @@ async function* readFrames(
   } catch (error) {
     throw broken(path, error);
   }
-  if (count === places.length) return;
-  throw new SourceError(`${path}: expected ${places.length} frames, got ${count}: is the file cut off? Replace it.`);
+  if (count === indices.length) return;
+  throw new SourceError(`${path}: expected ${indices.length} frames, got ${count}: is the file cut off? Replace it.`);
 }
 
 async function toImage(sample: Sample): Promise<Image> {

@@ -44,7 +44,8 @@ export async function openFoundVideo(video: FoundVideo, options: OpenOptions = {
 }
 
 /**
- * The same as {@link openFrameSource} for a file whose contents are in memory. Video files are written to a temporary one: what decodes them seeks.
+ * The same as {@link openFrameSource} for a file whose contents are in memory. Video files are written to a temporary
+ * one: what decodes them seeks.
  *
  * @param name what to call it in errors
  */
@@ -74,9 +75,9 @@ async function openTemporary(
     return {
       ...source,
       name,
-      async *read(places) {
+      async *read(indices) {
         try {
-          yield* source.read(places);
+          yield* source.read(indices);
         } catch (error) {
           throw renamed(error);
         }

@@ -12,9 +12,9 @@ export async function openZip(path: string, limits: SourceLimits, bytes?: Uint8A
   return {
     name: path,
     count: files.length,
-    read: (places) =>
-      inOrder(places, (place) => {
-        const { name, bytes } = files[place];
+    read: (indices) =>
+      inOrder(indices, (index) => {
+        const { name, bytes } = files[index];
         return decodeImage(bytes, { name: `${path}: ${name}`, limits: limits.image });
       }),
     close: () => Promise.resolve(),
@@ -37,15 +37,15 @@ export function openPictures(name: string, paths: readonly string[], limits: Sou
   return {
     name,
     count: paths.length,
-    read: (places) =>
-      inOrder(places, async (place) => {
-        const path = paths[place];
+    read: (indices) =>
+      inOrder(indices, async (index) => {
+        const path = paths[index];
         return decodeImage(await readBounded(path, limits.image.maxBytes), { name: path, limits: limits.image });
       }),
     close: () => Promise.resolve(),
   };
 }
 
-async function* inOrder(places: readonly number[], decode: (place: number) => Promise<Image>): AsyncGenerator<Image> {
-  for (const place of places) yield await decode(place);
+async function* inOrder(indices: readonly number[], decode: (index: number) => Promise<Image>): AsyncGenerator<Image> {
+  for (const index of indices) yield await decode(index);
 }

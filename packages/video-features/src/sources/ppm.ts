@@ -24,10 +24,10 @@ export async function* readPpm(
         filled = 0;
         rest = rest.subarray(header[0].length);
       }
-      const part = rest.subarray(0, image.data.length - filled);
-      image.data.set(part, filled);
-      filled += part.length;
-      rest = rest.subarray(part.length);
+      const chunk = rest.subarray(0, image.data.length - filled);
+      image.data.set(chunk, filled);
+      filled += chunk.length;
+      rest = rest.subarray(chunk.length);
       if (filled < image.data.length) break;
       yield image;
       image = undefined;

@@ -6,11 +6,11 @@ import { ZIP_LIMITS, type ZipLimits } from '../frame-zip.js';
 /** An opened video, whatever holds its frames. Nothing is decoded before it is read. */
 export interface FrameSource extends Frames {
   /**
-   * The frames at ascending places, decoded, in this order.
+   * The frames at ascending indices, decoded, in this order.
    *
    * @throws SourceError when the content is at fault
    */
-  read(places: readonly number[]): AsyncIterable<Image>;
+  read(indices: readonly number[]): AsyncIterable<Image>;
   close(): Promise<void>;
 }
 
