@@ -1,7 +1,7 @@
 import { foldIn, randomInt, randomKey, type Key } from '@wbdc/nn';
 import { expect } from 'vitest';
 
-/** Mutated files a format; the whole run is 10,000: npx nx run data:fuzz, video-features:fuzz. */
+/** Mutated files a format; the whole run is 10,000: npx nx run data:fuzz, io:fuzz, video-features:fuzz. */
 export const FUZZ_RUNS = Number(process.env['WBDC_FUZZ'] ?? 60);
 
 /** What damage looks like: bits turned, bytes overwritten with extremes, pieces cut out, doubled or cut off. */
