@@ -8,7 +8,7 @@ export { findAiacWidth, openAiacFiles, openAiacIndex } from './aiac/files.js';
 export type { AiacFiles, AiacText } from './aiac/files.js';
 export { AIAC_WIDTH, readAiacVideos, writeAiacVideos } from './aiac/videos.js';
 export type { AiacOptions, AiacVideo } from './aiac/videos.js';
-export { joinNames } from './categories/names.js';
+export { CATEGORY_NAMES_FILE, joinNames } from './categories/names.js';
 export type { BilingualName, CategoryName, CategoryNames } from './categories/names.js';
 export { numberCategories } from './categories/numbering.js';
 export type { NumberedCategories } from './categories/numbering.js';

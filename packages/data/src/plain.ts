@@ -1,5 +1,5 @@
 /** What of this package reads no file and needs no engine: for browsers too. */
-export { joinNames } from './categories/names.js';
+export { CATEGORY_NAMES_FILE, joinNames } from './categories/names.js';
 export { batchesOfEpoch, batchesPerEpoch, batchSchedule } from './dataset/batches.js';
 export type { BatchPlan, BatchSchedule } from './dataset/batches.js';
 export { collate } from './dataset/collate.js';

@@ -1,4 +1,4 @@
-export { CATEGORY_NAMES_FILE, finetuneFiles } from './node/files.js';
+export { finetuneFiles } from './node/files.js';
 export type { FinetuneFiles } from './node/files.js';
 export { readEmbeddingFile, rowsById, writeEmbeddingFile } from './node/embeddings.js';
 export { combineCategoryFolds } from './node/fold-categories.js';

@@ -1,3 +1,6 @@
+/** The file of a data set or a model that names its categories. */
+export const CATEGORY_NAMES_FILE = 'categories.json';
+
 /** Names of a category: level 1 (`group`) and level 2 (`subgroup`), the latter empty where there is one level. */
 export interface CategoryName {
   readonly group: BilingualName;

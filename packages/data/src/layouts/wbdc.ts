@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { CATEGORY_NAMES_FILE } from '../categories/names.js';
 import { frameZipPath } from '../wbdc/frames.js';
 
 /** Paths of a data set in the layout of WBDC 2022. */
@@ -27,6 +28,6 @@ export function wbdcLayout(root: string): WbdcLayout {
     frames: (split) => join(root, 'zip_frames', split),
     frameZip: (split, id) => frameZipPath(root, split, id),
     tagList: join(root, 'tag_list.txt'),
-    categories: join(root, 'categories.json'),
+    categories: join(root, CATEGORY_NAMES_FILE),
   };
 }

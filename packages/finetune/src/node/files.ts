@@ -29,6 +29,3 @@ export function finetuneFiles(folder: string): FinetuneFiles {
     embeddings: join(folder, 'result.zip'),
   };
 }
-
-/** The file beside annotations, and in a model's folder, that names the categories. */
-export const CATEGORY_NAMES_FILE = 'categories.json';

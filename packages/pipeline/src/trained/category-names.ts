@@ -1,10 +1,7 @@
-import { joinNames } from '@wbdc/data/plain';
+import { CATEGORY_NAMES_FILE, joinNames } from '@wbdc/data/plain';
 import { z } from 'zod';
 import { TrainedError } from './errors.js';
 import { pathOf, type ModelFiles } from './model-files.js';
-
-/** The file beside a model that names its categories. */
-export const CATEGORY_NAMES_FILE = 'categories.json';
 
 /** Name of a category of two digits (level 1) or four, where there is one. */
 export type NameOf = (category: string) => string | undefined;

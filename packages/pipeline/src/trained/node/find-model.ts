@@ -19,11 +19,11 @@ export const FINISHED_MODEL = 'model';
  */
 export async function findModel(path: string): Promise<string> {
   if (await isModel(path)) return path;
-  for (const place of [join(path, FINISHED_MODEL), join(path, 'finetune', FINISHED_MODEL)]) {
-    if (await exists(join(place, 'state.json'))) return place;
+  for (const folder of [join(path, FINISHED_MODEL), join(path, 'finetune', FINISHED_MODEL)]) {
+    if (await exists(join(folder, 'state.json'))) return folder;
   }
-  for (const place of [join(path, 'checkpoints'), join(path, 'finetune', 'checkpoints'), path]) {
-    if (await hasCheckpoint(place)) return findCheckpoint(place);
+  for (const series of [join(path, 'checkpoints'), join(path, 'finetune', 'checkpoints'), path]) {
+    if (await hasCheckpoint(series)) return findCheckpoint(series);
   }
   for (const fold of [join(path, 'fold-0'), join(path, 'finetune', 'fold-0')]) {
     if (!(await hasCheckpoint(join(fold, 'checkpoints')))) continue;

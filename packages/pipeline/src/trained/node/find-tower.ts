@@ -14,8 +14,8 @@ import { publishedFolder, type HubOptions } from './hub-folder.js';
  * @throws TrainedError `tower-missing`
  */
 export async function findTower(model: string, options: HubOptions): Promise<string> {
-  for (const place of [model, dirname(resolve(model))]) {
-    if (await exists(join(place, TOWER_FOLDER, CONFIG_FILE))) return join(place, TOWER_FOLDER);
+  for (const folder of [model, dirname(resolve(model))]) {
+    if (await exists(join(folder, TOWER_FOLDER, CONFIG_FILE))) return join(folder, TOWER_FOLDER);
   }
   return namedTower(await towerOfRun(model), options);
 }

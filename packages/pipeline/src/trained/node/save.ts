@@ -1,10 +1,10 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { saveClipVision } from '@wbdc/clip-model/node';
+import { CATEGORY_NAMES_FILE } from '@wbdc/data/plain';
 import { makeFolder, writeJson } from '@wbdc/io';
 import { disposeTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
-import { CATEGORY_NAMES_FILE } from '../category-names.js';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, TOWER_FOLDER, WEIGHTS_FILE } from '../model-files.js';
 import { featureRecipeOf } from '../predict.js';
