@@ -1,4 +1,6 @@
 /** The schemas of all settings; no engine is loaded for them. */
+export { CHECK_JOBS } from './check/settings.js';
+export type { CheckJob, CheckSettings, DataSizes } from './check/settings.js';
 export { clipSchema } from './settings/clip.js';
 export type { ClipSettings } from './settings/clip.js';
 export { finetuneProblems, finetuneSchema } from './settings/finetune.js';

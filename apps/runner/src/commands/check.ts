@@ -1,8 +1,8 @@
 import { Argument, type Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Config } from '../config/schema.js';
-import type { CheckItem } from '../check/check.js';
-import { CHECK_JOBS, type CheckJob } from '../check/jobs.js';
+import type { CheckItem, CheckRequest } from '@wbdc/pipeline/check';
+import { CHECK_JOBS, type CheckJob } from '@wbdc/pipeline/settings';
 import { Output, type Terminal } from '../output.js';
 import type { RunFolder } from '../run-folder.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
@@ -44,10 +44,10 @@ export function addCheckCommand(program: Command, terminal: Terminal): CliComman
 async function runCheck(job: CheckJob, options: CheckOptions, output: Output): Promise<number> {
   const config = await configOf(options, output);
   const engine = await loadEngine(config, output);
-  const { check } = await import('../check/check.js');
+  const { check } = await import('@wbdc/pipeline/check');
   const examples = options.videos ?? (await countVideos(job, config, runFolderOf(config, output.terminal.folder)));
   const items: CheckItem[] = [];
-  for (const item of check({ job, config, examples })) {
+  for (const item of check(checkRequest(job, config, examples))) {
     items.push(item);
     output.say(lineOf(item));
   }
@@ -55,6 +55,28 @@ async function runCheck(job: CheckJob, options: CheckOptions, output: Output): P
   const checks = items.map(({ name, status, details }) => ({ name, status, ...details }));
   output.result({ job, ok, engine, checks });
   return ok ? 0 : 1;
+}
+
+/** Of WBDC 2022; the data decide it. */
+const CLASSES = 200;
+/** Of the records of AIAC 2021, and of a published CLIP's projection. */
+const [AIAC_FRAMES, PROJECTION] = [1536, 512];
+
+/** What is checked of a configuration; sizes that data would decide are taken from it or are those of the competition. */
+export function checkRequest(job: CheckJob, config: Config, examples?: number): CheckRequest {
+  const sizes = {
+    vocabSize: config.vocab.size,
+    frameSize: frameSizeOf(config),
+    tagCount: config.tasks.tag?.count ?? 0,
+    classes: CLASSES,
+  };
+  return { job, settings: config, sizes, seed: config.seed, examples };
+}
+
+/** Dv */
+function frameSizeOf({ data, features, clip }: Config): number {
+  if (data.layout === 'aiac') return AIAC_FRAMES;
+  return features.output === 'projected' ? PROJECTION : clip.vision.width;
 }
 
 /** Those the data stage found in the splits to learn from, where it has run; it does not know of pairs. */

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useEngine } from '../../../../tools/testing.js';
-import { check, type CheckItem } from '../../src/check/check.js';
-import type { CheckJob } from '../../src/check/jobs.js';
+import { check, type CheckItem } from '@wbdc/pipeline/check';
+import type { CheckJob } from '@wbdc/pipeline/settings';
+import { checkRequest } from '../../src/commands/check.js';
 import { loadConfig } from '../../src/config/load.js';
 import { runCommandLine } from '../../src/program.js';
 import { viewsOf } from '@wbdc/pipeline';
@@ -23,7 +24,7 @@ const ONE = ['tasks={mlm: {}, tag: null, mfm: null}'];
 const configOf = (...set: string[]) => loadConfig({ folder: '.', set: [...SIZES, ...set] });
 
 async function runJob(job: CheckJob, ...set: string[]): Promise<Record<string, CheckItem>> {
-  const items = [...check({ job, config: await configOf(...set), examples: 57 })];
+  const items = [...check(checkRequest(job, await configOf(...set), 57))];
   return Object.fromEntries(items.map((item) => [item.name, item]));
 }
 
@@ -34,7 +35,7 @@ beforeAll(() => useEngine('ort'));
 /** All but the last, which takes longest. */
 async function runQuick(...set: string[]): Promise<Record<string, CheckItem>> {
   const items: Record<string, CheckItem> = {};
-  for (const item of check({ job: 'pretrain', config: await configOf(...set), examples: 57 })) {
+  for (const item of check(checkRequest('pretrain', await configOf(...set), 57))) {
     items[item.name] = item;
     if (item.name === 'time') break;
   }

@@ -13,7 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { distance } from '../../../../tools/testing.js';
-import { syntheticTokenizer } from '../../src/check/synthetic.js';
+import { syntheticTokenizer } from '@wbdc/pipeline/check';
 import { loadConfig } from '../../src/config/load.js';
 import { runCommandLine } from '../../src/program.js';
 import { encoderOf, planOf } from '@wbdc/pipeline';

@@ -1,15 +1,16 @@
 import { totalmem } from 'node:os';
 import { disposeTree, randomKey } from '@wbdc/nn';
 import { adamW } from '@wbdc/train';
-import type { Config } from '../config/schema.js';
-import { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '../format.js';
-import type { Json } from '../stage.js';
+import { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '@wbdc/report/format';
 import type { Expectation } from './expected.js';
-import type { CheckJob } from './jobs.js';
 import { measure, startLosses, type Gradients, type Measured } from './measure.js';
 import { overfit, type OverfitResult } from './overfit.js';
+import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { countValues, subjectOf, type Subject } from './subject.js';
 
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** Something that was checked. */
 export interface CheckItem {
   readonly name: 'parameters' | 'passes' | 'start' | 'gradients' | 'overfit' | 'memory' | 'time';
   /** `told`: a fact that cannot be wrong. */
@@ -20,27 +21,24 @@ export interface CheckItem {
 
 export interface CheckRequest {
   readonly job: CheckJob;
-  readonly config: Config;
+  readonly settings: CheckSettings;
+  readonly sizes: DataSizes;
+  /** Draws weights and examples. Default 1. */
+  readonly seed?: number;
   /** Examples to train on, where that is known: without it no time for the whole job. */
   readonly examples?: number | undefined;
 }
 
 const START_EXAMPLES = 8;
 const SHARE_OF_MEMORY = 0.9;
-/** Of WBDC 2022; the data decide it. */
-const CLASSES = 200;
-/** Of the records of AIAC 2021, and of a published CLIP's projection. */
-const [AIAC_FRAMES, PROJECTION] = [1536, 512];
 
-/** Builds what a job of a configuration would train and tries it on made-up examples of the configured sizes. */
-export function* check({ job, config, examples }: CheckRequest): Generator<CheckItem> {
-  const sizes = {
-    vocabSize: config.vocab.size,
-    frameSize: frameSizeOf(config),
-    tagCount: config.tasks.tag?.count ?? 0,
-    classes: CLASSES,
-  };
-  const subject = subjectOf(job, config, sizes, randomKey(config.seed));
+/**
+ * Tries a training on synthetic examples of the sizes of its settings before hours are spent: counts parameters, compares
+ * the losses at the start with those of ignorance, sees that gradients reach every trained parameter and that 8 samples
+ * can be learned by heart (at a small size), and estimates memory and time. The recipe is the one that trainings run.
+ */
+export function* check({ job, settings, sizes, seed = 1, examples }: CheckRequest): Generator<CheckItem> {
+  const subject = subjectOf(job, settings, sizes, randomKey(seed));
   try {
     yield countParameters(subject);
     if (subject.passes) yield passesItem(subject.passes);
@@ -56,20 +54,14 @@ export function* check({ job, config, examples }: CheckRequest): Generator<Check
   } finally {
     disposeTree(subject.params);
   }
-  yield overfitItem(overfit(job, config, sizes));
+  yield overfitItem(overfit(job, settings, sizes));
 }
 
-/** Dv */
-function frameSizeOf({ data, features, clip }: Config): number {
-  if (data.layout === 'aiac') return AIAC_FRAMES;
-  return features.output === 'projected' ? PROJECTION : clip.vision.width;
-}
-
-function countParameters({ about, parts }: Subject): CheckItem {
-  const byPart = Object.entries(parts).map(([name, part]): [string, number] => [name, countValues(part)]);
-  const total = byPart.reduce((sum, [, count]) => sum + count, 0);
-  const list = byPart.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
-  const details = { total, ...Object.fromEntries(byPart) };
+function countParameters({ about, components }: Subject): CheckItem {
+  const byComponent = Object.entries(components).map(([name, tree]): [string, number] => [name, countValues(tree)]);
+  const total = byComponent.reduce((sum, [, count]) => sum + count, 0);
+  const list = byComponent.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
+  const details = { total, ...Object.fromEntries(byComponent) };
   return { name: 'parameters', status: 'told', about: `${about}, ${formatCount(total)}: ${list}`, details };
 }
 
@@ -139,12 +131,14 @@ function timeItem({ secondsPerStep, timed }: Measured, { noun, settings }: Subje
   const seconds = batches === undefined ? undefined : batches * secondsPerStep;
   const whole =
     batches === undefined
-      ? 'for the whole job give --videos'
+      ? 'of the whole job nothing is known without the number of examples'
       : `${formatSeconds(seconds!)} for ${counted(batches, 'batch', 'batches')} of ${counted(examples!, noun)}`;
   return {
     name: 'time',
     status: 'told',
-    about: `about ${formatSeconds(secondsPerStep)} a batch of ${batchSize} at full length (from ${timed.join(' and ')} ${noun}s); ${whole}`,
+    about:
+      `about ${formatSeconds(secondsPerStep)} a batch of ${batchSize} at full length ` +
+      `(from ${timed.join(' and ')} ${noun}s); ${whole}`,
     details: { secondsPerBatch: secondsPerStep, batches, seconds, steps: batches && Math.floor(batches / accumulate) },
   };
 }

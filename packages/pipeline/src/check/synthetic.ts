@@ -1,9 +1,11 @@
-import { collate, type Example } from '@wbdc/data';
+import { collate, type Example } from '@wbdc/data/plain';
 import { floats, foldIn, ints, randomInt, sizeOf, uniform, type Batch, type Key } from '@wbdc/nn';
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packTokens, Tokenizer } from '@wbdc/tokenizer';
-import type { Config } from '../config/schema.js';
-import { layoutOf } from '@wbdc/pipeline';
+import type { ClipSettings } from '../settings/clip.js';
+import type { FrameSettings } from '../settings/frames.js';
+import type { TextSettings } from '../settings/text.js';
+import { layoutOf } from '../text.js';
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 /** The first Chinese character of Unicode, and how many follow it. */
@@ -20,7 +22,7 @@ export function syntheticTokenizer(size: number): Tokenizer {
 
 /** Random videos that fill every limit of a configuration: text to its budget, all frames, a few tags. */
 export function syntheticBatch(
-  { text, frames }: Pick<Config, 'text' | 'frames'>,
+  { text, frames }: { readonly text: TextSettings; readonly frames: FrameSettings },
   tokenizer: Tokenizer,
   sizes: { readonly videos: number; readonly frameSize: number; readonly tagCount: number },
   key: Key,
@@ -43,7 +45,7 @@ export function syntheticBatch(
 
 /** Random pictures and titles that fill every limit of the CLIP stage. */
 export function syntheticClipBatch(
-  { vision, text, framesPerVideo }: Config['clip'],
+  { vision, text, framesPerVideo }: ClipSettings,
   { videos, vocabSize }: { readonly videos: number; readonly vocabSize: number },
   key: Key,
 ): ClipBatch {

@@ -11,57 +11,43 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
-import {
-  categoryRecipe,
-  clipRecipe,
-  describeViews,
-  finetuneEncoder,
-  pretrainRecipe,
-  similarityRecipe,
-  visionConfigOf,
-  type EncoderParams,
-  type PreparedBatch,
-  type TrainingRecipe,
-} from '@wbdc/pipeline';
+import { finetuneEncoder, type EncoderParams } from '../finetune/encoder.js';
+import { categoryRecipe, similarityRecipe } from '../finetune/recipe.js';
+import { clipRecipe, visionConfigOf } from '../recipes/clip.js';
+import { describeViews } from '../recipes/plan.js';
+import { pretrainRecipe, type PreparedBatch } from '../recipes/pretrain.js';
+import type { TrainingRecipe } from '../recipes/recipe.js';
+import type { LoopSettings } from '../settings/training.js';
 import type { GradientFunction, Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/clip-model';
-import type { Config } from '../config/schema.js';
 import { expectedCategory, expectedClip, expectedLosses, expectedSimilarity, type Expectation } from './expected.js';
-import type { CheckJob } from './jobs.js';
+import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { syntheticBatch, syntheticClipBatch, syntheticTokenizer } from './synthetic.js';
 
-/** What the data would decide. */
-export interface DataSizes {
-  readonly vocabSize: number;
-  readonly frameSize: number;
-  readonly tagCount: number;
-  readonly classes: number;
-}
-
-/** A training with made-up examples. */
+/** A training with synthetic examples. */
 export interface Subject<B = unknown> {
   /** What is trained: `uni-model`. */
   readonly about: string;
   /** What its examples are. */
   readonly noun: string;
   readonly params: ParamTree;
-  /** Parameters by part. */
-  readonly parts: Readonly<Record<string, ParamTree>>;
+  /** Parameters by component. */
+  readonly components: Readonly<Record<string, ParamTree>>;
   readonly passes?: { readonly count: number; readonly about: string };
   /** So many examples, which fill every limit of the configuration. */
   readonly batchOf: (examples: number) => B;
   /** Every metric that has an expectation is in the result. A dropout key means training. */
   readonly loss: (batch: B, dropout?: Key) => LossResult;
   readonly expected: (batch: B) => Expectation[];
-  readonly settings: Pick<Config['train'], 'batchSize' | 'epochs' | 'accumulate'>;
+  readonly settings: Pick<LoopSettings, 'batchSize' | 'epochs' | 'accumulate'>;
   readonly rules: Rules;
   readonly gradients: GradientFunction;
   /** Averages of the weights are kept beside them. */
   readonly averages: boolean;
 }
 
-/** The training that a job of a configuration would be. */
-export function subjectOf(job: CheckJob, config: Config, sizes: DataSizes, key: Key): Subject {
+/** The training that a job with these settings would be. */
+export function subjectOf(job: CheckJob, config: CheckSettings, sizes: DataSizes, key: Key): Subject {
   const made = { pretrain, clip: clipStage, finetune: FINETUNE[config.finetune.kind] }[job](config, sizes, key);
   return made as Subject;
 }
@@ -71,13 +57,13 @@ function subject<B>({ params, components, loss, averageDecay, ...recipe }: Train
   return {
     ...recipe,
     params: { ...params },
-    parts: components,
+    components,
     loss: (batch: B, dropout?: Key) => withLoss(loss(batch, dropout)),
     averages: averageDecay !== undefined,
   };
 }
 
-function pretrain(config: Config, sizes: DataSizes, key: Key): Subject<PreparedBatch> {
+function pretrain(config: CheckSettings, sizes: DataSizes, key: Key): Subject<PreparedBatch> {
   const tokenizer = syntheticTokenizer(sizes.vocabSize);
   const recipe = pretrainRecipe({ settings: config, tokenizer, ...sizes }, foldIn(key, 'init'));
   return {
@@ -89,7 +75,7 @@ function pretrain(config: Config, sizes: DataSizes, key: Key): Subject<PreparedB
   };
 }
 
-function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Key): Subject<ClipBatch> {
+function clipStage({ clip: settings }: CheckSettings, { vocabSize }: DataSizes, key: Key): Subject<ClipBatch> {
   const recipe = clipRecipe(settings, vocabSize, foldIn(key, 'init'));
   return {
     ...subject(recipe),
@@ -98,7 +84,7 @@ function clipStage({ clip: settings }: Config, { vocabSize }: DataSizes, key: Ke
   };
 }
 
-function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryBatch> {
+function category(config: CheckSettings, sizes: DataSizes, key: Key): Subject<CategoryBatch> {
   const encoder = finetunedEncoder(config, sizes);
   const recipe = categoryRecipe(config, encoder, sizes.classes, foldIn(key, 'init'));
   return {
@@ -111,7 +97,7 @@ function category(config: Config, sizes: DataSizes, key: Key): Subject<CategoryB
   };
 }
 
-function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBatch> {
+function similarity(config: CheckSettings, sizes: DataSizes, key: Key): Subject<PairBatch> {
   const encoder = finetunedEncoder(config, sizes);
   const recipe = similarityRecipe(config, encoder, foldIn(key, 'init'));
   const every = (pairs: number, from: number): Int32Array => Int32Array.from({ length: pairs }, (_, i) => from + i);
@@ -130,7 +116,7 @@ function similarity(config: Config, sizes: DataSizes, key: Key): Subject<PairBat
 const FINETUNE = { category, similarity };
 
 /** The encoder, behind a tower where that is trained too. */
-function finetunedEncoder(config: Config, sizes: DataSizes): Encoder<EncoderParams> {
+function finetunedEncoder(config: CheckSettings, sizes: DataSizes): Encoder<EncoderParams> {
   if (config.finetune.vision === null) return finetuneEncoder(config, sizes);
   const { output } = config.features;
   const vision = visionConfigOf(config.clip);
@@ -138,8 +124,13 @@ function finetunedEncoder(config: Config, sizes: DataSizes): Encoder<EncoderPara
   return finetuneEncoder(config, sizes, { tower, output });
 }
 
-/** Made-up videos, with pictures where the encoder reads such. */
-function videosOf(config: Config, { vocabSize, frameSize }: Encoder<EncoderParams>, videos: number, key: Key): Batch {
+/** Synthetic videos, with pictures where the encoder reads such. */
+function videosOf(
+  config: CheckSettings,
+  { vocabSize, frameSize }: Encoder<EncoderParams>,
+  videos: number,
+  key: Key,
+): Batch {
   const limit = config.finetune.vision?.frames ?? config.frames.limit;
   const settings = { text: config.text, frames: { ...config.frames, limit } };
   const sizes = { frameSize, tagCount: 0, videos };

@@ -1,8 +1,8 @@
 import { disposeTree, randomKey } from '@wbdc/nn';
 import { adamW, disposeGrads, valueAndGrad } from '@wbdc/train';
-import type { Config } from '../config/schema.js';
-import type { CheckJob } from './jobs.js';
-import { subjectOf, type DataSizes } from './subject.js';
+import type { ClipSettings } from '../settings/clip.js';
+import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
+import { subjectOf } from './subject.js';
 
 const SAMPLES = 8;
 const STEPS = 80;
@@ -28,7 +28,7 @@ export interface OverfitResult {
 }
 
 /** Trains a job on 8 samples, always masked the same: what cannot be learned by heart is broken. */
-export function overfit(job: CheckJob, config: Config, sizes: DataSizes): OverfitResult {
+export function overfit(job: CheckJob, config: CheckSettings, sizes: DataSizes): OverfitResult {
   const { small, data, cut } = job === 'clip' ? cutClip(config, sizes) : cutModel(config, sizes);
   const { params, batchOf, loss, expected } = subjectOf(job, small, data, randomKey(0));
   const batch = batchOf(SAMPLES);
@@ -52,19 +52,19 @@ export function overfit(job: CheckJob, config: Config, sizes: DataSizes): Overfi
 }
 
 interface Cut {
-  readonly small: Config;
+  readonly small: CheckSettings;
   readonly data: DataSizes;
   /** What was cut, and to what. */
   readonly cut: readonly string[];
 }
 
 /** The configuration with sizes that train in seconds, without dropout, which keeps anything from being learned by heart. */
-function cutModel(config: Config, sizes: DataSizes): Cut {
+function cutModel(config: CheckSettings, sizes: DataSizes): Cut {
   const { cut, atMost } = cutter();
   const { clip, model, text, frames, features, finetune } = config;
   const { vision } = finetune;
   const width = atMost('width', model.width, LARGEST.width);
-  const small: Config = {
+  const small: CheckSettings = {
     ...config,
     ...(vision && { clip: { ...clip, vision: cutVision(clip.vision, atMost) } }),
     model: {
@@ -92,10 +92,10 @@ function cutModel(config: Config, sizes: DataSizes): Cut {
 }
 
 /** The same for the CLIP stage: fewer pixels too. */
-function cutClip(config: Config, sizes: DataSizes): Cut {
+function cutClip(config: CheckSettings, sizes: DataSizes): Cut {
   const { cut, atMost } = cutter();
   const { vision, text, framesPerVideo } = config.clip;
-  const small: Config = {
+  const small: CheckSettings = {
     ...config,
     clip: {
       ...config.clip,
@@ -114,7 +114,7 @@ function cutClip(config: Config, sizes: DataSizes): Cut {
 
 type AtMost = (name: string, value: number, limit: number) => number;
 
-function cutVision(vision: Config['clip']['vision'], atMost: AtMost): Config['clip']['vision'] {
+function cutVision(vision: ClipSettings['vision'], atMost: AtMost): ClipSettings['vision'] {
   const patchSize = Math.min(vision.patchSize, LARGEST.patch);
   const imageSize = atMost('pixels', vision.imageSize, 2 * patchSize);
   return { ...cutTower('vision', vision, atMost), patchSize, imageSize };

@@ -1,7 +1,8 @@
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import type { FtcTarget, MfmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
-import { viewsOf, type TaskName } from '@wbdc/pipeline';
-import type { Config } from '../config/schema.js';
+import { viewsOf, type PlanSettings } from '../recipes/plan.js';
+import type { ClipSettings } from '../settings/clip.js';
+import type { TaskName } from '../settings/tasks.js';
 
 /** What the loss of a task must be before anything is learned. */
 export interface Expectation {
@@ -27,14 +28,19 @@ interface Sizes {
 /**
  * The losses of ignorance of all tasks on prepared views. Fresh logits are close to 0, so a choice among n costs ln n.
  */
-export function expectedLosses(config: Config, views: readonly PreparedView[], sizes: Sizes): Expectation[] {
+export function expectedLosses(config: PlanSettings, views: readonly PreparedView[], sizes: Sizes): Expectation[] {
   const plan = viewsOf(config);
   return plan.flatMap(({ tasks }, i) =>
     tasks.flatMap((name, j) => expectedOf(name, config, views[i].targets[j], sizes)),
   );
 }
 
-function expectedOf(name: TaskName, { tasks }: Config, target: unknown, sizes: Sizes): Expectation[] {
+function expectedOf(
+  name: TaskName,
+  { tasks }: Pick<PlanSettings, 'tasks'>,
+  target: unknown,
+  sizes: Sizes,
+): Expectation[] {
   switch (name) {
     case 'mlm':
       return [tokens('mlm/loss', sizes)];
@@ -110,7 +116,7 @@ function partners(metric: string, videos: number, all: number, { temperature, no
   return { metric, start: mean(Math.log), tolerance: FEW, floor, about: `ln ${videos}, the videos to choose from` };
 }
 
-export function expectedClip({ ids, tokens }: ClipBatch, settings: Config['clip']): Expectation[] {
+export function expectedClip({ ids, tokens }: ClipBatch, settings: ClipSettings): Expectation[] {
   return [partners('loss', ids.length, tokens.shape[0], settings)];
 }
 

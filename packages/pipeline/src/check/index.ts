@@ -1,0 +1,3 @@
+export { check } from './check.js';
+export type { CheckItem, CheckRequest } from './check.js';
+export { syntheticBatch, syntheticClipBatch, syntheticTokenizer } from './synthetic.js';
