@@ -9,7 +9,7 @@ export type Watching = Required<Pick<RunOptions, 'observer' | 'sinks'>>;
 
 /** Calls a training that shows on the terminal how it goes; its progress bar does not outlast the call. */
 export async function observedTraining<T>(output: Output, work: (watching: Watching) => Promise<T>): Promise<T> {
-  const waiting = waitingSink();
+  let waiting = waitingSink(); // of the training that runs: a call may train one model after another
   let progress: Progress | undefined;
   let shown: Sink | undefined;
   let startStep = 0;
@@ -19,6 +19,7 @@ export async function observedTraining<T>(output: Output, work: (watching: Watch
     onStart: (start) => {
       output.say(startLine(start));
       startStep = start.startStep;
+      waiting = waitingSink();
       progress = createProgress(output, 'steps');
       shown = progressSink(progress, start.steps);
     },
@@ -27,7 +28,7 @@ export async function observedTraining<T>(output: Output, work: (watching: Watch
       if (step > startStep) output.say(`waited for data ${formatNumber(100 * waiting.share())} % of the time`);
     },
   };
-  const sinks: Sink[] = [{ write: (record) => shown?.write(record) }, waiting];
+  const sinks: Sink[] = [{ write: (record) => shown?.write(record) }, { write: (record) => waiting.write(record) }];
   try {
     return await work({ observer, sinks });
   } finally {

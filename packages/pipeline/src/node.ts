@@ -34,7 +34,6 @@ export type {
   TrainingResult,
   TrainingStart,
 } from './training/run.js';
-export { TOWER_FOLDER } from './trained/model-files.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
 export { openTower } from './trained/node/find-tower.js';
 export type { Tower } from './trained/tower.js';

@@ -57,9 +57,8 @@ function byFold({ settings, data, observer }: FinetuneOptions, labelled: readonl
   const single = countSingleVideos(labelled);
   if (single > 0) {
     const categories = counted(single, 'category', 'categories');
-    observer?.onWarning?.(
-      `${categories} with one video each: each is learned from in every fold but its own, where it is predicted wrongly`,
-    );
+    const rule = 'each is learned from in every fold but its own, where it is predicted wrongly';
+    observer?.onWarning?.(`${categories} with one video each: ${rule}`);
   }
   const { train, validation } = splitByFold(labelled, { folds: folds!, fold: Number(fold) });
   return { train, measured: { dataset: data.training, videos: validation } };

@@ -23,7 +23,7 @@ export function finetuneRules(
   const all = [
     ...(vision ? [{ pattern: 'encoder.vision.**', learningRate: vision.learningRate }] : []),
     ...(layerwise ? layerRules(layerwise, model.layers) : []),
-    ...(rules?.map(definedOnly) ?? (layerwise ? [] : BERT_RATE)),
+    ...(rules ?? (layerwise ? [] : BERT_RATE)),
   ];
   return {
     learningRate,
