@@ -36,6 +36,7 @@ export type {
 } from './training/run.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
 export { openTower } from './trained/node/find-tower.js';
+export type { HubOptions } from './trained/node/hub-folder.js';
 export type { Tower } from './trained/tower.js';
 export { exportTrained } from './trained/node/export.js';
 export type { Written } from './trained/node/export.js';

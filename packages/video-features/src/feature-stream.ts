@@ -6,7 +6,7 @@ import { SourceError } from './errors.js';
 import { STATISTICS, normalize, type Preprocessing } from './pixels.js';
 
 /** Frames that pass through the tower at once. */
-export const BATCH_SIZE = 64;
+const BATCH_SIZE = 64;
 
 /** The features of one video. */
 export interface VideoFeatures {

@@ -49,9 +49,9 @@ async function runExport(options: ExportOptions, output: Output): Promise<number
   const checkpoints =
     options.checkpoint === undefined
       ? join((await run.needed({ stage: 'pretrain', needs: ['pretrain'] })).get('pretrain')!.folder, 'checkpoints')
-      : resolve(folder, options.checkpoint);
+      : options.checkpoint;
   const { exportTrained, findModel, saveTrained } = await import('@wbdc/pipeline/node');
-  const checkpoint = await findModel(checkpoints);
+  const checkpoint = await findModel(checkpoints, { from: folder });
   await loadEngine(config, output);
   const made = await exportTrained(checkpoint, out);
   if (options.model) made.push(await saveTrained(checkpoint, join(out, 'model'), { from: folder }));

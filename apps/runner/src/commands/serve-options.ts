@@ -27,7 +27,7 @@ export function addServeOptions(command: Command): Command {
   command
     .option(
       '--checkpoint <folder>',
-      'a finetuned model: a run, its finetune folder, or a checkpoint; default: runs/<name>',
+      'a finetuned model: a run, its finetune folder, a checkpoint or hub:owner/name; default: runs/<name>',
     )
     .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
     .option('--title <text>', 'title of the one video')

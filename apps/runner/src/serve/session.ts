@@ -3,16 +3,19 @@ import {
   openTrained,
   TrainedError,
   type FileInput,
+  type Observer,
   type RunOptions,
   type TrainedModel,
   type Unreadable,
 } from '@wbdc/pipeline';
-import { findModel } from '@wbdc/pipeline/node';
+import { findModel, type HubOptions } from '@wbdc/pipeline/node';
+import { hubSettings } from '@wbdc/checkpoints/node';
 import type { VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../commands/run-stage.js';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
 import { counted } from '../format.js';
+import { observed } from '../observer.js';
 import { Output } from '../output.js';
 import { createProgress, type Progress } from '../progress.js';
 import { modelFolder } from '../published-model.js';
@@ -20,7 +23,7 @@ import { findVideos } from './inputs.js';
 import { textsFor } from './texts.js';
 
 /** What a command asks of a model. */
-export type Kind = 'category' | 'similarity';
+type Kind = 'category' | 'similarity';
 
 export interface Session {
   readonly model: TrainedModel;
@@ -37,7 +40,7 @@ export interface Session {
 }
 
 /** A video with what the model says of it. */
-export interface Served<T> {
+interface Served<T> {
   readonly video: VideoInput;
   readonly row: T;
 }
@@ -66,8 +69,11 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
   const textOf = await textsFor(all, options, from, (line) => output.warn(line));
   const videos = all.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
+  const checkpoint = options.checkpoint ?? runFolderOf(config, terminal.folder).folderOf('finetune');
   const folder = await findServed(
-    from(options.checkpoint ?? runFolderOf(config, terminal.folder).folderOf('finetune')),
+    checkpoint,
+    { from: terminal.folder, hub: hubSettings(terminal.env), signal },
+    output,
   );
   await loadEngine(config, output);
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
@@ -107,12 +113,14 @@ function watching(
   return { running: { signal, onSkip }, skipped, watch };
 }
 
-/** The model that a path means, one of a finetuning. */
-async function findServed(path: string): Promise<string> {
-  return findModel(path).catch((error: unknown) => {
+/** The model that an option means, one of a finetuning. */
+async function findServed(checkpoint: string, options: HubOptions, output: Output): Promise<string> {
+  const find = (observer: Observer): Promise<string> => findModel(checkpoint, { ...options, observer });
+  return observed(output, find).catch((error: unknown) => {
     if (!(error instanceof TrainedError && error.code === 'model-missing')) throw error;
     throw new UserError(
-      `${path}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, or give another --checkpoint`,
+      `${error.where}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, ` +
+        'or give another --checkpoint',
     );
   });
 }

@@ -46,7 +46,7 @@ function nameOf(input: TrainedInput): string | undefined {
 }
 
 /** The last part of a path, without an ending. */
-export function plainName(path: string): string {
+function plainName(path: string): string {
   const name = path
     .replace(/[/\\]+$/, '')
     .split(/[/\\]/)

@@ -17,7 +17,7 @@ import type { ReadModel } from './read-model.js';
 import { featureRule, type FeatureRule, type Sha256, type Tower } from './tower.js';
 
 /** How a file becomes frames. */
-export interface FileSettings {
+interface FileSettings {
   readonly preprocessing: Preprocessing;
   readonly sampling: Sampling;
 }

@@ -17,7 +17,7 @@ import { CONFIG_FILE, WEIGHTS_FILE, pathOf, type ModelFiles, type OpenWeights } 
 export type SavedVideoModel = Exclude<SavedModel, SavedClip>;
 
 /** The parameters of a model: an encoder, and the head that is used. */
-export interface TrainedParams {
+interface TrainedParams {
   readonly encoder: VideoTextParams;
   /** Of a finetuning. */
   readonly head?: Head;
@@ -50,7 +50,7 @@ export interface ReadModel {
 }
 
 /** What of an encoder's sizes its weights tell. */
-export interface EncoderSizes {
+interface EncoderSizes {
   readonly vocabSize: number;
   readonly frameSize: number;
 }
@@ -106,7 +106,7 @@ export function parseJson(text: string, where: string): unknown {
 }
 
 /** V and Dv of a video-text model, by its weights. */
-export function encoderSizes(weights: OpenWeights, { sizes }: Pick<SavedVideoModel, 'sizes'>): EncoderSizes {
+function encoderSizes(weights: OpenWeights, { sizes }: Pick<SavedVideoModel, 'sizes'>): EncoderSizes {
   const projection = sizes.kind === 'lxmert-model' ? 'encoder.video.projection' : 'encoder.frames.projection';
   const [vocabSize] = shapeIn(weights, 'encoder.bert.embeddings.word');
   const [frameSize] = shapeIn(weights, `${projection}.weight`);

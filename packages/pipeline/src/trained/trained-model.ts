@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { SourceError } from '@wbdc/video-features/plain';
 import type { TrainedInputs } from './inputs.js';
 import type { SavedVideoModel } from './read-model.js';
 import type { Classified, Embedded, Tagged, Unreadable } from './results.js';
@@ -57,5 +56,3 @@ export interface TrainedModel extends AsyncDisposable {
   /** Ends what is running, and frees the weights. `await using` calls it. */
   close(): Promise<void>;
 }
-
-export type { SourceError };

@@ -1,14 +1,19 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { exists } from '@wbdc/io';
 import { findCheckpoint, hasCheckpoint } from '@wbdc/train/node';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../model-files.js';
+import { hubFolder, type HubOptions } from './hub-folder.js';
 
 /** The folder of the model that a complete finetuning leaves for use, inside its stage's. */
 export const FINISHED_MODEL = 'model';
 
+/** Stands before the name of a model of the hub. */
+const HUB = 'hub:';
+
 /**
- * The folder of the model that a path means, the same for everything that takes a model:
+ * The folder of the model that a name means, the same for everything that takes a model. `hub:owner/name` is one of the
+ * hub; anything else is a path:
  *
  * 1. the folder itself, where it holds a model: a checkpoint, or a copy of one;
  * 2. the finished model of a finetuning: the path may be that stage, or the run;
@@ -17,7 +22,9 @@ export const FINISHED_MODEL = 'model';
  *
  * @throws TrainedError `model-missing` where there is none, `model-folds` where a finetuning left one per fold
  */
-export async function findModel(path: string): Promise<string> {
+export async function findModel(name: string, options: HubOptions = {}): Promise<string> {
+  if (name.startsWith(HUB)) return hubFolder(name.slice(HUB.length), options);
+  const path = options.from === undefined ? name : resolve(options.from, name);
   if (await isModel(path)) return path;
   for (const folder of [join(path, FINISHED_MODEL), join(path, 'finetune', FINISHED_MODEL)]) {
     if (await exists(join(folder, 'state.json'))) return folder;

@@ -12,7 +12,7 @@ import { filesAt } from '../web/url-files.js';
 import { findModel } from './find-model.js';
 import { findTower, namedTower } from './find-tower.js';
 import { filesInFolder } from './folder-files.js';
-import { hubFolder, type HubOptions } from './hub-folder.js';
+import type { HubOptions } from './hub-folder.js';
 
 /** How a model is opened. */
 export interface OpenTrainedOptions extends HubOptions, OpenOptions {
@@ -60,11 +60,9 @@ export async function modelSource(source: string | URL | ModelBytes, options: Hu
   const path = source instanceof URL && source.protocol === 'file:' ? fileURLToPath(source) : source;
   if (path instanceof URL) return { files: filesAt(path) };
   if (typeof path !== 'string') return { files: filesInMemory(path) };
-  const folder = path.startsWith(HUB) ? await hubFolder(path.slice(HUB.length), options) : await findModel(path);
+  const folder = await findModel(path, options);
   return { files: filesInFolder(folder), folder };
 }
-
-const HUB = 'hub:';
 
 /** The files of a model's vision tower. */
 export async function towerFiles(
