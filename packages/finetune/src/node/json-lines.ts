@@ -9,7 +9,7 @@ export const numberOrNaN = z
   .transform((value) => value ?? NaN);
 
 /** One line of a file of JSON lines. @param expected what it should be, for the error */
-export function parseJsonLine<T>(line: string, schema: z.ZodType<T>, expected: string, where: string): T {
+function parseJsonLine<T>(line: string, schema: z.ZodType<T>, expected: string, where: string): T {
   try {
     return schema.parse(JSON.parse(line));
   } catch (cause) {
