@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { formatBytes } from './format.js';
+import { formatBytes } from '@wbdc/report/format';
 
 /** The version of this package. */
 export function packageVersion(): string {

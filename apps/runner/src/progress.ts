@@ -1,7 +1,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { gatherMeasured } from '@wbdc/metrics';
 import type { EvaluationRecord, Sink, StepRecord } from '@wbdc/train';
-import { formatCount, formatNumber, formatSeconds } from './format.js';
+import { formatCount, formatNumber, formatSeconds } from '@wbdc/report/format';
 import type { Output, Terminal } from './output.js';
 
 /** Shows how far a stage is: a bar on a terminal, a line every few seconds elsewhere. */

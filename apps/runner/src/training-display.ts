@@ -1,6 +1,6 @@
 import type { RunOptions, TrainingStart } from '@wbdc/pipeline/node';
 import type { Sink } from '@wbdc/train';
-import { counted, formatCount, formatNumber } from './format.js';
+import { counted, formatCount, formatNumber } from '@wbdc/report/format';
 import type { Output } from './output.js';
 import { createProgress, progressSink, waitingSink, type Progress } from './progress.js';
 

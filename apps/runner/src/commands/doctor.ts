@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import type { Diagnosis } from '../doctor.js';
-import { formatBytes, formatNumber } from '../format.js';
+import { formatBytes, formatNumber } from '@wbdc/report/format';
 import { Output, type Terminal } from '../output.js';
 import { addOutputOptions, type StageOptions } from './options.js';
 

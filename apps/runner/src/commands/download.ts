@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { sizeOnDisk } from '@wbdc/io';
 import { cliCommand, type CliCommand } from '../command-line.js';
-import { counted, formatBytes } from '../format.js';
+import { counted, formatBytes } from '@wbdc/report/format';
 import { Output, type OutputOptions, type Terminal } from '../output.js';
 import { fetchModel } from '../published-model.js';
 import { addOutputOptions } from './options.js';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { exists, sizeOnDisk } from '@wbdc/io';
 import { cliCommand, type CliCommand } from '../command-line.js';
 import { UserError } from '../errors.js';
-import { formatBytes } from '../format.js';
+import { formatBytes } from '@wbdc/report/format';
 import { Output, type Terminal } from '../output.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { exists, sizeOnDisk, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { cliCommand, type CliCommand } from '../command-line.js';
-import { formatBytes, formatCount, formatSeconds } from '../format.js';
+import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, interruptible } from '../interrupt.js';
 import { observed } from '../observer.js';
 import { Output, type OutputOptions } from '../output.js';

@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { describeEnvironment } from '../environment.js';
-import { formatBytes, formatSeconds } from '../format.js';
+import { formatBytes, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import { scoresOf } from '../jobs/messages.js';
 import type { Output } from '../output.js';

@@ -1,7 +1,7 @@
 import type { VerifiedFeatures } from '@wbdc/pipeline/features';
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../command-line.js';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import { interruptible } from '../interrupt.js';
 import { observed } from '../observer.js';
 import { Output } from '../output.js';

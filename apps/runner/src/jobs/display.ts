@@ -1,5 +1,5 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { formatSeconds } from '../format.js';
+import { formatSeconds } from '@wbdc/report/format';
 import type { Output, Terminal } from '../output.js';
 import { Pace, progressLine } from '../progress.js';
 import type { ProgressMessage } from './messages.js';

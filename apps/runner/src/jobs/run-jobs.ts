@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { formatSeconds } from '../format.js';
+import { formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED } from '../interrupt.js';
 import type { Output } from '../output.js';
 import { measuredText } from '../progress.js';

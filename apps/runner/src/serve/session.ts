@@ -14,7 +14,7 @@ import type { VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../commands/run-stage.js';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import { observed } from '../observer.js';
 import { Output } from '../output.js';
 import { createProgress, type Progress } from '../progress.js';

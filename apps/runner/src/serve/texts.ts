@@ -5,7 +5,7 @@ import { columnsOf } from '../commands/columns.js';
 import { separatorOf, type TableOptions } from '../commands/options.js';
 import type { ServeCommandOptions } from '../commands/serve-options.js';
 import { UserError } from '../errors.js';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
 import { plainName } from './inputs.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DemoSummary } from '@wbdc/demo-data';
 import { checkWbdcData, indexAiac, type AiacCounts } from '@wbdc/pipeline/prepare';
 import { loadDemoData } from '../demo-data.js';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import { observed } from '../observer.js';
 import { createProgress } from '../progress.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';

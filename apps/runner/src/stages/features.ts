@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { computeFeatures } from '@wbdc/pipeline/features';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import { observed } from '../observer.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
 import { annotationsPath } from './data-root.js';

@@ -1,6 +1,6 @@
 import { flattenMeasured } from '@wbdc/metrics';
 import type { Measurement, RunOptions, TrainingResult } from '@wbdc/pipeline/node';
-import { formatNumber } from '../format.js';
+import { formatNumber } from '@wbdc/report/format';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
 import { observedTraining } from '../training-display.js';
 

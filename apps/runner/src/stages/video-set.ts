@@ -10,7 +10,7 @@ import * as pipeline from '@wbdc/pipeline/node';
 import type { SplitInput, SplitTexts } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
-import { counted } from '../format.js';
+import { counted } from '@wbdc/report/format';
 import type { Artifact, StageContext } from '../stage.js';
 import { annotationsPath, dataRoot, ownFolder, recordIndexPath } from './data-root.js';
 import { featureStorePath } from './feature-files.js';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { wbdcLayout } from '@wbdc/data';
 import { buildVocabulary } from '@wbdc/pipeline/prepare';
 import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
-import { counted, formatCount } from '../format.js';
+import { counted, formatCount } from '@wbdc/report/format';
 import { modelFolder } from '../published-model.js';
 import type { StageContext, StageResult } from '../stage.js';
 import { dataRoot } from './data-root.js';

@@ -1,1 +1,0 @@
-export { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '@wbdc/report/format';
