@@ -61,8 +61,8 @@ function assertSameModel(done: ReadonlyMap<string, unknown>, hash: string, out: 
   const foreign = [...done].find(([, model]) => model !== hash);
   if (foreign === undefined) return;
   throw new UserError(
-    `${out}: expected embeddings of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: choose another --out, ` +
-      'or embed all again with --overwrite',
+    `${out}: expected embeddings of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: ` +
+      'choose another --out, or embed all again with --overwrite',
   );
 }
 

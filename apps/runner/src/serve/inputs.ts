@@ -5,9 +5,9 @@ import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
 import { UserError } from '../errors.js';
 
 /**
- * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures, its
- * frames. Any other folder is a collection: its video files, zips, animations and, likewise, its subfolders. A video's id
- * is its name without the ending.
+ * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures,
+ * its frames. Any other folder is a collection: its video files, zips, animations and, likewise, its subfolders. A
+ * video's id is its name without the ending.
  */
 export async function findVideos(paths: readonly string[]): Promise<VideoInput[]> {
   const found: VideoInput[] = [];

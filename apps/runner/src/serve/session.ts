@@ -57,8 +57,8 @@ export interface SessionRequest {
 }
 
 /**
- * Everything that predict, embed and similar have in common: finds the model, the videos and their texts, and says what it
- * does on stderr: stdout is for the lines. The model is closed in the end.
+ * Everything that predict, embed and similar have in common: finds the model, the videos and their texts, and says
+ * what it does on stderr: stdout is for the lines. The model is closed in the end.
  */
 export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
   const { kind, options, signal, done = new Set() } = request;

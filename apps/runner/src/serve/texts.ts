@@ -10,8 +10,9 @@ import { definedOnly } from '@wbdc/pipeline';
 import { plainName } from './inputs.js';
 
 /**
- * Texts by the names of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's annotations,
- * with a column that names the videos (id, or video for the name of the file) and some of title, ocr, asr.
+ * Texts by the names of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's
+ * annotations, with a column that names the videos (id, or video for the name of the file) and some of title, ocr,
+ * asr.
  */
 async function readTexts(
   path: string,
@@ -63,7 +64,8 @@ export async function textsFor(
   const without = videos.filter(({ id }) => !texts.has(id));
   if (without.length === videos.length) {
     throw new UserError(
-      `${path}: expected texts of the videos (such as '${videos[0].id}'), got only others ('${[...texts.keys()][0] ?? ''}'): ` +
+      `${path}: expected texts of the videos (such as '${videos[0].id}'), ` +
+        `got only others ('${[...texts.keys()][0] ?? ''}'): ` +
         'name each by its file, or by an id that is its name without the ending',
     );
   }

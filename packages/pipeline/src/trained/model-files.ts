@@ -30,7 +30,9 @@ export function pathOf({ where }: Pick<ModelFiles, 'where'>, name: string): stri
   return where === '' ? name : `${where.replace(/\/$/, '')}/${name}`;
 }
 
-/** Files that are fetched or looked up whole. @param read gives the contents, or undefined where there is no such file */
+/**
+ * Files that are fetched or looked up whole. @param read gives the contents, or undefined where there is no such file
+ */
 export function wholeFiles(where: string, read: (name: string) => Promise<Uint8Array | undefined>): ModelFiles {
   const files: ModelFiles = {
     where,
@@ -49,7 +51,10 @@ export function wholeFiles(where: string, read: (name: string) => Promise<Uint8A
   return files;
 }
 
-/** The contents of a model's files by their names: `config.json`, `model.safetensors`, `vocab.txt`, `tower/config.json`... */
+/**
+ * The contents of a model's files by their names: `config.json`, `model.safetensors`, `vocab.txt`,
+ * `tower/config.json`...
+ */
 export type ModelBytes = Readonly<Record<string, Uint8Array | ArrayBuffer>>;
 
 /** A model in memory. */

@@ -19,8 +19,8 @@ export interface Category extends Probable {
 export interface Classified {
   readonly id: string;
   /**
-   * All categories, or the first few. The first is the model's choice; their order is that of their probabilities, unless
-   * the model was finetuned to favour rare categories: then those weigh more in it.
+   * All categories, or the first few. The first is the model's choice; their order is that of their probabilities,
+   * unless the model was finetuned to favour rare categories: then those weigh more in it.
    */
   readonly categories: readonly Category[];
 }
@@ -37,7 +37,10 @@ export interface Embedded {
 /** What a pretrained model says of a video. */
 export interface Tagged {
   readonly id: string;
-  /** All tags, or the first few, the most probable first. Each is a question of its own: probabilities add up to anything. */
+  /**
+   * All tags, or the first few, the most probable first. Each is a question of its own: probabilities add up to
+   * anything.
+   */
   readonly tags: readonly { readonly tag: string; readonly probability: number }[];
 }
 

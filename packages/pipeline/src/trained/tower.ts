@@ -39,16 +39,9 @@ export async function readTower(files: ModelFiles): Promise<Tower> {
     throw new TrainedError({ where, expected: 'a vision tower', got: 'no such file', code: 'tower-missing' });
   }
   const json = parseJson(text, where);
-  const { kind, version } = upgradeSavedModel(json) as { readonly kind?: unknown; readonly version?: unknown };
-  const { config, params } = version === undefined ? await readPublished(files, json) : await readOwn(files, json);
+  const isOwn = 'version' in Object(upgradeSavedModel(json));
+  const { config, params } = isOwn ? await readOwn(files, json) : await readPublished(files, json);
   return { where: files.where, tower: clipVision(config), params };
-
-  async function readOwn(from: ModelFiles, saved: unknown): Promise<ReadTower> {
-    const model = parseSavedModel(saved, where);
-    if (model.kind === 'clip') return readSavedClip(from, model.vision);
-    const expected = 'a vision tower';
-    throw new TrainedError({ where, expected, got: `a '${String(kind)}' model`, code: 'tower-foreign' });
-  }
 }
 
 interface ReadTower {
@@ -56,7 +49,14 @@ interface ReadTower {
   readonly params: ClipVisionParams;
 }
 
-async function readSavedClip(files: ModelFiles, config: ClipVisionConfig): Promise<ReadTower> {
+async function readOwn(files: ModelFiles, json: unknown): Promise<ReadTower> {
+  const where = pathOf(files, CONFIG_FILE);
+  const saved = parseSavedModel(json, where);
+  if (saved.kind !== 'clip') {
+    const got = `a '${saved.kind}' model`;
+    throw new TrainedError({ where, expected: 'a vision tower', got, code: 'tower-foreign' });
+  }
+  const { vision: config } = saved;
   const weights = await files.openWeights(WEIGHTS_FILE);
   try {
     return { config, params: await readParams<ClipVisionParams>(clipVisionShapes(config), weights, 'vision.') };

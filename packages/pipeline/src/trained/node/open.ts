@@ -17,8 +17,8 @@ import type { HubOptions } from './hub-folder.js';
 /** How a model is opened. */
 export interface OpenTrainedOptions extends HubOptions, OpenOptions {
   /**
-   * Its vision tower: a folder, a CLIP stage, a model of the hub, an address, or files in memory. Default: the one in the
-   * model's folder, or that of the run it was made in. It is opened when the first frames are there.
+   * Its vision tower: a folder, a CLIP stage, a model of the hub, an address, or files in memory. Default: the one in
+   * the model's folder, or that of the run it was made in. It is opened when the first frames are there.
    */
   readonly tower?: string | URL | ModelBytes;
   /** What decodes files: this thread by default, or that of `decodeWorkers` of @wbdc/video-features. */
@@ -28,8 +28,8 @@ export interface OpenTrainedOptions extends HubOptions, OpenOptions {
 /**
  * Opens a trained model. tfjs's engine is the caller's choice: `await tf.setBackend(...)` before.
  *
- * @param source a run, a stage, or the folder of a checkpoint or model; `hub:owner/name`; the address of a folder; or the
- *   contents of its files by name
+ * @param source a run, a stage, or the folder of a checkpoint or model; `hub:owner/name`; the address of a folder; or
+ *   the contents of its files by name
  * @throws TrainedError where there is no model, or one of another kind
  */
 export async function openTrained(

@@ -22,8 +22,8 @@ export interface SaveTrainedOptions extends Omit<OpenTrainedOptions, 'decode' | 
 const TEXT_FILES = [...TOKENIZER_FILES, CATEGORY_NAMES_FILE, 'categories.txt', 'tag_list.txt'];
 
 /**
- * Writes a trained model as a folder of its own, to copy anywhere or to publish: description, weights, tokenizer, the names
- * of its outputs, and in `tower/` the vision tower that its features come from.
+ * Writes a trained model as a folder of its own, to copy anywhere or to publish: description, weights, tokenizer, the
+ * names of its outputs, and in `tower/` the vision tower that its features come from.
  *
  * @param source a run, a stage, a folder or `hub:owner/name`
  * @throws TrainedError where there is no model, or not its vision tower
