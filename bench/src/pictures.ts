@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { frameZipPath, writeFrameZip } from '@wbdc/data';
+import { wbdcLayout, writeFrameZip } from '@wbdc/data';
 import { foldIn, randomInt, randomKey, type Key } from '@wbdc/nn';
 import sharp from 'sharp';
 
@@ -36,7 +36,7 @@ export async function makeVideos(folder: string, count: number, framesEach: numb
         bytes: await makeFrame(foldIn(key, i), background, drawings, width, height),
       })),
     );
-    const path = frameZipPath(folder, 'bench', String(10n ** 19n + BigInt(v * 7919)));
+    const path = wbdcLayout(folder).frameZip('bench', String(10n ** 19n + BigInt(v * 7919)));
     await writeFrameZip(path, frames);
     paths.push(path);
     bytes += frames.reduce((sum, frame) => sum + frame.bytes.length, 0);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { frameZipPath, readAnnotations, readTagList, writeFrameZip, type Video } from '@wbdc/data';
+import { wbdcLayout, readAnnotations, readTagList, writeFrameZip, type Video } from '@wbdc/data';
 import { decodeImage, readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -120,7 +120,7 @@ describe('wbdc prepare', () => {
   it('keeps frames a second of what has times, and all of what has none, at most so large', async () => {
     const names = await mapping();
     const frames = async (name: string) =>
-      readFrameZip(frameZipPath(made(), names.get(name)!.split, names.get(name)!.id));
+      readFrameZip(wbdcLayout(made()).frameZip(names.get(name)!.split, names.get(name)!.id));
     expect(await frames('anim/in/猫.webp')).toHaveLength(2); // 4 frames of half a second
     const shots = await frames('shots');
     expect(shots.map(({ name }) => name)).toEqual(['00000.jpg', '00001.jpg', '00002.jpg']);
@@ -170,7 +170,7 @@ describe('wbdc prepare', () => {
     expect(after.size).toBe(22);
     for (const [name, { id, split }] of before) expect(after.get(name)).toMatchObject({ id, split });
     const { id, split } = after.get('anim/a0.webp')!;
-    expect(await readFrameZip(frameZipPath(made(), split, id))).toHaveLength(4);
+    expect(await readFrameZip(wbdcLayout(made()).frameZip(split, id))).toHaveLength(4);
     expect(await readFile(made('wbdc.yaml'), 'utf8')).toBe('# mine\n');
   });
 

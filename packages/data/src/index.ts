@@ -78,7 +78,7 @@ export type { Skipped } from './store/skipped.js';
 export { readIds } from './wbdc/ids.js';
 export { readAnnotations, writeAnnotations } from './wbdc/annotations.js';
 export type { OcrLine, ReadAnnotationsOptions, Video } from './wbdc/annotations.js';
-export { frameZipPath, writeFrameZip } from './wbdc/frames.js';
+export { writeFrameZip } from './wbdc/frames.js';
 export type { FrameFile } from './wbdc/frames.js';
 export { byFrequency, countTags, readTagList, writeTagList } from './wbdc/tags.js';
 export type { TagCount } from './wbdc/tags.js';

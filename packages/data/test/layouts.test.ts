@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { aiacIndexLayout, aiacLayout, featureLayout, frameZipPath, wbdcLayout } from '../src/index.js';
+import { aiacIndexLayout, aiacLayout, featureLayout, wbdcLayout } from '../src/index.js';
 
 it('names every file of a data set as the official archives do', () => {
   const wbdc = wbdcLayout('data');
@@ -12,7 +12,10 @@ it('names every file of a data set as the official archives do', () => {
   expect(wbdc.frameZip('labeled', '14514690031128344617')).toBe(
     join('data', 'zip_frames', 'labeled', '617', '14514690031128344617.zip'),
   );
-  expect(wbdc.frameZip('a', '123')).toBe(frameZipPath('data', 'a', '123'));
+  expect(wbdcLayout('/data').frameZip('unlabeled', '14514690031128344617')).toBe(
+    '/data/zip_frames/unlabeled/617/14514690031128344617.zip',
+  );
+  expect(() => wbdc.frameZip('unlabeled', '../../x')).toThrow(/expected an id/);
   expect(() => wbdc.frameZip('labeled', '../x')).toThrow('expected an id of 3 to 64 letters');
   const aiac = aiacLayout('qq');
   expect([aiac.records('pointwise'), aiac.labels('pairwise'), aiac.tagList]).toEqual(

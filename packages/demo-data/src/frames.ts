@@ -1,4 +1,4 @@
-import { forEachConcurrently, frameZipPath, writeFrameZip } from '@wbdc/data';
+import { forEachConcurrently, wbdcLayout, writeFrameZip } from '@wbdc/data';
 import { drawFrames } from './images.js';
 import type { DemoPlan } from './plan.js';
 import { DEMO_SPLITS } from './splits.js';
@@ -18,7 +18,7 @@ export interface FrameOptions {
 /** Draws and writes the frame zips of all splits; returns the bytes of the pictures. */
 export async function writeFrames(root: string, plan: DemoPlan, options: FrameOptions): Promise<number> {
   const work = DEMO_SPLITS.flatMap((split) =>
-    plan[split].map(({ id, drawings }) => ({ path: frameZipPath(root, split, id), drawings })),
+    plan[split].map(({ id, drawings }) => ({ path: wbdcLayout(root).frameZip(split, id), drawings })),
   );
   let done = 0;
   let bytes = 0;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { frameZipPath, readAnnotations, readTagList } from '@wbdc/data';
+import { wbdcLayout, readAnnotations, readTagList } from '@wbdc/data';
 import type { Video } from '@wbdc/data';
 import { decodeImage, readFrameZip } from '@wbdc/video-features';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,7 +53,7 @@ describe('the written folder', () => {
     let frames = 0;
     for (const split of DEMO_SPLITS) {
       for (const { id, ocr } of records[split]) {
-        const files = await readFrameZip(frameZipPath(folder, split, id));
+        const files = await readFrameZip(wbdcLayout(folder).frameZip(split, id));
         frames += files.length;
         expect(Math.max(0, ...ocr.map(({ time }) => time))).toBeLessThan(files.length);
         const { width, height } = await decodeImage(files[0].bytes);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { frameZipPath, writeAnnotations, writeFrameZip, writeLabels } from '@wbdc/data';
+import { wbdcLayout, writeAnnotations, writeFrameZip, writeLabels } from '@wbdc/data';
 import { judgeCategories, readCategories, readEmbeddings, writeEmbeddings } from '@wbdc/finetune';
 import { writeCategoryScores } from '@wbdc/finetune/node';
 import sharp from 'sharp';
@@ -47,7 +47,7 @@ async function writeVideos(): Promise<void> {
     .jpeg()
     .toBuffer();
   for (const id of ids)
-    await writeFrameZip(frameZipPath(join(root, 'base/data'), 'test_a', id), [{ name: '0.jpg', bytes }]);
+    await writeFrameZip(wbdcLayout(join(root, 'base/data')).frameZip('test_a', id), [{ name: '0.jpg', bytes }]);
 }
 
 /** Video i lies at the angle 0.1 i, so that nearer indices are more alike; each job bends that a little. */

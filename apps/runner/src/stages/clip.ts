@@ -1,11 +1,11 @@
-import { frameZipPath } from '@wbdc/data';
+import { wbdcLayout } from '@wbdc/data';
+import { zipDecoders } from '@wbdc/pipeline/features';
 import { openClipVideos, trainClip, type ClipVideos, type TrainClipOptions } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { DecodeVideo } from '@wbdc/video-features';
 import type { StageContext, StageResult } from '../stage.js';
 import { dataRoot } from './data-root.js';
-import { frameDecoders } from './frame-decoding.js';
 import { startFromBert, startFromClipVision } from './published.js';
 import { runInStage, trainedOf } from './training.js';
 import { artifactsOf, splitTexts } from './video-set.js';
@@ -14,7 +14,7 @@ import { artifactsOf, splitTexts } from './video-set.js';
 export async function runClipStage(context: StageContext): Promise<StageResult> {
   const { config } = context;
   const tokenizer = await loadTokenizer(context.upstream('vocab'));
-  const decoders = frameDecoders(config);
+  const decoders = zipDecoders(config.features.decodeThreads);
   try {
     const training = await openVideos(context, config.data.trainSplits, tokenizer, decoders.decode);
     const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer, decoders.decode);
@@ -55,7 +55,7 @@ function openVideos(
   return openClipVideos({
     splits: splitTexts(context, splits).map((split) => ({
       ...split,
-      pathOf: (id: string) => frameZipPath(root, split.name, id),
+      pathOf: (id: string) => wbdcLayout(root).frameZip(split.name, id),
     })),
     tokenizer,
     text,

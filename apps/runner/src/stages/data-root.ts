@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { StageContext } from '../stage.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
@@ -14,15 +14,6 @@ export function dataRoot(context: Place): string {
 export function ownFolder({ config, output }: Pick<StageContext, 'config' | 'output'>): string | undefined {
   const { folder } = config.data;
   return folder === null ? undefined : resolve(output.terminal.folder, folder);
-}
-
-export function annotationsPath(root: string, split: string): string {
-  return join(root, 'annotations', `${split}.json`);
-}
-
-/** Where the records of a split lie in its TFRecords; the data stage makes it. */
-export function recordIndexPath(root: string, split: string): string {
-  return join(root, 'records', `${split}.index`);
 }
 
 /** Every split a run reads, each once. */

@@ -1,19 +1,8 @@
-import { featureLayout } from '@wbdc/data';
-import { describeFeatures, readSplitIds, type FeatureFolders, type SplitFeatures } from '@wbdc/pipeline/features';
+import { describeFeatures, type FeatureFolders, type SplitFeatures } from '@wbdc/pipeline/features';
 import type { Artifact, JsonObject, StageContext } from '../stage.js';
 import { allSplits, dataRoot } from './data-root.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
-
-/** The store with a split's frame features in a folder of the features stage. */
-export function featureStorePath(folder: string, split: string): string {
-  return featureLayout(folder).store(split);
-}
-
-/** The ids of a split in the order of its annotations. */
-export function listIds(context: Place, split: string): Promise<string[]> {
-  return readSplitIds(dataRoot(context), split, context.config.data.maxBadShare);
-}
 
 /** The data set, and the folder of its features. */
 export function featureFolders(context: Place, out: string): FeatureFolders {

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
+import { wbdcLayout } from '@wbdc/data';
+import { disposeTree } from '@wbdc/nn';
 import { computeFeatures } from '@wbdc/pipeline/features';
 import { counted } from '@wbdc/report/format';
 import { observed } from '../observer.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
-import { annotationsPath } from './data-root.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 import { loadExtractor } from './tower.js';
 
@@ -29,12 +30,14 @@ export async function runFeaturesStage(context: StageContext): Promise<StageResu
     try {
       for await (const { listed, ...features } of computeFeatures({ ...compute, observer })) {
         splits[features.split] = countsOf(features);
-        read.push({ path: annotationsPath(compute.root, features.split), about: counted(listed, 'video') });
+        read.push({ path: wbdcLayout(compute.root).annotations(features.split), about: counted(listed, 'video') });
         made.push(artifactOf(features));
       }
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error;
       return { status: 'interrupted', read, made, summary: { splits } };
+    } finally {
+      disposeTree(extractor.params);
     }
     return { status: 'complete', read, made, summary: { width: extractor.width, splits } };
   });

@@ -1,7 +1,10 @@
 import {
+  aiacIndexLayout,
+  featureLayout,
   openAiacIndex,
   openFeatureStore,
   readTagList,
+  wbdcLayout,
   type ChooseTags,
   type FeatureSource,
   type Recipe,
@@ -12,8 +15,7 @@ import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
 import { counted } from '@wbdc/report/format';
 import type { Artifact, StageContext } from '../stage.js';
-import { annotationsPath, dataRoot, ownFolder, recordIndexPath } from './data-root.js';
-import { featureStorePath } from './feature-files.js';
+import { dataRoot, ownFolder } from './data-root.js';
 
 /** The videos of some splits with their features, and what was read. */
 export interface VideoSet extends pipeline.VideoSet {
@@ -74,7 +76,7 @@ export function splitTexts(
   const root = dataRoot(context);
   return splits.map((name) => ({
     name,
-    annotations: annotationsPath(root, name),
+    annotations: wbdcLayout(root).annotations(name),
     tagless: tagless.includes(name),
   }));
 }
@@ -86,8 +88,8 @@ function storedFeatures(context: StageContext): FrameInput {
     maxFrames: frames.limit,
     open: (split) =>
       data.layout === 'aiac'
-        ? openRecords(recordIndexPath(context.upstream('data'), split))
-        : openFeatureStore(featureStorePath(context.upstream('features'), split)),
+        ? openRecords(aiacIndexLayout(context.upstream('data')).recordIndex(split))
+        : openFeatureStore(featureLayout(context.upstream('features')).store(split)),
   };
 }
 

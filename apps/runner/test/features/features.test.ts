@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { frameZipPath, openFeatureStore } from '@wbdc/data';
+import { wbdcLayout, openFeatureStore } from '@wbdc/data';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
 import { distance } from '../../../../tools/testing.js';
@@ -154,7 +154,7 @@ describe('wbdc features --shard', () => {
 describe('videos that cannot be read', () => {
   it('are listed with their reason, by a shard too, and known to merge and verify', async () => {
     const broken = world.ids['unlabeled'][2];
-    const path = frameZipPath(join(world.folder, 'my'), 'unlabeled', broken);
+    const path = wbdcLayout(join(world.folder, 'my')).frameZip('unlabeled', broken);
     const before = await readFile(path);
     await writeFile(path, 'no zip');
     try {

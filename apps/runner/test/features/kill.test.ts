@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { frameZipPath, openFeatureStore } from '@wbdc/data';
+import { wbdcLayout, openFeatureStore } from '@wbdc/data';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeWorld, type World } from './world.js';
 
@@ -68,7 +68,7 @@ it('killed at any moment, goes on behind what was written, and loses no video', 
   await cut(world.ids['unlabeled'][stored.length]);
 
   // Whatever is computed again needs its pictures: those of stored videos are gone.
-  const zips = stored.map((id) => frameZipPath(join(world.folder, 'my'), 'unlabeled', id));
+  const zips = stored.map((id) => wbdcLayout(join(world.folder, 'my')).frameZip('unlabeled', id));
   const kept = await Promise.all(zips.map(async (path) => [path, await readFile(path)] as const));
   await Promise.all(zips.map((path) => rm(path)));
   expect(await start('features --name killed --resume').ended).toBe(0);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { frameZipPath, writeAnnotations, writeFrameZip } from '@wbdc/data';
+import { wbdcLayout, writeAnnotations, writeFrameZip } from '@wbdc/data';
 import { randomKey } from '@wbdc/nn';
 import { clipVision, type ClipVisionConfig } from '@wbdc/clip-model';
 import { saveClipVision } from '@wbdc/clip-model/node';
@@ -36,7 +36,7 @@ export async function makeWorld({ videos, frames, tower }: WorldOptions): Promis
     for (const [i, id] of of.entries()) {
       const own = Array.from({ length: frames(i) }, (_, k) => pictures[(7 * i + 3 * k + s) % PICTURES]);
       const files = own.map((bytes, k) => ({ name: `${String(k).padStart(3, '0')}.jpg`, bytes }));
-      await writeFrameZip(frameZipPath(join(folder, 'my'), split, id), files);
+      await writeFrameZip(wbdcLayout(join(folder, 'my')).frameZip(split, id), files);
     }
   }
   for (const [seed, name] of ['tower', 'other-tower'].entries()) {

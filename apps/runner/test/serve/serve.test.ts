@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { frameZipPath, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
+import { wbdcLayout, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
@@ -35,7 +35,7 @@ const list = (first: number, count: number): Video[] =>
   }));
 const labeled = list(1, 8);
 const heldOut = list(2, 5);
-const zipOf = (i: number): string => frameZipPath(join(folder, 'data'), 'test_a', heldOut[i].id);
+const zipOf = (i: number): string => wbdcLayout(join(folder, 'data')).frameZip('test_a', heldOut[i].id);
 
 async function run(...args: string[]) {
   const printed = { out: '', err: '' };
@@ -73,7 +73,7 @@ beforeAll(async () => {
     const shown = split === 'labeled' ? videos : videos.map(({ categoryId: _hidden, ...video }) => video);
     await writeAnnotations(join(folder, `data/annotations/${split}.json`), shown);
     for (const [i, { id }] of videos.entries()) {
-      await writeFrameZip(frameZipPath(join(folder, 'data'), split, id), await frames(i));
+      await writeFrameZip(wbdcLayout(join(folder, 'data')).frameZip(split, id), await frames(i));
     }
   }
   const names = {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { flatten, randomKey } from '@wbdc/nn';
-import { frameZipPath, openFeatureStore, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
+import { wbdcLayout, openFeatureStore, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import { clip } from '@wbdc/pretrain-tasks/clip';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { saveStepCheckpoint } from '@wbdc/train/node';
@@ -14,7 +14,7 @@ import type { StageContext } from '../../src/stage.js';
 import { stageContext } from '../stage-context.js';
 import { runDataStage } from '../../src/stages/data.js';
 import { runFeaturesStage } from '../../src/stages/features.js';
-import { textReader } from '@wbdc/pipeline';
+import { SAVED_MODEL_VERSION, textReader } from '@wbdc/pipeline';
 import { runVocabStage } from '../../src/stages/vocab.js';
 
 let folder: string;
@@ -55,8 +55,8 @@ async function writeData(): Promise<void> {
     ids.map((id) => video(id, '黑猫 cat')),
   );
   await writeAnnotations(join(root, 'annotations', 'test_a.json'), [video('2000000000000000001', '狗')]);
-  for (const [i, id] of ids.entries()) await writeFrames(frameZipPath(root, 'unlabeled', id), i + 1);
-  await writeFrames(frameZipPath(root, 'test_a', '2000000000000000001'), 2);
+  for (const [i, id] of ids.entries()) await writeFrames(wbdcLayout(root).frameZip('unlabeled', id), i + 1);
+  await writeFrames(wbdcLayout(root).frameZip('test_a', '2000000000000000001'), 2);
 }
 
 async function writeFrames(path: string, count: number): Promise<void> {
@@ -79,16 +79,18 @@ async function writeTower(): Promise<void> {
     segments: 1,
     dropout: 0,
   };
-  const params = clip({ vision: { ...TOWER, intermediateSize: 24 }, text }).init(randomKey(5));
+  const vision = { ...TOWER, intermediateSize: 24 };
+  const params = clip({ vision, text }).init(randomKey(5));
   for (const { leaf } of flatten(params)) expect(leaf.size).toBeGreaterThan(0);
-  const content = { params, config: {}, state: { step: 3, seed: 1 } };
+  const config = { kind: 'clip', version: SAVED_MODEL_VERSION, temperature: 'learned', normalize: true, vision, text };
+  const content = { params, config, state: { step: 3, seed: 1 } };
   await saveStepCheckpoint(join(folder, 'run', 'clip', 'checkpoints'), content);
 }
 
 describe('data, with a folder of the user', () => {
   it('counts videos of every split and those without frames', async () => {
     await writeData();
-    await rm(frameZipPath(join(folder, 'data'), 'unlabeled', ids[1]));
+    await rm(wbdcLayout(join(folder, 'data')).frameZip('unlabeled', ids[1]));
     const { summary, read } = await runDataStage(await context('data'));
     expect(summary).toEqual({
       videos: 4,
@@ -221,7 +223,7 @@ describe('features', () => {
   it('skips broken videos up to the threshold and loses nothing above it', async () => {
     await writeData();
     await writeTower();
-    await writeFile(frameZipPath(join(folder, 'data'), 'unlabeled', ids[1]), 'no zip');
+    await writeFile(wbdcLayout(join(folder, 'data')).frameZip('unlabeled', ids[1]), 'no zip');
     await expect(runFeaturesStage(await context('features'))).rejects.toThrow(/at most 0\.1 % bad videos, got 1 of 3/);
     const resumed = await context('features', { resume: true, set: ['data.maxBadShare=0.4'] });
     expect((await runFeaturesStage(resumed)).summary).toMatchObject({

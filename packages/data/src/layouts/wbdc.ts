@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { CATEGORY_NAMES_FILE } from '../categories/names.js';
-import { frameZipPath } from '../wbdc/frames.js';
+import { ID_PATTERN } from '../wbdc/annotations.js';
 
 /** Paths of a data set in the layout of WBDC 2022. */
 export interface WbdcLayout {
@@ -11,7 +11,11 @@ export interface WbdcLayout {
   truth(split: string): string;
   /** `zip_frames/<split>`: one zip of frames per video. */
   frames(split: string): string;
-  /** `zip_frames/<split>/<last 3 characters of id>/<id>.zip` */
+  /**
+   * `zip_frames/<split>/<last 3 characters of id>/<id>.zip`
+   *
+   * @throws RangeError when the id is not safe in a path
+   */
   frameZip(split: string, id: string): string;
   /** `tag_list.txt`: one tag a line, most frequent first. */
   readonly tagList: string;
@@ -26,7 +30,10 @@ export function wbdcLayout(root: string): WbdcLayout {
     annotations: (split) => join(root, 'annotations', `${split}.json`),
     truth: (split) => join(root, 'annotations', `${split}_truth.csv`),
     frames: (split) => join(root, 'zip_frames', split),
-    frameZip: (split, id) => frameZipPath(root, split, id),
+    frameZip: (split, id) => {
+      if (!ID_PATTERN.test(id)) throw new RangeError(`expected an id of 3 to 64 letters, digits, - or _, got ${id}`);
+      return join(root, 'zip_frames', split, id.slice(-3), `${id}.zip`);
+    },
     tagList: join(root, 'tag_list.txt'),
     categories: join(root, CATEGORY_NAMES_FILE),
   };

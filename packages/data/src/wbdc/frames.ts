@@ -1,19 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { ZipWriter } from '@wbdc/io/zip';
 import { asData } from '../files/data-error.js';
-import { ID_PATTERN } from './annotations.js';
 
-/** A picture file as it is stored: encoded, with the name that gives its place. */
+/** A picture file as it is stored: encoded, with the name that it is sorted by. */
 export interface FrameFile {
   readonly name: string;
   readonly bytes: Uint8Array;
-}
-
-/** `<root>/zip_frames/<split>/<last 3 characters of id>/<id>.zip`, the official layout. */
-export function frameZipPath(root: string, split: string, id: string): string {
-  if (!ID_PATTERN.test(id)) throw new RangeError(`expected an id of 3 to 64 letters, digits, - or _, got ${id}`);
-  return join(root, 'zip_frames', split, id.slice(-3), `${id}.zip`);
 }
 
 /**

@@ -2,20 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { expect, it } from 'vitest';
-import { frameZipPath, writeFrameZip } from '../../src/wbdc/frames.js';
+import { wbdcLayout } from '../../src/layouts/wbdc.js';
+import { writeFrameZip } from '../../src/wbdc/frames.js';
 import { testFolder } from '../folder.js';
 
 const folder = testFolder();
 
-it('places the frames of a video as the official data do', () => {
-  const path = frameZipPath('/data', 'unlabeled', '14514690031128344617');
-  expect(path).toBe('/data/zip_frames/unlabeled/617/14514690031128344617.zip');
-  expect(() => frameZipPath('/data', 'unlabeled', '../../x')).toThrow(/expected an id/);
-});
-
 it('stores pictures under their names, the same bytes every time', async () => {
   const images = [1, 2, 3].map((i) => ({ name: `0000${i}.jpg`, bytes: Uint8Array.of(i, 0xff, i) }));
-  const path = frameZipPath(folder, 'labeled', '1234567890123456789');
+  const path = wbdcLayout(folder).frameZip('labeled', '1234567890123456789');
   await writeFrameZip(path, images);
   const bytes = readFileSync(path);
   expect(unzipSync(bytes)).toEqual(Object.fromEntries(images.map((image) => [image.name, image.bytes])));

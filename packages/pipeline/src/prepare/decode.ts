@@ -1,4 +1,4 @@
-import { forEachConcurrently, frameZipPath } from '@wbdc/data';
+import { forEachConcurrently, wbdcLayout } from '@wbdc/data';
 import { SourceError, type FoundVideo } from '@wbdc/video-features';
 import { storeFrames, type StoredFrames, type StoredFrameSettings } from './frames.js';
 import { Journal, type Entry } from './journal.js';
@@ -50,7 +50,7 @@ async function usable(journal: Journal, id: string, source: FoundVideo, root: st
 async function decodeOne(id: string, source: FoundVideo, { root, settings }: DecodeOptions): Promise<Entry> {
   const { name, bytes, modified } = source;
   try {
-    const decoded = await storeFrames(source, id, frameZipPath(root, STAGED, id), settings);
+    const decoded = await storeFrames(source, id, wbdcLayout(root).frameZip(STAGED, id), settings);
     return { id, name, bytes, modified, decoded };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;

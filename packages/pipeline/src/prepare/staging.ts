@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { frameZipPath, WBDC_SPLITS } from '@wbdc/data';
+import { wbdcLayout, WBDC_SPLITS } from '@wbdc/data';
 import { exists } from '@wbdc/io';
 
 /** Where frames wait until the splits are known, in the place of a split's name. */
@@ -8,7 +8,7 @@ export const STAGED = '.decoded';
 /** Where the frames of a video are, wherever an earlier run has put them. */
 export async function findFrames(root: string, id: string): Promise<string | undefined> {
   for (const split of [STAGED, ...WBDC_SPLITS]) {
-    const path = frameZipPath(root, split, id);
+    const path = wbdcLayout(root).frameZip(split, id);
     if (await exists(path)) return path;
   }
   return undefined;

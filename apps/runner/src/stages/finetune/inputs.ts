@@ -1,11 +1,10 @@
-import { frameZipPath } from '@wbdc/data';
+import { wbdcLayout } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
+import { readSplitIds, zipDecoders } from '@wbdc/pipeline/features';
 import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { StageContext } from '../../stage.js';
 import { dataRoot } from '../data-root.js';
-import { listIds } from '../feature-files.js';
-import { frameDecoders } from '../frame-decoding.js';
 import { loadExtractor, type Extractor } from '../tower.js';
 import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';
 
@@ -33,7 +32,7 @@ export async function openInputs(context: StageContext, tokenizer: Tokenizer): P
   };
   if (context.config.finetune.vision === null) return { extractor: undefined, open: opener(), close: closeSets };
   const extractor = await loadExtractor(context);
-  const decoders = frameDecoders(context.config);
+  const decoders = zipDecoders(context.config.features.decodeThreads);
   const { preprocessing, sampling } = extractor;
   const pictures = new PictureCache(decoders.decode, { preprocessing, sampling });
   context.output.say(`the vision tower of ${extractor.read.path} learns too`);
@@ -49,14 +48,14 @@ export async function openInputs(context: StageContext, tokenizer: Tokenizer): P
 
 /** Frames as the vision tower reads them, in place of stored features. */
 function pictureInput(context: StageContext, extractor: Extractor, pictures: PictureCache): FrameInput {
-  const { finetune, frames } = context.config;
+  const { data, finetune, frames } = context.config;
   return {
     recipe: extractor.recipe,
     maxFrames: finetune.vision?.frames ?? frames.limit,
     open: async (split) => {
-      const ids = new Set(await listIds(context, split));
       const root = dataRoot(context);
-      const decode = (id: string) => pictures.read({ id, path: frameZipPath(root, split, id) });
+      const ids = new Set(await readSplitIds(root, split, data.maxBadShare));
+      const decode = (id: string) => pictures.read({ id, path: wbdcLayout(root).frameZip(split, id) });
       return pictureSource({ ids, decode, extractor });
     },
   };

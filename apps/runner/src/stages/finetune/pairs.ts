@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { aiacLayout, openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
+import { aiacLayout, featureLayout, openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
 import type { Pair } from '@wbdc/finetune';
 import { exists } from '@wbdc/io';
 import type { FinetuneData } from '@wbdc/pipeline/node';
@@ -8,7 +8,6 @@ import { UserError } from '../../errors.js';
 import { counted } from '@wbdc/report/format';
 import type { StageContext } from '../../stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
-import { featureStorePath } from '../feature-files.js';
 
 interface PairPaths {
   readonly train: string;
@@ -64,7 +63,7 @@ async function aiacPairs(root: string, heldOutSplits: readonly string[]): Promis
 /** The embedded data set in the AIAC layout, which has the pairs. */
 async function buildPairs(context: StageContext, folder: string): Promise<void> {
   const { buildDemoAiac } = await loadDemoData();
-  const open = (split: string) => openFeatureStore(featureStorePath(context.upstream('features'), split));
+  const open = (split: string) => openFeatureStore(featureLayout(context.upstream('features')).store(split));
   const [unlabeled, labeled, testA] = await Promise.all([open('unlabeled'), open('labeled'), open('test_a')]);
   const features = { unlabeled, labeled, test_a: testA };
   try {
