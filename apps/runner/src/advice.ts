@@ -29,6 +29,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   },
   'rows-unmatched': { advice: 'say which column has the names with --column video=<name>' },
   'encoding-unknown': { where: '--encoding', exitCode: 2 },
+  'feature-widths': { advice: 'make them again with wbdc features --overwrite' },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
   'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
   'tower-foreign': { advice: 'give the vision tower with --tower' },
@@ -44,6 +45,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     advice: 'save it as UTF-8, or name its encoding, such as --encoding gb18030 for a table from a Chinese Excel',
   },
   'too-many-bad': { message: ({ message }) => message.replace('raise maxBadShare', 'raise data.maxBadShare') },
+  'tags-missing': { advice: 'set tasks.tag=null, or lower tasks.tag.minFrequency' },
   'too-many-skipped': {
     advice: ({ where }) => `repair those in ${where}.skipped.tsv of the shards, or raise data.maxBadShare`,
   },

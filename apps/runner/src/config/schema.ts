@@ -25,7 +25,10 @@ const run = z.strictObject({
     .regex(/^[\w][\w.-]*$/, 'a folder name of letters, digits, dots, dashes and underscores')
     .default('run'),
   folder: z.string().min(1).default('runs'),
-  /** Another run whose stages are read where this one has none of its own: one data set and its features for several trainings. */
+  /**
+   * Another run whose stages are read where this one has none of its own: one data set and its features for several
+   * trainings.
+   */
   base: z
     .string()
     .regex(/^[\w][\w.-]*$/, 'the name of a run')
@@ -37,8 +40,8 @@ const data = z.strictObject({
   /** A folder in an official layout; null builds the embedded emoji data set. */
   folder: z.string().min(1).nullable().default(null),
   /**
-   * What the folder holds. wbdc: annotations/<split>.json and zip_frames/. aiac: <split>/*.tfrecord(s), plain or GZIP, with
-   * frame features inside; label.tsv, tag_list.txt.
+   * What the folder holds. wbdc: annotations/<split>.json and zip_frames/. aiac: <split>/*.tfrecord(s), plain or GZIP,
+   * with frame features inside; label.tsv, tag_list.txt.
    */
   layout: z.enum(['wbdc', 'aiac']).default('wbdc'),
   /** Width and height in pixels of the embedded data set's frames. */
@@ -53,7 +56,9 @@ const data = z.strictObject({
   maxBadShare: share.default(0.001),
 });
 
-/** Every setting of the runner, with its default. Published values are cited where they differ between the two systems. */
+/**
+ * Every setting of the runner, with its default. Published values are cited where they differ between the two systems.
+ */
 export const configSchema = z
   .strictObject({
     run: run.prefault({}),

@@ -100,8 +100,8 @@ async function openRecords(index: string): Promise<FeatureSource & { readonly re
 }
 
 /**
- * What chooses the tags of the tag task once `splits` have been read: the most frequent ones of all training splits, or in
- * the AIAC layout the first of tag_list.txt. Nothing is chosen where the task is off.
+ * What chooses the tags of the tag task once `splits` have been read: the most frequent ones of all training splits, or
+ * in the AIAC layout the first of tag_list.txt. Nothing is chosen where the task is off.
  */
 export async function tagChooser(context: StageContext, splits: readonly string[]): Promise<ChooseTags> {
   const { data, tasks } = context.config;

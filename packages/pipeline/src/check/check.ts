@@ -33,9 +33,10 @@ const START_EXAMPLES = 8;
 const SHARE_OF_MEMORY = 0.9;
 
 /**
- * Tries a training on synthetic examples of the sizes of its settings before hours are spent: counts parameters, compares
- * the losses at the start with those of ignorance, sees that gradients reach every trained parameter and that 8 samples
- * can be learned by heart (at a small size), and estimates memory and time. The recipe is the one that trainings run.
+ * Tries a training on synthetic examples of the sizes of its settings before hours are spent: counts parameters,
+ * compares the losses at the start with those of ignorance, sees that gradients reach every trained parameter and that
+ * 8 samples can be learned by heart (at a small size), and estimates memory and time. The recipe is the one that
+ * trainings run.
  */
 export function* check({ job, settings, sizes, seed = 1, examples }: CheckRequest): Generator<CheckItem> {
   const subject = subjectOf(job, settings, sizes, randomKey(seed));

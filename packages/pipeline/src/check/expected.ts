@@ -61,7 +61,9 @@ function expectedOf(
   }
 }
 
-/** Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2. */
+/**
+ * Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2.
+ */
 function tags({ truth: { data } }: TagTarget, prior: number): Expectation {
   const share = data.reduce((sum, value) => sum + value, 0) / Math.max(1, data.length);
   const start = -share * Math.log(prior) - (1 - share) * Math.log(1 - prior);
@@ -106,8 +108,8 @@ interface Comparison {
 
 /**
  * One direction chooses among the videos, the other among those and the titles of earlier batches. Fresh encoders see
- * little difference between examples: one partner among as many is as good as another. Inner products have no scale that
- * could be known here.
+ * little difference between examples: one partner among as many is as good as another. Inner products have no scale
+ * that could be known here.
  */
 function partners(metric: string, videos: number, all: number, { temperature, normalize }: Comparison): Expectation {
   if (!normalize) return { metric, tolerance: FEW, floor: 0, about: 'depends on the length of fresh vectors' };

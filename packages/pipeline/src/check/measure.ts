@@ -42,8 +42,8 @@ const KEY = randomKey(0);
 const QUICK_SECONDS = 5;
 
 /**
- * Times steps on a few examples and reckons from them what a whole batch takes: a part that does not depend on the batch
- * (the optimizer) and one that grows with it.
+ * Times steps on a few examples and reckons from them what a whole batch takes: a part that does not depend on the
+ * batch (the optimizer) and one that grows with it.
  */
 export function measure(subject: Subject, optimizer: Optimizer): Measured {
   const { batchSize } = subject.settings;

@@ -58,7 +58,10 @@ interface Cut {
   readonly cut: readonly string[];
 }
 
-/** The configuration with sizes that train in seconds, without dropout, which keeps anything from being learned by heart. */
+/**
+ * The configuration with sizes that train in seconds, without dropout, which keeps anything from being learned by
+ * heart.
+ */
 function cutModel(config: CheckSettings, sizes: DataSizes): Cut {
   const { cut, atMost } = cutter();
   const { clip, model, text, frames, features, finetune } = config;

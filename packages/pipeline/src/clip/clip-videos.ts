@@ -92,8 +92,9 @@ export class ClipVideos {
   }
 
   /**
-   * The batch of some videos with at most `limit` frames each, a random sorted subset by the key or all of them without.
-   * Videos whose frames cannot be read are counted and left out. Titles of `past` videos stand behind the others.
+   * The batch of some videos with at most `limit` frames each, a random sorted subset by the key or all of them
+   * without. Videos whose frames cannot be read are counted and left out. Titles of `past` videos stand behind the
+   * others.
    */
   async batch(indices: readonly number[], limit: number, key?: Key, past: readonly number[] = []): Promise<ClipBatch> {
     const entries = indices.map((index) => this.#entries[index]);

@@ -4,8 +4,8 @@ import type { TaskConfig } from '../settings/tasks.js';
 import { readSplits, type SplitTexts } from './video-set.js';
 
 /**
- * What chooses the tags of the tag task once a data set has been read: the most frequent ones of its videos and of those
- * of further splits.
+ * What chooses the tags of the tag task once a data set has been read: the most frequent ones of its videos and of
+ * those of further splits.
  *
  * @throws WbdcError `tags-missing`, when it chooses, where no tag is frequent enough
  */

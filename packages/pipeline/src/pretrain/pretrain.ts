@@ -48,8 +48,8 @@ export interface PretrainResult extends TrainingResult<Measurement> {
 }
 
 /**
- * Pretrains a video-text model. The folder gets `checkpoints/`, `metrics.jsonl` and `tag_list.txt`. The same options give
- * the same numbers, bit by bit, also after an interruption and with `resume`.
+ * Pretrains a video-text model. The folder gets `checkpoints/`, `metrics.jsonl` and `tag_list.txt`. The same options
+ * give the same numbers, bit by bit, also after an interruption and with `resume`.
  *
  * @throws WbdcError where the settings do not fit, or a checkpoint is of another model
  */

@@ -8,8 +8,8 @@ import type { BatchPosition } from '../training/order.js';
 import type { TrainingRecipe } from './recipe.js';
 
 /**
- * Reads frames and titles: of each video at most `limit` frames, drawn by the key, and the titles of `past` videos behind
- * those of the batch.
+ * Reads frames and titles: of each video at most `limit` frames, drawn by the key, and the titles of `past` videos
+ * behind those of the batch.
  */
 export type ReadPictures = (
   indices: readonly number[],

@@ -18,10 +18,10 @@ interface Past {
 }
 
 /**
- * Reads batches together with frames and texts of batches before them: further wrong answers for tasks that choose among
- * them. They are data and not states of the model, so they never grow stale. What a batch gets is a function of its
- * position alone, kept at hand or else read again: a resumed run continues with the same numbers. Where a new epoch begins, a
- * frame may meet itself among the past ones.
+ * Reads batches together with frames and texts of batches before them: further wrong answers for tasks that choose
+ * among them. They are data and not states of the model, so they never grow stale. What a batch gets is a function of
+ * its position alone, kept at hand or else read again: a resumed run continues with the same numbers. Where a new epoch
+ * begins, a frame may meet itself among the past ones.
  */
 export function pastQueue({ frames, texts, field }: QueueLengths, read: Read): Read {
   const longest = Math.max(frames, texts);

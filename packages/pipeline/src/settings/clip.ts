@@ -54,7 +54,9 @@ export const clipSchema = z.strictObject({
   normalize: z.boolean().default(true),
   /** Earlier batches whose titles are further wrong answers. */
   queue: z.int().min(0).max(64).default(0),
-  /** WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher. */
+  /**
+   * WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher.
+   */
   learningRates: z
     .strictObject({
       text: rate.default(5e-5),

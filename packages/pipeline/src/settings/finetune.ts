@@ -56,7 +56,10 @@ export const finetuneVisionSchema = z.strictObject({
   frames: count().nullable().default(null),
 });
 
-/** What a head reads of an encoder: `mean` over tokens and frames, `attention` over them, the state of [CLS], or two means. */
+/**
+ * What a head reads of an encoder: `mean` over tokens and frames, `attention` over them, the state of [CLS], or two
+ * means.
+ */
 export const poolingSchema = z.enum(['mean', 'attention', 'cls', 'both']);
 
 /** Where the labels of pairs stand. */
@@ -89,7 +92,9 @@ export const finetuneSchema = z.strictObject({
   /** Weight of R-Drop (of cosines: the squared difference of two passes); 0 leaves it out. */
   rDrop: z.number().min(0).default(0),
   adversarial: adversarial.prefault({}),
-  /** Decay of averaged weights, such as 0.999, which are then the ones measured and used; null takes the last weights. */
+  /**
+   * Decay of averaged weights, such as 0.999, which are then the ones measured and used; null takes the last weights.
+   */
   ema: share.nullable().default(null),
   /**
    * Each layer of the text's BERT learns with this share of the rate of the one above it, its embeddings with one share
@@ -99,7 +104,10 @@ export const finetuneSchema = z.strictObject({
     .strictObject({ decay: z.number().positive().max(1), learningRate: z.number().positive().max(1).default(5e-5) })
     .nullable()
     .default(null),
-  /** Ends with the mean of the weights of so many best measurements; null ends with the last. evaluateEvery says how often. */
+  /**
+   * Ends with the mean of the weights of so many best measurements; null ends with the last. evaluateEvery says how
+   * often.
+   */
   averageBest: count().nullable().default(null),
   /** Patterns of parameters that keep their values. They come before layerwiseDecay and `rules`. */
   freeze: z.array(z.string().min(1)).default([]),
@@ -114,7 +122,10 @@ export const finetuneSchema = z.strictObject({
   predict: z.array(split).default([]),
   /** Category: learns from an ensemble's predictions too. */
   distill: distill.nullable().default(null),
-  /** Category: predicted probabilities times this / count + 1, in favour of rare classes; other teams took 10. 0: as they are. */
+  /**
+   * Category: predicted probabilities times this / count + 1, in favour of rare classes; other teams took 10. 0: as
+   * they are.
+   */
   rareClass: z.number().min(0).default(0),
   /** Similarity: null takes the pairs of the embedded data set. */
   pairs: pairs.nullable().default(null),

@@ -7,8 +7,8 @@ export const framesSchema = z.strictObject({
   /** Most frames of a video. Both originals: 32. */
   limit: count().max(1024).default(32),
   /**
-   * Which of more are taken. random: a sorted random subset in training, an even stride in evaluation (WBDC); even: that
-   * stride always; aiac: round((i + 0.5) (n - 1) / limit) always.
+   * Which of more are taken. random: a sorted random subset in training, an even stride in evaluation (WBDC); even:
+   * that stride always; aiac: round((i + 0.5) (n - 1) / limit) always.
    */
   choice: z.enum(['random', 'even', 'aiac']).default('random'),
 });
@@ -25,7 +25,9 @@ const sampling = z.discriminatedUnion('kind', [
 export const featuresSchema = z.strictObject({
   /** Images that pass through the vision tower at once. */
   batchSize: count().default(64),
-  /** The tower of a published CLIP, such as openai/clip-vit-base-patch32, as it is; null takes that of the clip stage. */
+  /**
+   * The tower of a published CLIP, such as openai/clip-vit-base-patch32, as it is; null takes that of the clip stage.
+   */
   tower: z.string().min(1).nullable().default(null),
   /** pooled: the class token after the last normalisation; projected: in the space shared with text. */
   output: z.enum(['pooled', 'projected']).default('pooled'),

@@ -13,7 +13,10 @@ export const modelSchema = z
     kind: z.enum(MODEL_KINDS).default('uni-model'),
     /** Sizes by name; what is set beside it wins. */
     preset: z.enum(MODEL_PRESETS).optional(),
-    /** A published BERT: a folder (config.json and weights), or its name on the Hugging Face hub; vocab.folder must be its vocabulary. */
+    /**
+     * A published BERT: a folder (config.json and weights), or its name on the Hugging Face hub; vocab.folder must be
+     * its vocabulary.
+     */
     init: z.string().min(1).optional(),
     /** D. BERT-base 768 (WBDC), BERT-large 1024 (QQ). */
     width: count.default(768),

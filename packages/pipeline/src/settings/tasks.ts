@@ -21,7 +21,10 @@ const similarity = {
 };
 
 const tokenPrior = {
-  /** frequency: the decoder's bias starts where it gives tokens as often as the texts have them, which serves fresh weights; null: at 0. */
+  /**
+   * frequency: the decoder's bias starts where it gives tokens as often as the texts have them, which serves fresh
+   * weights; null: at 0.
+   */
   prior: z.enum(['frequency']).nullable().default(null),
 };
 
@@ -78,7 +81,10 @@ export const tasksSchema = z
       })
       .nullable()
       .default(null),
-    /** Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided: {share: 0.25}}. */
+    /**
+     * Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided: {share:
+     * 0.25}}.
+     */
     mmm: z
       .strictObject({
         ...common('onesided'),
@@ -99,7 +105,10 @@ export const tasksSchema = z
         pooling: z.enum(['cls', 'mean']).default('cls'),
         /** Width of a layer before the output; null leaves it out. QQ's job 2: 256. */
         hidden: z.int().min(1).nullable().default(null),
-        /** The share of the tags that a video is taken to have at the start; null is 1/2. From fresh weights, about tags per video / count. */
+        /**
+         * The share of the tags that a video is taken to have at the start; null is 1/2. From fresh weights, about tags
+         * per video / count.
+         */
         prior: z.number().gt(0).lt(1).nullable().default(null),
       })
       .nullable()

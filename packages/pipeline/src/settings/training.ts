@@ -40,7 +40,9 @@ export const rule = z.strictObject({
 
 /** Pretraining of the video-text model. */
 export const trainSchema = z.strictObject({
-  /** A checkpoint of a pretraining with the same model and tasks to go on from, with a schedule of its own (QQ's job 4). */
+  /**
+   * A checkpoint of a pretraining with the same model and tasks to go on from, with a schedule of its own (QQ's job 4).
+   */
   init: z.string().min(1).nullable().default(null),
   /** Splits to learn from; null takes data.trainSplits. Of a held-out split among them the tags are not looked at. */
   splits: z.array(z.string()).min(1).nullable().default(null),

@@ -122,9 +122,9 @@ export interface TrainingResult<M, R = undefined> {
 }
 
 /**
- * Trains by a recipe, with `metrics.jsonl`, checkpoints and measurements on held-out data. Everything is a function of the
- * recipe, the data and the seed: a training that was interrupted or killed and goes on gives the same numbers, bit by bit.
- * The weights it ends with are in the recipe's parameters.
+ * Trains by a recipe, with `metrics.jsonl`, checkpoints and measurements on held-out data. Everything is a function of
+ * the recipe, the data and the seed: a training that was interrupted or killed and goes on gives the same numbers, bit
+ * by bit. The weights it ends with are in the recipe's parameters.
  *
  * @throws Error where a checkpoint to go on from is of another model
  */
