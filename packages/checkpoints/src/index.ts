@@ -59,13 +59,6 @@ export {
 export type { SavedEncoder } from './weights/saved-encoder.js';
 export { assertSameSizes, SizesError } from './weights/sizes.js';
 export type { SizeDifference } from './weights/sizes.js';
-export {
-  countLayers,
-  findShape,
-  joinSources,
-  shapeOf,
-  weightsOf,
-  withDerived,
-  withoutPrefixes,
-} from './weights/source.js';
+export { countLayers, joinSources, shapeOf, weightsOf, withDerived, withoutPrefixes } from './weights/source.js';
+export { findShape } from './weights/key-map.js';
 export type { DerivedTensor, WeightInfo, WeightSource } from './weights/source.js';

@@ -1,10 +1,4 @@
-import { largestEigen } from './tridiagonal.js';
-
-/** Eigenvalues, falling, and their vectors as rows `[count, n]`. */
-export interface Eigen {
-  values: Float64Array;
-  vectors: Float64Array;
-}
+import { largestEigen, type Eigen } from './tridiagonal.js';
 
 /**
  * The largest eigenvalues of a symmetric matrix. A vector's sign is free; here its entry of largest magnitude is

@@ -1,5 +1,10 @@
-import type { Eigen } from './eigen.js';
 import { addFour, addScaled, addToFour, dot, dotFour } from './vector.js';
+
+/** Eigenvalues, falling, and their vectors as rows `[count, n]`. */
+export interface Eigen {
+  values: Float64Array;
+  vectors: Float64Array;
+}
 
 /**
  * The largest eigenvalues of a symmetric matrix and their vectors, without the others: Householder reduction to a

@@ -8,4 +8,4 @@ export type { SharedZip, ZipReaderOptions } from './zip/reader.js';
 export { recoverEntries } from './zip/recover.js';
 export type { Recovered } from './zip/recover.js';
 export { ZipWriter } from './zip/writer.js';
-export type { WrittenEntry } from './zip/writer.js';
+export type { WrittenEntry } from './zip/format.js';

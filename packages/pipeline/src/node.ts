@@ -25,7 +25,6 @@ export { assertSavedModel, readSavedModel } from './saved/read.js';
 export { DEFAULT_SEED, runTraining } from './training/run.js';
 export type { AveragedWeights, BestWeights } from './training/best.js';
 export type {
-  Measurement,
   RunOptions,
   TrainingData,
   TrainingEnd,
@@ -42,3 +41,4 @@ export { exportTrained } from './trained/node/export.js';
 export type { Written } from './trained/node/export.js';
 export { saveTrained } from './trained/node/save.js';
 export type { SaveTrainedOptions } from './trained/node/save.js';
+export type { Measurement } from './training/measurement.js';

@@ -1,5 +1,13 @@
 import * as tokenizers from '@huggingface/tokenizers';
-import type { NormalizerJson } from './normalize.js';
+
+/** The `normalizer` entry of a tokenizer.json. */
+export interface NormalizerJson {
+  type: 'BertNormalizer';
+  clean_text: boolean;
+  handle_chinese_chars: boolean;
+  strip_accents: boolean | null;
+  lowercase: boolean;
+}
 
 /** What we use of `@huggingface/tokenizers`. */
 export interface Engine {

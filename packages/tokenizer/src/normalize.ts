@@ -1,4 +1,4 @@
-import { BertNormalizer, BertPreTokenizer } from './engine.js';
+import { BertNormalizer, BertPreTokenizer, type NormalizerJson } from './engine.js';
 
 /** How text is cleaned before it is cut into words: the settings of BERT's tokenizer_config.json. */
 export interface NormalizeOptions {
@@ -8,15 +8,6 @@ export interface NormalizeOptions {
   stripAccents?: boolean;
   /** `tokenize_chinese_chars`: every ideograph is a word of its own. Default true. */
   splitIdeographs?: boolean;
-}
-
-/** The `normalizer` entry of a tokenizer.json. */
-export interface NormalizerJson {
-  type: 'BertNormalizer';
-  clean_text: boolean;
-  handle_chinese_chars: boolean;
-  strip_accents: boolean | null;
-  lowercase: boolean;
 }
 
 export function normalizerJson(options: NormalizeOptions): NormalizerJson {

@@ -1,5 +1,6 @@
+import type { NormalizerJson } from './engine.js';
 import { WbdcError } from '@wbdc/io/errors';
-import { normalizerJson, type NormalizeOptions, type NormalizerJson } from './normalize.js';
+import { normalizerJson, type NormalizeOptions } from './normalize.js';
 import { addedToken, asRecord, parseObject, parseTokenizerJson } from './tokenizer-json.js';
 import type { AddedToken, BertTokenizerSpec } from './tokenizer-json.js';
 import { parseVocabText } from './vocabulary.js';

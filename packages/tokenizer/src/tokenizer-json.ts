@@ -1,5 +1,5 @@
+import type { NormalizerJson } from './engine.js';
 import { WbdcError } from '@wbdc/io/errors';
-import type { NormalizerJson } from './normalize.js';
 import { SPECIAL_TOKENS } from './vocabulary.js';
 
 /** A token that is found in the text before anything else is done to it. */

@@ -1,5 +1,5 @@
 import { SourceError } from './errors.js';
-import type { Image } from './image.js';
+import type { Image } from './image-data.js';
 import { onWhite } from './pixels.js';
 import { sampleFrames, type Frames, type Sampling } from './sampling.js';
 

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import type { Image } from './image.js';
+import type { Image } from './image-data.js';
 
 /** A picture as a JPEG file. */
 export interface EncodedImage {

@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { SourceError, pictureReasonOf } from './errors.js';
+import type { Image } from './image-data.js';
 import { onWhite } from './pixels.js';
 import {
   hasSubsampledChroma,
@@ -9,13 +10,6 @@ import {
   withSequentialScan,
   type PictureFormat,
 } from './image-format.js';
-
-/** Decoded pixels: 8-bit RGB, rows from the top, `[height, width, 3]`. */
-export interface Image {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 /** What a picture may cost, checked before its pixels are decoded: a file of a few kilobytes can ask for gigabytes. */
 export interface ImageLimits {

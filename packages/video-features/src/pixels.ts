@@ -1,4 +1,4 @@
-import type { Image } from './image.js';
+import type { Image } from './image-data.js';
 import { resizePillow, type Box, type Filter } from './resample.js';
 
 /** Per-channel statistics of pixel values in [0, 1]. */

@@ -6,7 +6,7 @@ export type { DecodedVideo, DecodeFramesOptions, Pixels, ReadableFrames } from '
 export { SourceError } from './errors.js';
 export { decodeAhead, throughTower } from './feature-stream.js';
 export type { Decoded, DecodeAheadOptions, Featured, ThroughTowerOptions, VideoFeatures } from './feature-stream.js';
-export type { Image } from './image.js';
+export type { Image } from './image-data.js';
 export { CLIP_PREPROCESSING, STATISTICS, centerCrop, cropExactly, normalize, shorterSideSize } from './pixels.js';
 export type { Preprocessing, Statistics } from './pixels.js';
 export { parameterBytes, recipeDifferences, recipeOf } from './recipe.js';

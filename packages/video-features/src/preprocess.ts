@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import type { Image } from './image.js';
+import type { Image } from './image-data.js';
 import { STATISTICS, cropExactly, normalize, towerBox, type Preprocessing } from './pixels.js';
 import type { Box, Filter } from './resample.js';
 

@@ -1,4 +1,4 @@
-import type { Image } from './image.js';
+import type { Image } from './image-data.js';
 import { PRECISION, ResampleKernel, type Coefficients } from './resample-kernel.js';
 
 export type Filter = 'bicubic' | 'bilinear';

@@ -1,5 +1,6 @@
 import { sizeOf } from '@wbdc/nn';
 import type { ParamShapes } from './shapes.js';
+import type { WeightSource } from './source.js';
 
 /** One parameter of ours and the tensor of a checkpoint that holds it. */
 export interface KeyEntry {
@@ -103,4 +104,10 @@ function permuteAxes(values: Float32Array, shape: readonly number[], order: read
   };
   copy(0, 0);
   return result;
+}
+
+/** The shape of the tensor that a map names for a path, where the checkpoint has it: sizes that no file says. */
+export function findShape(source: WeightSource, { entries }: KeyMap, path: string): readonly number[] | undefined {
+  const names = entries.find((entry) => entry.path === path)?.names ?? [];
+  return names.map((name) => source.tensors.get(name)?.shape).find((shape) => shape !== undefined);
 }

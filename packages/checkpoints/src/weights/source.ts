@@ -1,6 +1,5 @@
 import { WbdcError } from '@wbdc/io/errors';
 import type { Floats, Ints } from '@wbdc/nn';
-import type { KeyMap } from './key-map.js';
 import type { SafetensorsDtype, TensorRecord } from '../safetensors.js';
 
 /** What a checkpoint tells of a tensor before its values are read. */
@@ -44,12 +43,6 @@ export function shapeOf({ path, tensors }: WeightSource, name: string): readonly
   const info = tensors.get(name);
   if (info) return info.shape;
   throw new WbdcError({ where: path, expected: `a tensor '${name}'`, got: 'none' });
-}
-
-/** The shape of the tensor that a map names for a path, where the checkpoint has it: sizes that no file says. */
-export function findShape(source: WeightSource, { entries }: KeyMap, path: string): readonly number[] | undefined {
-  const names = entries.find((entry) => entry.path === path)?.names ?? [];
-  return names.map((name) => source.tensors.get(name)?.shape).find((shape) => shape !== undefined);
 }
 
 /** How many layers `<prefix>0.`, `<prefix>1.`, ... a checkpoint has tensors of. */

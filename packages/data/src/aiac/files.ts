@@ -1,11 +1,11 @@
+import type { FeatureSource, SharedRecords } from '../store/feature-source.js';
 import { open, type FileHandle } from 'node:fs/promises';
 import { readRange, RECORD_FOOTER } from '@wbdc/io';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError, refuse } from '../files/data-error.js';
-import type { FeatureSource } from '../store/feature-source.js';
 import type { Video } from '../wbdc/annotations.js';
 import { decodeExample } from './example.js';
-import { loadRecordIndex, RecordIndex, saveRecordIndex, type SharedIndex } from './record-index.js';
+import { loadRecordIndex, RecordIndex, saveRecordIndex } from './record-index.js';
 import { checkPayload, isGzip, readTfRecords, type ReadTfRecordsOptions } from './tfrecord.js';
 import { AIAC_WIDTH, frameEntries, framesOf, rowsOf, videoOf, type AiacOptions } from './videos.js';
 
@@ -44,14 +44,6 @@ export async function openAiacFiles(paths: readonly string[], options: AiacOptio
 export async function openAiacIndex(path: string): Promise<FeatureSource> {
   const { index, paths, width } = await loadRecordIndex(path);
   return new IndexedFiles(await openAll(paths), paths, { width }, index);
-}
-
-/** What a thread needs to read records that another has open. */
-export interface SharedRecords {
-  readonly kind: 'records';
-  readonly paths: readonly string[];
-  readonly width: number;
-  readonly index: SharedIndex;
 }
 
 /** Opens what another thread has open, for access by id. */

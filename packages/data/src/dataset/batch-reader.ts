@@ -1,8 +1,7 @@
 import type { Batch, Key } from '@wbdc/nn/plain';
 import { Thread, besideProgram, reviveError } from '@wbdc/io/threads';
 import { DataError, type OnBad } from '../files/data-error.js';
-import type { BatchReply, BatchRequest } from './batch-worker.js';
-import type { SharedDataset } from './packed-dataset.js';
+import type { BatchReply, BatchRequest, SharedDataset } from './shared-dataset.js';
 
 /** Reads the batches of a data set on a thread that shares its memory and opens the files of its features anew. */
 export class BatchReader {

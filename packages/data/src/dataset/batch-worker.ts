@@ -1,18 +1,6 @@
-import type { Batch, Key } from '@wbdc/nn/plain';
 import { answerRequests } from '@wbdc/io/threads';
-import { openSharedDataset, readBatch, type SharedDataset } from './packed-dataset.js';
-
-/** What the thread is asked for. */
-export interface BatchRequest {
-  readonly indices: readonly number[];
-  readonly key: Key | undefined;
-}
-
-export interface BatchReply {
-  readonly batch: Batch;
-  /** Of videos whose features could not be read, each once. */
-  readonly unreadable: readonly string[];
-}
+import { openSharedDataset, readBatch } from './packed-dataset.js';
+import type { BatchReply, BatchRequest, SharedDataset } from './shared-dataset.js';
 
 answerRequests<SharedDataset, BatchRequest, BatchReply>((shared) => {
   const unreadable: string[] = [];

@@ -1,11 +1,12 @@
+import { STRIDES, type SharedDataset } from './shared-dataset.js';
 import { floats, foldIn, type Batch, type Floats, type Key } from '@wbdc/nn/plain';
 import { DataError, SkipCounter, type OnBad } from '../files/data-error.js';
-import type { FeatureSource, SharedSource } from '../store/feature-source.js';
+import type { FeatureSource } from '../store/feature-source.js';
 import { openSharedSource } from '../store/shared-source.js';
 import { BatchReader } from './batch-reader.js';
 import { collate, type Example } from './collate.js';
-import { Columns, type SharedColumns } from './columns.js';
-import { aiacStride, evenStride, randomSubset } from './sampling.js';
+import { Columns } from './columns.js';
+import { randomSubset } from './sampling.js';
 
 /** Videos as a model reads them: text tokenised once and kept in memory, frame features read when asked for. */
 export interface Dataset {
@@ -42,19 +43,6 @@ export interface Dataset {
 export function readBatch(dataset: Dataset, indices: readonly number[], key?: Key): Promise<Batch> {
   return dataset.batch(indices, key);
 }
-
-/** A data set in shared memory and by its files: plain data, for {@link openSharedDataset}. */
-export interface SharedDataset {
-  readonly columns: SharedColumns;
-  readonly features: SharedSource;
-  readonly vocabSize: number;
-  readonly maxFrames: number;
-  readonly randomFrames: boolean;
-  readonly stride: keyof typeof STRIDES;
-}
-
-/** Strides by name: functions cannot cross threads. */
-const STRIDES = { even: evenStride, aiac: aiacStride } as const;
 
 /** What a data set consists of. */
 export interface DatasetContents {

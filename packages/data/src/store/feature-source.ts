@@ -1,6 +1,6 @@
+import type { SharedZip } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
-import type { SharedRecords } from '../aiac/files.js';
-import type { SharedStore } from './feature-store.js';
+import type { SharedIndex } from '../aiac/record-index.js';
 
 /** Frame features by video id, wherever they are kept. */
 export interface FeatureSource {
@@ -16,6 +16,22 @@ export interface FeatureSource {
   /** What another thread needs to read the same; where there is nothing, batches are read on this one. */
   share?(): SharedSource | undefined;
   close(): Promise<void>;
+}
+
+/** What a thread needs to read a store that another has open. */
+export interface SharedStore {
+  readonly kind: 'store';
+  readonly zip: SharedZip;
+  readonly width: number;
+  readonly hasRecipe: boolean;
+}
+
+/** What a thread needs to read records that another has open. */
+export interface SharedRecords {
+  readonly kind: 'records';
+  readonly paths: readonly string[];
+  readonly width: number;
+  readonly index: SharedIndex;
 }
 
 /** A source in shared memory and by its files: plain data, for {@link openSharedSource}. */

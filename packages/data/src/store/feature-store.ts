@@ -1,7 +1,7 @@
-import { ZipReader, type SharedZip } from '@wbdc/io/zip';
+import { ZipReader } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError } from '../files/data-error.js';
-import type { FeatureSource } from './feature-source.js';
+import type { FeatureSource, SharedStore } from './feature-source.js';
 import { decodeNpy } from './npy.js';
 
 /** How features were made (model, preprocessing, sampling): a model refuses features of another recipe. */
@@ -13,14 +13,6 @@ export const RECIPE_NAME = 'recipe.json';
 export interface FeatureStore extends FeatureSource {
   readonly ids: Iterable<string>;
   readonly recipe?: Recipe;
-}
-
-/** What a thread needs to read a store that another has open. */
-export interface SharedStore {
-  readonly kind: 'store';
-  readonly zip: SharedZip;
-  readonly width: number;
-  readonly hasRecipe: boolean;
 }
 
 export interface OpenFeatureStoreOptions {

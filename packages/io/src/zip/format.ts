@@ -22,3 +22,11 @@ export const ZIP = {
 /** Methods of compression. */
 export const STORED = 0;
 export const DEFLATED = 8;
+
+/** An entry that a part file already holds. */
+export interface WrittenEntry {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly crc: number;
+}

@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { asBuffer, openBytes, type ByteSource } from '../bytes.js';
-import { ZIP } from './format.js';
-import type { WrittenEntry } from './writer.js';
+import { ZIP, type WrittenEntry } from './format.js';
 
 /** Longest name that is looked for: a longer one would be no entry of the writer's caller. */
 const LONGEST_NAME = 256;

@@ -2,19 +2,11 @@ import { crc32 } from 'node:zlib';
 import { AtomicFile } from '../atomic-file.js';
 import { FormatError } from '../errors.js';
 import { IdTable } from '../tables/id-table.js';
-import { STORED, ZIP } from './format.js';
+import { STORED, ZIP, type WrittenEntry } from './format.js';
 import type { Recovered } from './recover.js';
 
 /** 1980-01-01, the format's first day: the same content gives the same bytes. */
 const DATE = 0x0021;
-
-/** An entry that a part file already holds. */
-export interface WrittenEntry {
-  readonly name: string;
-  readonly offset: number;
-  readonly size: number;
-  readonly crc: number;
-}
 
 /**
  * Writes a zip of stored (uncompressed) entries as a stream; ZIP64 where entries or bytes ask for it. Keeps about

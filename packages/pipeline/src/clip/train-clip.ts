@@ -1,3 +1,4 @@
+import type { Measurement } from '../training/measurement.js';
 import { disposeTree, foldIn, randomKey } from '@wbdc/nn';
 import type { ClipConfig, ClipParams } from '@wbdc/pretrain-tasks/clip';
 import type { Tokenizer } from '@wbdc/tokenizer';
@@ -7,7 +8,7 @@ import { describeModel } from '../saved/saved-model.js';
 import { clipSchema } from '../settings/clip.js';
 import { parseSettings } from '../settings/parse.js';
 import { tokenizerFiles } from '../training/files.js';
-import { DEFAULT_SEED, runTraining, type Measurement, type RunOptions, type TrainingResult } from '../training/run.js';
+import { DEFAULT_SEED, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 import type { ClipVideos } from './clip-videos.js';
 
 export interface TrainClipOptions extends RunOptions {

@@ -1,3 +1,4 @@
+import type { Measurement } from '../training/measurement.js';
 import { batchesInOrder, batchesOf, type Dataset } from '@wbdc/data';
 import {
   chooseClasses,
@@ -24,7 +25,7 @@ import { writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { disposeTree, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
-import { runTraining, type Measurement, type TrainingResult } from '../training/run.js';
+import { runTraining, type TrainingResult } from '../training/run.js';
 import { savedFields, savedFiles, weightsKey } from './common.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';

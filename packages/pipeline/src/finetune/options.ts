@@ -1,3 +1,4 @@
+import type { Measurement } from '../training/measurement.js';
 import type { Dataset, Recipe } from '@wbdc/data';
 import type { CategoryScores, Pair } from '@wbdc/finetune';
 import type { CombinedCategories, CombinedSimilarity, FinetuneFiles } from '@wbdc/finetune/node';
@@ -7,7 +8,7 @@ import type { FinetuneSettings } from '../settings/finetune.js';
 import type { FrameSettings } from '../settings/frames.js';
 import type { ModelSettings } from '../settings/model.js';
 import type { TextSettings } from '../settings/text.js';
-import type { Measurement, RunOptions, TrainingResult } from '../training/run.js';
+import type { RunOptions, TrainingResult } from '../training/run.js';
 import type { CheckpointFile } from '@wbdc/train/node';
 
 /** The data of a finetuning. Data sets stay open: whoever opened them closes them. */

@@ -1,3 +1,4 @@
+import type { Measurement } from '../training/measurement.js';
 import { join } from 'node:path';
 import { batchesInOrder, corpusStatistics, readBatch, writeTagList, type Dataset, type Recipe } from '@wbdc/data';
 import { makeFolder } from '@wbdc/io';
@@ -11,7 +12,7 @@ import { pretrainRecipe, type PretrainRecipe } from '../recipes/pretrain.js';
 import { describeModel } from '../saved/saved-model.js';
 import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretrain.js';
 import { tokenizerFiles } from '../training/files.js';
-import { DEFAULT_SEED, runTraining, type Measurement, type RunOptions, type TrainingResult } from '../training/run.js';
+import { DEFAULT_SEED, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 
 /** The data of a pretraining. Data sets stay open: whoever opened them closes them. */
 export interface PretrainData {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ParamTree } from '@wbdc/nn';
 import { averageParams, bestOf, keepBest } from '@wbdc/train/node';
-import type { Measurement } from './run.js';
+import type { Measurement } from './measurement.js';
 
 /** A training that ends with the mean of the weights of its best measurements. */
 export interface BestWeights {

@@ -1,6 +1,7 @@
+import type { Measurement } from './measurement.js';
 import { join } from 'node:path';
 import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
-import { flattenMeasured, type Measured } from '@wbdc/metrics';
+import { flattenMeasured } from '@wbdc/metrics';
 import { flatten, foldIn, randomKey } from '@wbdc/nn';
 import {
   adamW,
@@ -27,11 +28,6 @@ import type { SavedModel } from '../saved/schema.js';
 import type { LoopSettings } from '../settings/training.js';
 import { averageBest, offerBest, type AveragedWeights, type BestWeights } from './best.js';
 import { batchOrder, type BatchPosition } from './order.js';
-
-/** What was measured on the held-out data, and whatever else came out of it. */
-export interface Measurement {
-  readonly measured: Readonly<Record<string, Measured>>;
-}
 
 /** The examples of a training. */
 export interface TrainingData<B> {

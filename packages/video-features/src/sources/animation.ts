@@ -1,6 +1,7 @@
 import sharp, { type Metadata } from 'sharp';
 import { SourceError, pictureReasonOf } from '../errors.js';
-import { assertPicture, decodeImage, reading, toRgb, type Image } from '../image.js';
+import type { Image } from '../image-data.js';
+import { assertPicture, decodeImage, reading, toRgb } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
 /** What browsers show a frame for whose delay is 10 ms or less. */

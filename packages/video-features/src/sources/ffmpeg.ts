@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { SourceError } from '../errors.js';
-import type { Image } from '../image.js';
+import type { Image } from '../image-data.js';
 import { readPpm } from './ppm.js';
 import type { FrameSource, SourceLimits } from './source.js';
 

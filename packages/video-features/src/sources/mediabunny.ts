@@ -1,5 +1,5 @@
 import { SourceError, reasonOf } from '../errors.js';
-import type { Image } from '../image.js';
+import type { Image } from '../image-data.js';
 import type { FrameSource, SourceLimits } from './source.js';
 
 /** The subset of mediabunny 1.x that is used here: it is an optional peer, its typings may be absent. */

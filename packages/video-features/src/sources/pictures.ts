@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceError } from '../errors.js';
 import { readBounded, readFrameZip } from '../frame-zip.js';
-import { decodeImage, type Image } from '../image.js';
+import type { Image } from '../image-data.js';
+import { decodeImage } from '../image.js';
 import type { FrameSource, SourceLimits } from './source.js';
 import { isSystemFile } from './system-names.js';
 

@@ -1,5 +1,5 @@
 import { SourceError } from '../errors.js';
-import type { Image } from '../image.js';
+import type { Image } from '../image-data.js';
 
 const HEADER = /^P6\s(\d+)\s(\d+)\s255\s/;
 const HEADER_BYTES = 40;

@@ -1,4 +1,5 @@
-import type { Image, ImageLimits } from '../image.js';
+import type { Image } from '../image-data.js';
+import type { ImageLimits } from '../image.js';
 import { IMAGE_LIMITS } from '../image.js';
 import type { Frames } from '../sampling.js';
 import { ZIP_LIMITS, type ZipLimits } from '../frame-zip.js';
