@@ -37,7 +37,7 @@ export interface SharedRecords {
 /** A source in shared memory and by its files: plain data, for {@link openSharedSource}. */
 export type SharedSource = SharedStore | SharedRecords | SharedSources;
 
-export interface SharedSources {
+interface SharedSources {
   readonly kind: 'several';
   readonly sources: readonly SharedSource[];
 }

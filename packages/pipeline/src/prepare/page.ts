@@ -71,7 +71,7 @@ export async function preparedPage(content: PageContent): Promise<string> {
   });
 }
 
-export function describeSampling({ settings: { fps, limit, side } }: PrepareSummary): string {
+function describeSampling({ settings: { fps, limit, side } }: PrepareSummary): string {
   const which = fps === null ? `${limit} evenly` : `${fps} a second, at most ${limit} evenly`;
   return `${which}, shorter side at most ${side} pixels`;
 }

@@ -1,7 +1,7 @@
 import { counted } from '@wbdc/report/format';
 
 /** What can be wrong with some of the input while the rest is fine. */
-export const WARNINGS = {
+const WARNINGS = {
   'bad row': ['row that cannot be used', 'rows that cannot be used'],
   'row without video': ['row names no video here', 'rows name no video here'],
   'second row': [
