@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { describeError, exitCodeOf } from './errors.js';
 import type { Host } from './host.js';
 
-export const USAGE_ERROR = 2;
+const USAGE_ERROR = 2;
 
 /** A command and what it does with its arguments and options; gives the exit code. */
 export interface CliCommand {

@@ -12,7 +12,7 @@ export interface Terminal {
   readonly report?: (message: JobMessage) => void;
 }
 
-export interface TextStream {
+interface TextStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;

@@ -22,7 +22,7 @@ export interface GroupName {
 }
 
 /** Emojibase in one language. */
-export interface Language {
+interface Language {
   readonly records: readonly EmojiRecord[];
   readonly groups: readonly GroupName[];
   readonly subgroups: readonly GroupName[];
@@ -30,7 +30,7 @@ export interface Language {
 
 /** Who drew a picture. The order of the vendors is the order of the frames. */
 export const VENDORS = ['fluent', 'twemoji', 'openmoji', 'openmoji-black'] as const;
-export type Vendor = (typeof VENDORS)[number];
+type Vendor = (typeof VENDORS)[number];
 
 /** One vendor's picture of one item. */
 export interface Drawing {
@@ -52,7 +52,7 @@ export interface Sources {
 }
 
 /** The varieties of Chinese (and English, for similarity) whose CLDR words are read. */
-export type Variety = 'zh-Hant' | 'yue-Hans' | 'en';
+type Variety = 'zh-Hant' | 'yue-Hans' | 'en';
 
 export const SOURCE_PACKAGES = [
   'emojibase-data',

@@ -63,7 +63,7 @@ export async function gatherEvidence(root: string, half: Half): Promise<Evidence
 }
 
 /** Mean and spread of a trial, and of its differences from the plain one. */
-export function summarize(
+function summarize(
   { name, about, published }: Trial,
   values: readonly number[],
   plain: readonly number[] | undefined,

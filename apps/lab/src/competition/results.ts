@@ -29,7 +29,7 @@ import {
 import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
-export interface JobResult {
+interface JobResult {
   readonly name: string;
   readonly about: string;
   /** On pairs of held-out videos. */

@@ -50,7 +50,7 @@ export interface Change {
   readonly error?: number;
 }
 
-export interface Pretraining {
+interface Pretraining {
   readonly encoderPasses: number;
   /** Heads included. */
   readonly parameters: number;
@@ -61,7 +61,7 @@ export interface Pretraining {
   readonly heldOut: Readonly<Record<string, HeldOut>>;
 }
 
-export interface HeldOut {
+interface HeldOut {
   readonly reached: number;
   readonly baseline: number;
 }

@@ -180,6 +180,11 @@ it('trials are compared seed by seed with the plain one', async () => {
   const raw = trials.find(({ name }) => name === 'raw'); // differences -0.1, 0, -0.1
   expect(raw?.gain).toBeCloseTo(-0.2 / 3, 12);
   expect(raw?.gainSpread).toBeCloseTo(Math.sqrt(1 / 300), 12);
+  const evidence = [{ half: 'aiac' as const, measure, trials }];
+  const page = await competitionPage({ name: 'x', evidence, environment: {}, seconds: 1, wallSeconds: 1 }, root);
+  expect(page).toContain('<td>-0.0667 ± 0.0577</td>');
+  expect(page).toContain('against job 1&#39;s finetuning');
+  expect(page.match(/<circle/g)).toHaveLength((TRIALS.aiac.length - 1) * SEEDS.length);
 });
 
 describe('the plan', () => {
