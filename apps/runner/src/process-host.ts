@@ -1,4 +1,4 @@
-import type { Host } from './host.js';
+import type { Host } from './core/host.js';
 import { CHILD_VARIABLE } from './jobs/child.js';
 
 /** This process around a command. Where another one started it as a job, that one is told how far it is. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cliCommand, runProgram, type CliCommand } from './command-line.js';
+import { cliCommand, runProgram, type CliCommand } from './core/command-line.js';
 import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
@@ -16,11 +16,11 @@ import { runStage } from './commands/run-stage.js';
 import { addSimilarCommand } from './commands/similar.js';
 import { ALL_STAGES } from './commands/stages.js';
 import { addVerifyFeaturesCommand } from './commands/verify-features.js';
-import { packageVersion } from './environment.js';
-import type { Host } from './host.js';
-import { interruptible } from './interrupt.js';
-import { Output } from './output.js';
-import type { Stage } from './stage.js';
+import { packageVersion } from './core/environment.js';
+import type { Host } from './core/host.js';
+import { interruptible } from './core/interrupt.js';
+import { Output } from './core/output.js';
+import type { Stage } from './run/stage.js';
 
 /** Runs one command line of `wbdc` and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export function runCommandLine(

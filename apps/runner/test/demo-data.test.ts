@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { loadDemoData, type DemoData } from '../src/demo-data.js';
-import { UserError } from '../src/errors.js';
+import { loadDemoData, type DemoData } from '../src/core/demo-data.js';
+import { UserError } from '../src/core/errors.js';
 
 const failing = (error: Error) => loadDemoData((): Promise<DemoData> => Promise.reject(error));
 

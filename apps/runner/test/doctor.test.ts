@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../src/doctor.js';
-import { engineLoaders, type EngineLoaders } from '../src/engine.js';
+import { diagnose } from '../src/core/doctor.js';
+import { engineLoaders, type EngineLoaders } from '../src/core/engine.js';
 
 const refuse = async (): Promise<string> => {
   throw new Error('no such thing here\nand a second line');

@@ -6,7 +6,7 @@ import {
   type EngineLoaders,
   type EngineName,
   type EngineSettings,
-} from '../src/engine.js';
+} from '../src/core/engine.js';
 
 const FP32: EngineSettings = { threads: 1, precision: 'fp32' };
 const BF16: EngineSettings = { threads: 1, precision: 'bf16' };

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Host } from '../src/host.js';
+import type { Host } from '../src/core/host.js';
 
 /** A process in which a command line runs: what it wrote, and a clock that stands still. */
 export class TestHost implements Host {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../src/program.js';
-import type { Stage, StageContext, StageResult } from '../src/stage.js';
+import type { Stage, StageContext, StageResult } from '../src/run/stage.js';
 import { TestHost } from './host.js';
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Output, type Terminal } from '../src/output.js';
+import { Output, type Terminal } from '../src/core/output.js';
 import {
   createProgress,
   measurementLine,
@@ -7,7 +7,7 @@ import {
   progressSink,
   trainingNote,
   waitingSink,
-} from '../src/progress.js';
+} from '../src/core/progress.js';
 
 class TestTerminal implements Terminal {
   text = '';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FILES, startHub, type FakeHub } from '../../../packages/checkpoints/test/hub/server.js';
-import { Output } from '../src/output.js';
-import { modelFolder } from '../src/published-model.js';
+import { Output } from '../src/core/output.js';
+import { modelFolder } from '../src/core/published-model.js';
 
 let hub: FakeHub;
 let folder: string;

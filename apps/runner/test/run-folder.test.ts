@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assertSameSettings, fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run-folder.js';
+import { assertSameSettings, fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run/run-folder.js';
 
 let root: string;
 let run: RunFolder;

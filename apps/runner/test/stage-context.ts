@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { loadConfig } from '../src/config/load.js';
-import { Output } from '../src/output.js';
-import type { RunFolder } from '../src/run-folder.js';
-import type { StageContext } from '../src/stage.js';
+import { Output } from '../src/core/output.js';
+import type { RunFolder } from '../src/run/run-folder.js';
+import type { StageContext } from '../src/run/stage.js';
 
 export interface Surroundings {
   /** Where relative paths of settings start. */

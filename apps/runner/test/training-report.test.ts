@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StageRecord } from '../src/run-folder.js';
-import { writeReport } from '../src/training-report.js';
+import type { StageRecord } from '../src/run/run-folder.js';
+import { writeReport } from '../src/run/training-report.js';
 
 const record: StageRecord = {
   stage: 'pretrain',

@@ -1,10 +1,10 @@
 import { Argument, type Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Config } from '../config/schema.js';
 import type { CheckItem, CheckRequest } from '@wbdc/pipeline/check';
 import { CHECK_JOBS, type CheckJob } from '@wbdc/pipeline/settings';
-import { Output, type Terminal } from '../output.js';
-import type { RunFolder } from '../run-folder.js';
+import { Output, type Terminal } from '../core/output.js';
+import type { RunFolder } from '../run/run-folder.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';
 

@@ -1,5 +1,5 @@
 import { TEXT_FIELDS, type ColumnChoice, type TextField } from '@wbdc/data';
-import { UserError } from '../errors.js';
+import { UserError } from '../core/errors.js';
 
 /**
  * What --column says, as often as it is given; a field without a column (`title=`) has none, whatever the names say.

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { stringify } from 'yaml';
 import { loadConfig } from '../config/load.js';
-import { Output, type Terminal } from '../output.js';
+import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
 
 /** `wbdc config`: checks a configuration and prints all of it, defaults included. */

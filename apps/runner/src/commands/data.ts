@@ -1,4 +1,4 @@
-import type { Stage } from '../stage.js';
+import type { Stage } from '../run/stage.js';
 
 export const dataStage: Stage = {
   name: 'data',

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
-import type { Diagnosis } from '../doctor.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
+import type { Diagnosis } from '../core/doctor.js';
 import { formatBytes, formatNumber } from '@wbdc/report/format';
-import { Output, type Terminal } from '../output.js';
+import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, type StageOptions } from './options.js';
 
 /** `wbdc doctor`: what this machine can compute with. */
@@ -16,7 +16,7 @@ export function addDoctorCommand(program: Command, terminal: Terminal): CliComma
     );
   addOutputOptions(command).addHelpText('after', '\nExamples:\n  npx wbdc doctor\n  npx wbdc doctor --json\n');
   return cliCommand(command, async (options: StageOptions) => {
-    const { diagnose } = await import('../doctor.js');
+    const { diagnose } = await import('../core/doctor.js');
     const diagnosis = await diagnose();
     const output = new Output(terminal, options);
     for (const line of linesOf(diagnosis)) output.say(line);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { sizeOnDisk } from '@wbdc/io';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { counted, formatBytes } from '@wbdc/report/format';
-import { Output, type OutputOptions, type Terminal } from '../output.js';
-import { fetchModel } from '../published-model.js';
+import { Output, type OutputOptions, type Terminal } from '../core/output.js';
+import { fetchModel } from '../core/published-model.js';
 import { addOutputOptions } from './options.js';
 
 interface DownloadCommandOptions extends OutputOptions {

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exists, sizeOnDisk } from '@wbdc/io';
-import { cliCommand, type CliCommand } from '../command-line.js';
-import { UserError } from '../errors.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
+import { UserError } from '../core/errors.js';
 import { formatBytes } from '@wbdc/report/format';
-import { Output, type Terminal } from '../output.js';
+import { Output, type Terminal } from '../core/output.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';
 

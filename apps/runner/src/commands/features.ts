@@ -1,4 +1,4 @@
-import type { Stage } from '../stage.js';
+import type { Stage } from '../run/stage.js';
 import { inRecords } from './in-records.js';
 
 export const featuresStage: Stage = {

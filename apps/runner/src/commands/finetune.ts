@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import type { Stage } from '../stage.js';
+import type { Stage } from '../run/stage.js';
 import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import type { StageName } from '../stage.js';
+import type { StageName } from '../run/stage.js';
 
 /** The features stage, where a run has one. */
 export function featuresOf({ data }: Config): StageName[] {

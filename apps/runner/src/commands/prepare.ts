@@ -2,12 +2,12 @@ import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exists, sizeOnDisk, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED, interruptible } from '../interrupt.js';
-import { observed } from '../observer.js';
-import { Output, type OutputOptions } from '../output.js';
-import type { Host } from '../host.js';
+import { EXIT_INTERRUPTED, interruptible } from '../core/interrupt.js';
+import { observed } from '../core/observer.js';
+import { Output, type OutputOptions } from '../core/output.js';
+import type { Host } from '../core/host.js';
 import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
 
 interface Options extends OutputOptions, TableOptions {
@@ -131,7 +131,7 @@ function short(path: string, from: string): string {
 async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string): Promise<string> {
   const path = join(prepared.root, 'wbdc.yaml');
   if (await exists(path)) return path;
-  const { starterConfig } = await import('../starter-config.js');
+  const { starterConfig } = await import('../config/starter-config.js');
   await writeFileAtomic(path, starterConfig(prepared, shownFolder));
   return path;
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { loadConfig } from '../config/load.js';
-import { UserError } from '../errors.js';
-import { Output, type Terminal } from '../output.js';
+import { UserError } from '../core/errors.js';
+import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
 import { runFolderOf } from './run-stage.js';
 
@@ -29,7 +29,7 @@ async function writeReports(options: StageOptions, output: Output): Promise<numb
   for (const stage of TRAINING_STAGES) {
     const record = await run.record(stage);
     if (record === undefined) continue;
-    const { writeReport } = await import('../training-report.js');
+    const { writeReport } = await import('../run/training-report.js');
     const path = await writeReport({ folder: run.folderOf(stage), run: run.name, record });
     if (path !== undefined) made.push(path);
   }

@@ -4,14 +4,14 @@ import { exists, sizeOnDisk } from '@wbdc/io';
 import { METRICS_FILE } from '@wbdc/report/history';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { UserError } from '../errors.js';
-import { describeEnvironment } from '../environment.js';
+import { UserError } from '../core/errors.js';
+import { describeEnvironment } from '../core/environment.js';
 import { formatBytes, formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED } from '../interrupt.js';
-import { scoresOf } from '../jobs/messages.js';
-import type { Output } from '../output.js';
-import type { ReportRequest } from '../training-report.js';
-import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run-folder.js';
+import { EXIT_INTERRUPTED } from '../core/interrupt.js';
+import { scoresOf } from '../core/messages.js';
+import type { Output } from '../core/output.js';
+import type { ReportRequest } from '../run/training-report.js';
+import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run/run-folder.js';
 import {
   STAGES,
   type Artifact,
@@ -20,8 +20,8 @@ import {
   type StageContext,
   type StageName,
   type StageResult,
-} from '../stage.js';
-import { shardName, shardOf, type Shard } from '../shard.js';
+} from '../run/stage.js';
+import { shardName, shardOf, type Shard } from '../core/shard.js';
 import { flagsOf, type StageOptions } from './options.js';
 import { ALL_STAGES } from './stages.js';
 
@@ -85,7 +85,7 @@ async function assertConsistent(stage: Stage, run: RunFolder, config: Config): P
 /** Training stages leave curves: their page is made here, where everything that stands on it is known. */
 async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
   if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
-  const { writeReport } = await import('../training-report.js');
+  const { writeReport } = await import('../run/training-report.js');
   const path = await writeReport(request);
   return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
 }
@@ -135,7 +135,7 @@ async function contextOf(
 
 /** Makes the configured engine the current one and says so; gives its description. */
 export async function loadEngine(config: Config, output: Output): Promise<string> {
-  const { selectEngine } = await import('../engine.js');
+  const { selectEngine } = await import('../core/engine.js');
   const onFallback = output.options.debug ? (message: string): void => output.warn(message) : undefined;
   const threads = config.threads ?? availableParallelism();
   const engine = await selectEngine(config.engine, { threads, precision: config.precision, onFallback });

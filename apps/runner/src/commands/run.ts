@@ -1,10 +1,10 @@
 import { Argument, type Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Config } from '../config/schema.js';
-import { interruptible } from '../interrupt.js';
-import { Output } from '../output.js';
-import type { Host } from '../host.js';
-import { STAGES, type Stage, type StageName } from '../stage.js';
+import { interruptible } from '../core/interrupt.js';
+import { Output } from '../core/output.js';
+import type { Host } from '../core/host.js';
+import { STAGES, type Stage, type StageName } from '../run/stage.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, needsOf, runStage } from './run-stage.js';
 import { ALL_STAGES } from './stages.js';

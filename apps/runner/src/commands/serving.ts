@@ -1,11 +1,11 @@
 import type { VideoInput } from '@wbdc/video-features';
-import { UserError } from '../errors.js';
-import type { Host } from '../host.js';
-import { interruptible } from '../interrupt.js';
-import { Output } from '../output.js';
-import type { Lines } from '../serve/lines.js';
-import type { Session } from '../serve/session.js';
-import type { JsonObject } from '../stage.js';
+import { UserError } from '../core/errors.js';
+import type { Host } from '../core/host.js';
+import { interruptible } from '../core/interrupt.js';
+import { Output } from '../core/output.js';
+import type { Lines } from './serve/lines.js';
+import type { Session } from './serve/session.js';
+import type { JsonObject } from '../run/stage.js';
 import type { ServeCommandOptions } from './serve-options.js';
 
 /** What a command does with the paths of its videos. */

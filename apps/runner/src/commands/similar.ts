@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
-import type { Host } from '../host.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
+import type { Host } from '../core/host.js';
 import { wholeNumber } from './options.js';
 import { addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
 import { serveAction } from './serving.js';
@@ -29,6 +29,6 @@ export function addSimilarCommand(program: Command, host: Host): CliCommand {
   );
   return cliCommand(
     command,
-    serveAction<Options>(host, async () => (await import('../serve/commands.js')).similar),
+    serveAction<Options>(host, async () => (await import('./serve/commands.js')).similar),
   );
 }

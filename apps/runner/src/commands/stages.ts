@@ -1,4 +1,4 @@
-import type { Stage } from '../stage.js';
+import type { Stage } from '../run/stage.js';
 import { clipStage } from './clip.js';
 import { dataStage } from './data.js';
 import { featuresStage } from './features.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../stage.js';
+import type { JsonObject } from '../run/stage.js';
 
 const CADENCE = ['checkpointEvery', 'evaluateEvery'];
 

@@ -1,12 +1,12 @@
 import type { VerifiedFeatures } from '@wbdc/pipeline/features';
 import type { Command } from 'commander';
-import { cliCommand, type CliCommand } from '../command-line.js';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { counted } from '@wbdc/report/format';
-import { interruptible } from '../interrupt.js';
-import { observed } from '../observer.js';
-import { Output } from '../output.js';
-import type { Host } from '../host.js';
-import type { StageName } from '../stage.js';
+import { interruptible } from '../core/interrupt.js';
+import { observed } from '../core/observer.js';
+import { Output } from '../core/output.js';
+import type { Host } from '../core/host.js';
+import type { StageName } from '../run/stage.js';
 import { addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, runFolderOf } from './run-stage.js';
 

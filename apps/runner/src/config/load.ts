@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../core/errors.js';
 import { applyPreset } from './preset.js';
 import { describeIssues } from './problems.js';
 import { configSchema, type Config } from './schema.js';

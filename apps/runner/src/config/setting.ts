@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { parse } from 'yaml';
-import { UserError } from '../errors.js';
+import { UserError } from '../core/errors.js';
 
 /** A configuration before it is checked: plain data in which every part knows where it was written. */
 export type Setting = SettingMap | SettingList | SettingValue;

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jobMessageSchema, type JobMessage } from './messages.js';
+import { jobMessageSchema, type JobMessage } from '../core/messages.js';
 
 export interface ChildOptions {
   readonly args: readonly string[];

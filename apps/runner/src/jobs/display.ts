@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatSeconds } from '@wbdc/report/format';
-import type { Output, Terminal } from '../output.js';
-import { Pace, progressLine } from '../progress.js';
-import type { ProgressMessage } from './messages.js';
+import type { Output, Terminal } from '../core/output.js';
+import { Pace, progressLine } from '../core/progress.js';
+import type { ProgressMessage } from '../core/messages.js';
 
 /** Shows several tasks at once: a bar each on a terminal, a line every few seconds elsewhere. */
 export interface Display {

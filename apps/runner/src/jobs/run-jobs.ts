@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED } from '../interrupt.js';
-import type { Output } from '../output.js';
-import { measuredText } from '../progress.js';
-import type { StageName } from '../stage.js';
+import { EXIT_INTERRUPTED } from '../core/interrupt.js';
+import type { Output } from '../core/output.js';
+import { measuredText } from '../core/progress.js';
+import type { StageName } from '../run/stage.js';
 import type { StartChild } from './child.js';
 import { createDisplay, type Display } from './display.js';
-import type { JobMessage, OutcomeMessage } from './messages.js';
+import type { JobMessage, OutcomeMessage } from '../core/messages.js';
 import { runTasks, type Outcome, type Task } from './schedule.js';
 
 /** A stage of a run, in a process of its own. */

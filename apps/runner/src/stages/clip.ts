@@ -4,7 +4,7 @@ import { openClipVideos, trainClip, type ClipVideos, type TrainClipOptions } fro
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { DecodeVideo } from '@wbdc/video-features';
-import type { StageContext, StageResult } from '../stage.js';
+import type { StageContext, StageResult } from '../run/stage.js';
 import { dataRoot } from './data-root.js';
 import { startFromBert, startFromClipVision } from './published.js';
 import { runInStage, trainedOf } from './training.js';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { StageContext } from '../stage.js';
+import type { StageContext } from '../run/stage.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
 

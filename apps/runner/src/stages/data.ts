@@ -2,11 +2,11 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DemoSummary } from '@wbdc/demo-data';
 import { checkWbdcData, indexAiac, type AiacCounts } from '@wbdc/pipeline/prepare';
-import { loadDemoData } from '../demo-data.js';
+import { loadDemoData } from '../core/demo-data.js';
 import { counted } from '@wbdc/report/format';
-import { observed } from '../observer.js';
-import { createProgress } from '../progress.js';
-import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
+import { observed } from '../core/observer.js';
+import { createProgress } from '../core/progress.js';
+import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { allSplits, dataRoot, ownFolder } from './data-root.js';
 
 /** Builds the embedded data set, or checks the user's own. */

@@ -1,5 +1,5 @@
 import { describeFeatures, type FeatureFolders, type SplitFeatures } from '@wbdc/pipeline/features';
-import type { Artifact, JsonObject, StageContext } from '../stage.js';
+import type { Artifact, JsonObject, StageContext } from '../run/stage.js';
 import { allSplits, dataRoot } from './data-root.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;

@@ -3,8 +3,8 @@ import { wbdcLayout } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
 import { computeFeatures } from '@wbdc/pipeline/features';
 import { counted } from '@wbdc/report/format';
-import { observed } from '../observer.js';
-import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
+import { observed } from '../core/observer.js';
+import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 import { loadExtractor } from './tower.js';
 

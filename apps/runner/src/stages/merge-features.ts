@@ -1,9 +1,9 @@
 import { mergeFeatures } from '@wbdc/pipeline/features';
-import { UserError } from '../errors.js';
-import { observed } from '../observer.js';
-import { partsOf, type StagePart } from '../run-folder.js';
-import { parseShardName, shardName } from '../shard.js';
-import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
+import { UserError } from '../core/errors.js';
+import { observed } from '../core/observer.js';
+import { partsOf, type StagePart } from '../run/run-folder.js';
+import { parseShardName, shardName } from '../core/shard.js';
+import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 
 /** Joins the shards of the features stage, after seeing that they are all there and have every video. */

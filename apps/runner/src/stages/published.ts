@@ -3,8 +3,8 @@ import { startFromBert as loadBertInto } from '@wbdc/checkpoints/node';
 import type { ClipVisionConfig } from '@wbdc/clip-model';
 import { startFromClipVision as loadTowerInto } from '@wbdc/clip-model/node';
 import type { ParamTree } from '@wbdc/nn';
-import { UserError } from '../errors.js';
-import { modelFolder, type FetchOptions } from '../published-model.js';
+import { UserError } from '../core/errors.js';
+import { modelFolder, type FetchOptions } from '../core/published-model.js';
 
 /** Which part of the parameters starts from a published checkpoint. */
 export interface Start {

@@ -1,7 +1,7 @@
 import { createExtractor, type FeatureExtractor } from '@wbdc/pipeline/features';
 import { openTower } from '@wbdc/pipeline/node';
-import { modelFolder } from '../published-model.js';
-import type { Artifact, StageContext } from '../stage.js';
+import { modelFolder } from '../core/published-model.js';
+import type { Artifact, StageContext } from '../run/stage.js';
 
 /** An extractor of features, and where its tower was read. */
 export interface Extractor extends FeatureExtractor {

@@ -1,8 +1,8 @@
 import { flattenMeasured } from '@wbdc/metrics';
 import type { Measurement, RunOptions, TrainingResult } from '@wbdc/pipeline/node';
 import { formatNumber } from '@wbdc/report/format';
-import type { Artifact, JsonObject, StageContext, StageResult } from '../stage.js';
-import { observedTraining } from '../training-display.js';
+import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
+import { observedTraining } from '../core/training-display.js';
 
 /** How a training ended, in the words of a stage's result. */
 export type Trained = Omit<StageResult, 'read'>;

@@ -14,7 +14,7 @@ import type { SplitInput, SplitTexts } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
 import { counted } from '@wbdc/report/format';
-import type { Artifact, StageContext } from '../stage.js';
+import type { Artifact, StageContext } from '../run/stage.js';
 import { dataRoot, ownFolder } from './data-root.js';
 
 /** The videos of some splits with their features, and what was read. */

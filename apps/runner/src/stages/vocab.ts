@@ -3,8 +3,8 @@ import { wbdcLayout } from '@wbdc/data';
 import { buildVocabulary } from '@wbdc/pipeline/prepare';
 import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
 import { counted, formatCount } from '@wbdc/report/format';
-import { modelFolder } from '../published-model.js';
-import type { StageContext, StageResult } from '../stage.js';
+import { modelFolder } from '../core/published-model.js';
+import type { StageContext, StageResult } from '../run/stage.js';
 import { dataRoot } from './data-root.js';
 
 /** Trains the vocabulary on the training splits, or takes a published one, and measures it on all their text. */

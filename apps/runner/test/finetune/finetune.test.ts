@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCategories, readEmbeddings } from '@wbdc/finetune';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StageContext } from '../../src/stage.js';
+import type { StageContext } from '../../src/run/stage.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { CATEGORIES, heldOut, labeled, makeWorld, type World } from './world.js';
 

@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { openSafetensors } from '@wbdc/checkpoints/node';
 import { saveCheckpoint } from '@wbdc/train/node';
 import { flatten, randomKey } from '@wbdc/nn';
-import { finetuneRules } from '@wbdc/pipeline';
+import { finetuneRules, uniSizesOf } from '@wbdc/pipeline';
 import { uniModel } from '@wbdc/uni-model';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { uniSizesOf } from '@wbdc/pipeline';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { linesOf, makeWorld, WIDTH, type World } from './world.js';
 

@@ -6,8 +6,8 @@ import { createFeatureStore, writeAnnotations, type Video } from '@wbdc/data';
 import { floats } from '@wbdc/nn';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
-import { RunFolder } from '../../src/run-folder.js';
-import type { StageContext } from '../../src/stage.js';
+import { RunFolder } from '../../src/run/run-folder.js';
+import type { StageContext } from '../../src/run/stage.js';
 import { stageContext } from '../stage-context.js';
 
 export const WIDTH = 5;

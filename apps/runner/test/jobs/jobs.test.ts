@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { childStarter, type ChildOptions } from '../../src/jobs/child.js';
-import type { JobMessage } from '../../src/jobs/messages.js';
+import type { JobMessage } from '../../src/core/messages.js';
 import { lineDisplay } from '../../src/jobs/display.js';
 import { runStageTasks, threadsFor, type StageTask } from '../../src/jobs/run-jobs.js';
 import { runTasks, type Outcome } from '../../src/jobs/schedule.js';
-import { Output } from '../../src/output.js';
+import { Output } from '../../src/core/output.js';
 
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-jobs-'))));

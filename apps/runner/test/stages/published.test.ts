@@ -9,7 +9,7 @@ import { clipVision } from '@wbdc/clip-model';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
-import { Output } from '../../src/output.js';
+import { Output } from '../../src/core/output.js';
 import { bertSizesOf, encoderOf, planOf } from '@wbdc/pipeline';
 import { startFromBert, startFromClipVision } from '../../src/stages/published.js';
 

@@ -3,7 +3,7 @@ import { disposeTree } from '@wbdc/nn';
 import { readSplitIds, zipDecoders } from '@wbdc/pipeline/features';
 import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
-import type { StageContext } from '../../stage.js';
+import type { StageContext } from '../../run/stage.js';
 import { dataRoot } from '../data-root.js';
 import { loadExtractor, type Extractor } from '../tower.js';
 import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';

@@ -3,10 +3,10 @@ import { aiacLayout, featureLayout, openFeatureStore, readLabels, SkipCounter, t
 import type { Pair } from '@wbdc/finetune';
 import { exists } from '@wbdc/io';
 import type { FinetuneData } from '@wbdc/pipeline/node';
-import { loadDemoData } from '../../demo-data.js';
-import { UserError } from '../../errors.js';
+import { loadDemoData } from '../../core/demo-data.js';
+import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
-import type { StageContext } from '../../stage.js';
+import type { StageContext } from '../../run/stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
 
 interface PairPaths {

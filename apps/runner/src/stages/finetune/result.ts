@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { measuredCategories } from '@wbdc/finetune';
 import type { FinetuneConclusion, FinetunedFolds, FinetunedModel, FinetuneResult } from '@wbdc/pipeline/node';
 import { counted, formatNumber } from '@wbdc/report/format';
-import type { Artifact, JsonObject } from '../../stage.js';
+import type { Artifact, JsonObject } from '../../run/stage.js';
 import { trainedOf, type Conclusion, type Trained } from '../training.js';
 
 /** The result of a finetuning in the words of a stage's. */

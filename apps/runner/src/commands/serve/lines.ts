@@ -1,10 +1,10 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, readIfThere } from '@wbdc/io';
-import { UserError } from '../errors.js';
-import type { Output } from '../output.js';
+import { UserError } from '../../core/errors.js';
+import type { Output } from '../../core/output.js';
 import { readTable } from '@wbdc/data';
-import type { JsonObject } from '../stage.js';
+import type { JsonObject } from '../../run/stage.js';
 
 /** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */
 export interface Lines {

@@ -1,10 +1,10 @@
 import { chooseColumns, parseRow, readTable } from '@wbdc/data';
 import type { VideoTexts } from '@wbdc/pipeline';
 import type { VideoInput } from '@wbdc/video-features';
-import { columnsOf } from '../commands/columns.js';
-import { separatorOf, type TableOptions } from '../commands/options.js';
-import type { ServeCommandOptions } from '../commands/serve-options.js';
-import { UserError } from '../errors.js';
+import { columnsOf } from '../columns.js';
+import { separatorOf, type TableOptions } from '../options.js';
+import type { ServeCommandOptions } from '../serve-options.js';
+import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
 import { plainName } from './inputs.js';

@@ -11,14 +11,14 @@ import {
 import { findModel, type HubOptions } from '@wbdc/pipeline/node';
 import { hubSettings } from '@wbdc/checkpoints/node';
 import type { VideoInput } from '@wbdc/video-features';
-import { configOf, loadEngine, runFolderOf } from '../commands/run-stage.js';
-import type { ServeCommandOptions } from '../commands/serve-options.js';
-import { UserError } from '../errors.js';
+import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
+import type { ServeCommandOptions } from '../serve-options.js';
+import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
-import { observed } from '../observer.js';
-import { Output } from '../output.js';
-import { createProgress, type Progress } from '../progress.js';
-import { modelFolder } from '../published-model.js';
+import { observed } from '../../core/observer.js';
+import { Output } from '../../core/output.js';
+import { createProgress, type Progress } from '../../core/progress.js';
+import { modelFolder } from '../../core/published-model.js';
 import { findVideos } from './inputs.js';
 import { textsFor } from './texts.js';
 

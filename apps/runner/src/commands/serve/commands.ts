@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { Probable } from '@wbdc/pipeline';
-import type { ServeCommandOptions } from '../commands/serve-options.js';
-import { assertSome, named, writeRows } from '../commands/serving.js';
-import { UserError } from '../errors.js';
-import type { Output } from '../output.js';
-import type { JsonObject } from '../stage.js';
+import type { ServeCommandOptions } from '../serve-options.js';
+import { assertSome, named, writeRows } from '../serving.js';
+import { UserError } from '../../core/errors.js';
+import type { Output } from '../../core/output.js';
+import type { JsonObject } from '../../run/stage.js';
 import { nearest, readCollection, type Neighbour } from './collection.js';
 import { openLines } from './lines.js';
 import { withSession } from './session.js';

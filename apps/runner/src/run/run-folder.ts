@@ -3,8 +3,8 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { exists, readIfThere, writeJson } from '@wbdc/io';
 import { differences } from '@wbdc/io/errors';
-import { UserError } from './errors.js';
-import type { JsonObject, StageName } from './stage.js';
+import { UserError } from '../core/errors.js';
+import type { JsonObject, StageName } from './names.js';
 
 /** What stands in a stage's folder about how it was made: `stage.json`. */
 export interface StageRecord {

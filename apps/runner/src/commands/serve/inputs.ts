@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isMissing } from '@wbdc/io';
 import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
-import { UserError } from '../errors.js';
+import { UserError } from '../../core/errors.js';
 
 /**
  * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures,

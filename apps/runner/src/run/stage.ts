@@ -1,15 +1,11 @@
-import type { Config } from './config/schema.js';
-import type { Output } from './output.js';
+import type { Config } from '../config/schema.js';
+import type { Output } from '../core/output.js';
 import type { RunFolder } from './run-folder.js';
-import type { Shard } from './shard.js';
+import type { Shard } from '../core/shard.js';
+import type { JsonObject, StageName } from './names.js';
 
-/** The stages of a run, in their order. */
-export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetune'] as const;
-export type StageName = (typeof STAGES)[number];
-
-/** Plain data: what fits into JSON. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
-export type JsonObject = { readonly [key: string]: Json | undefined };
+export { STAGES } from './names.js';
+export type { Json, JsonObject, StageName } from './names.js';
 
 /** What a stage works with. */
 export interface StageContext {

@@ -1,4 +1,4 @@
-import type { JobMessage } from './jobs/messages.js';
+import type { JobMessage } from './messages.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
 export interface Terminal {

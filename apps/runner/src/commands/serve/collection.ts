@@ -1,7 +1,7 @@
 import { dot } from '@wbdc/metrics';
 import type { TrainedModel } from '@wbdc/pipeline';
 import { z } from 'zod';
-import { UserError } from '../errors.js';
+import { UserError } from '../../core/errors.js';
 import { readTable } from '@wbdc/data';
 
 /** A line of `wbdc embed`. */

@@ -1,0 +1,7 @@
+/** The stages of a run, in their order. */
+export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetune'] as const;
+export type StageName = (typeof STAGES)[number];
+
+/** Plain data: what fits into JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type JsonObject = { readonly [key: string]: Json | undefined };
