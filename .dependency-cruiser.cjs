@@ -1,6 +1,12 @@
-/** Import circles anywhere, also of types, and the layers of folders inside the runner. Layers between packages: eslint.config.js. */
+/**
+ * Import circles anywhere, also of types, and the layers of folders inside the runner. Layers between packages:
+ * eslint.config.js.
+ */
 
-/** Folders of apps/runner/src from the lowest up; a folder imports lower ones and itself. Files in src itself are the top. */
+/**
+ * Folders of apps/runner/src from the lowest up; a folder imports lower ones and itself. Files in src itself are the
+ * top.
+ */
 const RUNNER = ['core', 'config', 'run', 'stages', 'jobs', 'commands'];
 const folder = (names) => `^apps/runner/src/(${names.join('|')})/`;
 

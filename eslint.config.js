@@ -18,7 +18,7 @@ export default tseslint.config(
     plugins: { '@nx': nx, wbdc },
     languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly' } },
     rules: {
-      'wbdc/line-length': 'warn',
+      'wbdc/line-length': 'error',
       'wbdc/prettier-ignore-reason': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/consistent-type-definitions': 'off',
@@ -41,5 +41,6 @@ export default tseslint.config(
       ],
     },
   },
+  { files: ['**/*.cjs'], languageOptions: { globals: { module: 'readonly' } } },
   { files: ['**/test/**', 'tools/*.ts'], rules: { 'max-lines-per-function': 'off' } },
 );

@@ -51,14 +51,18 @@ const calls = {
     return { session: sessions.length - 1, inputNames, outputNames };
   },
   async run({ session, feeds }) {
-    const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new ort.Tensor(type, data, dims)]);
+    const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => {
+      return [name, new ort.Tensor(type, data, dims)];
+    });
     const results = await sessions[session].run(Object.fromEntries(tensors));
-    return Object.fromEntries(Object.entries(results).map(([name, { type, data, dims }]) => [name, { type, data: [...data], dims }]));
+    const given = ([name, { type, data, dims }]) => [name, { type, data: [...data], dims }];
+    return Object.fromEntries(Object.entries(results).map(given));
   },
 };
 for (;;) {
   const { call, ...given } = await (await fetch('/job')).json();
-  const answer = await Promise.resolve(given).then(calls[call]).then((value) => ({ value }), (error) => ({ error: String(error) }));
+  const told = (error) => ({ error: String(error) });
+  const answer = await Promise.resolve(given).then(calls[call]).then((value) => ({ value }), told);
   await fetch('/answer', { method: 'POST', body: JSON.stringify(answer) });
 }
 </script>`;

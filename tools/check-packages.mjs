@@ -1,6 +1,7 @@
-// Proves that what npm would publish works for a stranger: packs every package and the runner, checks the tarballs with publint
-// and are-the-types-wrong, installs them into empty projects, runs the snippets of their READMEs, type checks and runs a
-// program that opens trained models (tools/stranger), bundles it for a browser, and asks the command line for its version.
+// Proves that what npm would publish works for a stranger: packs every package and the runner, checks the tarballs with
+// publint and are-the-types-wrong, installs them into empty projects, runs the snippets of their READMEs, type checks
+// and runs a program that opens trained models (tools/stranger), bundles it for a browser, and asks the command line
+// for its version.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

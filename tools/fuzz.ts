@@ -38,7 +38,9 @@ export interface Fuzzing {
 const MOST_MILLISECONDS = 10_000;
 const MOST_GROWTH = 300 << 20;
 
-/** Reads mutated files: no crash, no hang, no other error, bounded memory. Gives how many were refused at least in part. */
+/**
+ * Reads mutated files: no crash, no hang, no other error, bounded memory. Gives how many were refused at least in part.
+ */
 export async function fuzz({ name, original, read, errors, runs = FUZZ_RUNS }: Fuzzing): Promise<number> {
   const before = process.memoryUsage().rss;
   let refused = 0;

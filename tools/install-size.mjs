@@ -1,5 +1,5 @@
-// What installing the command line costs: packs @wbdc/runner and the packages it depends on, installs the tarballs into an
-// empty folder without scripts, and adds up the files. `node tools/install-size.mjs [repository]`, after a build.
+// What installing the command line costs: packs @wbdc/runner and the packages it depends on, installs the tarballs into
+// an empty folder without scripts, and adds up the files. `node tools/install-size.mjs [repository]`, after a build.
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -185,7 +185,10 @@ export function describeOnnx<P extends ParamTree>(
   });
 }
 
-/** As the heads of @wbdc/finetune pool, which stands above the encoders: the mean, both sides' means, or by learned weights. */
+/**
+ * As the heads of @wbdc/finetune pool, which stands above the encoders: the mean, both sides' means, or by learned
+ * weights.
+ */
 function pool(
   { text, frames }: Encoded,
   { textMask, frameMask }: Batch,

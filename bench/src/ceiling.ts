@@ -65,7 +65,9 @@ export function formatCeiling(ceiling: Ceiling, profiles: readonly Profile[]): s
   const floors = profiles.map(
     ({ name, seconds }) => `${name} ${digits(floorOf(ceiling, name))} s of the ${digits(seconds)} s that its step took`,
   );
-  const text = `The step of the profile is ${digits(sum(gflop))} GFLOP of matrix products. At one's own rate for each shape they take:`;
+  const text =
+    `The step of the profile is ${digits(sum(gflop))} GFLOP of matrix products. At one's own rate for ` +
+    `each shape they take:`;
   return `${formatTable(['GFLOP/s, forward', 'shape', ...names], rows)}\n\n${text} ${floors.join(', ')}.`;
 }
 

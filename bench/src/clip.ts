@@ -33,7 +33,9 @@ const comparison = await compare({
 publish(
   {
     name: 'clip',
-    work: `Forward and backward of a ViT with patches of 32 (${layers} x ${width}, ${batch} pictures of 224 x 224, ${threads} threads).`,
+    work:
+      `Forward and backward of a ViT with patches of 32 (${layers} x ${width}, ${batch} pictures of 224 x ` +
+      `224, ${threads} threads).`,
     comparison,
     amount: batch,
     unit: 'pictures',

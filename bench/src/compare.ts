@@ -35,8 +35,8 @@ export interface CompareOptions extends Pick<Options, 'rounds' | 'only' | 'toget
 const PAUSE = 250;
 
 /**
- * Runs contenders in turn, a round each, so that all see the same noise of the machine; one round before the first is not
- * counted. Where memory does not hold all of them there are several groups, with the reference in each.
+ * Runs contenders in turn, a round each, so that all see the same noise of the machine; one round before the first is
+ * not counted. Where memory does not hold all of them there are several groups, with the reference in each.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { reference, rounds, afterwards } = options;

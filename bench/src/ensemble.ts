@@ -54,13 +54,16 @@ try {
   publish(
     {
       name: 'ensemble',
-      work: `Fit and transform ${rows} x ${models * width} (${models} models, ${threads} threads) to ${dimension}, float64.`,
+      work:
+        `Fit and transform ${rows} x ${models * width} (${models} models, ${threads} threads) to ` +
+        `${dimension}, float64.`,
       comparison,
       amount: rows,
       unit: 'rows',
       baselines: ['scikit-learn', 'NumPy'],
       notes: [
-        'all hold the rows in memory, as float32, but the streaming one; bringing them to length 1 in float64 counts for all',
+        'all hold the rows in memory, as float32, but the streaming one; bringing them to length 1 in float64 ' +
+          'counts for all',
         ...(python ? [] : [withoutPython('sklearn')]),
       ],
       result: 'share kept',

@@ -79,8 +79,10 @@ try {
     {
       name: 'features',
       work:
-        `${pictures} JPEGs in zips (a third each of 640 x 360, 960 x 540 and 1280 x 720, ${digits(made.bytes / 1000)} kB on ` +
-        `average) to features of a ViT with patches of 32 (${layers} x ${width}, 224 pixels, batches of ${batch}, ${threads} threads).`,
+        `${pictures} JPEGs in zips (a third each of 640 x 360, 960 x 540 and 1280 x 720, ` +
+        `${digits(made.bytes / 1000)} kB on ` +
+        `average) to features of a ViT with patches of 32 (${layers} x ${width}, 224 pixels, batches of ` +
+        `${batch}, ${threads} threads).`,
       comparison,
       amount: pictures,
       unit: 'pictures',

@@ -74,7 +74,9 @@ try {
     ([name, arguments_]) => [name, lossesOf(folder, name, arguments_)] as const,
   );
   const losses = Object.fromEntries(entries.filter((entry): entry is [string, number[]] => entry[1] !== undefined));
-  const work = `Pretraining on the demo data, ${EPOCHS} epochs of batches of 32: the same weights, batches and masks on every engine.`;
+  const work =
+    `Pretraining on the demo data, ${EPOCHS} epochs of batches of 32: the same weights, batches and ` +
+    `masks on every engine.`;
   const text = `${work} Distances are relative.\n${machine()}\n\n${formatLosses(losses)}`;
   console.log(options.json ? JSON.stringify(losses) : text);
   if (options.save) saveSection(join(ROOT, 'bench', 'results.md'), 'losses', text);

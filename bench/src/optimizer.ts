@@ -47,7 +47,9 @@ const comparison = await compare({
 publish(
   {
     name: 'optimizer',
-    work: `An AdamW update of ${(parameters / 1e6).toFixed(1)} million parameters in ${shapes.length} tensors (${layers} x ${width}, ${threads} threads).`,
+    work:
+      `An AdamW update of ${(parameters / 1e6).toFixed(1)} million parameters in ${shapes.length} tensors ` +
+      `(${layers} x ${width}, ${threads} threads).`,
     comparison,
     amount: parameters / 1e6,
     unit: 'million parameters',

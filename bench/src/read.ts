@@ -1,8 +1,9 @@
 /**
- * What reading costs: annotations, the feature store, batches of both formats, and how long a training at base size waits for
- * them. `nx run bench:read`, or after `npx tsc -b bench` `node bench/dist/read.js [videos] [folder] [steps]`. A training takes about 6 GB; 0 steps leave it
- * out. 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB as a sparse file of about 4.5 GB. Deleting
- * that takes many minutes where the disk discards freed blocks at once: give a folder in memory (/dev/shm).
+ * What reading costs: annotations, the feature store, batches of both formats, and how long a training at base size
+ * waits for them. `nx run bench:read`, or after `npx tsc -b bench` `node bench/dist/read.js [videos] [folder] [steps]`.
+ * A training takes about 6 GB; 0 steps leave it out. 1,000,000 videos are the full size: 32 x 768 float16 each, 49 GB
+ * as a sparse file of about 4.5 GB. Deleting that takes many minutes where the disk discards freed blocks at once: give
+ * a folder in memory (/dev/shm).
  */
 import {
   closeSync,
@@ -227,7 +228,9 @@ async function makeSets(total: number): Promise<Record<string, TextsAndFeatures>
   };
 }
 
-/** What a training at base size waits for: its batches, read on a thread, and the tokens of all texts before its start. */
+/**
+ * What a training at base size waits for: its batches, read on a thread, and the tokens of all texts before its start.
+ */
 async function benchBatches(): Promise<void> {
   const [total, size] = [2000, 16];
   const sets = await makeSets(total);

@@ -86,8 +86,8 @@ export function makeViews(recipe: Recipe): PreparedView[] {
 const EPOCH = 64;
 
 /**
- * Some batches of an epoch as `batchesOfEpoch` makes them, with videos of like length together: evenly from the shortest
- * to the longest, in an order of their own, so that their median is an epoch's.
+ * Some batches of an epoch as `batchesOfEpoch` makes them, with videos of like length together: evenly from the
+ * shortest to the longest, in an order of their own, so that their median is an epoch's.
  */
 export function makeBatches(recipe: Recipe): Batch[] {
   const { batch, batches } = recipe;

@@ -77,7 +77,10 @@ function comparisonTable({ comparison: { measured }, amount, unit, baselines, re
 export function machine(): string {
   const [{ model }] = cpus();
   const when = new Date().toISOString().slice(0, 16).replace('T', ' ');
-  return `${when} UTC, ${cpus().length} x ${model.trim()}, ${gigabytes(totalmem())}, Node ${process.version}, ${versions()}.`;
+  return (
+    `${when} UTC, ${cpus().length} x ${model.trim()}, ${gigabytes(totalmem())}, Node ${process.version}, ` +
+    `${versions()}.`
+  );
 }
 
 function versions(): string {

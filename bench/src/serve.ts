@@ -12,7 +12,9 @@ export interface Service extends Introduction {
   matmul?(shape: MatmulShape): () => void;
 }
 
-/** Answers the parent's commands until it closes the line. `NotHere` from `start` becomes the reason why it is left out. */
+/**
+ * Answers the parent's commands until it closes the line. `NotHere` from `start` becomes the reason why it is left out.
+ */
 export async function serve(start: () => Promise<Service>): Promise<void> {
   console.log = console.info = console.error; // standard output is the line to the parent
   let service: Service;

@@ -7,7 +7,8 @@ export async function buildBinding(target) {
   const { folder, manifest, abi, moduleFolder } = target;
   const nodedir = headersFolder();
   say(
-    `compiling the binding of ${target.name} ${manifest.version} (${nodedir ? `headers in ${nodedir}` : `headers from node-gyp's download`})`,
+    `compiling the binding of ${target.name} ${manifest.version} ` +
+      `(${nodedir ? `headers in ${nodedir}` : `headers from node-gyp's download`})`,
   );
   const variables = { module_name: manifest.binary.module_name, module_path: moduleFolder, napi_build_version: abi };
   const options = Object.entries({ ...variables, ...(nodedir ? { nodedir } : {}) });

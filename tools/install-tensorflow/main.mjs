@@ -103,7 +103,8 @@ async function firstThatWorks(target, from, timeout) {
       reasons.push(`  ${name}: ${error.message}`);
     }
   }
-  const without = `the engine 'ort' needs none of this${target.gpu ? ', and --cpu takes TensorFlow without the GPU' : ''}`;
+  const without =
+    `the engine 'ort' needs none of ` + `this${target.gpu ? ', and --cpu takes TensorFlow without the GPU' : ''}`;
   throw new Unavailable(`no way to get libtensorflow for ${target.name}:\n${reasons.join('\n')}\n  ${without}`);
 }
 

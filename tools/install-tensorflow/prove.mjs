@@ -24,7 +24,8 @@ const after = lossOf(w.map((value, i) => value - RATE * gradient[i]));
 near('the loss after a step', loss().dataSync(), [after]);
 if (!(after < lossOf(w))) throw new Error(`the step: expected a smaller loss than ${lossOf(w)}, got ${after}`);
 console.log(
-  `TensorFlow ${tf.backend().binding?.TF_Version ?? '?'} on the ${tf.backend().isUsingGpuDevice ? 'GPU' : 'CPU'}: loss ${lossOf(w).toFixed(4)}, after a step ${after.toFixed(4)}`,
+  `TensorFlow ${tf.backend().binding?.TF_Version ?? '?'} on the ` +
+    `${tf.backend().isUsingGpuDevice ? 'GPU' : 'CPU'}: loss ${lossOf(w).toFixed(4)}, after a step ${after.toFixed(4)}`,
 );
 
 function residuals(weights) {

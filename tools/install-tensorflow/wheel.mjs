@@ -80,7 +80,8 @@ async function download(python, { project, platform, sha256 }, folder, timeout) 
   } catch (error) {
     if (/DO NOT MATCH THE HASHES/i.test(error.message)) {
       throw new Error(
-        `${project} ${VERSION}: the file that pip got is not the published one; check the index in 'pip config list'\n${error.message}`,
+        `${project} ${VERSION}: the file that pip got is not the published one; check the index in 'pip config ` +
+          `list'\n${error.message}`,
         { cause: error },
       );
     }

@@ -58,14 +58,18 @@ describe('selectEngine', () => {
       throw new PrecisionError('bfloat16 is no faster here');
     };
     await expect(selectEngine('ort', BF16)).rejects.toThrow(
-      "the engine 'ort' does not compute in bf16: it multiplies in float32 only; use --precision fp32, or --engine tensorflow",
+      "the engine 'ort' does not compute in bf16: it multiplies in float32 only; use --precision fp32, or " +
+        '--engine tensorflow',
     );
     const incapable = { ...engineLoaders, tensorflow: narrow };
     await expect(selectEngine('tensorflow', BF16, incapable)).rejects.toThrow(
       /^the engine 'tensorflow' does not compute in bf16: bfloat16 is no faster here; use --precision fp32$/,
     );
     await expect(selectEngine('auto', BF16, incapable)).rejects.toThrow(
-      /no engine computes in bf16 here:\n {2}tensorflow: .* faster here\n {2}ort: it multiplies in float32 only\n {2}cpu: /,
+      new RegExp(
+        'no engine computes in bf16 here:\\n {2}tensorflow: .* faster here\\n' +
+          ' {2}ort: it multiplies in float32 only\\n {2}cpu: ',
+      ),
     );
     const capable = { ...engineLoaders, tensorflow: async () => 'tensorflow, bf16' };
     expect(await selectEngine('auto', BF16, capable)).toMatchObject({ name: 'tensorflow', about: 'tensorflow, bf16' });

@@ -112,7 +112,10 @@ describe('assertSameSettings', () => {
   it('names what a stage was made with and what the configuration has now', async () => {
     const data = await needed({ seed: 1, data: { imageSize: 64 } });
     expect(() => assertSameSettings(data, { seed: 1, data: { imageSize: 96 } })).toThrow(
-      /was made with other settings than the configuration has now:\n {2}data\.imageSize: there 64, now 96\nuse those .* 'npx wbdc data --overwrite'/,
+      new RegExp(
+        'was made with other settings than the configuration has now:\\n {2}data\\.imageSize: there 64, now 96\\n' +
+          "use those .* 'npx wbdc data --overwrite'",
+      ),
     );
   });
 

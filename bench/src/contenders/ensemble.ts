@@ -1,4 +1,7 @@
-/** Our SVD ensemble: `node ensemble.js onnx|javascript|streaming <settings>`; streaming reads its rows from a file, block by block. */
+/**
+ * Our SVD ensemble: `node ensemble.js onnx|javascript|streaming <settings>`; streaming reads its rows from a file,
+ * block by block.
+ */
 import { open } from 'node:fs/promises';
 import { fitBlocks, javascriptProducts, transformBlocks, type Blocks, type Embeddings } from '@wbdc/ensemble-svd';
 import { onnxProducts } from '@wbdc/ensemble-svd/onnxruntime';

@@ -1,6 +1,6 @@
 /**
- * The tower as one ONNX graph in onnxruntime-node, pictures decoded and resized by sharp in one pass on libuv's threads, the
- * next batch while this one is computed: `node features-onnx.js <settings>`.
+ * The tower as one ONNX graph in onnxruntime-node, pictures decoded and resized by sharp in one pass on libuv's
+ * threads, the next batch while this one is computed: `node features-onnx.js <settings>`.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

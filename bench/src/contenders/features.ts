@@ -29,7 +29,9 @@ await serve(async (): Promise<Service> => {
     return meanSize(features);
   };
   return {
-    about: `${about}; ${decoders} decoding ${decoders === 1 ? 'thread' : 'threads'}, ${resizer === 'pillow' ? "Pillow's resize to the bit" : "sharp's resize"}`,
+    about:
+      `${about}; ${decoders} decoding ${decoders === 1 ? 'thread' : 'threads'}, ` +
+      `${resizer === 'pillow' ? "Pillow's resize to the bit" : "sharp's resize"}`,
     parameters,
     step: run,
     profile: async (index) => {

@@ -1,7 +1,7 @@
 /**
  * The training step as one would write it with tfjs alone, on tfjs-node or WASM: `node plain-tfjs.js wasm <recipe>`. No
- * fused operation, no gradient of our own, padded to the maximum, every position through the vocabulary head; tfjs's Adam,
- * because it has no AdamW and no clipping.
+ * fused operation, no gradient of our own, padded to the maximum, every position through the vocabulary head; tfjs's
+ * Adam, because it has no AdamW and no clipping.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';

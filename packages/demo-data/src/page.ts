@@ -23,7 +23,8 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
     title: 'Emoji as short videos',
     about:
       'The demo data set in the official WBDC layout. Each video is one emoji: its frames are the drawings of ' +
-      'several vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several varieties of ' +
+      'several vendors, its texts and tags were written by the Unicode CLDR and emojibase projects in several ' +
+      'varieties of ' +
       'Chinese.',
     facts: facts(summary),
     splits: {
@@ -39,7 +40,8 @@ export function demoPage({ summary, plan, tags, categories, samples }: PageConte
       {
         title: 'Categories',
         about:
-          `${summary.categories} categories on level 2, in ${Object.keys(groups).length} groups on level 1: videos of ` +
+          `${summary.categories} categories on level 2, in ${Object.keys(groups).length} groups on level 1: ` +
+          `videos of ` +
           'each, with a long tail.',
         charts: [categoryChart(videos, { splits: DEMO_SPLITS, ids: Object.keys(categories), groups })],
       },

@@ -93,7 +93,8 @@ function parseEnsemble(text: string, file: string): Pick<SvdEnsemble, 'names' | 
     // told below
   }
   throw new WbdcError(
-    `${file}: __metadata__.ensemble: expected the names, widths and weights of the models, got ${JSON.stringify(text.slice(0, 60))}: ` +
+    `${file}: __metadata__.ensemble: expected the names, widths and weights of the models, got ` +
+      `${JSON.stringify(text.slice(0, 60))}: ` +
       'the file is changed. Save the ensemble again.',
   );
 }

@@ -14,7 +14,10 @@ interface Session {
   run(feeds: Record<string, never>): Promise<Record<string, { readonly data: unknown }>>;
 }
 
-/** Columns are cut into this many panels: of the Gram matrix only the panel pairs on and above the diagonal are multiplied. */
+/**
+ * Columns are cut into this many panels: of the Gram matrix only the panel pairs on and above the diagonal are
+ * multiplied.
+ */
 const PANELS = 4;
 
 /**

@@ -15,8 +15,8 @@ export interface ProbabilityEnsemble {
 const TOLERANCE = 0.01;
 
 /**
- * Weighted mean of the models' class probabilities, as the WBDC 2022 systems were combined (weights 1, 1, 0.7, 1), in the
- * order of the first model's ids.
+ * Weighted mean of the models' class probabilities, as the WBDC 2022 systems were combined (weights 1, 1, 0.7, 1), in
+ * the order of the first model's ids.
  *
  * @param members probabilities, after softmax; C classes each
  * @throws when ids or classes differ, or a row is not a distribution

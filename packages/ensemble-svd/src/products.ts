@@ -1,9 +1,11 @@
 /**
- * The two matrix products that take the time. Matrices lie row by row in float64. An implementation on a fast engine may
- * be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. x is overwritten afterwards.
+ * The two matrix products that take the time. Matrices lie row by row in float64. An implementation on a fast engine
+ * may be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. x is overwritten afterwards.
  */
 export interface Products {
-  /** Adds x^T x of x `[rows, width]` to `sum` `[width, width]`, on and above the diagonal; below it may stand anything. */
+  /**
+   * Adds x^T x of x `[rows, width]` to `sum` `[width, width]`, on and above the diagonal; below it may stand anything.
+   */
   addGram(x: Float64Array, rows: number, width: number, sum: Float64Array): void | Promise<void>;
   /** x c^T of x `[rows, width]` and c `[rank, width]`: `[rows, rank]`. */
   project(

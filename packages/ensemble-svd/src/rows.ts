@@ -14,11 +14,11 @@ export interface Chunk {
 }
 
 /** Rows of a chunk. Fixed, so that results do not depend on how the caller cut the data. */
-export const CHUNK_ROWS = 4096;
+const CHUNK_ROWS = 4096;
 
 /**
- * Rows `[sqrt(w1) x1/|x1|, sqrt(w2) x2/|x2|, ...]` in chunks of {@link CHUNK_ROWS}; the last may be shorter. Every block
- * has to hold the same models.
+ * Rows `[sqrt(w1) x1/|x1|, sqrt(w2) x2/|x2|, ...]` in chunks of {@link CHUNK_ROWS}; the last may be shorter. Every
+ * block has to hold the same models.
  *
  * @param weightsOf given the layout of the first block
  */
@@ -78,7 +78,13 @@ function describeBadRow({ name, ids, width, values }: Embeddings, from: number):
   const where = `ensemble: model '${name}', id '${ids[from / width]}' (row ${from / width})`;
   for (let k = 0; k < width; k++) {
     if (Number.isFinite(values[from + k])) continue;
-    return `${where}, column ${k}: expected a finite number, got ${values[from + k]}. Predict this video again, or leave it out.`;
+    return (
+      `${where}, column ${k}: expected a finite number, got ${values[from + k]}. Predict this video again, ` +
+      `or leave it out.`
+    );
   }
-  return `${where}: expected a row with a direction, got length 0 or beyond float64. Predict this video again, or leave it out.`;
+  return (
+    `${where}: expected a row with a direction, got length 0 or beyond float64. Predict this video again, ` +
+    `or leave it out.`
+  );
 }

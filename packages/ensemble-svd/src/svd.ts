@@ -45,7 +45,8 @@ export class RankError extends WbdcError {
 
 /**
  * Fits the SVD ensemble of the QQ Browser 2021 winners: rows of every model to length 1, times sqrt(w), side by side,
- * truncated SVD without centring. With all dimensions kept, cos = sum(w_i cos_i) / sum(w_i); truncation loses the least.
+ * truncated SVD without centring. With all dimensions kept, cos = sum(w_i cos_i) / sum(w_i); truncation loses the
+ * least.
  *
  * Computed through the W x W Gram matrix, one pass over the rows, memory independent of their number. Directions whose
  * singular value is below about 6e-7 of the strongest count as none. Same rows, same result, however they are cut.

@@ -32,8 +32,9 @@ interface Tridiagonal {
 }
 
 /**
- * From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. A row's
- * update waits for the next row's reflection, so that the matrix goes through the processor once a step, not twice.
+ * From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. A
+ * row's update waits for the next row's reflection, so that the matrix goes through the processor once a step, not
+ * twice.
  */
 function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
   const t = { n, diagonal: new Float64Array(n), off: new Float64Array(n), tau: new Float64Array(n) };
@@ -88,8 +89,9 @@ function updateRow(a: Float64Array, start: number, r: number, v: Float64Array, w
 }
 
 /**
- * A -= v w^T + w v^T of the reflection before, which makes (I - tau v v^T) A (I - tau v v^T) of it, on the rows above its
- * last; then x = A y for the next reflection's y. Lower half only; four rows at a time quarter the way to the vectors.
+ * A -= v w^T + w v^T of the reflection before, which makes (I - tau v v^T) A (I - tau v v^T) of it, on the rows above
+ * its last; then x = A y for the next reflection's y. Lower half only; four rows at a time quarter the way to the
+ * vectors.
  */
 function updateAndMultiply(a: Float64Array, n: number, before: Pair, y: Float64Array, x: Float64Array): void {
   const { v, w } = before;
@@ -194,8 +196,8 @@ function largestValues(t: Tridiagonal, count: number): Float64Array {
 const ITERATIONS = 3;
 
 /**
- * Inverse iteration. Every vector is made orthogonal to all before it in every round, in the last one twice: of equal or
- * nearly equal eigenvalues the first vector found is as good as any, and the next has to be another one.
+ * Inverse iteration. Every vector is made orthogonal to all before it in every round, in the last one twice: of equal
+ * or nearly equal eigenvalues the first vector found is as good as any, and the next has to be another one.
  */
 function tridiagonalVectors(t: Tridiagonal, values: Float64Array): Float64Array {
   const { n } = t;

@@ -25,10 +25,10 @@ export interface WeightSearch {
 const STEPS = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01];
 
 /**
- * Weights whose sum of cosines ranks pairs most like their scores, by coordinate ascent from equal weights: each model's
- * weight is moved up and down by ever finer steps as long as Spearman rises. Deterministic. Use pairs that no model was
- * trained on; on the pairs searched the figure flatters, more so with few pairs. The truncation of the SVD is left out:
- * with all dimensions kept the ensemble's cosine is this sum.
+ * Weights whose sum of cosines ranks pairs most like their scores, by coordinate ascent from equal weights: each
+ * model's weight is moved up and down by ever finer steps as long as Spearman rises. Deterministic. Use pairs that no
+ * model was trained on; on the pairs searched the figure flatters, more so with few pairs. The truncation of the SVD is
+ * left out: with all dimensions kept the ensemble's cosine is this sum.
  *
  * @throws when a pair names an unknown id, or scores or cosines are constant, so that there is no Spearman
  */
@@ -41,7 +41,8 @@ export function searchWeights(members: readonly Embeddings[], pairs: readonly Pa
   const constant = single.findIndex(Number.isNaN);
   if (constant >= 0) {
     throw new WbdcError(
-      `searchWeights: model '${names[constant]}': expected different cosines, got the same for all ${pairs.length} pairs. ` +
+      `searchWeights: model '${names[constant]}': expected different cosines, got the same for all ` +
+        `${pairs.length} pairs. ` +
         'The model has collapsed, or it is the wrong file: leave it out.',
     );
   }

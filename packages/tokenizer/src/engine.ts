@@ -21,5 +21,7 @@ interface EngineModule {
   BertPreTokenizer: new () => { pre_tokenize_text(text: string): string[] };
 }
 
-/** Its typings (0.2.0) import without file extensions, so under `nodenext` they resolve to nothing: typed here instead. */
+/**
+ * Its typings (0.2.0) import without file extensions, so under `nodenext` they resolve to nothing: typed here instead.
+ */
 export const { Tokenizer: BertEngine, BertNormalizer, BertPreTokenizer } = tokenizers as unknown as EngineModule;

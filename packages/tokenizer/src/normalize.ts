@@ -28,15 +28,17 @@ const RARE_IDEOGRAPH = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B81F}\u{2B920}-\u{2CEA
 
 /**
  * What `@huggingface/tokenizers` 0.2.0 leaves undone, so that its tokens are those of the Rust tokenizer:
- * it looks at UTF-16 units, so it never splits ideographs beyond 16 bits; and `toLowerCase` turns a capital sigma at the
- * end of a word into another letter than elsewhere, where the Rust tokenizer lower-cases character by character.
+ * it looks at UTF-16 units, so it never splits ideographs beyond 16 bits; and `toLowerCase` turns a capital sigma at
+ * the end of a word into another letter than elsewhere, where the Rust tokenizer lower-cases character by character.
  */
 export function prepare(text: string, normalizer: NormalizerJson): string {
   const spaced = normalizer.handle_chinese_chars ? text.replace(RARE_IDEOGRAPH, ' $& ') : text;
   return normalizer.lowercase ? spaced.replaceAll('Σ', 'σ') : spaced;
 }
 
-/** Regular expressions of V8 overflow their stack on a word of millions of characters; shorter texts hold no such word. */
+/**
+ * Regular expressions of V8 overflow their stack on a word of millions of characters; shorter texts hold no such word.
+ */
 export const LONG_TEXT = 100_000;
 /** Ten times what WordPiece looks at: a longer word is `[UNK]` whatever it is. */
 const LONGEST_RUN = 1000;

@@ -22,7 +22,8 @@ export const WBDC_LAYOUT: TextLayout = { fields: ['title', 'ocr', 'asr'], budget
 
 /**
  * QQ Browser 2021: `[CLS] [SEP] title [SEP]`, at most 36 tokens of title. The original row is `[CLS] frames [SEP] title
- * [SEP]` with frames and text numbered apart, so the title's positions begin at 2; where frames stand carries no meaning.
+ * [SEP]` with frames and text numbered apart, so the title's positions begin at 2; where frames stand carries no
+ * meaning.
  */
 export const QQ_LAYOUT: TextLayout = { fields: ['title'], budget: 39, limits: { title: 36 }, separatorFirst: true };
 
@@ -132,7 +133,8 @@ function checkLayout({ fields, budget, limits = {}, separatorFirst, segments = {
   const repeated = fields.find((field, k) => fields.indexOf(field) !== k);
   if (fields.length === 0 || repeated !== undefined) {
     throw new WbdcError(
-      `TextLayout.fields: expected one or more fields, each once, got [${fields.join(', ')}]. Name each text field once.`,
+      `TextLayout.fields: expected one or more fields, each once, got [${fields.join(', ')}]. Name each text ` +
+        `field once.`,
     );
   }
   checkNames('limits', limits, fields);

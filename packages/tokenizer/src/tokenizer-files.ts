@@ -80,7 +80,8 @@ function overridden(normalizer: NormalizerJson, options: NormalizeOptions, where
     // No word about stripping means: as lower-casing.
     if (field === 'strip_accents' && normalizer.strip_accents === null && said === normalizer.lowercase) continue;
     warnings.push(
-      `${where}: tokenizer.json says ${field} ${String(normalizer[field])}, tokenizer_config.json ${SETTINGS[option]} ` +
+      `${where}: tokenizer.json says ${field} ${String(normalizer[field])}, tokenizer_config.json ` +
+        `${SETTINGS[option]} ` +
         `${String(said)}: the latter counts, as in transformers`,
     );
   }
@@ -130,8 +131,10 @@ function withAdded(spec: BertTokenizerSpec, added: readonly Unplaced[], where: s
     ids.set(content, there);
     if (id !== undefined && id !== there) {
       throw new WbdcError(
-        `${where}: expected the added token '${content}' to have the id ${there}, by the vocabulary and the tokens added ` +
-          `before it, got ${id}: the files are of different tokenizers. Save the tokenizer again with the tool that made it.`,
+        `${where}: expected the added token '${content}' to have the id ${there}, by the vocabulary and the ` +
+          `tokens added ` +
+          `before it, got ${id}: the files are of different tokenizers. Save the tokenizer again with the tool ` +
+          `that made it.`,
       );
     }
     tokens.set(content, { ...token, id: there });

@@ -20,7 +20,10 @@ export interface BertTokenizerSpec {
   addedTokens: readonly AddedToken[];
 }
 
-/** Longest word, in characters; a longer one is `[UNK]`. Google's BERT: `max_input_chars_per_word=200`, Hugging Face: 100. */
+/**
+ * Longest word, in characters; a longer one is `[UNK]`. Google's BERT: `max_input_chars_per_word=200`, Hugging Face:
+ * 100.
+ */
 const MAX_WORD = 100;
 const PREFIX = '##';
 
@@ -150,7 +153,8 @@ export function asRecord(value: unknown): Record<string, unknown> {
 function expectSame(where: string, field: string, got: unknown, expected: unknown): void {
   if (got === expected) return;
   throw new WbdcError(
-    `${where}: ${field}: expected ${JSON.stringify(expected)} (BERT WordPiece), got ${JSON.stringify(got) ?? 'nothing'}. ` +
+    `${where}: ${field}: expected ${JSON.stringify(expected)} (BERT WordPiece), got ` +
+      `${JSON.stringify(got) ?? 'nothing'}. ` +
       "This package reads BERT's tokenizers only; if the model's folder has a vocab.txt, load that.",
   );
 }

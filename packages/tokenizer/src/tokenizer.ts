@@ -53,10 +53,10 @@ export class Tokenizer {
   }
 
   /**
-   * @param files the texts of a tokenizer's folder by name, as transformers 5 reads them: tokenizer.json is preferred to
-   *   vocab.txt; `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json count more than
-   *   its normaliser (then {@link Tokenizer.warnings} says so); tokens of `added_tokens_decoder`, of added_tokens.json
-   *   and of special_tokens_map.json are added
+   * @param files the texts of a tokenizer's folder by name, as transformers 5 reads them: tokenizer.json is preferred
+   * to vocab.txt; `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json count more
+   * than its normaliser (then {@link Tokenizer.warnings} says so); tokens of `added_tokens_decoder`, of
+   * added_tokens.json and of special_tokens_map.json are added
    * @param where names the folder in errors
    * @throws when neither is there, or it is not a BERT tokenizer
    */

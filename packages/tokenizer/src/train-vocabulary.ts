@@ -17,13 +17,14 @@ const MAX_WORD = 100;
  * Trains a WordPiece vocabulary: special tokens, then characters (most frequent first, inside words with `##`), then
  * pieces in the order they were merged.
  *
- * Merges follow Hugging Face's WordPieceTrainer, which is byte-pair encoding with the `##` prefix (Sennrich et al. 2016,
- * arXiv 1508.07909): always the most frequent pair. The other rule in use, count(ab) / (count(a) count(b)), prefers the
- * rarest pairs there are, so that on dirty text the vocabulary fills with noise. For Chinese it makes no difference: an
- * ideograph is a word of its own; merges concern Latin, digits, kana and emoji.
+ * Merges follow Hugging Face's WordPieceTrainer, which is byte-pair encoding with the `##` prefix (Sennrich et al.
+ * 2016, arXiv 1508.07909): always the most frequent pair. The other rule in use, count(ab) / (count(a) count(b)),
+ * prefers the rarest pairs there are, so that on dirty text the vocabulary fills with noise. For Chinese it makes no
+ * difference: an ideograph is a word of its own; merges concern Latin, digits, kana and emoji.
  *
  * Same texts, in whatever order, same vocabulary: of pairs equally frequent the one first in string order is merged.
- * Every character that occurs `minFrequency` times or more is kept, also as a beginning if it was only seen inside words.
+ * Every character that occurs `minFrequency` times or more is kept, also as a beginning if it was only seen inside
+ * words.
  *
  * @throws when `size` does not hold these characters
  */
@@ -55,7 +56,9 @@ function countWords(texts: Iterable<string>, options: NormalizeOptions): Map<str
   return counts;
 }
 
-/** Single characters, and `##` forms of those that were seen inside words: most frequent first, then in string order. */
+/**
+ * Single characters, and `##` forms of those that were seen inside words: most frequent first, then in string order.
+ */
 function countAlphabet(words: ReadonlyMap<string, number>, minFrequency: number): string[] {
   const all = new Map<string, number>();
   const inside = new Map<string, number>();

@@ -20,7 +20,8 @@ describe('folders of tokenizers, as transformers reads them', () => {
       fixture.cases.map(({ name, files }) => [name, Tokenizer.fromFiles(files, 'folder').warnings]),
     );
     expect(warnings['tokenizer.json lower-cases, the configuration does not']).toEqual([
-      'folder: tokenizer.json says lowercase true, tokenizer_config.json do_lower_case false: the latter counts, as in ' +
+      'folder: tokenizer.json says lowercase true, tokenizer_config.json do_lower_case false: the latter counts, ' +
+        'as in ' +
         'transformers',
     ]);
     expect(Object.values(warnings).filter((lines) => lines.length > 0)).toHaveLength(4);
@@ -29,7 +30,8 @@ describe('folders of tokenizers, as transformers reads them', () => {
   it('refuses an added token whose id does not fit the vocabulary', () => {
     const vocab = [...SPECIAL_TOKENS, '猫'].join('\n');
     expect(() => Tokenizer.fromFiles({ 'vocab.txt': vocab, 'added_tokens.json': '{"<vid>": 9}' }, 'folder')).toThrow(
-      "folder: expected the added token '<vid>' to have the id 6, by the vocabulary and the tokens added before it, got 9",
+      "folder: expected the added token '<vid>' to have the id 6, by the vocabulary and the tokens added before " +
+        'it, got 9',
     );
   });
 });

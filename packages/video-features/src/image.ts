@@ -73,7 +73,8 @@ export function assertPicture(bytes: Uint8Array, name: string, limits: ImageLimi
   }
   if (format === 'avif' && hasSubsampledChroma(bytes)) {
     throw new SourceError(
-      `${name}: expected an AVIF with whole colours (4:4:4 or grey), got one with subsampled chroma (4:2:0 or 4:2:2), whose ` +
+      `${name}: expected an AVIF with whole colours (4:4:4 or grey), got one with subsampled chroma (4:2:0 or ` +
+        `4:2:2), whose ` +
         'pixels would differ from those that models learned from: convert it to PNG, WebP or JPEG.',
     );
   }

@@ -27,7 +27,6 @@ export const get = (local: number): Code => [0x20, ...unsigned(local)];
 export const set = (local: number): Code => [0x21, ...unsigned(local)];
 export const int = (value: number): Code => [0x41, ...signed(value)];
 export const add: Code = [0x6a];
-export const sub: Code = [0x6b];
 export const mul: Code = [0x6c];
 export const load32: Code = [0x28, 2, 0];
 

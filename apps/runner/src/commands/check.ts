@@ -18,10 +18,14 @@ export function addCheckCommand(program: Command, terminal: Terminal): CliComman
     .command('check')
     .summary('try a training on made-up videos before hours are spent')
     .description(
-      'Builds what a training stage of a configuration would train and tries it on made-up examples of the configured ' +
-        'sizes: counts parameters and encoder passes, compares the losses at the start with those of ignorance, sees that ' +
-        'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and estimates ' +
-        'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in for it. ' +
+      'Builds what a training stage of a configuration would train and tries it on made-up examples of the ' +
+        'configured ' +
+        'sizes: counts parameters and encoder passes, compares the losses at the start with those of ignorance, ' +
+        'sees that ' +
+        'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and ' +
+        'estimates ' +
+        'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in ' +
+        'for it. ' +
         'Fresh weights, also where the configuration starts from others. Exit code 1 when something is wrong.',
     )
     .addArgument(new Argument('<job>', 'the stage').choices(CHECK_JOBS))
@@ -62,7 +66,9 @@ const CLASSES = 200;
 /** Of the records of AIAC 2021, and of a published CLIP's projection. */
 const [AIAC_FRAMES, PROJECTION] = [1536, 512];
 
-/** What is checked of a configuration; sizes that data would decide are taken from it or are those of the competition. */
+/**
+ * What is checked of a configuration; sizes that data would decide are taken from it or are those of the competition.
+ */
 export function checkRequest(job: CheckJob, config: Config, examples?: number): CheckRequest {
   const sizes = {
     vocabSize: config.vocab.size,

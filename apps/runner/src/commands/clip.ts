@@ -6,8 +6,10 @@ export const clipStage: Stage = {
   name: 'clip',
   title: 'train a vision tower against the titles',
   description:
-    'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over the title ' +
-    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 beside ' +
+    'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over ' +
+    'the title ' +
+    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 ' +
+    'beside ' +
     'chance. Writes checkpoints, metrics.jsonl and report.html to runs/<name>/clip.',
   examples: [
     ['npx wbdc clip --config apps/runner/configs/demo.yaml', 'train on the demo data'],

@@ -17,7 +17,8 @@ export function addDownloadCommand(program: Command, terminal: Terminal): CliCom
     .command('download')
     .summary('fetch a published model from the Hugging Face hub or a mirror')
     .description(
-      'Fetches configuration, vocabulary and weights of a model into the standard cache, going on where an earlier try ' +
+      'Fetches configuration, vocabulary and weights of a model into the standard cache, going on where an ' +
+        'earlier try ' +
         'was cut, and checks every file against the hub’s hashes. What is in the cache is not fetched again. Reads ' +
         'HF_ENDPOINT (a mirror), HF_HUB_CACHE or HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.',
     )

@@ -14,8 +14,10 @@ export function addEmbedCommand(program: Command, host: Host): CliCommand {
     .command('embed')
     .summary('embeddings of your videos, by a finetuned model')
     .description(
-      'Gives videos embeddings of length 1 whose inner product says how similar they are: a line of JSON each. Written to ' +
-        `a file, they are a collection for 'wbdc similar'. ${VIDEOS_HELP}A video that cannot be read is told and left out.`,
+      'Gives videos embeddings of length 1 whose inner product says how similar they are: a line of JSON each. ' +
+        'Written to ' +
+        `a file, they are a collection for 'wbdc similar'. ${VIDEOS_HELP}A video that cannot be read is told and ` +
+        `left out.`,
     )
     .argument('<videos...>', 'videos, or folders of them');
   addServeOptions(addOutOptions(command)).addHelpText(

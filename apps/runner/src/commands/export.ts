@@ -20,8 +20,10 @@ export function addExportCommand(program: Command, terminal: Terminal): CliComma
     .command('export')
     .summary('write a trained model for onnxruntime and for transformers')
     .description(
-      'Writes the last checkpoint of pretraining for other programs: model.onnx (encoder and head, for onnxruntime in ' +
-        'Node and in browsers, batch and lengths free), text-encoder/ (a BERT that transformers loads), vocabulary and tags.',
+      'Writes the last checkpoint of pretraining for other programs: model.onnx (encoder and head, for ' +
+        'onnxruntime in ' +
+        'Node and in browsers, batch and lengths free), text-encoder/ (a BERT that transformers loads), ' +
+        'vocabulary and tags.',
     )
     .option('--checkpoint <folder>', 'another checkpoint, or a folder of checkpoints, of pretrain or finetune')
     .option('-o, --out <folder>', 'where to write; default: runs/<name>/export');
@@ -33,7 +35,8 @@ export function addExportCommand(program: Command, terminal: Terminal): CliComma
     .option('--overwrite', 'replace the files of an earlier export')
     .addHelpText(
       'after',
-      '\nExamples:\n  npx wbdc export --name demo\n  npx wbdc export --checkpoint runs/demo/pretrain/checkpoints --out served\n',
+      '\nExamples:\n  npx wbdc export --name demo\n  npx wbdc export --checkpoint runs/demo/pretrain/checkpoints ' +
+        '--out served\n',
     );
   return cliCommand(command, (options: ExportOptions) => runExport(options, new Output(terminal, options)));
 }

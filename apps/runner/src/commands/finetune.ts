@@ -7,8 +7,10 @@ export const finetuneStage: Stage = {
   name: 'finetune',
   title: 'finetune the model on labelled videos or pairs',
   description:
-    'Finetunes the pretrained model (finetune.init) for categories (finetune.kind: category; WBDC 2022) or for similarity ' +
-    'of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside trivial baselines and predicts the held-out ' +
+    'Finetunes the pretrained model (finetune.init) for categories (finetune.kind: category; WBDC 2022) or for ' +
+    'similarity ' +
+    'of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside trivial baselines and predicts the ' +
+    'held-out ' +
     'splits: result.csv with probabilities, or result.zip with embeddings. Writes those, scores.json, checkpoints, ' +
     'metrics.jsonl and report.html to runs/<name>/finetune.',
   examples: [

@@ -6,7 +6,8 @@ export const pretrainStage: Stage = {
   name: 'pretrain',
   title: 'pretrain the video-text model',
   description:
-    'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, tag). ' +
+    'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, ' +
+    'tag). ' +
     'Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and ' +
     'report.html to runs/<name>/pretrain.',
   examples: [

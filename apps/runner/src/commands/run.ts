@@ -15,7 +15,8 @@ export function addRunCommand(program: Command, host: Host): CliCommand {
     .command('run')
     .summary('run a stage and all that it needs')
     .description(
-      'Runs the stages that the one you name needs, in their order, then that one. What is done already is left as it is, what ' +
+      'Runs the stages that the one you name needs, in their order, then that one. What is done already is left ' +
+        'as it is, what ' +
         'was interrupted goes on: the same command again goes on where it stopped.',
     )
     .addArgument(new Argument('<stage>', 'the stage').choices(STAGES));
@@ -49,7 +50,8 @@ function stagesFor(last: StageName, config: Config): Stage[] {
 
 async function runOne(stage: Stage, options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {
   const code = await runStage(stage, { ...options, resume: true }, output, signal);
-  if (stage.needsEngine) (await import('@tensorflow/tfjs')).disposeVariables(); // nothing of this stage is needed any more
+  // Nothing of this stage is needed any more.
+  if (stage.needsEngine) (await import('@tensorflow/tfjs')).disposeVariables();
   return code;
 }
 

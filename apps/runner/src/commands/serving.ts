@@ -11,7 +11,10 @@ import type { ServeCommandOptions } from './serve-options.js';
 /** What a command does with the paths of its videos. */
 type Serve<O> = (videos: readonly string[], options: O, output: Output, signal: AbortSignal) => Promise<void>;
 
-/** The action of a command that applies a model; what does the work is loaded when it is asked for, so that `--help` is quick. */
+/**
+ * The action of a command that applies a model; what does the work is loaded when it is asked for, so that `--help` is
+ * quick.
+ */
 export function serveAction<O extends ServeCommandOptions>(
   host: Host,
   load: () => Promise<Serve<O>>,

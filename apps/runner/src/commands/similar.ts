@@ -16,7 +16,8 @@ export function addSimilarCommand(program: Command, host: Host): CliCommand {
     .command('similar')
     .summary('the videos of a collection that are most like yours')
     .description(
-      "Prints the nearest of a collection (what 'wbdc embed --out' wrote with the same model) to each video, with their " +
+      "Prints the nearest of a collection (what 'wbdc embed --out' wrote with the same model) to each video, " +
+        'with their ' +
         `cosines. ${VIDEOS_HELP}`,
     )
     .argument('<videos...>', 'videos, or folders of them')

@@ -40,7 +40,7 @@ function applyFlag(base: SettingMap, { option, path, value }: Flag): SettingMap 
 }
 
 /** Checks a merged configuration against the schema and fills in defaults. */
-export function checkConfig(settings: SettingMap): Config {
+function checkConfig(settings: SettingMap): Config {
   const value = plain(settings);
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;

@@ -53,11 +53,19 @@ function explain(issue: Issue, got: unknown): string {
     case 'invalid_type':
       return `expected ${typeName(issue.expected, issue)}, got ${show(got)}`;
     case 'invalid_value':
-      return `expected ${oneOf(issue.values.map(String))}, got ${show(got)}${suggestion(got, issue.values.map(String))}`;
+      return (
+        `expected ${oneOf(issue.values.map(String))}, got ` + `${show(got)}${suggestion(got, issue.values.map(String))}`
+      );
     case 'too_small':
-      return `expected ${bound(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}, got ${size(got)}`;
+      return (
+        `expected ${bound(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}, ` +
+        `got ${size(got)}`
+      );
     case 'too_big':
-      return `expected ${bound(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}, got ${size(got)}`;
+      return (
+        `expected ${bound(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}, ` +
+        `got ${size(got)}`
+      );
     case 'invalid_format':
       return `expected ${issue.message}, got ${show(got)}`;
     default:

@@ -13,13 +13,13 @@ export interface SettingMap {
   readonly keys?: Map<string, string>;
 }
 
-export interface SettingList {
+interface SettingList {
   readonly kind: 'list';
   readonly where: string;
   readonly items: Setting[];
 }
 
-export interface SettingValue {
+interface SettingValue {
   readonly kind: 'value';
   readonly where: string;
   readonly value: unknown;

@@ -35,7 +35,7 @@ async function readText(file: string, folder: string, chain: readonly string[]):
 }
 
 /** Parses one YAML text; `name` stands in the messages. Syntax errors are reported all at once. */
-export function parseSettings(text: string, name: string): SettingMap {
+function parseSettings(text: string, name: string): SettingMap {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const locate = (offset: number): string => {

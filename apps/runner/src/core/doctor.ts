@@ -6,7 +6,7 @@ import { PREFERENCE, REMEDY, engineLoaders, firstLine, type EngineLoaders, type 
 import { describeEnvironment } from './environment.js';
 
 /** One engine: what loads, or why it does not and what to do. */
-export interface EngineHealth {
+interface EngineHealth {
   readonly name: EngineName;
   readonly loads: boolean;
   /** What it is, or why it does not load. */
@@ -18,7 +18,7 @@ export interface EngineHealth {
   readonly remedy?: string;
 }
 
-export interface ToolHealth {
+interface ToolHealth {
   readonly name: VideoBackend;
   readonly found: boolean;
   readonly about: string;

@@ -26,7 +26,7 @@ export interface EngineSettings {
 }
 
 /** Makes an engine tfjs's current one, and says what it is; throws where it cannot load, or not as asked. */
-export type EngineLoader = (settings: EngineSettings) => Promise<string>;
+type EngineLoader = (settings: EngineSettings) => Promise<string>;
 export type EngineLoaders = Readonly<Record<EngineName, EngineLoader>>;
 
 /** In the order of `auto`. */
@@ -34,8 +34,12 @@ export const PREFERENCE: readonly EngineName[] = ['tensorflow', 'ort', 'cpu'];
 
 /** What to do where an engine does not load. */
 export const REMEDY: Readonly<Record<EngineName, string>> = {
-  tensorflow: `give it its binary with 'npx nx run tools:install-tensorflow' (outside the repository: 'npm install @tensorflow/tfjs-node'), or use --engine ort`,
-  ort: `check that onnxruntime-node 1.30.0 is installed ('npm ls onnxruntime-node') and that this platform has a build of it, or use --engine cpu`,
+  tensorflow:
+    `give it its binary with 'npx nx run tools:install-tensorflow' (outside the repository: 'npm ` +
+    `install @tensorflow/tfjs-node'), or use --engine ort`,
+  ort:
+    `check that onnxruntime-node 1.30.0 is installed ('npm ls onnxruntime-node') and that this platform has a ` +
+    `build of it, or use --engine cpu`,
   cpu: 'reinstall @tensorflow/tfjs',
 };
 
@@ -81,7 +85,9 @@ function warningFor(name: EngineName, reasons: readonly string[]): { warning?: s
   if (name !== 'cpu') return {};
   const why = reasons.length === 0 ? '' : `; the others do not load (${reasons.join('; ')})`;
   return {
-    warning: `the engine 'cpu' is plain JavaScript, some hundred times slower than 'ort': good for checks, not for training${why}`,
+    warning:
+      `the engine 'cpu' is plain JavaScript, some hundred times slower than 'ort': good for checks, not ` +
+      `for training${why}`,
   };
 }
 

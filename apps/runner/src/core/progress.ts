@@ -39,7 +39,7 @@ function ignore(): void {
 }
 
 /** A line at the start, every few seconds, and at the end. */
-export function lineProgress(terminal: Terminal, unit: string, every = LINE_EVERY): Progress {
+function lineProgress(terminal: Terminal, unit: string, every = LINE_EVERY): Progress {
   const pace = new Pace(terminal.now);
   let shown = -Infinity;
   let pending: string | undefined;
@@ -165,7 +165,7 @@ export function trainingNote({ loss, metrics, seconds, waited = 0 }: StepRecord,
 }
 
 /** `loss 5.12  mlm 3.21  mfm 2.05` */
-export function lossNote(losses: Readonly<Record<string, number>>): string {
+function lossNote(losses: Readonly<Record<string, number>>): string {
   return Object.entries(losses)
     .map(([name, value]) => `${name} ${formatNumber(value)}`)
     .join('  ');

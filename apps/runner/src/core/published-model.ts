@@ -14,7 +14,8 @@ export interface FetchOptions {
 
 /** A model of the hub, from the cache or fetched into it with a progress bar. */
 export async function fetchModel(name: string, { output, revision, signal }: FetchOptions): Promise<DownloadedModel> {
-  const { downloadModel, hubSettings } = await import('@wbdc/checkpoints/node'); // not at hand for commands that need none
+  // Not loaded for commands that need none.
+  const { downloadModel, hubSettings } = await import('@wbdc/checkpoints/node');
   const progress = createProgress(output, 'kB');
   const kilobytes = (bytes: number): number => Math.round(bytes / 1000);
   try {
@@ -33,8 +34,8 @@ export async function fetchModel(name: string, { output, revision, signal }: Fet
 const HUB_NAME = /^\w[\w.-]*\/\w[\w.-]*$/;
 
 /**
- * The folder of the published model that a setting names: a folder, from the working folder, or else `owner/name` of the
- * hub, which is fetched where the cache lacks it.
+ * The folder of the published model that a setting names: a folder, from the working folder, or else `owner/name` of
+ * the hub, which is fetched where the cache lacks it.
  */
 export async function modelFolder(setting: string, name: string, options: FetchOptions): Promise<string> {
   const { output } = options;

@@ -3,5 +3,5 @@ export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetun
 export type StageName = (typeof STAGES)[number];
 
 /** Plain data: what fits into JSON. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 export type JsonObject = { readonly [key: string]: Json | undefined };

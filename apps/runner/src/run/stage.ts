@@ -5,7 +5,7 @@ import type { Shard } from '../core/shard.js';
 import type { JsonObject, StageName } from './names.js';
 
 export { STAGES } from './names.js';
-export type { Json, JsonObject, StageName } from './names.js';
+export type { JsonObject, StageName } from './names.js';
 
 /** What a stage works with. */
 export interface StageContext {
@@ -18,7 +18,9 @@ export interface StageContext {
   readonly upstreamSummary: (stage: StageName) => JsonObject;
   /** Something of an earlier attempt with the same settings may be in the folder: go on from there. */
   readonly resume: boolean;
-  /** Aborted on the first Ctrl-C: end after the current step, leave what is needed to resume, and return `interrupted`. */
+  /**
+   * Aborted on the first Ctrl-C: end after the current step, leave what is needed to resume, and return `interrupted`.
+   */
   readonly signal: AbortSignal;
   readonly output: Output;
   /** The part of the work that is asked for; all of it where there is none. */
@@ -44,7 +46,10 @@ export interface Artifact {
   readonly about: string;
 }
 
-/** A stage as the command line knows it. Loading the module that does the work is left to `run`, so that `--help` is quick. */
+/**
+ * A stage as the command line knows it. Loading the module that does the work is left to `run`, so that `--help` is
+ * quick.
+ */
 export interface Stage {
   readonly name: StageName;
   /** Its command, where that has another name. */

@@ -61,7 +61,8 @@ describe('loadConfig', () => {
 
   it('reports all problems at once', async () => {
     const yaml =
-      'seed: -1\nmodel:\n  width: big\n  dropout: 1\nengine: orc\nnonsense: 1\ntrain:\n  rules: [{pattern: "", lr: 1}]\n';
+      'seed: -1\nmodel:\n  width: big\n  dropout: 1\nengine: orc\nnonsense: 1\ntrain:\n  rules: [{pattern: "", ' +
+      'lr: 1}]\n';
     expect(await problems(yaml)).toEqual([
       'the configuration has 7 problems:',
       'a.yaml:1:7: seed: expected a number at least 0, got -1',
@@ -83,7 +84,8 @@ describe('loadConfig', () => {
     ['text: { separatorFirst: 1 }', 'a.yaml:1:25: text.separatorFirst: expected true or false, got 1'],
     [
       'run: { name: a/b }',
-      "a.yaml:1:14: run.name: expected a folder name of letters, digits, dots, dashes and underscores, got the text 'a/b'",
+      'a.yaml:1:14: run.name: expected a folder name of letters, digits, dots, dashes and underscores, got the ' +
+        "text 'a/b'",
     ],
     ['model: { width: 10, heads: 4 }', 'a.yaml:1:28: model.heads: expected a divisor of width (10), got 4'],
     ['text: { budget: 600 }', 'a.yaml:1:17: text.budget: expected at most model.maxPositions (512), got 600'],
@@ -93,7 +95,8 @@ describe('loadConfig', () => {
     ],
     [
       'data: { heldOutSplits: [labeled] }',
-      "a.yaml:1:24: data.heldOutSplits: expected none of data.trainSplits, got 'labeled' in both: measuring on what was learned proves nothing",
+      "a.yaml:1:24: data.heldOutSplits: expected none of data.trainSplits, got 'labeled' in both: measuring on " +
+        'what was learned proves nothing',
     ],
   ])('explains %s', async (yaml, message) => {
     expect(await problems(yaml)).toEqual(['the configuration has a problem:', message]);
@@ -177,7 +180,8 @@ describe('--set', () => {
     expect(await problems('{}', request)).toEqual([
       'the configuration has 3 problems:',
       "--set seed=abc: seed: expected a number, got the text 'abc'",
-      "--engine gpu: engine: expected one of 'auto', 'ort', 'cpu', 'tensorflow', got the text 'gpu'; did you mean 'cpu'?",
+      "--engine gpu: engine: expected one of 'auto', 'ort', 'cpu', 'tensorflow', got the text 'gpu'; did you " +
+        "mean 'cpu'?",
       "--set model.layrs=4: model.layrs: unknown setting; did you mean 'layers'?",
     ]);
   });

@@ -50,7 +50,8 @@ describe('wbdc features with a published tower', () => {
     await store.close();
     expect(
       await run(
-        'features --name env --set features.output=projected --set features.statistics=imagenet --set features.sampling.kind=even --set features.sampling.limit=2',
+        'features --name env --set features.output=projected --set features.statistics=imagenet --set ' +
+          'features.sampling.kind=even --set features.sampling.limit=2',
       ),
     ).toBe(0);
     expect(host.out).toMatch(/unlabeled: [\d.]+ videos\/s {2}[\d.]+ frames\/s; the tower waited for pictures [\d.]+ %/);
@@ -143,7 +144,8 @@ describe('wbdc features --shard', () => {
     try {
       expect(await run('merge-features --name grown')).toBe(1);
       expect(host.err).toContain(
-        'expected the shards to hold the 11 videos of its annotations, got 1 missing (1900000000000000000...) and 1 others',
+        'expected the shards to hold the 11 videos of its annotations, got 1 missing (1900000000000000000...) ' +
+          'and 1 others',
       );
     } finally {
       await writeFile(path, before);

@@ -98,7 +98,11 @@ describe('all folds of pairs', () => {
     await writeFile(join(world.folder, 'train.tsv'), pairs.join(''));
     await writeFile(
       join(world.folder, 'test.tsv'),
-      `${heldOut[0].id}\t${heldOut[3].id}\t0.9\n${heldOut[1].id}\t${heldOut[2].id}\t0.1\n${heldOut[4].id}\t${heldOut[5].id}\t0.3\n`,
+      [
+        `${heldOut[0].id}\t${heldOut[3].id}\t0.9\n`,
+        `${heldOut[1].id}\t${heldOut[2].id}\t0.1\n`,
+        `${heldOut[4].id}\t${heldOut[5].id}\t0.3\n`,
+      ].join(''),
     );
     const set = [
       'finetune.kind=similarity',

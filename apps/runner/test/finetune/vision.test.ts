@@ -145,7 +145,8 @@ describe('the tower', () => {
     const bytes = (folder: string) => readFile(join(folder, 'model/model.safetensors'));
     expect(await bytes(again.folder)).toEqual(await bytes(whole.stage.folder));
     const file = await openSafetensors(join(again.folder, 'model/model.safetensors'));
-    expect([...file.tensors.keys()].some((name) => name.startsWith('encoder.vision'))).toBe(false); // in a folder of its own
+    // It is in a folder of its own.
+    expect([...file.tensors.keys()].some((name) => name.startsWith('encoder.vision'))).toBe(false);
     await file.close();
   });
 

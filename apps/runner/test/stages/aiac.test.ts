@@ -48,7 +48,10 @@ vocab: { minFrequency: 1 }
 text: { fields: [title], budget: 12, limits: { title: 9 }, separatorFirst: true }
 frames: { choice: aiac, limit: 4 }
 model: { width: 6, layers: 1, heads: 2, maxPositions: 12 }
-tasks: { tag: { weight: 400, count: 9 }, mlm: { weight: 0.27 }, mfm: { weight: 0.11, normalize: false, temperature: 1 } }
+tasks:
+  tag: { weight: 400, count: 9 }
+  mlm: { weight: 0.27 }
+  mfm: { weight: 0.11, normalize: false, temperature: 1 }
 train: { batchSize: 8, epochs: 1, learningRate: 1.0e-2, rules: [] }
 finetune: { kind: similarity, splits: [pairwise], batchSize: 8, epochs: 1, learningRate: 1.0e-2, rules: [], width: 4 }
 `;

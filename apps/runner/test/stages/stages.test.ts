@@ -116,7 +116,8 @@ describe('data, with a folder of the user', () => {
 
   it('names the file that is missing', async () => {
     await expect(runDataStage(await context('data'))).rejects.toThrow(
-      `expected the annotations of the split 'unlabeled' at ${join(folder, 'data/annotations/unlabeled.json')}, but there is no such file`,
+      `expected the annotations of the split 'unlabeled' at ${join(folder, 'data/annotations/unlabeled.json')}, ` +
+        `but there is no such file`,
     );
   });
 

@@ -4,10 +4,10 @@ const BAND = 16;
 const MOST_CANDIDATES = 500;
 
 /**
- * Pairs of fingerprints of equal length whose bits differ in at most `distance` positions, earlier index first. Candidates
- * share 16 bits at the same position: all pairs are found while `distance` is below the number of such bands, and a
- * million fingerprints need no million squared comparisons. Fingerprints with nearly no bits set, or nearly all, are
- * left alone: flat pictures look alike without being so.
+ * Pairs of fingerprints of equal length whose bits differ in at most `distance` positions, earlier index first.
+ * Candidates share 16 bits at the same position: all pairs are found while `distance` is below the number of such
+ * bands, and a million fingerprints need no million squared comparisons. Fingerprints with nearly no bits set, or
+ * nearly all, are left alone: flat pictures look alike without being so.
  */
 export function findAlike(fingerprints: readonly Uint16Array[], distance: number): [number, number][] {
   const pairs: [number, number][] = [];

@@ -27,7 +27,7 @@ export interface Measured {
 }
 
 /** Bytes during a step of the whole batch. */
-export interface Memory {
+interface Memory {
   readonly weights: number;
   readonly gradients: number;
   readonly optimizer: number;

@@ -12,7 +12,7 @@ const SHARE_LEFT = 0.5;
 const LARGEST = { width: 64, layers: 2, budget: 24, frames: 6, vocabSize: 500, tagCount: 50, frameSize: 64, patch: 16 };
 
 /** How far a task's loss fell on the samples. */
-export interface Overfitted {
+interface Overfitted {
   readonly metric: string;
   readonly from: number;
   readonly to: number;
