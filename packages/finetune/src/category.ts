@@ -50,10 +50,11 @@ export function categoryModel<P extends ParamTree>(encoder: Encoder<P>, options:
       const draws = drawsOf(params, batch, dropout);
       const correct = countCorrect(meanOf(draws), largestInRows(targets, outputs));
       const metrics = { accuracy: { sum: correct, count: rows } };
-      if (!dropout || rDrop === 0) return { loss: entropy(draws), metrics };
+      const count = weights === undefined ? rows : Array.from(weights).reduce((sum, weight) => sum + weight, 0);
+      if (!dropout || rDrop === 0) return { loss: entropy(draws), count, metrics };
       const again = drawsOf(params, batch, foldIn(dropout, 'again'));
       const apart = meanOf(draws.map((logits, i) => disagreement(logits, again[i], shares)));
-      return { loss: tf.add(entropy([...draws, ...again]), tf.mul(apart, rDrop)), metrics };
+      return { loss: tf.add(entropy([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics };
     });
   return {
     init: (key: Key): FinetuneParams<P> => ({

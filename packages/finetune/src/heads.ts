@@ -72,10 +72,14 @@ function pool(head: Head, encoded: Encoded, batch: Batch, pooling: Pooling): Ten
   return pooling === 'mean' ? meanPool(states, mask) : attentionPool(head.attention!, states, mask);
 }
 
-/** `sum_i softmax(w x_i)_i x_i` over the positions that the mask keeps. */
+/** `sum_i softmax(w x_i)_i x_i` over the positions that the mask keeps; zero where none, as the mean. */
 function attentionPool(params: Linear, states: Tensor3D, mask: Ints): Tensor2D {
   const [size, length, width] = states.shape;
   const scores: tf.Tensor4D = tf.reshape(linear(states, params), [size, 1, 1, length]);
   const weights = maskedSoftmax(scores, attentionBias(mask), 1); // [B, 1, 1, N]
-  return tf.reshape(tf.matMul(tf.reshape(weights, [size, 1, length]), states), [size, width]);
+  const pooled: Tensor2D = tf.reshape(tf.matMul(tf.reshape(weights, [size, 1, length]), states), [size, width]);
+  const kept = Float32Array.from({ length: size }, (_, row) =>
+    mask.data.subarray(row * length, (row + 1) * length).includes(1) ? 1 : 0,
+  );
+  return kept.includes(0) ? tf.mul(pooled, tf.tensor2d(kept, [size, 1])) : pooled;
 }

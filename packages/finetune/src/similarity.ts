@@ -53,11 +53,12 @@ export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, option
         meanOf(draws.map((draw) => meanSquare(draw, pairs.labels)));
       const draws = drawsOf(params, pairs, dropout);
       const mse = error(draws);
-      const metrics = { mse: { sum: mse, count: 1 } };
-      if (!dropout || rDrop === 0) return { loss: mse, metrics };
+      const count = pairs.labels.length;
+      const metrics = { mse: { sum: tf.mul<tf.Scalar>(mse, count), count } };
+      if (!dropout || rDrop === 0) return { loss: mse, count, metrics };
       const again = drawsOf(params, pairs, foldIn(dropout, 'again'));
       const apart = meanOf(draws.map((draw, i) => tf.mean(tf.squaredDifference(draw, again[i])) as tf.Scalar));
-      return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), metrics };
+      return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics };
     });
   return {
     init: (key: Key): FinetuneParams<P> => ({

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { dropout, flatten, foldIn, randomKey, subKey, type Encoded, type Encoder } from '@wbdc/nn';
+import { dropout, flatten, foldIn, ints, randomKey, subKey, type Encoded, type Encoder } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PARITY_BATCH } from '../../../tools/encoder-parity.js';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
@@ -34,6 +34,21 @@ function identityHead(): Head {
 
 describe.each(ENGINES)('finetuning on %s', (engine) => {
   beforeEach(() => useEngine(engine));
+
+  it.each(['mean', 'attention'] as const)('%s pooling of nothing but padding is zero', (pooling) => {
+    const states = { text: tf.tensor3d([5, 7, 3, 2], [2, 2, 1]), frames: tf.zeros([2, 0, 1]), cls: tf.zeros([2, 1]) };
+    const batch = {
+      ...PARITY_BATCH,
+      textMask: ints([2, 2], Int32Array.of(0, 0, 1, 1)),
+      frameMask: ints([2, 0]),
+    };
+    const config = { hiddenSize: 1, pooling, outputs: 1, dropout: 0 };
+    const head = newHead(randomKey(1), config);
+    tf.tidy(() => (head.output.weight as tf.Tensor as tf.Variable).assign(tf.ones([1, 1])));
+    const [padding, words] = applyHead(head, states as Encoded, batch, config).dataSync();
+    expect(padding).toBe(0);
+    expect(words).toBeGreaterThan(1.9);
+  });
 
   it('category loss equals PyTorch', () => {
     const model = categoryModel(mirror, { pooling: 'cls', outputs: 7, dropout: 0, labelSmoothing: 0.1 });

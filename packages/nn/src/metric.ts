@@ -12,5 +12,7 @@ export type Metric = {
 /** What a loss function gives: the scalar to minimise and what to show beside it, by name. */
 export type LossResult = {
   readonly loss: Scalar;
+  /** Over how many items the loss is a mean: batches of one update weigh as much. Default: all batches alike. */
+  readonly count?: number;
   readonly metrics: Readonly<Record<string, Metric>>;
 };

@@ -249,3 +249,18 @@ describe('errors', () => {
     expect(() => softmaxCrossEntropy(logits, Int32Array.of(0))).toThrow('expected 2 labels, got 1');
   });
 });
+
+describe.each(ENGINES)('short vectors on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+
+  it.each([1e-3, 1e-5, 1e-6, 1e-7])('of length %d become unit vectors, as with F.normalize', (length) => {
+    const unit = l2Normalize(tf.tensor2d([[0.6 * length, 0.8 * length]])).dataSync();
+    expect(Math.hypot(...unit)).toBeCloseTo(1, 4);
+  });
+
+  it('of zeros stay zero, with a finite gradient', () => {
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(l2Normalize(x as tf.Tensor2D)));
+    expect([...l2Normalize(tf.zeros([1, 3])).dataSync()]).toEqual([0, 0, 0]);
+    expect([...gradient(tf.zeros([1, 3])).dataSync()].every(Number.isFinite)).toBe(true);
+  });
+});

@@ -16,6 +16,7 @@ import {
   type LossResult,
 } from '@wbdc/nn';
 import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/clip-model';
+import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import {
   contrastiveLoss,
   logScaleOf,
@@ -81,9 +82,24 @@ export function clip(config: ClipConfig) {
     loss: (params: ClipParams, batch: ClipBatch, dropout?: Key): LossResult =>
       tf.tidy(() => {
         const [frames, titles] = [embedFrames(params, batch), embedText(params, batch, dropout)];
-        return contrastiveLoss(frames, titles, logScaleOf(params, config), config);
+        return contrastiveLoss(frames, titles, logScaleOf(params, config), { ...config, hidden: equalAnswers(batch) });
       }),
   };
+}
+
+/** Videos of the same title, or of the same pictures, which are no wrong answers for each other. */
+function equalAnswers({ ids, pixels, owner, tokens }: ClipBatch): Float32Array | undefined {
+  const titles = groupRows(rowsIn(tokens.data, tokens.shape[1]));
+  const size = pixels.data.length / pixels.shape[0];
+  const pictures = groupRows(rowsIn(pixels.data, size));
+  const shown = ids.map((_, video) => pictures.filter((_group, frame) => owner[frame] === video));
+  const videos = groupRows(shown);
+  const past = Array.from({ length: titles.length - videos.length }, (_, i) => videos.length + i);
+  return hideEqual(
+    ids.map((_, i) => i),
+    titles,
+    Int32Array.of(...videos, ...past),
+  );
 }
 
 /** `[B, N]`: row b holds 1 / n for each of the n frames of video b. */

@@ -25,6 +25,12 @@ export interface ContrastiveOptions {
   readonly normalize?: boolean;
 }
 
+/** Further settings of one comparison. */
+export interface ContrastivePairs {
+  /** `[B, B + M]`: -1e9 where a row of `right` is no wrong answer for one of `left` ({@link hideEqual}), 0 elsewhere. */
+  readonly hidden?: Float32Array | undefined;
+}
+
 /** What is learned of the comparison. */
 export interface Temperature {
   /** The logarithm of the inverse temperature; nothing where it is fixed. */
@@ -57,16 +63,17 @@ export function contrastiveLoss(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
-  { normalize = true }: Pick<ContrastiveOptions, 'normalize'> = {},
+  { normalize = true, hidden }: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
   names: readonly [string, string] = ['frames to text', 'text to frames'],
 ): LossResult {
   const count = left.shape[0];
   const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
-  const { loss, logits } = symmetricInfoNce(unit(left), unit(right), logScale);
+  const bias = hidden && tf.tensor2d(hidden, [count, right.shape[0]]);
+  const { loss, logits } = symmetricInfoNce(unit(left), unit(right), logScale, bias);
   const diagonal = Int32Array.from({ length: count }, (_, i) => i);
   const metrics = {
     [names[0]]: { sum: countCorrect(logits, diagonal), count },
     [names[1]]: { sum: countCorrect(tf.transpose(tf.slice(logits, [0, 0], [count, count])), diagonal), count },
   };
-  return { loss, metrics };
+  return { loss, count, metrics };
 }

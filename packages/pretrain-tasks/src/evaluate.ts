@@ -9,7 +9,10 @@ export interface Evaluated {
   readonly baseline?: number;
 }
 
-/** Losses and metrics of every task over all batches; the key decides what is masked, so it should stay the same. */
+/**
+ * Losses and metrics of every task over all batches, divided by what was asked: a batch in which nothing is weighs nothing, and
+ * what was asked nowhere has no value. The key decides what is masked, so it should stay the same.
+ */
 export async function evaluate<P extends ParamTree>(
   model: Pretraining<P>,
   params: PretrainParams<P>,
@@ -48,6 +51,7 @@ class Means {
   }
 
   result(): Record<string, number> {
-    return Object.fromEntries([...this.#totals].map(([name, { sum, count }]) => [name, sum / count]));
+    const asked = [...this.#totals].filter(([, { count }]) => count > 0);
+    return Object.fromEntries(asked.map(([name, { sum, count }]) => [name, sum / count]));
   }
 }

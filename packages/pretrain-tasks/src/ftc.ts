@@ -10,6 +10,7 @@ import {
   type Temperature,
 } from './contrastive.js';
 import { chance, hasFrames } from './mfm.js';
+import { groupFrames, groupRows, hideEqual } from './equal-rows.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
 export interface FtcOptions extends ContrastiveOptions {
@@ -26,6 +27,8 @@ export interface FtcTarget {
   readonly videos: number;
   /** N, the texts of earlier batches: the corrupted batch has 2M + N rows. */
   readonly past: number;
+  /** `[M, M + N]`: hides videos of the same title or the same rest, which are no wrong answers; absent where none are. */
+  readonly hidden?: Float32Array;
 }
 
 /**
@@ -41,15 +44,16 @@ export function ftc({ separator, field = 'title', ...options }: FtcOptions): Tas
     name: 'ftc',
     init: () => newTemperature('ftc', options),
     corrupt: (batch) => separate(batch, separator, field),
-    loss: ({ head, encoded, target: { videos, past } }) => {
-      if (videos === 0) return { loss: noLoss(encoded), metrics: {} };
+    loss: ({ head, encoded, target: { videos, past, hidden } }) => {
+      if (videos === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
       const rows = (start: number, count: number): Tensor2D =>
         tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
       const current = rows(0, videos);
       const titles: Tensor2D = past === 0 ? current : tf.concat([current, rows(2 * videos, past)]); // [M + N, D]
       const names = ['rest to title', 'title to rest'] as const;
-      return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), options, names);
+      return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), { ...options, hidden }, names);
     },
+    asked: ({ videos }) => ({ loss: videos }),
     baseline: ({ videos, past }) => ({
       'title to rest': chance(videos, videos),
       'rest to title': chance(videos, videos + past),
@@ -110,8 +114,19 @@ function split(batch: Batch, separator: number, field: string): Corrupted<FtcTar
   const spans = rows.map((row) => row.spans);
   return {
     batch: { ids, tokens, segments: ints(tokens.shape), textMask, frames, frameMask, spans },
-    target: { videos, past: past.length },
+    target: { videos, past: past.length, ...equalAnswers(batch, rows, videos) },
   };
+}
+
+/** Videos whose titles are the same, or whose frames and other texts are: each is a right answer for the other. */
+function equalAnswers(batch: Batch, rows: readonly TokenRow[], videos: number): Pick<FtcTarget, 'hidden'> {
+  const tokensOf = (from: number): Int32Array => groupRows(rows.slice(from, from + videos).map(({ tokens }) => tokens));
+  const [title, text, frames] = [tokensOf(0), tokensOf(videos), groupFrames(batch)];
+  const rest = groupRows(Array.from(text, (group, video) => [group, frames[video]]));
+  const past = Array.from({ length: rows.length - 2 * videos }, (_, i) => videos + i);
+  const answers = Int32Array.from({ length: videos }, (_, i) => i);
+  const hidden = hideEqual(answers, Int32Array.of(...title, ...past), Int32Array.of(...rest, ...past));
+  return hidden ? { hidden } : {};
 }
 
 interface TokenRow {

@@ -12,6 +12,7 @@ import {
   type Key,
   type Linear,
 } from '@wbdc/nn';
+import { groupFrames, groupRows, rowsIn } from './equal-rows.js';
 import { hasFrames } from './mfm.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
@@ -45,11 +46,12 @@ export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}
     init: (key, { hiddenSize }) => ({ output: newLinear(foldIn(key, 'output'), hiddenSize, 2) }),
     corrupt: (batch, key) => exchange(batch, partners(batch, key, probability, negatives)),
     loss: ({ head, encoded, target: { rows, labels } }) => {
-      if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
+      if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
       const logits = linear(gatherRows(encoded.cls, rows), head.output); // [N, 2]
       const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
-      return { loss: softmaxCrossEntropy(logits, labels), metrics: { accuracy } };
+      return { loss: softmaxCrossEntropy(logits, labels), count: labels.length, metrics: { accuracy } };
     },
+    asked: ({ rows }) => ({ loss: rows.length }),
     baseline: ({ labels }) => {
       const matched = labels.reduce((sum, label) => sum + label, 0);
       return { accuracy: { sum: Math.max(matched, labels.length - matched), count: labels.length } };
@@ -96,7 +98,11 @@ function meanFrames({ frames, frameMask }: Batch): Float32Array[] {
 
 function exchange(batch: Batch, from: Int32Array): Corrupted<FtmTarget> {
   const { frames, frameMask } = takeRows(batch, from);
-  const labels = from.map((source, video) => (source === video ? 1 : 0));
+  const [frameGroups, textGroups] = [groupFrames(batch), groupRows(rowsIn(batch.tokens.data, batch.tokens.shape[1]))];
+  // Frames of another video that are the same, or another video of the same text, are no mismatch.
+  const belongs = (source: number, video: number): boolean =>
+    frameGroups[source] === frameGroups[video] || textGroups[source] === textGroups[video];
+  const labels = from.map((source, video) => (belongs(source, video) ? 1 : 0));
   const matched = Array.from(labels, (label, i) => label === 1 && (batch.matched?.[i] ?? true));
   const rows = from.map((_, video) => video).filter((video) => hasFrames(batch, video));
   return { batch: { ...batch, frames, frameMask, matched }, target: { rows, labels: rows.map((row) => labels[row]) } };

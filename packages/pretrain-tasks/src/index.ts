@@ -13,7 +13,7 @@ export type { MlmHead, MlmOptions, MlmTarget } from './mlm.js';
 export { mmm } from './mmm.js';
 export type { MmmHead, MmmOptions, MmmTarget } from './mmm.js';
 export { pretraining } from './plan.js';
-export type { Plan, PreparedView, PretrainParams, Pretraining, View, WeightedTask } from './plan.js';
+export type { Asked, Plan, PreparedView, PretrainParams, Pretraining, View, WeightedTask } from './plan.js';
 export { tag, tagProbabilities } from './tag.js';
 export type { TagHead, TagOptions, TagTarget } from './tag.js';
 export type { Corpus, Corrupted, LossInput, Sizes, Task } from './task.js';

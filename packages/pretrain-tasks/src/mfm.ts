@@ -21,6 +21,7 @@ import {
   type Metric,
   type Norm,
 } from '@wbdc/nn';
+import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
 export interface MfmOptions {
@@ -45,6 +46,8 @@ export interface MfmTarget {
   readonly labels: Int32Array;
   /** The unmasked features of all valid frames of the batch, then those of earlier batches `[N, Dv]`. */
   readonly candidates: Floats;
+  /** `[M, N]`: hides the candidates that equal the answer, such as the frames of a still picture; absent where none do. */
+  readonly hidden?: Float32Array;
 }
 
 /**
@@ -63,6 +66,7 @@ export function mfm(options: MfmOptions = {}): Task<MfmHead, MfmTarget> {
       return maskFrames(batch, frames, chosen);
     },
     loss: (input) => frameLoss(input, similarity),
+    asked: ({ rows }) => ({ loss: rows.length }),
     baseline: ({ labels, candidates }) => ({ accuracy: chance(labels.length, candidates.shape[0]) }),
   };
 }
@@ -90,18 +94,23 @@ export function newMfmHead(key: Key, { hiddenSize, frameSize }: Sizes): MfmHead 
 
 /** Cross entropy of finding each masked frame among the candidates, and the share that is found. */
 export function frameLoss(
-  { head, encoded, target: { rows, labels, candidates } }: LossInput<MfmHead, MfmTarget>,
+  { head, encoded, target: { rows, labels, candidates, hidden } }: LossInput<MfmHead, MfmTarget>,
   { normalize, temperature }: Similarity,
 ): LossResult {
-  if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
-  const hidden = gatherRows(encoded.frames, rows); // [M, D]
-  const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
+  if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
+  const masked = gatherRows(encoded.frames, rows); // [M, D]
+  const state = layerNorm(gelu(linear(masked, head.transform)), head.norm, BERT_EPSILON); // [M, D]
   const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
   const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
   const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
-  const logits: tf.Tensor2D = tf.div(similarity, temperature);
+  const scaled: tf.Tensor2D = tf.div(similarity, temperature); // [M, N]
+  const logits: tf.Tensor2D = hidden ? tf.add(scaled, tf.tensor2d(hidden, scaled.shape)) : scaled; // [M, N]
   const loss = softmaxCrossEntropy(logits, labels);
-  return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
+  return {
+    loss,
+    count: labels.length,
+    metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } },
+  };
 }
 
 /** The accuracy of guessing one of so many candidates, over so many questions. */
@@ -148,6 +157,7 @@ export function maskFrames(batch: Batch, valid: Int32Array, chosen: Int32Array):
     if (chosen[i]) data.fill(0, row * width, (row + 1) * width);
   });
   const labels = Int32Array.from(valid.keys()).filter((i) => chosen[i] === 1);
-  const target = { rows: labels.map((i) => valid[i]), labels, candidates };
+  const hidden = hideEqual(labels, groupRows(rowsIn(candidates.data, width)));
+  const target = { rows: labels.map((i) => valid[i]), labels, candidates, ...(hidden && { hidden }) };
   return { batch: { ...batch, frames: floats(batch.frames.shape, data) }, target };
 }

@@ -69,6 +69,7 @@ export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
     init: (key, sizes) => newMlmHead(key, sizes, options),
     corrupt: (batch, key) => maskTokens(batch, key, options, ordinary),
     loss: tokenLoss,
+    asked: ({ rows }) => ({ loss: rows.length }),
     baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, special) }),
   };
 }
@@ -99,12 +100,16 @@ function logShares(counts: ArrayLike<number>, vocabSize: number, special: readon
 /** Cross entropy and accuracy at the masked positions. */
 export function tokenLoss({ head, encoded, target, wordEmbeddings }: LossInput<MlmHead, MlmTarget>): LossResult {
   const { rows, labels } = target;
-  if (rows.length === 0) return { loss: noLoss(encoded), metrics: { accuracy: { sum: 0, count: 0 } } };
+  if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
   const hidden = gatherRows(encoded.text, rows); // [M, D]
   const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
   const logits: tf.Tensor2D = tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
   const loss = softmaxCrossEntropy(logits, labels);
-  return { loss, metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } } };
+  return {
+    loss,
+    count: labels.length,
+    metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } },
+  };
 }
 
 /** The accuracy of always answering the most frequent ordinary token. */

@@ -21,7 +21,7 @@ import {
   type MlmOptions,
   type MlmTarget,
 } from './mlm.js';
-import type { Corrupted, Task } from './task.js';
+import { lossMetric, type Corrupted, type Task } from './task.js';
 
 export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special' | 'tokenCounts'> {
   /** Weight of the frames' loss beside the tokens': 0.5 in WBDC. */
@@ -53,16 +53,18 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
       frames: newMfmHead(foldIn(key, 'frames'), sizes),
     }),
     corrupt: (batch, key) => maskModality(batch, key, options),
-    loss: ({ head, target, ...rest }) => {
+    asked: ({ text, frames }) => ({ 'text loss': text.rows.length, 'frames loss': frames.rows.length }),
+    loss: ({ head, target, share = () => 1, ...rest }) => {
       const text = tokenLoss({ ...rest, head: head.text, target: target.text });
       const frames = frameLoss({ ...rest, head: head.frames, target: target.frames }, similarity);
       const losses = { text, frames };
       const metrics: Record<string, Metric> = {};
       for (const [name, result] of Object.entries(losses)) {
-        metrics[`${name} loss`] = { sum: result.loss, count: 1 };
+        metrics[`${name} loss`] = lossMetric(result.loss, result.count ?? 1);
         metrics[`${name} accuracy`] = result.metrics.accuracy;
       }
-      return { loss: tf.add(text.loss, tf.mul(frames.loss, frameWeight)), metrics };
+      const weighted = [tf.mul(text.loss, share('text loss')), tf.mul(frames.loss, frameWeight * share('frames loss'))];
+      return { loss: tf.add<tf.Scalar>(weighted[0], weighted[1]), metrics };
     },
     baseline: ({ text, frames }, { tokenCounts }) => ({
       'text accuracy': mostFrequentToken(text.labels, tokenCounts, special),

@@ -13,7 +13,7 @@ import {
   type Metric,
   type ParamTree,
 } from '@wbdc/nn';
-import type { Corpus, Task } from './task.js';
+import { lossMetric, type Corpus, type Task } from './task.js';
 
 /** A task and the weight of its loss. */
 export interface WeightedTask {
@@ -43,6 +43,9 @@ export interface PretrainParams<P extends ParamTree> {
   readonly heads: Readonly<Record<string, ParamTree>>;
 }
 
+/** Numbers of items by term of the loss. */
+export type Asked = Readonly<Record<string, number>>;
+
 /** A plan on an encoder. */
 export interface Pretraining<P extends ParamTree> {
   /** How often the encoder runs in a step: once per view, whatever the number of tasks in it. */
@@ -50,8 +53,13 @@ export interface Pretraining<P extends ParamTree> {
   init(key: Key): PretrainParams<P>;
   /** Corrupts a batch for every view; host memory only. */
   prepare(batch: Batch, key: Key): PreparedView[];
-  /** The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. */
-  loss(params: PretrainParams<P>, views: readonly PreparedView[], dropout?: Key): LossResult;
+  /**
+   * The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. `meanAsked` is what
+   * {@link asked} gives on average over the batches of an update: then their mean loss is divided by what was asked in all.
+   */
+  loss(params: PretrainParams<P>, views: readonly PreparedView[], dropout?: Key, meanAsked?: Asked): LossResult;
+  /** How many items each term of the loss is a mean over, under `task/term`. */
+  asked(views: readonly PreparedView[]): Asked;
   /** What the trivial baselines reach on the same targets, under the same names. */
   baseline(views: readonly PreparedView[], corpus: Corpus): Readonly<Record<string, Metric>>;
 }
@@ -67,9 +75,10 @@ export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan
       heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),
     }),
     prepare: (batch, key) => plan.map((view, i) => prepareView(view, batch, foldIn(key, i))),
-    loss: (params, views, dropout) =>
+    asked: (views) => Object.assign({}, ...plan.flatMap((view, i) => askedOf(view, views[i]))) as Asked,
+    loss: (params, views, dropout, meanAsked) =>
       tf.tidy(() => {
-        const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i)));
+        const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i), meanAsked));
         return {
           loss: tf.addN(results.map(({ loss }) => loss)),
           metrics: Object.assign({}, ...results.map((r) => r.metrics)),
@@ -108,21 +117,36 @@ function viewLoss<P extends ParamTree>(
   view: View,
   { batch, targets }: PreparedView,
   dropout?: Key,
+  meanAsked?: Asked,
 ): LossResult {
+  const asked: Asked = meanAsked ? (Object.assign({}, ...askedOf(view, { batch, targets })) as Asked) : {};
+  const shareOf =
+    (task: string) =>
+    (term: string): number => {
+      const mean = meanAsked?.[`${task}/${term}`] ?? 0;
+      return mean === 0 ? 1 : (asked[`${task}/${term}`] ?? mean) / mean;
+    };
   const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
   const wordEmbeddings = encoder.wordEmbeddings(params.encoder);
   const evaluating = dropout === undefined;
   const metrics: Record<string, Metric> = {};
   const losses = view.tasks.map(({ task, weight }, i): Scalar => {
     const head = params.heads[task.name];
-    const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating });
-    Object.assign(metrics, prefixed(task.name, { loss: { sum: result.loss, count: 1 }, ...result.metrics }));
-    return tf.mul(result.loss, weight);
+    const share = shareOf(task.name);
+    const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating, share });
+    const loss = lossMetric(result.loss, result.count ?? 1);
+    Object.assign(metrics, prefixed(task.name, { loss, ...result.metrics }));
+    return tf.mul(result.loss, weight * share('loss'));
   });
   return { loss: tf.addN(losses), metrics };
 }
 
-function prefixed(name: string, metrics: Readonly<Record<string, Metric>>): Record<string, Metric> {
+/** What the tasks of a view ask. */
+function askedOf({ tasks }: View, { targets }: PreparedView): Asked[] {
+  return tasks.map(({ task }, i) => prefixed(task.name, task.asked?.(targets[i]) ?? {}));
+}
+
+function prefixed<T>(name: string, metrics: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(metrics).map(([key, metric]) => [`${name}/${key}`, metric]));
 }
 

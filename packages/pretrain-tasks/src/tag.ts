@@ -67,13 +67,18 @@ export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: 
     corrupt: (batch) => tagTarget(batch, tagCount, pooling),
     loss: ({ head, encoded, target, evaluating }) => {
       const { rows, truth } = target;
-      if (rows.length === 0) return { loss: noLoss(encoded), metrics: {} };
+      if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
       const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [N, T]
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
-      if (!evaluating) return { loss, metrics: {} };
+      if (!evaluating) return { loss, count: rows.length, metrics: {} };
       const scores = logits.dataSync(); // once: an engine may copy all of it
-      return { loss, metrics: { mAP: rankTags(truth, (row) => scores.subarray(row, row + tagCount)) } };
+      return {
+        loss,
+        count: rows.length,
+        metrics: { mAP: rankTags(truth, (row) => scores.subarray(row, row + tagCount)) },
+      };
     },
+    asked: ({ rows }) => ({ loss: rows.length }),
     baseline: ({ truth }, { tagCounts }) => ({ mAP: rankTags(truth, () => tagCounts) }),
   };
 }

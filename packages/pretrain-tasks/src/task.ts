@@ -28,6 +28,8 @@ export interface LossInput<Head, Target> {
   readonly wordEmbeddings: Tensor2D;
   /** Also give the metrics that need the predictions in host memory. */
   readonly evaluating: boolean;
+  /** Factors of the terms of the loss by their names in {@link Task.asked}; 1 where nothing is said. */
+  readonly share?: (term: string) => number;
 }
 
 /**
@@ -41,6 +43,11 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
   /** Fresh parameters of the head. */
   init(key: Key, sizes: Sizes): Head;
   corrupt(batch: Batch, key: Key): Corrupted<Target>;
+  /**
+   * How many items each term of the loss is a mean over: `loss`, or the names of several. Over the batches of one update a
+   * term is divided by what was asked in all of them, not a mean of means.
+   */
+  asked?(target: Target): Readonly<Record<string, number>>;
   loss(input: LossInput<Head, Target>): LossResult;
   /** What a predictor that ignores the input reaches on the same metrics, by the same names. */
   baseline(target: Target, corpus: Corpus): Readonly<Record<string, Metric>>;
@@ -49,4 +56,9 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
 /** The loss where nothing was asked: 0, yet a function of the parameters, so that it has a gradient (of zeros). */
 export function noLoss({ cls }: Encoded): Scalar {
   return tf.mul(tf.sum(cls), 0);
+}
+
+/** A mean loss over so many items as a metric: what was not asked weighs nothing. */
+export function lossMetric(mean: Scalar, count: number): Metric {
+  return { sum: count === 1 ? mean : tf.mul(mean, count), count };
 }

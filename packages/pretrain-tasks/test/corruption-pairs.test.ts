@@ -26,10 +26,16 @@ describe('ftm', () => {
     const videos = 1009;
     const small: Batch = {
       ids: Array.from({ length: videos }, String),
-      tokens: ints([videos, 1]),
+      tokens: ints(
+        [videos, 1],
+        Int32Array.from({ length: videos }, (_, i) => i),
+      ),
       segments: ints([videos, 1]),
       textMask: ints([videos, 1]),
-      frames: floats([videos, 1, 1]),
+      frames: floats(
+        [videos, 1, 1],
+        Float32Array.from({ length: videos }, (_, i) => i),
+      ),
       frameMask: ints([videos, 1], new Int32Array(videos).fill(1)),
       spans: [],
     };

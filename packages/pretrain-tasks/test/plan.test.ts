@@ -54,7 +54,7 @@ describe.each(ENGINES)('a plan on %s', (engine) => {
     );
     const model = pretraining(encoder, [{ tasks: plain }]);
     const { metrics } = model.loss(model.init(randomKey(1)), model.prepare(batch, randomKey(2)));
-    const value = (name: string): number => (metrics[name].sum as tf.Scalar).dataSync()[0];
+    const value = (name: string): number => (metrics[name].sum as tf.Scalar).dataSync()[0] / metrics[name].count;
     expect(value('mlm/loss')).toBeCloseTo(Math.log(V), 1);
     expect(value('tag/loss')).toBeCloseTo(Math.log(2), 1);
     expect(value('mfm/loss')).toBeCloseTo(Math.log(B * F), 0);
@@ -127,9 +127,40 @@ describe.each(ENGINES)('a plan on %s', (engine) => {
       'tag/mAP',
     ]);
     expect(result['mfm/accuracy'].baseline).toBeCloseTo(1 / (B * F), 12);
-    // All tags equally frequent: rank 1, (1/2 + 2/3) / 2, rank 4, rank 11.
-    expect(result['tag/mAP'].baseline).toBeCloseTo((1 + 7 / 12 + 1 / 4 + 1 / 11) / 4, 12);
+    // All tags equally frequent: they count together, and precision is the share of a video's tags among all.
+    expect(result['tag/mAP'].baseline).toBeCloseTo((1 + 2 + 1 + 1) / T / 4, 12);
     expect(await evaluate(model, params, [batch, batch], corpus, randomKey(3))).toEqual(result);
+  });
+
+  it('divides by what was asked: a batch without frames weighs nothing, and what was never asked has no value', async () => {
+    const model = pretraining(encoder, together);
+    const params = model.init(randomKey(1));
+    const corpus = { tokenCounts: new Float64Array(V).fill(1), tagCounts: new Float64Array(T).fill(1) };
+    const frameless = { ...batch, frameMask: ints([B, F]) };
+    const measured = (batches: Batch[]) => evaluate(model, params, batches, corpus, randomKey(3));
+    const [alone, beside, without] = [
+      await measured([batch]),
+      await measured([batch, frameless]),
+      await measured([frameless]),
+    ];
+    expect(beside['mfm/loss']).toEqual(alone['mfm/loss']);
+    expect(beside['mfm/accuracy']).toEqual(alone['mfm/accuracy']);
+    expect(Object.keys(without).sort()).toEqual(['mlm/accuracy', 'mlm/loss', 'tag/loss', 'tag/mAP']);
+  });
+
+  it('several batches of an update weigh by what was asked in each', () => {
+    const model = pretraining(encoder, together);
+    const params = model.init(randomKey(1));
+    const views = [1, 2].map((seed) => model.prepare(batch, randomKey(seed)));
+    const asked = views.map((view) => model.asked(view));
+    const names = Object.keys(asked[0]);
+    expect(names.sort()).toEqual(['mfm/loss', 'mlm/loss', 'tag/loss']);
+    const mean = Object.fromEntries(names.map((name) => [name, (asked[0][name] + asked[1][name]) / 2]));
+    const losses = views.map((view) => model.loss(params, view, undefined, mean).loss.dataSync()[0]);
+    const terms = views.map((view) => model.loss(params, view).metrics);
+    const sumOf = (name: string) => terms.reduce((sum, own) => sum + (own[name].sum as tf.Scalar).dataSync()[0], 0);
+    const expected = names.reduce((sum, name) => sum + sumOf(name) / (asked[0][name] + asked[1][name]), 0);
+    expect((losses[0] + losses[1]) / 2).toBeCloseTo(expected, 4);
   });
 });
 

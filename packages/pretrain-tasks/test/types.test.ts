@@ -1,6 +1,7 @@
 import type { Batch, Encoder, Key, Linear, LossResult, ParamTree } from '@wbdc/nn';
 import { expectTypeOf, it } from 'vitest';
 import {
+  type Asked,
   ftc,
   ftm,
   mfm,
@@ -57,7 +58,7 @@ it('a plan on an encoder has the parameters of that encoder', () => {
   expectTypeOf<PretrainParams<Params>['encoder']>().toEqualTypeOf<Params>();
   expectTypeOf<PretrainParams<Params>['heads']>().toEqualTypeOf<Readonly<Record<string, ParamTree>>>();
   expectTypeOf<Pretraining<Params>['loss']>().toEqualTypeOf<
-    (params: PretrainParams<Params>, views: readonly PreparedView[], dropout?: Key) => LossResult
+    (params: PretrainParams<Params>, views: readonly PreparedView[], dropout?: Key, meanAsked?: Asked) => LossResult
   >();
   expectTypeOf<PretrainParams<{ readonly word: Linear }>>().not.toExtend<PretrainParams<Params>>();
 });

@@ -11,6 +11,8 @@ export interface MetricSum {
 
 export interface ValueAndGrad {
   readonly loss: number;
+  /** Over how many items the loss is a mean, where that is known. */
+  readonly count?: number;
   readonly metrics: Readonly<Record<string, MetricSum>>;
   /** By parameter path; whoever reads them disposes them. */
   readonly grads: ReadonlyMap<string, Tensor>;
@@ -35,9 +37,10 @@ export const valueAndGrad: GradientFunction = (params, f, trains = () => true) =
   let result: ValueAndGrad | undefined;
   tf.tidy(() => {
     let metrics: LossResult['metrics'] = {};
+    let count: number | undefined;
     const forward = (): Scalar => {
       const value = f();
-      metrics = value.metrics;
+      ({ metrics, count } = value);
       // The engine frees what a forward pass made, but for its value.
       for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') tf.keep(sum);
       return value.loss;
@@ -46,7 +49,7 @@ export const valueAndGrad: GradientFunction = (params, f, trains = () => true) =
     const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true);
     const numbers = readScalars(value, metrics);
     for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') sum.dispose();
-    result = { ...numbers, ...byPath(leaves, grads) };
+    result = { ...numbers, ...(count !== undefined && { count }), ...byPath(leaves, grads) };
   });
   return result!;
 };

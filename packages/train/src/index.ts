@@ -11,5 +11,6 @@ export type { LayerwiseDecay, ParamSettings, Rule, Rules } from './rules.js';
 export { constant, warmupCosine, warmupLinear } from './schedules.js';
 export type { Schedule } from './schedules.js';
 export { trainLoop } from './loop.js';
+export type { Asked } from './step.js';
 export type { CheckpointHook, EvaluationHook, TrainLoopOptions, TrainResult } from './loop.js';
 export type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';

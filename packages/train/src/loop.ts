@@ -3,7 +3,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import type { Key, LossResult, ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import { valueAndGrad, type GradientFunction } from './gradients.js';
-import { updateOnce, type NumberedBatch, type StepOptions } from './step.js';
+import { updateOnce, type Asked, type NumberedBatch, type StepOptions } from './step.js';
 import type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';
 
 export interface TrainLoopOptions<B> {
@@ -15,14 +15,20 @@ export interface TrainLoopOptions<B> {
   /** The batch of a number, a pure function of it. The next one is asked for while this one is computed. */
   readonly batchAt: (index: number) => Promise<B>;
   /** The loss of a batch. Its key is `foldIn(key, index)`, so that a resumed run repeats the same numbers. */
-  readonly loss: (batch: B, key: Key) => LossResult;
+  readonly loss: (batch: B, key: Key, meanAsked?: Asked) => LossResult;
+  /**
+   * How many items the terms of a batch's loss are means over, by name. With `accumulate` the loss is told their mean over the
+   * batches of the update, to divide by what was asked in all. Without it batches weigh by the `count` of their loss.
+   */
+  readonly asked?: ((batch: B) => Asked) | undefined;
   readonly key: Key;
   /** Factor on the learning rates when `step` updates are done, e.g. `(step) => warmupCosine(step, total, warmup)`. */
   readonly schedule?: (step: number) => number;
   /** Largest norm of all gradients together. Default: no limit. */
   readonly clipNorm?: number;
   /**
-   * Batches per update; update `step` takes the batches `step * accumulate` and on, and their mean gradient. Default 1.
+   * Batches per update; update `step` takes the batches `step * accumulate` and on, and the gradient of all their items as one
+   * batch. Default 1.
    */
   readonly accumulate?: number;
   /** Default `valueAndGrad`; see `fgm` and `pgd`. */
@@ -127,8 +133,8 @@ function namingStep<T>(step: number, run: () => T): T {
 }
 
 function stepOptions<B>(options: TrainLoopOptions<B>): StepOptions<B> {
-  const { params, optimizer, loss, key, gradients = valueAndGrad, clipNorm = Infinity, ids } = options;
-  return { params, optimizer, loss, key, gradients, clipNorm, ids };
+  const { params, optimizer, loss, asked, key, gradients = valueAndGrad, clipNorm = Infinity, ids } = options;
+  return { params, optimizer, loss, asked, key, gradients, clipNorm, ids };
 }
 
 /** Batches in order; while one is used, the next is being read. */

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
@@ -13,12 +14,16 @@ import {
   type ValueAndGrad,
 } from './gradients.js';
 
+/** Numbers of items by term of a loss. */
+export type Asked = Readonly<Record<string, number>>;
+
 /** What one update needs. */
 export interface StepOptions<B> {
   readonly params: ParamTree;
   readonly optimizer: Optimizer;
   /** The loss of a batch. The key is a pure function of the loop's key and the batch's number. */
-  readonly loss: (batch: B, key: Key) => LossResult;
+  readonly loss: (batch: B, key: Key, meanAsked?: Asked) => LossResult;
+  readonly asked: ((batch: B) => Asked) | undefined;
   readonly key: Key;
   readonly gradients: GradientFunction;
   readonly clipNorm: number;
@@ -38,8 +43,8 @@ export interface NumberedBatch<B> {
 }
 
 /**
- * Adds up the gradients of one or more batches and updates the parameters with their mean. A loss or a gradient that is
- * not finite is an error before anything changes.
+ * Adds up the gradients of one or more batches and updates the parameters as with all their items in one. A loss or a gradient
+ * that is not finite is an error before anything changes.
  */
 export function updateOnce<B>(
   options: StepOptions<B>,
@@ -49,28 +54,63 @@ export function updateOnce<B>(
   const { optimizer, clipNorm } = options;
   let grads: ReadonlyMap<string, Tensor> = new Map();
   const results: ValueAndGrad[] = [];
+  const meanAsked = meanOverBatches(options, batches);
+  let total = 0;
   try {
     for (const numbered of batches) {
-      const result = gradientsOf(options, numbered);
-      grads = addGrads(grads, result.grads);
+      const result = gradientsOf(options, numbered, meanAsked);
+      // What was told beforehand is in the loss; else a batch weighs by its items, all alike where nothing is known of them.
+      const weight = meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1;
+      grads = addGrads(grads, scaled(result.grads, weight));
+      total += weight;
       results.push(result);
       assertFinite(Number.isFinite(result.loss), 'the loss is not finite', result, options, numbered);
     }
+    if (total === 0) total = 1; // nothing was asked anywhere: there is no gradient
     const norms = gradNorms(grads);
-    const gradNorm = globalNorm(norms) / batches.length;
+    const gradNorm = globalNorm(norms) / total;
     const bad = [...norms].filter(([, norm]) => !Number.isFinite(norm)).map(([path]) => path);
     const what = `the gradient of ${bad.slice(0, 3).join(', ')} is not finite`;
     assertFinite(Number.isFinite(gradNorm), what, results.at(-1)!, options, ...batches);
-    optimizer.update(grads, { factor, scale: clipScale(gradNorm, clipNorm) / batches.length });
-    return { loss: mean(results.map(({ loss }) => loss)), metrics: meanMetrics(results), gradNorm };
+    optimizer.update(grads, { factor, scale: clipScale(gradNorm, clipNorm) / total });
+    const weights = results.map((result) => (meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1));
+    const loss = results.reduce((sum, { loss: own }, i) => sum + own * weights[i], 0) / total;
+    return { loss, metrics: meanMetrics(results), gradNorm };
   } finally {
     disposeGrads(grads);
   }
 }
 
-function gradientsOf<B>(options: StepOptions<B>, { index, batch }: NumberedBatch<B>): ValueAndGrad {
+/** What is asked of each term in a batch of the update, on average. */
+function meanOverBatches<B>({ asked }: StepOptions<B>, batches: readonly NumberedBatch<B>[]): Asked | undefined {
+  if (asked === undefined || batches.length === 1) return undefined;
+  const totals: Record<string, number> = {};
+  for (const { batch } of batches) {
+    for (const [name, count] of Object.entries(asked(batch))) totals[name] = (totals[name] ?? 0) + count;
+  }
+  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / batches.length]));
+}
+
+/** The items that a batch's loss is a mean over. */
+function weightOf({ count, metrics }: ValueAndGrad): number {
+  return count ?? metrics['loss']?.count ?? 1;
+}
+
+/** Gradients times a weight; those that are replaced are disposed. */
+function scaled(grads: ReadonlyMap<string, Tensor>, weight: number): ReadonlyMap<string, Tensor> {
+  if (weight === 1) return grads;
+  const result = new Map([...grads].map(([path, grad]): [string, Tensor] => [path, tf.mul(grad, weight)]));
+  disposeGrads(grads);
+  return result;
+}
+
+function gradientsOf<B>(
+  options: StepOptions<B>,
+  { index, batch }: NumberedBatch<B>,
+  meanAsked: Asked | undefined,
+): ValueAndGrad {
   const key = foldIn(options.key, index);
-  const f = (): LossResult => options.loss(batch, key);
+  const f = (): LossResult => options.loss(batch, key, meanAsked);
   return options.gradients(options.params, f, (path) => options.optimizer.trains(path));
 }
 
@@ -92,10 +132,6 @@ function assertFinite<B>(
       'The weights are still those before this step. Look at the features of these videos; ' +
       'else lower the learning rate, lengthen the warm-up or lower clipNorm, and resume from the last checkpoint',
   );
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Means over several batches, exact because sums and counts are added. */

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { disposeTree, randomKey } from '@wbdc/nn';
+import { disposeTree, linear, newLinear, randomKey, softmaxCrossEntropy } from '@wbdc/nn';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, useEngine } from '../../../tools/testing.js';
-import { trainLoop, warmupCosine, type Sink, type TelemetryRecord, type TrainLoopOptions } from '../src/index.js';
+import { adamW, trainLoop, warmupCosine } from '../src/index.js';
+import type { Sink, StepRecord, TelemetryRecord, TrainLoopOptions } from '../src/index.js';
 import { loadCheckpoint, saveStepCheckpoint } from '../src/node.js';
 import { batchAt, loss, newModel, newOptimizer, values, type Model, type Rows } from './helpers.js';
 
@@ -128,6 +129,45 @@ describe.each(ENGINES)('the loop on %s', (engine) => {
     });
     expect(seen).toEqual([0, 1]);
     values(other).forEach((list, k) => list.forEach((value, i) => expect(value).toBeCloseTo(accumulated[k][i], 5)));
+  });
+
+  it.each(['count', 'asked'] as const)('divides by all items of an update, told by %s', async (told) => {
+    const rows = Array.from({ length: 8 }, (_, i) => [Math.sin(i), Math.cos(2 * i), 1]);
+    const labels = Int32Array.of(0, 1, 1, 1, 1, 1, 1, 1);
+    const update = async (cuts: readonly (readonly [number, number])[]) => {
+      const head = newLinear(randomKey(3), 3, 2);
+      const records: StepRecord[] = [];
+      await trainLoop<readonly [number, number]>({
+        params: { head },
+        optimizer: adamW({ head }, { learningRate: 0.1 }),
+        totalSteps: 1,
+        accumulate: cuts.length,
+        key: randomKey(1),
+        batchAt: async (index) => cuts[index],
+        ...(told === 'asked' && { asked: ([from, to]) => ({ tokens: to - from }) }),
+        loss: ([from, to], _key, meanAsked) =>
+          tf.tidy(() => {
+            const count = to - from;
+            const mean = softmaxCrossEntropy(linear(tf.tensor2d(rows.slice(from, to)), head), labels.slice(from, to));
+            const value: tf.Scalar = tf.mul(mean, told === 'asked' && meanAsked ? count / meanAsked['tokens'] : 1);
+            return { loss: value, ...(told === 'count' && { count }), metrics: {} };
+          }),
+        sinks: [{ write: (record) => void records.push(record as StepRecord) }],
+      });
+      return { ...records[0], weights: [...head.weight.dataSync()] };
+    };
+    const [whole, parts] = [
+      await update([[0, 8]]),
+      await update([
+        [0, 1],
+        [1, 8],
+      ]),
+    ];
+    expect(parts.loss).toBeCloseTo(whole.loss, 6);
+    expect(parts.gradNorm).toBeCloseTo(whole.gradNorm, 6);
+    parts.weights.forEach((weight, i) => expect(weight).toBeCloseTo(whole.weights[i], 6));
+    // The whole batch, by hand; means of means would give a norm of 0.363.
+    expect([whole.loss, whole.gradNorm].map((value) => value.toFixed(3))).toEqual(['0.688', '0.751']);
   });
 
   it('asks for the next batch before it computes, and for none past the end', async () => {

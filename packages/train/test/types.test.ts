@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { randomKey, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import { expectTypeOf, it } from 'vitest';
 import {
+  type Asked,
   adamW,
   awp,
   fgm,
@@ -25,7 +26,7 @@ interface Pictures {
 it('a loop hands the batches that it reads to the loss', () => {
   type Options = TrainLoopOptions<Pictures>;
   expectTypeOf<Options['batchAt']>().toEqualTypeOf<(index: number) => Promise<Pictures>>();
-  expectTypeOf<Options['loss']>().toEqualTypeOf<(batch: Pictures, key: Key) => LossResult>();
+  expectTypeOf<Options['loss']>().toEqualTypeOf<(batch: Pictures, key: Key, meanAsked?: Asked) => LossResult>();
   expectTypeOf<Options['ids']>().toEqualTypeOf<((batch: Pictures) => readonly string[]) | undefined>();
   expectTypeOf(trainLoop<Pictures>).toEqualTypeOf<(options: Options) => Promise<TrainResult>>();
 });

@@ -51,9 +51,12 @@ export function countCorrect(logits: Tensor2D, labels: Int32Array): Scalar {
   return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.tensor1d(labels, 'int32')), 'float32'));
 }
 
-/** Rows scaled to length 1; a zero row stays zero, with a finite gradient. */
+/**
+ * Rows scaled to length 1, as PyTorch's `F.normalize`: what is shorter than 1e-12 is divided by that, so that a zero row
+ * stays zero, with a finite gradient.
+ */
 export function l2Normalize(x: Tensor2D): Tensor2D {
-  return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12)));
+  return tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), 1, true), 1e-24)));
 }
 
 /** Rows of `[..., D]` by flat index: `[N, D]`. */
@@ -65,14 +68,17 @@ export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
 /**
  * Symmetric InfoNCE (van den Oord et al., arXiv 1807.03748; CLIP, arXiv 2103.00020): matching rows of two sets `[B, D]`
  * of unit vectors find each other among all, in both directions. `logScale` is the logarithm of the inverse
- * temperature. `right` may have more rows `[B + M, D]`: further wrong answers, which look for none themselves.
+ * temperature. `right` may have more rows `[B + M, D]`: further wrong answers, which look for none themselves. `hidden`
+ * `[B, B + M]` is added to the logits: -1e9 where a row of `right` is no wrong answer.
  */
 export function symmetricInfoNce(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
+  hidden?: Tensor2D,
 ): { loss: Scalar; logits: Tensor2D } {
-  const logits: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + M]
+  const similarity: Tensor2D = tf.mul(tf.matMul(left, right, false, true), tf.exp(logScale)); // [B, B + M]
+  const logits: Tensor2D = hidden === undefined ? similarity : tf.add(similarity, hidden); // [B, B + M]
   const count = left.shape[0];
   const diagonal = Int32Array.from({ length: count }, (_, i) => i);
   const back: Tensor2D = tf.transpose(tf.slice(logits, [0, 0], [count, count])); // [B, B]

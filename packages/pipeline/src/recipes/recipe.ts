@@ -1,5 +1,5 @@
 import type { Key, LossResult, ParamTree } from '@wbdc/nn';
-import type { GradientFunction, Rules } from '@wbdc/train';
+import type { Asked, GradientFunction, Rules } from '@wbdc/train';
 import type { LoopSettings } from '../settings/training.js';
 
 /**
@@ -17,7 +17,9 @@ export interface TrainingRecipe<B, P extends ParamTree = ParamTree> {
   /** The parameters by component: encoder, heads. */
   readonly components: Readonly<Record<string, ParamTree>>;
   /** The loss of a batch, and metrics by name. A dropout key means training. */
-  readonly loss: (batch: B, dropout?: Key) => LossResult;
+  readonly loss: (batch: B, dropout?: Key, meanAsked?: Asked) => LossResult;
+  /** How many items each term of the loss is a mean over; see `trainLoop`. */
+  readonly asked?: (batch: B) => Asked;
   /** The learning rates, by the paths of the parameters. */
   readonly rules: Rules;
   /** How gradients are computed: plainly, or at parameters moved against the loss. */

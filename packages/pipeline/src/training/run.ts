@@ -268,6 +268,7 @@ function loopOptions<B, M extends Measurement, R>(
     startStep,
     batchAt: (index) => data.read(order.at(index)),
     loss: recipe.loss,
+    asked: recipe.asked,
     key: foldIn(key, 'loss'),
     schedule: (step) => SCHEDULES[settings.schedule](step, scheduleSteps, warmup),
     ...(settings.clipNorm === null ? {} : { clipNorm: settings.clipNorm }),
