@@ -1,10 +1,13 @@
 import type { Host } from './core/host.js';
 import { CHILD_VARIABLE } from './jobs/child.js';
 
-/** This process around a command. Where another one started it as a job, that one is told how far it is. */
+/**
+ * This process around a command. Output that is lost, with `| head` or a log on a full disk, ends nothing: what a
+ * command makes is not in it. Where another process started this one as a job, that one is told how far it is.
+ */
 export function processHost(): Host {
   const { stdout, stderr, env } = process;
-  stdout.on('error', endQuietly);
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   const send = env[CHILD_VARIABLE] === undefined ? undefined : process.send?.bind(process);
   if (send) {
     // Without a parent nobody waits for the result: end as if interrupted, with everything needed to go on.
@@ -19,10 +22,4 @@ export function processHost(): Host {
     exit: (code) => process.exit(code),
     ...(send && { report: (message) => void (process.connected && send(message)) }),
   };
-}
-
-/** `wbdc ... | head` closes the pipe early: no reason for a stack. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
 }

@@ -177,9 +177,9 @@ describe('Ctrl-C', () => {
     expect(resumed).toBe(true);
   });
 
-  it('takes the reason of the signal for an interruption', async () => {
+  it.each(['SIGTERM', 'SIGHUP'])('takes the reason of %s for an interruption', async (name) => {
     const throwing = stage(async ({ signal }) => {
-      host.signals.emit('SIGTERM');
+      host.signals.emit(name);
       signal.throwIfAborted();
       return done;
     });

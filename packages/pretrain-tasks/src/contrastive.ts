@@ -27,7 +27,9 @@ export interface ContrastiveOptions {
 
 /** Further settings of one comparison. */
 export interface ContrastivePairs {
-  /** `[B, B + M]`: -1e9 where a row of `right` is no wrong answer for one of `left` ({@link hideEqual}), 0 elsewhere. */
+  /**
+   * `[B, B + M]`: -1e9 where a row of `right` is no wrong answer for one of `left` ({@link hideEqual}), 0 elsewhere.
+   */
   readonly hidden?: Float32Array | undefined;
 }
 

@@ -1,8 +1,8 @@
 import type { Batch } from '@wbdc/nn';
 
 /**
- * A number for every row, the same for rows of the same values. What equals the right answer is no wrong one: two videos of one
- * title, or the frames of a still picture.
+ * A number for every row, the same for rows of the same values. What equals the right answer is no wrong one: two
+ * videos of one title, or the frames of a still picture.
  */
 export function groupRows(rows: readonly ArrayLike<number>[]): Int32Array {
   const buckets = new Map<number, number[]>();
@@ -34,8 +34,8 @@ export function rowsIn<T extends Float32Array | Int32Array>(data: T, width: numb
 }
 
 /**
- * What hides wrong answers that are right ones: `[asked.length, groups.length]`, -1e9 where a candidate is in the group of
- * an answer without being it, 0 elsewhere; nothing where there is no such candidate.
+ * What hides wrong answers that are right ones: `[asked.length, groups.length]`, -1e9 where a candidate is in the group
+ * of an answer without being it, 0 elsewhere; nothing where there is no such candidate.
  *
  * @param asked index of each question's answer among the candidates
  */

@@ -10,8 +10,8 @@ export interface Evaluated {
 }
 
 /**
- * Losses and metrics of every task over all batches, divided by what was asked: a batch in which nothing is weighs nothing, and
- * what was asked nowhere has no value. The key decides what is masked, so it should stay the same.
+ * Losses and metrics of every task over all batches, divided by what was asked: a batch in which nothing is weighs
+ * nothing, and what was asked nowhere has no value. The key decides what is masked, so it should stay the same.
  */
 export async function evaluate<P extends ParamTree>(
   model: Pretraining<P>,

@@ -27,7 +27,9 @@ export interface FtcTarget {
   readonly videos: number;
   /** N, the texts of earlier batches: the corrupted batch has 2M + N rows. */
   readonly past: number;
-  /** `[M, M + N]`: hides videos of the same title or the same rest, which are no wrong answers; absent where none are. */
+  /**
+   * `[M, M + N]`: hides videos of the same title or the same rest, which are no wrong answers; absent where none are.
+   */
   readonly hidden?: Float32Array;
 }
 

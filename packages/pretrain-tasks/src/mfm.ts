@@ -46,7 +46,9 @@ export interface MfmTarget {
   readonly labels: Int32Array;
   /** The unmasked features of all valid frames of the batch, then those of earlier batches `[N, Dv]`. */
   readonly candidates: Floats;
-  /** `[M, N]`: hides the candidates that equal the answer, such as the frames of a still picture; absent where none do. */
+  /**
+   * `[M, N]`: hides the candidates that equal the answer, such as the frames of a still picture; absent where none do.
+   */
   readonly hidden?: Float32Array;
 }
 

@@ -54,8 +54,9 @@ export interface Pretraining<P extends ParamTree> {
   /** Corrupts a batch for every view; host memory only. */
   prepare(batch: Batch, key: Key): PreparedView[];
   /**
-   * The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. `meanAsked` is what
-   * {@link asked} gives on average over the batches of an update: then their mean loss is divided by what was asked in all.
+   * The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. `meanAsked`
+   * is what {@link asked} gives on average over the batches of an update: then their mean loss is divided by what was
+   * asked in all.
    */
   loss(params: PretrainParams<P>, views: readonly PreparedView[], dropout?: Key, meanAsked?: Asked): LossResult;
   /** How many items each term of the loss is a mean over, under `task/term`. */

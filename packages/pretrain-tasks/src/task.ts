@@ -44,8 +44,8 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
   init(key: Key, sizes: Sizes): Head;
   corrupt(batch: Batch, key: Key): Corrupted<Target>;
   /**
-   * How many items each term of the loss is a mean over: `loss`, or the names of several. Over the batches of one update a
-   * term is divided by what was asked in all of them, not a mean of means.
+   * How many items each term of the loss is a mean over: `loss`, or the names of several. Over the batches of one
+   * update a term is divided by what was asked in all of them, not a mean of means.
    */
   asked?(target: Target): Readonly<Record<string, number>>;
   loss(input: LossInput<Head, Target>): LossResult;

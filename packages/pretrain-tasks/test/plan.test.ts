@@ -132,21 +132,24 @@ describe.each(ENGINES)('a plan on %s', (engine) => {
     expect(await evaluate(model, params, [batch, batch], corpus, randomKey(3))).toEqual(result);
   });
 
-  it('divides by what was asked: a batch without frames weighs nothing, and what was never asked has no value', async () => {
-    const model = pretraining(encoder, together);
-    const params = model.init(randomKey(1));
-    const corpus = { tokenCounts: new Float64Array(V).fill(1), tagCounts: new Float64Array(T).fill(1) };
-    const frameless = { ...batch, frameMask: ints([B, F]) };
-    const measured = (batches: Batch[]) => evaluate(model, params, batches, corpus, randomKey(3));
-    const [alone, beside, without] = [
-      await measured([batch]),
-      await measured([batch, frameless]),
-      await measured([frameless]),
-    ];
-    expect(beside['mfm/loss']).toEqual(alone['mfm/loss']);
-    expect(beside['mfm/accuracy']).toEqual(alone['mfm/accuracy']);
-    expect(Object.keys(without).sort()).toEqual(['mlm/accuracy', 'mlm/loss', 'tag/loss', 'tag/mAP']);
-  });
+  it(
+    'divides by what was asked: a batch without frames weighs nothing, and what was never asked has no ' + 'value',
+    async () => {
+      const model = pretraining(encoder, together);
+      const params = model.init(randomKey(1));
+      const corpus = { tokenCounts: new Float64Array(V).fill(1), tagCounts: new Float64Array(T).fill(1) };
+      const frameless = { ...batch, frameMask: ints([B, F]) };
+      const measured = (batches: Batch[]) => evaluate(model, params, batches, corpus, randomKey(3));
+      const [alone, beside, without] = [
+        await measured([batch]),
+        await measured([batch, frameless]),
+        await measured([frameless]),
+      ];
+      expect(beside['mfm/loss']).toEqual(alone['mfm/loss']);
+      expect(beside['mfm/accuracy']).toEqual(alone['mfm/accuracy']);
+      expect(Object.keys(without).sort()).toEqual(['mlm/accuracy', 'mlm/loss', 'tag/loss', 'tag/mAP']);
+    },
+  );
 
   it('several batches of an update weigh by what was asked in each', () => {
     const model = pretraining(encoder, together);

@@ -17,8 +17,9 @@ export interface TrainLoopOptions<B> {
   /** The loss of a batch. Its key is `foldIn(key, index)`, so that a resumed run repeats the same numbers. */
   readonly loss: (batch: B, key: Key, meanAsked?: Asked) => LossResult;
   /**
-   * How many items the terms of a batch's loss are means over, by name. With `accumulate` the loss is told their mean over the
-   * batches of the update, to divide by what was asked in all. Without it batches weigh by the `count` of their loss.
+   * How many items the terms of a batch's loss are means over, by name. With `accumulate` the loss is told their mean
+   * over the batches of the update, to divide by what was asked in all. Without it batches weigh by the `count` of
+   * their loss.
    */
   readonly asked?: ((batch: B) => Asked) | undefined;
   readonly key: Key;
@@ -27,8 +28,8 @@ export interface TrainLoopOptions<B> {
   /** Largest norm of all gradients together. Default: no limit. */
   readonly clipNorm?: number;
   /**
-   * Batches per update; update `step` takes the batches `step * accumulate` and on, and the gradient of all their items as one
-   * batch. Default 1.
+   * Batches per update; update `step` takes the batches `step * accumulate` and on, and the gradient of all their items
+   * as one batch. Default 1.
    */
   readonly accumulate?: number;
   /** Default `valueAndGrad`; see `fgm` and `pgd`. */

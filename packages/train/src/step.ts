@@ -43,8 +43,8 @@ export interface NumberedBatch<B> {
 }
 
 /**
- * Adds up the gradients of one or more batches and updates the parameters as with all their items in one. A loss or a gradient
- * that is not finite is an error before anything changes.
+ * Adds up the gradients of one or more batches and updates the parameters as with all their items in one. A loss or a
+ * gradient that is not finite is an error before anything changes.
  */
 export function updateOnce<B>(
   options: StepOptions<B>,
@@ -59,7 +59,8 @@ export function updateOnce<B>(
   try {
     for (const numbered of batches) {
       const result = gradientsOf(options, numbered, meanAsked);
-      // What was told beforehand is in the loss; else a batch weighs by its items, all alike where nothing is known of them.
+      // What was told beforehand is in the loss; else a batch weighs by its items, all alike where nothing is known of
+      // them.
       const weight = meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1;
       grads = addGrads(grads, scaled(result.grads, weight));
       total += weight;

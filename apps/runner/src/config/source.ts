@@ -50,21 +50,48 @@ function parseSettings(text: string, name: string): SettingMap {
   }
   const root = document.contents;
   if (root === null) return { kind: 'map', where: name, entries: new Map() };
-  const setting = nodeToSetting(root, document, locate);
+  const setting = nodeToSetting(root, { document, locate, left: MOST_NODES, above: [] });
   if (setting.kind !== 'map') throw new UserError(`${setting.where}: expected settings of the form 'key: value'`);
   return setting;
 }
 
-function nodeToSetting(node: Node, document: Document, locate: (offset: number) => string): Setting {
-  const where = locate(node.range?.[0] ?? 0);
+/** More than any configuration has: aliases of aliases make billions of a few lines. */
+const MOST_NODES = 100_000;
+
+/** A document that is being read. */
+interface Reading {
+  readonly document: Document;
+  readonly locate: (offset: number) => string;
+  /** Nodes that may still be read. */
+  left: number;
+  /** The nodes around this one. */
+  readonly above: Node[];
+}
+
+function nodeToSetting(node: Node, reading: Reading): Setting {
+  const where = reading.locate(node.range?.[0] ?? 0);
+  if (reading.above.includes(node)) {
+    throw new UserError(`${where}: expected an alias (*name) of something before it, got one of what it stands in`);
+  }
+  if (reading.left-- === 0) {
+    throw new UserError(`${where}: expected at most ${MOST_NODES} settings, got more: do not nest aliases (*name)`);
+  }
+  reading.above.push(node);
+  const setting = settingOf(node, where, reading);
+  reading.above.pop();
+  return setting;
+}
+
+function settingOf(node: Node, where: string, reading: Reading): Setting {
+  const { document, locate } = reading;
   if (isAlias(node)) {
     const target = node.resolve(document);
-    return target === undefined ? { kind: 'value', where, value: null } : nodeToSetting(target, document, locate);
+    return target === undefined ? { kind: 'value', where, value: null } : nodeToSetting(target, reading);
   }
   const child = (value: unknown): Setting =>
     value === null || value === undefined
       ? { kind: 'value', where, value: null }
-      : nodeToSetting(value as Node, document, locate);
+      : nodeToSetting(value as Node, reading);
   if (isMap(node)) {
     const entries = new Map<string, Setting>();
     const keys = new Map<string, string>();

@@ -1,7 +1,11 @@
+/** What asks a command to end: Ctrl-C, a scheduler, a terminal that is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+type Signal = (typeof SIGNALS)[number];
+
 /** What a process offers for signals. */
 export interface SignalSource {
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
-  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(signal: Signal, listener: () => void): unknown;
+  off(signal: Signal, listener: () => void): unknown;
 }
 
 /** What {@link interruptible} needs of the process around it. */
@@ -22,12 +26,10 @@ export const EXIT_INTERRUPTED = 130;
  */
 const SAME_KEYSTROKE_MS = 300;
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-
 /**
- * Runs what listens to a signal, and gives its exit code. The first Ctrl-C (or SIGTERM) aborts the signal and lets the
- * current step end; the second ends the process. With `stopped`, a run that throws the signal's reason was interrupted,
- * and that line says what is left.
+ * Runs what listens to a signal, and gives its exit code. The first Ctrl-C (SIGTERM, SIGHUP) aborts the signal and lets
+ * the current step end; the second ends the process. With `stopped`, a run that throws the signal's reason was
+ * interrupted, and that line says what is left.
  */
 export async function interruptible(
   host: InterruptibleProcess,

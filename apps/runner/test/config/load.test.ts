@@ -200,3 +200,24 @@ describe('--set', () => {
     await expect(load({ set: ['run.name={'] })).rejects.toThrow(/--set run\.name=\{: the value is not valid YAML/);
   });
 });
+
+describe('aliases', () => {
+  it('stand for what they name', async () => {
+    await write('a.yaml', 'tasks: { mlm: &both { weight: 2 }, mfm: *both }');
+    const { tasks } = await load();
+    expect([tasks.mlm?.weight, tasks.mfm?.weight]).toEqual([2, 2]);
+  });
+
+  it('of aliases are refused before they fill the memory', async () => {
+    const list = (of: string): string => Array.from({ length: 9 }, () => of).join(',');
+    const lines = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${list(`*a${i}`)}]`);
+    const [problem] = await problems([`a0: &a0 [${list('x')}]`, ...lines].join('\n'));
+    expect(problem).toMatch(/^a\.yaml:\d+:\d+: expected at most 100000 settings, got more: do not nest aliases/);
+  });
+
+  it('of what they stand in are refused', async () => {
+    expect(await problems('train: &a { epochs: 3, rules: [*a] }')).toEqual([
+      'a.yaml:1:11: expected an alias (*name) of something before it, got one of what it stands in',
+    ]);
+  });
+});

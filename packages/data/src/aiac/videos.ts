@@ -62,6 +62,9 @@ export function videoOf(features: Features, where: string): Video {
   }
   const tags = integersOf(features, 'tag_id', where)?.map(String);
   const category = integersOf(features, 'category_id', where)?.[0];
+  if (category !== undefined && category < 0) {
+    throw new DataError(`${where}: feature category_id: expected a number from 0, got ${category}`);
+  }
   return {
     id,
     title: textOf(features, 'title', where) ?? '',

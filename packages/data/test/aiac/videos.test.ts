@@ -47,6 +47,16 @@ describe('AIAC videos', () => {
     expect(await collect(readAiacVideos(path, { width }))).toEqual(videos);
   });
 
+  it('refuses a category below 0', async () => {
+    const features = new Map<string, Feature>([
+      ['id', { kind: 'bytes', values: [Buffer.from('123')] }],
+      ['category_id', { kind: 'int64', values: [-1n] }],
+    ]);
+    await writeTfRecords(path, [encodeExample(features)]);
+    const reading = collect(readAiacVideos(path, { width }));
+    await expect(reading).rejects.toThrow('feature category_id: expected a number from 0, got -1');
+  });
+
   it('has access by id over several files', async () => {
     const [first] = await collect(readAiacVideos(python, { width }));
     await writeAiacVideos(path, [{ ...first, id: '999' }, first]);

@@ -52,8 +52,8 @@ export function countCorrect(logits: Tensor2D, labels: Int32Array): Scalar {
 }
 
 /**
- * Rows scaled to length 1, as PyTorch's `F.normalize`: what is shorter than 1e-12 is divided by that, so that a zero row
- * stays zero, with a finite gradient.
+ * Rows scaled to length 1, as PyTorch's `F.normalize`: what is shorter than 1e-12 is divided by that, so that a zero
+ * row stays zero, with a finite gradient.
  */
 export function l2Normalize(x: Tensor2D): Tensor2D {
   return tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), 1, true), 1e-24)));

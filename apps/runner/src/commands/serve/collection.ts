@@ -35,6 +35,9 @@ export async function readCollection(
     }
     if (embedding.length !== outputs)
       refuse(`${where}: expected ${outputs} values, got ${embedding.length}: embed it again`);
+    const length = Math.hypot(...embedding);
+    if (!(Math.abs(length - 1) < 0.01))
+      refuse(`${where}: expected an embedding of length 1, got one of ${length.toPrecision(3)}: embed it again`);
     return parsed.data;
   });
 }
@@ -50,8 +53,13 @@ export interface Neighbour {
   readonly score: number;
 }
 
+/** Rounding leaves the product of two unit vectors a little outside. */
+function bounded(cosine: number): number {
+  return Math.max(-1, Math.min(1, cosine));
+}
+
 /** The nearest of a collection, best first. Vectors have length 1. */
 export function nearest(vector: ArrayLike<number>, collection: readonly Embedded[], count: number): Neighbour[] {
-  const scored = collection.map(({ id, path, embedding }) => ({ id, path, score: dot(embedding, vector) }));
+  const scored = collection.map(({ id, path, embedding }) => ({ id, path, score: bounded(dot(embedding, vector)) }));
   return scored.sort((a, b) => b.score - a.score).slice(0, count);
 }
