@@ -45,7 +45,7 @@ function sectionOf(name: string, options: Options): string {
 
 function formatReport(report: Report, options: Options): string {
   const { comparison, work, notes, more = [] } = report;
-  const skipped = Object.entries(comparison.skipped).map(([name, why]) => `- not run: ${name}: ${why}`);
+  const skipped = Object.entries(comparison.skipped).map(([name, why]) => `- not run: ${name}: ${firstLine(why)}`);
   const about = comparison.measured.map(({ name, about }) => `- ${name}: ${about}`);
   const told = [...about, ...notes.map((note) => `- ${note}`), ...skipped].join('\n');
   const head = `${work} ${options.rounds} measured steps each, in turn.\n${machine()}`;
@@ -97,4 +97,9 @@ export function saveSection(path: string, name: string, text: string): void {
   const others = sections.filter((section) => !section.startsWith(`## ${name}\n`));
   const all = [...others.map((section) => section.trim()), `## ${name}\n\n${text}`].sort();
   writeFileSync(path, `${[head.trim(), ...all].join('\n\n')}\n`);
+}
+
+/** Without a stack, which would name folders of this machine. */
+function firstLine(text: string): string {
+  return text.split('\n')[0].replace(/ at \S+ \(.*$/, '');
 }
