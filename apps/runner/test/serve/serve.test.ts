@@ -294,16 +294,6 @@ describe('wbdc embed and wbdc similar', () => {
     expect(shown.out).toMatch(new RegExp(`^${heldOut[2].id}:\n {2}1\\.0000 {2}20+`));
   });
 
-  it('refuse vectors that are no embeddings: their products would be no cosines', async () => {
-    const model = ['--name', 'sim', '--texts', 'data/annotations/test_a.json'];
-    await run('embed', 'data/zip_frames/test_a', ...model, '--out', 'long.jsonl');
-    const [first] = lines(await readFile(join(folder, 'long.jsonl'), 'utf8')) as { embedding: number[] }[];
-    const long = { ...first, embedding: first.embedding.map((value) => 1.12 * value) };
-    await writeFile(join(folder, 'long.jsonl'), `${JSON.stringify(long)}\n`);
-    const { err } = await run('similar', zipOf(2), ...model, '--among', 'long.jsonl');
-    expect(err).toMatch(/long\.jsonl: line 1: expected an embedding of length 1, got one of 1\.12: embed it again/);
-  });
-
   it('refuse embeddings of another model and a model without the head', async () => {
     await writeFile(join(folder, 'foreign.jsonl'), '{"id":"a","model":"0123","embedding":[1,0,0,0]}\n');
     const { err } = await run('similar', zipOf(0), '--name', 'sim', '--among', 'foreign.jsonl');
