@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SOURCE_LIMITS, SourceError, openFrameBytes, openFrameSource, type FrameSource } from '../src/index.js';
@@ -22,6 +22,7 @@ printf 'packet,%s\\n' 0.40,K__ 0.80,___ 0.60,___ -0.2,KD_ 1.00,___ 1.20,___
 echo "stream,$size"
 `;
 const FFMPEG = `
+  require('node:fs').writeFileSync('FOLDER/arguments', process.argv.join(' '));
   const filter = process.argv[process.argv.indexOf('-vf') + 1];
   const runs = [...filter.matchAll(/between\\(n\\\\,(\\d+)\\\\,(\\d+)\\)/g)];
   for (const [, from, to] of runs) for (let n = +from; n <= +to; n++) {
@@ -30,7 +31,8 @@ const FFMPEG = `
   }`;
 
 function installPrograms(folder: string): void {
-  writeFileSync(join(folder, 'ffmpeg.cjs'), FFMPEG);
+  writeFileSync(join(folder, 'arguments'), '');
+  writeFileSync(join(folder, 'ffmpeg.cjs'), FFMPEG.replace('FOLDER', folder));
   const ffmpeg = `#!/bin/sh\n[ "$1" = -version ] && exit 0\nexec '${process.execPath}' '${folder}/ffmpeg.cjs' "$@"\n`;
   for (const [name, code] of Object.entries({ ffmpeg, ffprobe: FFPROBE })) {
     writeFileSync(join(folder, name), code);
@@ -70,6 +72,14 @@ describe('a video file through ffmpeg', () => {
     const source = await open('v.mp4');
     expect(await values(source, [0, 2, 3])).toEqual([0, 2, 3]);
     expect(await values(source, [])).toEqual([]);
+  });
+
+  it('asks for 8 bits a colour, and opens local videos alone: no playlists', async () => {
+    await values(await open('v.mp4'), [0]);
+    const said = readFileSync(join(folder, 'arguments'), 'utf8');
+    expect(said).toContain('-pix_fmt rgb24');
+    expect(said).toMatch(/-protocol_whitelist file -format_whitelist mov,mp4,\S+ -i file:/);
+    expect(said).not.toMatch(/format_whitelist \S*(hls|concat|lavfi|image2)/);
   });
 
   it('writes one from memory to a file of its own, and removes that', async () => {

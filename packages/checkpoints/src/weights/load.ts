@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
-import { flatten, parameter, unflatten, type ParamTree } from '@wbdc/nn';
+import { flatten, parameter, unflatten, type ParamTree, type Floats } from '@wbdc/nn';
 import { pathKeys, tensorShape, toParameter, type KeyEntry, type KeyMap } from './key-map.js';
 import { matchesPattern } from './pattern.js';
 import type { WeightReport } from './report.js';
@@ -86,8 +86,8 @@ export async function readWeights<P extends ParamTree>(
       for (const { path, leaf } of flatten({ [part]: make() })) leaves.set(path, leaf);
     }
     for (const { entry, name } of plan.matches) {
-      const { data, shape } = await source.read(name);
-      leaves.set(entry.path, parameter(toParameter(entry, data as Float32Array, shape), shapes.get(entry.path)!));
+      const { data, shape } = await readFinite(source, name);
+      leaves.set(entry.path, parameter(toParameter(entry, data, shape), shapes.get(entry.path)!));
     }
     const unmade = [...shapes.keys()].find((path) => !leaves.has(path));
     if (unmade !== undefined)
@@ -130,11 +130,24 @@ export async function readParams<P extends ParamTree>(
   return params;
 }
 
+/** A model with one weight that is no number answers all questions the same. */
+async function readFinite(source: WeightSource, name: string): Promise<Floats> {
+  const { data, shape } = (await source.read(name)) as Floats;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return { data, shape };
+  throw new WbdcError({
+    where: `${source.path}: ${name}`,
+    expected: 'finite weights',
+    got: `${data[bad]} at index ${bad}`,
+    advice: 'take an earlier checkpoint, or download the file again',
+  });
+}
+
 async function readAll({ matches }: Plan, source: WeightSource): Promise<Map<string, Float32Array>> {
   const values = new Map<string, Float32Array>();
   for (const { entry, name } of matches) {
-    const { data, shape } = await source.read(name);
-    values.set(entry.path, toParameter(entry, data as Float32Array, shape));
+    const { data, shape } = await readFinite(source, name);
+    values.set(entry.path, toParameter(entry, data, shape));
   }
   return values;
 }

@@ -38,6 +38,15 @@ describe('readParams', () => {
     disposeTree(params);
   });
 
+  it('refuses weights that are no numbers, and leaves no tensors', async () => {
+    const damaged = { ...body, ...side, 'encoder.side.bias': floats([5], Float32Array.of(1, 2, NaN, 4, 5)) };
+    const before = tf.memory().numTensors;
+    await expect(readParams(shapes, weightsOf(damaged, 'model.safetensors'), 'encoder.')).rejects.toThrow(
+      'model.safetensors: encoder.side.bias: expected finite weights, got NaN at index 2: take an earlier checkpoint',
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('compares all sizes before it reads', async () => {
     const source = { ...weightsOf({ ...body, ...side }), read: () => Promise.reject(new Error('read')) };
     const wrong = new Map([...shapes, ['side.bias', [6]], ['side.extra', [1]]]);

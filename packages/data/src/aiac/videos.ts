@@ -2,6 +2,7 @@ import { decodeText } from '@wbdc/io/proto';
 import type { Floats } from '@wbdc/nn/plain';
 import { DataError, refuse } from '../files/data-error.js';
 import { decodeFloat16, encodeFloat16 } from '@wbdc/nn/plain';
+import { finite } from '../store/finite.js';
 import { ID_PATTERN, type Video } from '../wbdc/annotations.js';
 import { decodeExample, encodeExample, type Feature, type Features } from './example.js';
 import { readTfRecords, writeTfRecords, type ReadTfRecordsOptions } from './tfrecord.js';
@@ -125,7 +126,7 @@ export function framesOf(features: Features, width: number, where: string): Floa
   const bits = new Uint16Array(rows.length * width);
   const bytes = new Uint8Array(bits.buffer);
   rows.forEach((row, i) => bytes.set(row, i * width * 2));
-  return { data: decodeFloat16(bits), shape: [rows.length, width] };
+  return finite({ data: decodeFloat16(bits), shape: [rows.length, width] }, `${where}: frame_feature`);
 }
 
 export function frameEntries(features: Features, where: string): readonly Uint8Array[] {

@@ -2,6 +2,7 @@ import { ZipReader } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError } from '../files/data-error.js';
 import type { FeatureSource, SharedStore } from './feature-source.js';
+import { finite } from './finite.js';
 import { decodeNpy } from './npy.js';
 
 /** How features were made (model, preprocessing, sampling): a model refuses features of another recipe. */
@@ -76,7 +77,7 @@ class ZipFeatureStore implements FeatureStore {
 
   async read(id: string): Promise<Floats> {
     const features = await readArray(this.zip, id);
-    if (features.shape[1] === this.width) return features;
+    if (features.shape[1] === this.width) return finite(features, `${this.zip.path}: ${id}`);
     throw new DataError(
       `${this.zip.path}: ${id}: expected features [n, ${this.width}], got [${features.shape.join(', ')}]: ` +
         'make them with the model this one was trained with',

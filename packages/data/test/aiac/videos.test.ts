@@ -47,6 +47,14 @@ describe('AIAC videos', () => {
     expect(await collect(readAiacVideos(path, { width }))).toEqual(videos);
   });
 
+  it('refuses frame features that are no numbers', async () => {
+    const [first] = await collect(readAiacVideos(python, { width }));
+    const frames = floats([2, width], new Float32Array(2 * width).fill(NaN, 7, 8));
+    await writeAiacVideos(path, [{ ...first, frames }]);
+    const reading = collect(readAiacVideos(path, { width }));
+    await expect(reading).rejects.toThrow('record 0: frame_feature: expected finite features, got NaN in frame 1');
+  });
+
   it('refuses a category below 0', async () => {
     const features = new Map<string, Feature>([
       ['id', { kind: 'bytes', values: [Buffer.from('123')] }],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { floats, type Floats } from '@wbdc/nn';
 import { unzipSync, zipSync } from 'fflate';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createFeatureStore, encodeNpy, openFeatureStore } from '../../src/index.js';
+import { createFeatureStore, encodeNpy, openFeatureStore, verifyFeatureStore } from '../../src/index.js';
 import { fixture, testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -33,6 +33,21 @@ describe('feature store', () => {
     data.forEach((value, i) => expect(value).toBeCloseTo(exact[i], 3));
     expect((await store.read('10000000000000000029')).shape).toEqual([0, 5]);
     await store.close();
+  });
+
+  it('refuses values that are no numbers, which other tools write, and counts them when it is verified', async () => {
+    const npy = (value: number): Uint8Array =>
+      encodeNpy(floats([2, 5], new Float32Array(10).fill(0.5, 0, 7).fill(value, 7, 8)), 'float16');
+    const entries = { [`${id(0)}.npy`]: npy(1), [`${id(1)}.npy`]: npy(NaN), [`${id(2)}.npy`]: npy(Infinity) };
+    writeFileSync(path, zipSync(entries, { level: 0 }));
+    const store = await openFeatureStore(path);
+    expect((await store.read(id(0))).shape).toEqual([2, 5]);
+    await expect(store.read(id(1))).rejects.toThrow(`${id(1)}: expected finite features, got NaN in frame 1`);
+    await expect(store.read(id(2))).rejects.toThrow(`${id(2)}: expected finite features, got Infinity in frame 1`);
+    await store.close();
+    const bad: string[] = [];
+    const report = await verifyFeatureStore(path, { onBad: ({ message }) => bad.push(message) });
+    expect([report.bad, bad.length]).toEqual([2, 2]);
   });
 
   it('reads what it wrote, by id', async () => {

@@ -64,7 +64,12 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
   const flush = async function* (): AsyncGenerator<Predicted> {
     const rows = examples.length > 0 ? await rowsIn(run(collate(examples))) : [];
     let next = 0;
-    const done = waiting.map(({ entry, error }) => ({ entry, row: error ?? rows[next++] }));
+    const done = waiting.map(({ entry, error }): Predicted => {
+      if (error !== undefined) return { entry, row: error };
+      const row = finiteRow(entry, rows[next++]);
+      if (row instanceof SourceError) onSkip(entry, row);
+      return { entry, row };
+    });
     [waiting, examples] = [[], []];
     yield* done;
   };
@@ -80,6 +85,12 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
     signal.throwIfAborted();
   }
   yield* flush();
+}
+
+/** A row that is no answer: features that are no numbers make such. */
+function finiteRow({ id }: Entry, row: Float32Array): Float32Array | SourceError {
+  if (row.every(Number.isFinite)) return row;
+  return new SourceError(`${id}: expected features that the model can read, got values that are no numbers from it`);
 }
 
 /** How features were made that a model learned from; of those of AIAC's records nobody knows. */

@@ -175,6 +175,19 @@ describe('what a row depends on', () => {
     }
   });
 
+  it('features that are no numbers give no row, and the others theirs', async () => {
+    const features = [Array.from({ length: 8 }, (_, i) => (i === 3 ? NaN : 0.5))];
+    const skipped: string[] = [];
+    const inputs = [
+      { id: 'bad', features },
+      { id: 'good', video: VIDEO, ...TEXTS },
+    ];
+    const rows = await model.embed(inputs, { onSkip: ({ id, error }) => skipped.push(`${id}: ${error.message}`) });
+    expect(rows.map(({ id }) => id)).toEqual(['good']);
+    expect(distance(rows[0].embedding, await embedding({ video: VIDEO, ...TEXTS }))).toBeLessThan(1e-6);
+    expect(skipped).toEqual([expect.stringMatching(/^bad: bad: expected finite frame features, got NaN/)]);
+  });
+
   it('is named by the input, by its file, or by its number', async () => {
     const frames = await videoFrames();
     const rows = await model.embed([

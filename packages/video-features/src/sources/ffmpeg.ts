@@ -44,7 +44,7 @@ interface Probe {
 /** Sizes, and the times of all packets: the frames are counted without decoding one. */
 async function probe(path: string, limits: SourceLimits): Promise<Probe> {
   const entries = 'packet=pts_time,flags:stream=width,height,nb_frames';
-  const process = start(
+  const program = start(
     'ffprobe',
     ['-select_streams', 'v:0', '-show_entries', entries, '-of', 'csv', ...input(path)],
     limits,
@@ -52,21 +52,21 @@ async function probe(path: string, limits: SourceLimits): Promise<Probe> {
   const packets: string[] = [];
   let counted = 0;
   let size: number[] | undefined;
-  for await (const line of lines(process.child.stdout)) {
+  for await (const line of lines(program.child.stdout)) {
     const [kind, ...fields] = line.split(',');
     if (kind === 'stream') size = fields.map(Number);
     if (kind === 'packet') counted++;
     // D: a frame that the container's edit list hides.
     if (kind === 'packet' && !fields[1]?.includes('D')) packets.push(fields[0]);
     if (packets.length > limits.maxFrames) {
-      process.child.kill();
+      program.child.kill();
       throw new SourceError(`${path}: expected at most ${limits.maxFrames} frames, got more`);
     }
   }
-  await process.end(path);
+  await program.end(path);
   if (!size) throw new SourceError(`${path}: expected a video, found no video track. Leave it out.`);
   const [width, height, listed] = size; // mp4 and mov list how many frames there are, others say N/A
-  if (counted < listed || /ended prematurely|partial file/.test(process.complaint())) {
+  if (counted < listed || /ended prematurely|partial file/.test(program.complaint())) {
     const all = counted < listed ? `${listed} frames` : 'a whole file';
     throw new SourceError(`${path}: expected ${all}, got ${counted} frames: the file is cut off. Replace it.`);
   }
@@ -80,19 +80,20 @@ async function* readFrames(path: string, indices: readonly number[], limits: Sou
   const { filter, picked } = selection(indices);
   // Frames are numbered anew at the output's rate: else ffmpeg repeats and drops some to fill the gaps between them.
   const video = ['-map', '0:v:0', '-vf', `${filter},setpts=N/25/TB`, '-r', '25', '-frames:v', `${picked.length}`];
-  const process = start(
+  const program = start(
     'ffmpeg',
-    ['-nostdin', ...input(path), ...video, '-f', 'image2pipe', '-c:v', 'ppm', '-'],
+    // 8 bits a colour, also of videos with 10 (HEVC of telephones, AV1): PPM would else have 16.
+    ['-nostdin', ...input(path), ...video, '-pix_fmt', 'rgb24', '-f', 'image2pipe', '-c:v', 'ppm', '-'],
     limits,
   );
   let seen = 0;
   try {
-    for await (const image of readPpm(process.child.stdout, path, limits.image.maxPixels)) {
+    for await (const image of readPpm(program.child.stdout, path, limits.image.maxPixels)) {
       if (picked[seen++]) yield image;
     }
-    await process.end(path);
+    await program.end(path);
   } finally {
-    process.child.kill();
+    program.child.kill();
   }
   if (seen < picked.length) {
     throw new SourceError(`${path}: expected ${picked.length} frames, got ${seen}: is the file cut off? Replace it.`);
@@ -119,9 +120,39 @@ function selection(indices: readonly number[]): { filter: string; picked: boolea
   return { filter: select([[first, last]]), picked };
 }
 
-/** A local file and nothing else: a file may be a playlist that names others, or addresses on the network. */
+/** Containers of videos. No playlists, scripts or pictures: those name other files, and one of itself has no end. */
+const FORMATS = [
+  ...['mov', 'mp4', 'm4a', '3gp', '3g2', 'mj2', 'matroska', 'webm', 'avi', 'flv', 'asf', 'mpeg', 'mpegts', 'mpegvideo'],
+  ...[
+    'm4v',
+    'h264',
+    'hevc',
+    'av1',
+    'obu',
+    'ivf',
+    'ogg',
+    'rm',
+    'mxf',
+    'nut',
+    'dv',
+    'vc1',
+    'wtv',
+    'gif',
+    'y4m',
+    'yuv4mpegpipe',
+  ],
+];
+
+/** A local video file and nothing else. */
 function input(path: string): string[] {
-  return ['-protocol_whitelist', 'file', '-i', `file:${path}`];
+  return ['-protocol_whitelist', 'file', '-format_whitelist', FORMATS.join(','), '-i', `file:${path}`];
+}
+
+/** Programs that run: they end with this process. */
+const running = new Set<ChildProcessByStdio<null, Readable, Readable>>();
+
+function endAll(): void {
+  for (const child of running) child.kill('SIGKILL');
 }
 
 interface Running {
@@ -135,10 +166,15 @@ interface Running {
 function start(program: string, args: readonly string[], { maxSeconds }: SourceLimits): Running {
   const options = { timeout: maxSeconds * 1000, killSignal: 'SIGKILL' as const };
   const child = spawn(program, ['-v', 'error', ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (running.size === 0) process.once('exit', endAll);
+  running.add(child);
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(0, 2000)));
   const ended = new Promise<number | string>((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  }).finally(() => {
+    running.delete(child);
+    if (running.size === 0) process.off('exit', endAll);
   });
   ended.catch(() => undefined); // reported by end()
   return {
