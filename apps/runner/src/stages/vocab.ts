@@ -16,6 +16,7 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
     vocab.folder === undefined
       ? undefined
       : await loadTokenizer(await modelFolder('vocab.folder', vocab.folder, context));
+  for (const warning of published?.warnings ?? []) output.warn(warning);
   const { tokenizer, texts, tokens, unknown, splits, sample } = await buildVocabulary({
     root,
     splits: data.trainSplits,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { flatten, randomKey } from '@wbdc/nn';
 import { wbdcLayout, openFeatureStore, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import { clip } from '@wbdc/pretrain-tasks/clip';
-import { loadTokenizer } from '@wbdc/tokenizer/node';
+import { SPECIAL_TOKENS, Tokenizer } from '@wbdc/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
 import { saveStepCheckpoint } from '@wbdc/train/node';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +179,15 @@ describe('dirty texts', () => {
     expect(cleaned).toContain('哈');
     expect(cleaned).not.toContain('http');
   });
+});
+
+it('a published vocabulary whose files contradict each other is told', async () => {
+  await writeData();
+  const published = join(folder, 'published');
+  await saveTokenizer(Tokenizer.fromVocab([...SPECIAL_TOKENS, '哈', 'a']), published);
+  await writeFile(join(published, 'tokenizer_config.json'), '{"do_lower_case": false}');
+  await runVocabStage(await context('vocab', { set: ['vocab.folder=published'] }));
+  expect(said).toContain('tokenizer.json says lowercase true, tokenizer_config.json do_lower_case false');
 });
 
 describe('features', () => {
