@@ -96,9 +96,10 @@ describe('a folder in the AIAC layout', () => {
     const list = await readTagList(join(folder, 'qq/tag_list.txt'));
     expect(await readTagList(made('pretrain/tag_list.txt'))).toEqual(list.slice(0, 9));
     const lines = (await readFile(made('pretrain/metrics.jsonl'), 'utf8')).trim().split('\n');
-    const [first] = lines.map((line) => JSON.parse(line) as { metrics: Record<string, number> });
-    expect(Object.keys(first.metrics)).toEqual(expect.arrayContaining(['tag/loss', 'mlm/loss', 'mfm/loss']));
-    for (const value of Object.values(first.metrics)) expect(Number.isFinite(value)).toBe(true);
+    // A step has the losses of what it asked: of so few frames one may mask none.
+    const metrics = lines.flatMap((line) => Object.entries((JSON.parse(line) as { metrics: object }).metrics));
+    expect(metrics.map(([name]) => name)).toEqual(expect.arrayContaining(['tag/loss', 'mlm/loss', 'mfm/loss']));
+    for (const [, value] of metrics) expect(Number.isFinite(value)).toBe(true);
     expect(host.err + host.out).not.toContain('NaN');
   });
 
