@@ -22,6 +22,10 @@ export interface Reference {
   readonly gradients: Record<string, number[]>;
 }
 
+/** The values of a model, by path. */
+export const valuesOf = (params: ParamTree) =>
+  new Map(flatten(params).map(({ path, leaf }) => [path, leaf.dataSync()]));
+
 /** The sizes of the fixtures' text encoder. */
 export const PARITY_SIZES = {
   vocabSize: 23,

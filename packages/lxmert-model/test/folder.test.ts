@@ -13,7 +13,6 @@ import {
   bert,
   bertLayerConfig,
   disposeTree,
-  flatten,
   floats,
   newBert,
   randomKey,
@@ -25,7 +24,13 @@ import {
 import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, compareGradients, compareStates, type Reference } from '../../../tools/encoder-parity.js';
+import {
+  PARITY_BATCH,
+  compareGradients,
+  compareStates,
+  type Reference,
+  valuesOf,
+} from '../../../tools/encoder-parity.js';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import { crossLayer } from '../src/cross-layer.js';
 import { lxmertModel, lxmertModelShapes, type LxmertModelConfig } from '../src/index.js';
@@ -60,7 +65,6 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const valuesOf = (params: ParamTree) => new Map(flatten(params).map(({ path, leaf }) => [path, leaf.dataSync()]));
 const missingOf = ({ report }: { readonly report: { readonly missing: readonly { readonly path: string }[] } }) =>
   report.missing.map(({ path }) => path);
 

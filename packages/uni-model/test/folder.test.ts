@@ -6,11 +6,17 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { exportWeights, loadWeights, pathKeys, savedEncoderKeys, withoutPrefixes } from '@wbdc/checkpoints';
 import { openWeights, saveBert, writeSafetensors } from '@wbdc/checkpoints/node';
-import { disposeTree, flatten, newBert, newLinear, newNorm, newVector, randomKey, type ParamTree } from '@wbdc/nn';
+import { disposeTree, newBert, newLinear, newNorm, newVector, randomKey, type ParamTree } from '@wbdc/nn';
 import { QQ_LAYOUT, Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, compareGradients, compareStates, type Reference } from '../../../tools/encoder-parity.js';
+import {
+  PARITY_BATCH,
+  compareGradients,
+  compareStates,
+  type Reference,
+  valuesOf,
+} from '../../../tools/encoder-parity.js';
 import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
 import { uniModel, uniModelKeyMap, uniModelShapes, type UniModelConfig } from '../src/index.js';
 import { loadUniModel, saveUniModel } from '../src/node.js';
@@ -41,8 +47,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'uni-model-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-const valuesOf = (params: ParamTree) => new Map(flatten(params).map(({ path, leaf }) => [path, leaf.dataSync()]));
 
 /** A checkpoint as wbdc writes it, with a head beside the encoder. */
 async function writeCheckpoint(json: object): Promise<ParamTree> {

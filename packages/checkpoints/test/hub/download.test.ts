@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HubError, downloadModel, type DownloadOptions, type DownloadProgress } from '../../src/node.js';
-import { COMMIT, FILES, WEIGHTS, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
+import { COMMIT, FILES, WEIGHTS, expectWhole, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
 
 let hub: FakeHub;
 let cacheDir: string;
@@ -16,11 +16,6 @@ afterEach(async () => {
   await hub.close();
   await rm(cacheDir, { recursive: true, force: true });
 });
-
-/** Not toEqual, which takes a second for this. */
-async function expectWhole(folder: string): Promise<void> {
-  expect((await readFile(join(folder, 'pytorch_model.bin'))).equals(large)).toBe(true);
-}
 
 /** Bytes of the weights that the client has seen. */
 let received: number;

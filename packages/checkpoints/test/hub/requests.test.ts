@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { downloadModel, hubSettings, type DownloadOptions } from '../../src/node.js';
-import { COMMIT, FILES, WEIGHTS, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
+import { COMMIT, FILES, WEIGHTS, expectWhole, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
 
 let hub: FakeHub;
 let cacheDir: string;
@@ -15,11 +15,6 @@ afterEach(async () => {
   await hub.close();
   await rm(cacheDir, { recursive: true, force: true });
 });
-
-/** Not toEqual, which takes a second for this. */
-async function expectWhole(folder: string): Promise<void> {
-  expect((await readFile(join(folder, 'pytorch_model.bin'))).equals(large)).toBe(true);
-}
 
 const download = (options: DownloadOptions = {}) =>
   downloadModel('owner/name', { hubUrl: hub.url, cacheDir, delay: 1, offline: false, ...options });

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'vitest';
 
 export interface ServedFile {
   bytes: Uint8Array;
@@ -23,6 +26,11 @@ export const COMMIT = 'c0ffee'.repeat(6) + 'beef';
 
 /** Weights of some network packets. */
 export const large = Uint8Array.from({ length: 300_007 }, (_, i) => (i * 7) ^ (i >> 8));
+
+/** Not toEqual, which takes a second for this. */
+export async function expectWhole(folder: string): Promise<void> {
+  expect((await readFile(join(folder, 'pytorch_model.bin'))).equals(large)).toBe(true);
+}
 
 export const FILES: Record<string, ServedFile> = {
   '.gitattributes': { bytes: Buffer.from('*.bin lfs') },
