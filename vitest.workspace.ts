@@ -23,8 +23,9 @@ export default defineConfig({
       test: {
         name,
         include: ['test/**/*.test.ts'],
-        testTimeout: 60_000,
-        hookTimeout: 120_000,
+        // Ends a test that hangs; generous, for a slow machine must not fail one that works.
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
         pool: 'forks' as const,
         execArgv,
       },

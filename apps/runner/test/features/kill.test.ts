@@ -21,7 +21,7 @@ beforeAll(async () => {
   world = await makeWorld({ videos: { unlabeled: 200, test_a: 2 }, frames: () => FRAMES, tower });
   await writeFile(join(world.folder, 'my.yaml'), SETTINGS);
   for (const name of ['killed', 'whole']) expect(await start(`data --name ${name}`).ended).toBe(0);
-}, 120_000);
+});
 afterAll(() => rm(world.folder, { recursive: true }));
 
 /** The command in a process of its own, from source. */
@@ -88,7 +88,7 @@ it('killed at any moment, goes on behind what was written, and loses no video', 
   }
   expect(largest).toBeLessThan(4e-3); // batches are divided otherwise: the last bit of a float16 near 2
   await Promise.all([resumed.close(), whole.close()]);
-}, 120_000);
+});
 
 /** What a kill in the middle of a write leaves: half of the next entry. */
 async function cut(id: string): Promise<void> {
