@@ -39,6 +39,7 @@ export {
   randomKey,
   randomSubset,
   truncatedNormal,
+  undrawn,
   uniform,
 } from './random.js';
 export type { Key } from './random.js';

@@ -2,7 +2,7 @@
  * Explicit random keys in the manner of JAX: a key is a value, every use derives its own with `foldIn`, and the same
  * key gives the same numbers on every engine. So a resumed run needs no saved generator: step and seed are the state.
  */
-export type Key = readonly [number, number];
+export type Key = readonly [number, number, undrawn?: readonly string[]];
 
 const GOLDEN = 0x9e3779b9;
 
@@ -15,7 +15,23 @@ export function randomKey(seed: number): Key {
 /** The key derived from another by a number, such as that of a step, or by a name. */
 export function foldIn(key: Key, data: number | string): Key {
   const word = typeof data === 'string' ? hashString(data) : data >>> 0;
-  return [mix(key[0] ^ mix(word + GOLDEN)), mix(Math.imul(key[1] ^ word, GOLDEN) + key[0])];
+  const derived = [mix(key[0] ^ mix(word + GOLDEN)), mix(Math.imul(key[1] ^ word, GOLDEN) + key[0])] as const;
+  const undrawn = key[2]?.flatMap((path) => pathBelow(path, String(data)));
+  return undrawn?.length ? [...derived, undrawn] : derived;
+}
+
+/**
+ * The same key, but tables of weights drawn by keys that are derived from it along these paths of names
+ * (`encoder.bert`) are zeros: whoever is about to fill them from a file need not draw them. Without paths, all.
+ */
+export function undrawn([a, b]: Key, paths: readonly string[] = ['']): Key {
+  return paths.length === 0 ? [a, b] : [a, b, paths];
+}
+
+/** What is left of a path below a name: everything below the empty one. */
+function pathBelow(path: string, name: string): string[] {
+  if (path === '' || path === name) return [''];
+  return path.startsWith(`${name}.`) ? [path.slice(name.length + 1)] : [];
 }
 
 /** Finaliser of MurmurHash3: a bijection of 32-bit words in which every input bit moves every output bit. */
@@ -60,6 +76,7 @@ export function permutation(key: Key, count: number): Int32Array {
 /** `count` draws of a normal distribution (Box-Muller), cut at two deviations as BERT initialises its weights. */
 export function truncatedNormal(key: Key, count: number, deviation: number): Float32Array {
   const values = new Float32Array(count);
+  if (key[2]?.includes('')) return values; // of `undrawn`
   for (let i = 0, draw = 0; i < count; draw++) {
     const radius = Math.sqrt(-2 * Math.log(1 - uniform(key, 2 * draw)));
     const value = radius * Math.cos(2 * Math.PI * uniform(key, 2 * draw + 1));

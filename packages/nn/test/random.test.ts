@@ -1,5 +1,14 @@
-import { expect, it } from 'vitest';
-import { foldIn, permutation, randomBits, randomInt, randomKey, truncatedNormal, uniform } from '../src/index.js';
+import { describe, expect, it } from 'vitest';
+import {
+  foldIn,
+  permutation,
+  randomBits,
+  randomInt,
+  randomKey,
+  truncatedNormal,
+  undrawn,
+  uniform,
+} from '../src/index.js';
 
 const key = randomKey(2022);
 
@@ -55,4 +64,25 @@ it('draws a normal distribution cut at two deviations', () => {
 
 it('refuses a seed that is no integer', () => {
   expect(() => randomKey(0.5)).toThrow('expected an integer seed, got 0.5');
+});
+
+describe('a key that draws nothing below some paths', () => {
+  const at = (k: typeof key, ...names: (string | number)[]): number[] => [
+    ...truncatedNormal(names.reduce(foldIn, k), 3, 1),
+  ];
+  const given = undrawn(key, ['encoder.bert', 'mlm']);
+
+  it('gives zeros there, and elsewhere what it gave before', () => {
+    expect(at(given, 'encoder', 'bert')).toEqual([0, 0, 0]);
+    expect(at(given, 'encoder', 'bert', 'layers', 3)).toEqual([0, 0, 0]);
+    expect(at(given, 'mlm')).toEqual([0, 0, 0]);
+    for (const names of [[], ['encoder'], ['encoder', 'frames'], ['encoder', 'bertha'], ['bert'], ['mlm2']])
+      expect(at(given, ...names), names.join()).toEqual(at(key, ...names));
+  });
+
+  it('gives zeros everywhere without paths, and draws all with none', () => {
+    expect(at(undrawn(key))).toEqual([0, 0, 0]);
+    expect(at(undrawn(key), 'x', 1)).toEqual([0, 0, 0]);
+    expect(at(undrawn(key, []), 'x')).toEqual(at(key, 'x'));
+  });
 });

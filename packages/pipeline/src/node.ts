@@ -20,6 +20,7 @@ export { tagChooser } from './data/tags.js';
 export { openVideoSet, readSplits } from './data/video-set.js';
 export type { SplitInput, SplitTexts, VideoSet, VideoSetOptions } from './data/video-set.js';
 export { pretrain } from './pretrain/pretrain.js';
+export type { Initialize } from './training/initialize.js';
 export type { PretrainData, PretrainOptions, PretrainResult } from './pretrain/pretrain.js';
 export { assertSavedModel, readSavedModel } from './saved/read.js';
 export { DEFAULT_SEED, runTraining } from './training/run.js';

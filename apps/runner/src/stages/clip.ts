@@ -30,17 +30,20 @@ export async function runClipStage(context: StageContext): Promise<StageResult> 
 }
 
 /** The weights of the published towers that the settings name. */
-function initializer(context: StageContext): NonNullable<TrainClipOptions['initialize']> {
+function initializer(context: StageContext): TrainClipOptions['initialize'] {
   const { vision, text } = context.config.clip;
-  return async (params, sizes) => {
-    if (vision.init !== undefined) {
-      const start = { setting: 'clip.vision.init', folder: vision.init, path: 'vision.' };
-      await startFromClipVision({ ...params }, sizes.vision, start, context);
-    }
-    if (text.init !== undefined) {
-      const start = { setting: 'clip.text.init', folder: text.init, path: 'text.' };
-      await startFromBert({ ...params }, sizes.text, start, context);
-    }
+  return {
+    paths: [vision.init === undefined ? [] : 'vision', text.init === undefined ? [] : 'text'].flat(),
+    run: async (params, sizes) => {
+      if (vision.init !== undefined) {
+        const start = { setting: 'clip.vision.init', folder: vision.init, path: 'vision.' };
+        await startFromClipVision({ ...params }, sizes.vision, start, context);
+      }
+      if (text.init !== undefined) {
+        const start = { setting: 'clip.text.init', folder: text.init, path: 'text.' };
+        await startFromBert({ ...params }, sizes.text, start, context);
+      }
+    },
   };
 }
 

@@ -55,12 +55,14 @@ function splitsOf({ train: { splits }, data }: Config): string[] {
 }
 
 /** The weights of the published BERT that model.init names. */
-function initializer(context: StageContext, vocabSize: number): NonNullable<PretrainOptions['initialize']> {
+function initializer(context: StageContext, vocabSize: number): PretrainOptions['initialize'] {
   const { model, tasks } = context.config;
-  return async (params) => {
-    if (model.init === undefined) return;
-    const start = { setting: 'model.init', folder: model.init, path: 'encoder.bert.' };
-    const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
-    await startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context);
+  const { init: folder } = model;
+  if (folder === undefined) return undefined;
+  const start = { setting: 'model.init', folder, path: 'encoder.bert.' };
+  const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
+  return {
+    paths: ['encoder.bert'],
+    run: (params) => startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context),
   };
 }

@@ -1,5 +1,5 @@
 import type { Measurement } from '../training/measurement.js';
-import { disposeTree, foldIn, randomKey } from '@wbdc/nn';
+import { disposeTree } from '@wbdc/nn';
 import type { ClipConfig, ClipParams } from '@wbdc/pretrain-tasks/clip';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { z } from 'zod';
@@ -8,7 +8,8 @@ import { describeModel } from '../saved/saved-model.js';
 import { clipSchema } from '../settings/clip.js';
 import { parseSettings } from '../settings/parse.js';
 import { tokenizerFiles } from '../training/files.js';
-import { DEFAULT_SEED, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
+import type { Initialize } from '../training/initialize.js';
+import { freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 import type { ClipVideos } from './clip-videos.js';
 
 export interface TrainClipOptions extends RunOptions {
@@ -19,7 +20,7 @@ export interface TrainClipOptions extends RunOptions {
   /** The one of the titles; it is kept with the model. */
   readonly tokenizer: Tokenizer;
   /** Gives the fresh weights other values before the first step: those of published towers, say. */
-  readonly initialize?: (params: ClipParams, sizes: ClipConfig) => Promise<void>;
+  readonly initialize?: Initialize<[ClipParams, ClipConfig]> | undefined;
 }
 
 /**
@@ -27,11 +28,11 @@ export interface TrainClipOptions extends RunOptions {
  * `metrics.jsonl`. The same options give the same numbers, bit by bit, also after an interruption and with `resume`.
  */
 export async function trainClip(options: TrainClipOptions): Promise<TrainingResult<Measurement>> {
-  const { data, tokenizer, seed = DEFAULT_SEED } = options;
+  const { data, tokenizer, initialize } = options;
   const settings = parseSettings(clipSchema, options.settings ?? {});
-  const recipe = clipRecipe(settings, tokenizer.vocabSize, foldIn(randomKey(seed), 'init'));
+  const recipe = clipRecipe(settings, tokenizer.vocabSize, await freshWeights(options, initialize?.paths));
   try {
-    await options.initialize?.(recipe.params, recipe.config);
+    if (!(await goesOn(options))) await initialize?.run(recipe.params, recipe.config);
     return await runTraining({
       ...options,
       recipe,

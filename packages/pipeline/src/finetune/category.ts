@@ -53,7 +53,7 @@ export async function finetuneCategory(
   assertMeasurable(data, averageBest);
   const files = finetuneFiles(folder);
   await writeClasses(files.classes, data.classes);
-  const recipe = categoryRecipe(settings, encoder, data.classes.length, weightsKey(options));
+  const recipe = categoryRecipe(settings, encoder, data.classes.length, await weightsKey(options));
   try {
     await startEncoder(options, recipe.params.encoder);
     const counts = countClasses(

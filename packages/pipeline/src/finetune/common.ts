@@ -1,14 +1,15 @@
-import { foldIn, randomKey, type Key } from '@wbdc/nn';
+import type { Key } from '@wbdc/nn';
 import type { CheckpointFile } from '@wbdc/train/node';
 import { tokenizerFiles } from '../training/files.js';
-import { DEFAULT_SEED } from '../training/run.js';
+import { freshWeights } from '../training/run.js';
 import type { FinetuneOptions } from './options.js';
 import type { FinetuneRecipe } from './recipe.js';
 import { architectureOf } from './start.js';
 
-/** Draws the fresh weights. */
-export function weightsKey({ seed = DEFAULT_SEED }: Pick<FinetuneOptions, 'seed'>): Key {
-  return foldIn(randomKey(seed), 'init');
+/** Draws the fresh weights: those that {@link startEncoder} does not give. */
+export function weightsKey(options: FinetuneOptions): Promise<Key> {
+  const { init } = options;
+  return freshWeights(options, init === undefined ? [] : ['bert' in init ? 'encoder.bert' : 'encoder']);
 }
 
 /** What the descriptions of both kinds of finetuned models say. */

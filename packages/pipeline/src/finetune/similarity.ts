@@ -41,7 +41,7 @@ export async function finetuneSimilarity(
   const { averageBest, labels } = settings.finetune;
   const data = dividePairs(options);
   const label = pairLabeller(data.train.scores, labels);
-  const recipe = similarityRecipe(settings, encoder, weightsKey(options));
+  const recipe = similarityRecipe(settings, encoder, await weightsKey(options));
   try {
     await startEncoder(options, recipe.params.encoder);
     const running: Running = { options, data, label, recipe };

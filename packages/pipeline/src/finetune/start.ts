@@ -7,6 +7,7 @@ import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
 import { bertSizesOf, type VideoTextParams } from '../encoder.js';
 import { assertSavedModel } from '../saved/read.js';
 import type { SavedSimilarity } from '../saved/schema.js';
+import { goesOn } from '../training/run.js';
 import type { EncoderParams } from './encoder.js';
 import type { FinetuneOptions } from './options.js';
 
@@ -18,7 +19,7 @@ import type { FinetuneOptions } from './options.js';
 export async function startEncoder(options: FinetuneOptions, params: EncoderParams): Promise<void> {
   const { init, observer, settings, tokenizer } = options;
   const encoder = withoutTower(params);
-  if (init === undefined) return;
+  if (init === undefined || (await goesOn(options))) return;
   if ('bert' in init) {
     const sizes = bertSizesOf(settings.model, tokenizer.vocabSize);
     const report = await startFromBert(encoder, sizes, init.bert, { path: 'bert.' });

@@ -2,7 +2,7 @@ import type { Measurement } from '../training/measurement.js';
 import { join } from 'node:path';
 import { batchesInOrder, corpusStatistics, readBatch, writeTagList, type Dataset, type Recipe } from '@wbdc/data';
 import { makeFolder } from '@wbdc/io';
-import { disposeTree, flatten, foldIn, randomKey } from '@wbdc/nn';
+import { disposeTree, flatten } from '@wbdc/nn';
 import type { PretrainParams } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
@@ -12,7 +12,8 @@ import { pretrainRecipe, type PretrainRecipe } from '../recipes/pretrain.js';
 import { describeModel } from '../saved/saved-model.js';
 import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretrain.js';
 import { tokenizerFiles } from '../training/files.js';
-import { DEFAULT_SEED, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
+import { freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
+import type { Initialize } from '../training/initialize.js';
 
 /** The data of a pretraining. Data sets stay open: whoever opened them closes them. */
 export interface PretrainData {
@@ -35,7 +36,7 @@ export interface PretrainOptions extends RunOptions {
   /** A checkpoint of an earlier pretraining with the same model and tasks, whose weights this one starts from. */
   readonly checkpoint?: string | undefined;
   /** Gives the fresh weights other values before the first step: those of a published BERT, say. */
-  readonly initialize?: (params: PretrainParams<VideoTextParams>) => Promise<void>;
+  readonly initialize?: Initialize<[PretrainParams<VideoTextParams>]> | undefined;
 }
 
 /** How a pretraining ended. */
@@ -55,19 +56,23 @@ export interface PretrainResult extends TrainingResult<Measurement> {
  * @throws WbdcError where the settings do not fit, or a checkpoint is of another model
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const { data, tokenizer, folder, seed = DEFAULT_SEED } = options;
+  const { data, tokenizer, folder, checkpoint, initialize } = options;
   const settings = pretrainSettings(options.settings);
   const corpus = corpusStatistics(data.training);
   const { frameSize, tagCount, tags } = data.training;
   const recipe = pretrainRecipe(
     { settings, tokenizer, frameSize, tagCount, tokenCounts: corpus.tokenCounts },
-    foldIn(randomKey(seed), 'init'),
+    await freshWeights(options, checkpoint === undefined ? initialize?.paths : ['']),
   );
   try {
     const tagList = join(folder, 'tag_list.txt');
     await makeFolder(folder);
     await writeTagList(tagList, tags);
-    await initialize(options, recipe);
+    if (!(await goesOn(options))) await start(options, recipe.params);
+    const passes = recipe.model.encoderPasses;
+    options.observer?.onMessage?.(
+      `${passes} encoder ${passes === 1 ? 'pass' : 'passes'} a step: ${describeViews(recipe.views)}`,
+    );
     const { model: sizes, text, frames, tasks, views, train } = settings;
     const result = await runTraining({
       ...options,
@@ -83,22 +88,20 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       model: describeModel('pretrained', { sizes, text, frames, tasks, views, features: data.features ?? null }),
       files: [...tokenizerFiles(tokenizer), tagList],
     });
-    return { ...result, tagList, parameters: countValues(recipe), encoderPasses: recipe.model.encoderPasses };
+    return { ...result, tagList, parameters: countValues(recipe), encoderPasses: passes };
   } finally {
     disposeTree({ ...recipe.params });
   }
 }
 
-async function initialize(options: PretrainOptions, { params, model, views }: PretrainRecipe): Promise<void> {
-  const { checkpoint, observer } = options;
-  await options.initialize?.(params);
-  if (checkpoint !== undefined) {
+/** The weights to start from, of a run that does not go on from a checkpoint of its own. */
+async function start({ checkpoint, initialize, observer }: PretrainOptions, params: PretrainRecipe['params']) {
+  if (checkpoint === undefined) await initialize?.run(params);
+  else {
     const found = await findCheckpoint(checkpoint);
     await loadParams(join(found, 'model.safetensors'), params);
     observer?.onMessage?.(`going on from the weights of ${found}`);
   }
-  const passes = model.encoderPasses;
-  observer?.onMessage?.(`${passes} encoder ${passes === 1 ? 'pass' : 'passes'} a step: ${describeViews(views)}`);
 }
 
 function countValues({ params }: PretrainRecipe): number {

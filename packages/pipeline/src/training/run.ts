@@ -2,7 +2,7 @@ import type { Measurement } from './measurement.js';
 import { join } from 'node:path';
 import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
 import { flattenMeasured } from '@wbdc/metrics';
-import { flatten, foldIn, randomKey } from '@wbdc/nn';
+import { flatten, foldIn, randomKey, undrawn, type Key } from '@wbdc/nn';
 import {
   adamW,
   constant,
@@ -127,12 +127,12 @@ export interface TrainingResult<M, R = undefined> {
 export async function runTraining<B, M extends Measurement, R = undefined>(
   options: TrainingOptions<B, M, R>,
 ): Promise<TrainingResult<M, R>> {
-  const { recipe, folder, resume = false } = options;
+  const { recipe, folder } = options;
   const { params, rules, averageDecay } = recipe;
   const optimizer = adamW(params, { ...rules, ...(averageDecay !== undefined && { averageDecay }) });
   try {
-    const startStep = resume ? await restore(options, optimizer) : 0;
-    const metrics = await jsonlSink(join(folder, METRICS), resume ? startStep : undefined);
+    const startStep = await restore(options, optimizer);
+    const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
     try {
       return await train(options, optimizer, [metrics, ...(options.sinks ?? [])], startStep);
     } finally {
@@ -283,13 +283,27 @@ function loopOptions<B, M extends Measurement, R>(
   };
 }
 
+/**
+ * Draws the fresh weights of a run. Those below the paths of `given` are zeros: a file gives them their values; all are
+ * where a checkpoint of the run does.
+ */
+export async function freshWeights(options: RunOptions, given: readonly string[] = []): Promise<Key> {
+  const key = foldIn(randomKey(options.seed ?? DEFAULT_SEED), 'init');
+  return undrawn(key, (await goesOn(options)) ? undefined : given);
+}
+
+/** Whether a run goes on from a checkpoint of its own. */
+export async function goesOn({ folder, resume = false }: RunOptions): Promise<boolean> {
+  return resume && hasCheckpoint(join(folder, CHECKPOINTS));
+}
+
 async function restore<B, M extends Measurement, R>(
-  { recipe, folder, model }: TrainingOptions<B, M, R>,
+  options: TrainingOptions<B, M, R>,
   optimizer: Optimizer,
 ): Promise<number> {
-  const checkpoints = join(folder, CHECKPOINTS);
-  if (!(await hasCheckpoint(checkpoints))) return 0;
-  const checkpoint = await findCheckpoint(checkpoints);
+  if (!(await goesOn(options))) return 0;
+  const { recipe, folder, model } = options;
+  const checkpoint = await findCheckpoint(join(folder, CHECKPOINTS));
   await assertSavedModel(checkpoint, model);
   return (await loadCheckpoint(checkpoint, { params: recipe.params, optimizer })).step;
 }
