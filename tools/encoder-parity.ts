@@ -9,9 +9,11 @@ import {
   recomputing,
   sizeOf,
   type Batch,
+  type BertConfig,
   type Encoder,
   type ParamTree,
 } from '@wbdc/nn';
+import { Tokenizer } from '@wbdc/tokenizer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, fillWithWaves, useEngine, wave } from './testing.js';
 
@@ -39,6 +41,19 @@ export const PARITY_SIZES = {
   frameSize: 13,
   maxFrames: 5,
 };
+
+/** Sizes of the text encoder of folders that tests write: seven words of {@link FOLDER_TOKENIZER}. */
+export const FOLDER_BERT: BertConfig = {
+  vocabSize: 7,
+  hiddenSize: 6,
+  layers: 2,
+  heads: 3,
+  intermediateSize: 11,
+  maxPositions: 13,
+  segments: 2,
+  dropout: 0.1,
+};
+export const FOLDER_TOKENIZER = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '黑', '猫']);
 
 const tokens = ints([3, 7], Int32Array.of(2, 5, 7, 11, 13, 17, 3, 2, 22, 19, 3, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0));
 

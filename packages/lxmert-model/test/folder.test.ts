@@ -21,10 +21,12 @@ import {
   type Ints,
   type ParamTree,
 } from '@wbdc/nn';
-import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
+import { WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  FOLDER_BERT,
+  FOLDER_TOKENIZER,
   PARITY_BATCH,
   compareGradients,
   compareStates,
@@ -40,14 +42,7 @@ const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name
 const readFixture = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), 'utf8')) as T;
 
 const config: LxmertModelConfig = {
-  vocabSize: 7,
-  hiddenSize: 6,
-  layers: 2,
-  heads: 3,
-  intermediateSize: 11,
-  maxPositions: 13,
-  segments: 2,
-  dropout: 0.1,
+  ...FOLDER_BERT,
   frameSize: 5,
   maxFrames: 4,
   videoLayers: 2,
@@ -55,7 +50,7 @@ const config: LxmertModelConfig = {
   videoNorm: 'pre',
   crossLayers: 1,
 };
-const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '黑', '猫']);
+const tokenizer = FOLDER_TOKENIZER;
 const layout = { ...WBDC_LAYOUT, budget: 13, limits: { title: 5 } };
 
 let folder: string;

@@ -11,6 +11,8 @@ import { QQ_LAYOUT, Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  FOLDER_BERT,
+  FOLDER_TOKENIZER,
   PARITY_BATCH,
   compareGradients,
   compareStates,
@@ -26,19 +28,12 @@ const expected = JSON.parse(readFileSync(`${AIAC}.json`, 'utf8')) as Reference &
   Record<'embedding' | 'mlmBias' | 'mfmOutput', number[]>;
 
 const config: UniModelConfig = {
-  vocabSize: 7,
-  hiddenSize: 6,
-  layers: 2,
-  heads: 3,
-  intermediateSize: 11,
-  maxPositions: 13,
-  segments: 2,
-  dropout: 0.1,
+  ...FOLDER_BERT,
   frameSize: 5,
   maxFrames: 4,
   frameSegment: 1,
 };
-const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '黑', '猫']);
+const tokenizer = FOLDER_TOKENIZER;
 const layout = { ...WBDC_LAYOUT, budget: 13, limits: { title: 5 } };
 
 let folder: string;

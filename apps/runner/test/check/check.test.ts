@@ -4,7 +4,7 @@ import { check, type CheckItem } from '@wbdc/pipeline/check';
 import type { CheckJob } from '@wbdc/pipeline/settings';
 import { checkRequest } from '../../src/commands/check.js';
 import { loadConfig } from '../../src/config/load.js';
-import { runCommandLine } from '../../src/program.js';
+import { runIn } from '../host.js';
 import { viewsOf } from '@wbdc/pipeline';
 
 const SIZES = [
@@ -185,19 +185,9 @@ describe('viewsOf', () => {
 
 describe('wbdc check', () => {
   it('prints one object and fails where something is wrong', async () => {
-    let printed = '';
-    const stdout = { write: (text: string) => void (printed += text) };
-    const host = {
-      stdout,
-      stderr: { write: () => undefined },
-      env: {},
-      folder: '.',
-      now: () => 0,
-      signals: { on: () => undefined, off: () => undefined },
-      exit: () => undefined,
-    };
     const set = [...SIZES, ...ONE, 'model.kind=lxmert-model'].flatMap((setting) => ['--set', setting]);
-    expect(await runCommandLine(['check', 'pretrain', '--json', '--engine', 'ort', ...set], host)).toBe(1);
-    expect(JSON.parse(printed)).toMatchObject({ job: 'pretrain', ok: false });
+    const { code, out } = await runIn('.', ['check', 'pretrain', '--json', '--engine', 'ort', ...set]);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ job: 'pretrain', ok: false });
   });
 });

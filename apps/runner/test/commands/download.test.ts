@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMIT, FILES, startHub, type FakeHub } from '../../../../packages/checkpoints/test/hub/server.js';
-import { runCommandLine } from '../../src/program.js';
+import { runIn } from '../host.js';
 
 let hub: FakeHub;
 let cache: string;
@@ -16,20 +16,7 @@ afterEach(async () => {
   await rm(cache, { recursive: true });
 });
 
-async function run(...args: string[]) {
-  const printed = { out: '', err: '' };
-  const host = {
-    stdout: { write: (text: string) => void (printed.out += text) },
-    stderr: { write: (text: string) => void (printed.err += text) },
-    env: { HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache },
-    folder: '.',
-    now: () => 0,
-    signals: { on: () => undefined, off: () => undefined },
-    exit: () => undefined,
-  };
-  const code = await runCommandLine(['download', ...args], host);
-  return { code, ...printed };
-}
+const run = (...args: string[]) => runIn('.', ['download', ...args], { HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache });
 
 describe('wbdc download', () => {
   it('fetches a model into the cache, and says where it is', async () => {

@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { distance } from '../../../../tools/testing.js';
 import { syntheticTokenizer } from '@wbdc/pipeline/check';
 import { loadConfig } from '../../src/config/load.js';
-import { runCommandLine } from '../../src/program.js';
+import { runIn } from '../host.js';
 import { encoderOf, planOf } from '@wbdc/pipeline';
 
 let folder: string;
@@ -42,20 +42,8 @@ async function checkpoint(kind: string, ...set: string[]) {
   return { config: json, encoder, params };
 }
 
-async function run(...args: string[]) {
-  const printed = { out: '', err: '' };
-  const host = {
-    stdout: { write: (text: string) => void (printed.out += text) },
-    stderr: { write: (text: string) => void (printed.err += text) },
-    env: {},
-    folder,
-    now: () => 0,
-    signals: { on: () => undefined, off: () => undefined },
-    exit: () => undefined,
-  };
-  const common = ['export', '--engine', 'cpu', '--checkpoint', 'checkpoint', '--out', 'served'];
-  return { code: await runCommandLine([...common, ...args], host), ...printed };
-}
+const COMMON = ['export', '--engine', 'cpu', '--checkpoint', 'checkpoint', '--out', 'served'];
+const run = (...args: string[]) => runIn(folder, [...COMMON, ...args]);
 
 const frames = floats(
   [2, 13],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { wbdcLayout, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../src/program.js';
+import { runIn } from '../host.js';
 
 /** Two categories, told by the colour of the frames and by the title. */
 const CATEGORIES = ['0100', '0203'];
@@ -37,19 +37,7 @@ const labeled = list(1, 8);
 const heldOut = list(2, 5);
 const zipOf = (i: number): string => wbdcLayout(join(folder, 'data')).frameZip('test_a', heldOut[i].id);
 
-async function run(...args: string[]) {
-  const printed = { out: '', err: '' };
-  const host = {
-    stdout: { write: (text: string) => void (printed.out += text) },
-    stderr: { write: (text: string) => void (printed.err += text) },
-    env: {},
-    folder,
-    now: () => 0,
-    signals: { on: () => undefined, off: () => undefined },
-    exit: () => undefined,
-  };
-  return { code: await runCommandLine([...args, '--engine', 'cpu'], host), ...printed };
-}
+const run = (...args: string[]) => runIn(folder, [...args, '--engine', 'cpu']);
 
 async function stage(...args: string[]): Promise<void> {
   const { code, err } = await run(...args, '--config', 'my.yaml', '--quiet');

@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { disposeTree, flatten, newBert, randomKey, type BertConfig, type ParamTree } from '@wbdc/nn';
+import { disposeTree, newBert, randomKey } from '@wbdc/nn';
 import { saveBert } from '@wbdc/checkpoints/node';
 import { pretraining } from '@wbdc/pretrain-tasks';
-import { Tokenizer } from '@wbdc/tokenizer';
 import { clipVision } from '@wbdc/clip-model';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { Output } from '../../src/core/output.js';
 import { bertSizesOf, encoderOf, planOf } from '@wbdc/pipeline';
+import { FOLDER_BERT, FOLDER_TOKENIZER, valuesOf } from '../../../../tools/encoder-parity.js';
 import { startFromBert, startFromClipVision } from '../../src/stages/published.js';
 
 let folder: string;
@@ -26,17 +26,8 @@ function output(): Output {
   return new Output({ stdout: stream, stderr: stream, env: {}, folder, now: () => 0 }, {});
 }
 
-const tokenizer = Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '黑', '猫']);
-const published: BertConfig = {
-  vocabSize: 7,
-  hiddenSize: 6,
-  layers: 2,
-  heads: 3,
-  intermediateSize: 11,
-  maxPositions: 13,
-  segments: 2,
-  dropout: 0.1,
-};
+const tokenizer = FOLDER_TOKENIZER;
+const published = FOLDER_BERT;
 const SIZES = ['model.width=6', 'model.layers=2', 'model.heads=3', 'model.intermediate=11', 'model.maxPositions=13'];
 
 async function freshModel(...set: string[]) {
@@ -44,9 +35,6 @@ async function freshModel(...set: string[]) {
   const model = pretraining(encoderOf(config, 7, 5), planOf(config, tokenizer, 0));
   return { params: model.init(randomKey(1)), sizes: bertSizesOf(config.model, 7) };
 }
-
-const valuesOf = (params: ParamTree) =>
-  new Map(flatten(params).map(({ path, leaf }) => [path, Array.from(leaf.dataSync())]));
 
 describe.each(['uni-model', 'lxmert-model'])('startFromBert of a %s', (kind) => {
   const start = { setting: 'model.init', folder: 'bert', path: 'encoder.bert.', mlmHead: 'heads.mlm' };

@@ -3,7 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HubError, downloadModel, type DownloadOptions, type DownloadProgress } from '../../src/node.js';
-import { COMMIT, FILES, WEIGHTS, expectWhole, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
+import {
+  COMMIT,
+  FILES,
+  WEIGHTS,
+  disturb,
+  expectWhole,
+  hashOf,
+  large,
+  sendFile,
+  startHub,
+  type FakeHub,
+} from './server.js';
 
 let hub: FakeHub;
 let cacheDir: string;
@@ -33,15 +44,6 @@ const download = ({ onProgress, ...options }: DownloadOptions = {}) =>
   });
 const model = (...parts: string[]): string => join(cacheDir, 'models--owner--name', ...parts);
 const requestsFor = (path: string): string[] => hub.log.filter((line) => line.includes(path));
-
-/** Does something else for the first requests of the weights, as many as there are actions. */
-function disturb(...actions: ((...args: Parameters<FakeHub['intercept']>) => void)[]): void {
-  hub.intercept = (request, response) => {
-    const action = request.url === WEIGHTS ? actions.shift() : undefined;
-    action?.(request, response);
-    return action !== undefined;
-  };
-}
 
 /** Sends some bytes from where the request wants them, then breaks the connection. */
 const cut =
@@ -156,7 +158,7 @@ describe('a model', () => {
 
 describe('a bad connection', () => {
   it('is continued where it was cut', async () => {
-    disturb(cut(100_000), cut(70_000), cut(50_000));
+    disturb(hub, cut(100_000), cut(70_000), cut(50_000));
     const { folder } = await download({ attempts: 2 });
     await expectWhole(folder);
     const ranges = requestsFor(WEIGHTS).map((line) => Number(/bytes=(\d+)/.exec(line)?.[1] ?? 0));
@@ -171,7 +173,7 @@ describe('a bad connection', () => {
   });
 
   it('leaves what has come for the next run', async () => {
-    disturb(cut(100_000));
+    disturb(hub, cut(100_000));
     await expect(download({ attempts: 1 })).rejects.toMatchObject({ reason: 'unreachable' });
     const blob = model('blobs', `${hashOf(FILES['pytorch_model.bin'])}.incomplete`);
     expect((await lstat(blob)).size).toBe(100_000);
@@ -181,7 +183,7 @@ describe('a bad connection', () => {
   });
 
   it('starts again with a server that knows no ranges', async () => {
-    disturb(cut(100_000), (request, response) => {
+    disturb(hub, cut(100_000), (request, response) => {
       delete request.headers.range;
       sendFile(request, response, FILES['pytorch_model.bin']);
     });
@@ -201,6 +203,7 @@ describe('a bad connection', () => {
 
   it('does not wait for ever for a silent server', async () => {
     disturb(
+      hub,
       (_, response) => {
         response.writeHead(200, { 'content-length': large.length });
         response.write(large.subarray(0, 5000));
@@ -215,6 +218,7 @@ describe('a bad connection', () => {
 
   it('waits as long as a busy server asks, and tries again after errors', async () => {
     disturb(
+      hub,
       (_, response) => response.writeHead(503).end('busy'),
       (_, response) => response.writeHead(429, { 'retry-after': '0.2' }).end(),
     );
@@ -244,7 +248,7 @@ describe('other bytes than promised', () => {
   wrong[200_000] ^= 1;
 
   it('are fetched again', async () => {
-    disturb((_, response) => {
+    disturb(hub, (_, response) => {
       response.writeHead(200, { 'content-length': wrong.length });
       response.end(wrong);
     });

@@ -3,7 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { downloadModel, hubSettings, type DownloadOptions } from '../../src/node.js';
-import { COMMIT, FILES, WEIGHTS, expectWhole, hashOf, large, sendFile, startHub, type FakeHub } from './server.js';
+import {
+  COMMIT,
+  FILES,
+  WEIGHTS,
+  disturb,
+  expectWhole,
+  hashOf,
+  large,
+  sendFile,
+  startHub,
+  type FakeHub,
+} from './server.js';
 
 let hub: FakeHub;
 let cacheDir: string;
@@ -20,20 +31,11 @@ const download = (options: DownloadOptions = {}) =>
   downloadModel('owner/name', { hubUrl: hub.url, cacheDir, delay: 1, offline: false, ...options });
 const requestsFor = (path: string): string[] => hub.log.filter((line) => line.includes(path));
 
-/** Does something else for the first requests of the weights, as many as there are actions. */
-function disturb(...actions: ((...args: Parameters<FakeHub['intercept']>) => void)[]): void {
-  hub.intercept = (request, response) => {
-    const action = request.url === WEIGHTS ? actions.shift() : undefined;
-    action?.(request, response);
-    return action !== undefined;
-  };
-}
-
 describe('redirects', () => {
   it('are followed, and another origin never sees the token', async () => {
     const storage = await startHub({});
     storage.intercept = (request, response) => (sendFile(request, response, FILES['pytorch_model.bin']), true);
-    disturb((_, response) => response.writeHead(302, { location: '/moved' }).end());
+    disturb(hub, (_, response) => response.writeHead(302, { location: '/moved' }).end());
     const first = hub.intercept;
     hub.intercept = (request, response) => {
       if (request.url !== '/moved') return first(request, response);

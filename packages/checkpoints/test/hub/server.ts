@@ -91,3 +91,12 @@ export function sendFile(request: IncomingMessage, response: ServerResponse, fil
   response.writeHead(start > 0 ? 206 : 200, { ...headers, ...range, 'content-length': bytes.length - start });
   response.end(request.method === 'HEAD' ? undefined : bytes.subarray(start));
 }
+
+/** Does something else for the first requests of the weights, as many as there are actions. */
+export function disturb(hub: FakeHub, ...actions: ((...args: Parameters<FakeHub['intercept']>) => void)[]): void {
+  hub.intercept = (request, response) => {
+    const action = request.url === WEIGHTS ? actions.shift() : undefined;
+    action?.(request, response);
+    return action !== undefined;
+  };
+}
