@@ -24,7 +24,7 @@ await serve(async (): Promise<Service> => {
     about,
     parameters: flatten(params).reduce((total, { leaf }) => total + leaf.size, 0),
     step: async () => {
-      const { loss: value, grads } = valueAndGrad(params, loss);
+      const { loss: value, grads } = await valueAndGrad(params, loss);
       disposeGrads(grads);
       return value;
     },

@@ -106,6 +106,22 @@ export interface FusedKernels<T> {
     attributes: AdamWAttributes;
     outputs: [];
   };
+  /**
+   * One update of AdamW, as `WbdcAdamW` states it, of any number of parameters: those of number i are p<i>, g<i>, m<i>,
+   * v<i> and, where there is an average, e<i>, with the numbers `updates[i]`. The engine may move the values of p, m, v
+   * and e to memory of its own, and takes care itself that nothing else shares it.
+   */
+  WbdcAdamWAll: {
+    inputs: { readonly [name: `${'p' | 'g' | 'm' | 'v' | 'e'}${number}`]: T };
+    attributes: { readonly updates: readonly AdamWAttributes[] };
+    outputs: [];
+  };
+  /** The sums of the squares of any number of tensors of any shapes, x0, x1, ... in this order: y `[N]`. */
+  WbdcSumsOfSquares: {
+    inputs: { readonly [index: number]: T };
+    attributes: NoAttributes;
+    outputs: [y: T];
+  };
   /** Calls `receive` with the sum of the squares of x, of any shape, before it returns; makes no tensor. */
   WbdcSumOfSquares: {
     inputs: { readonly x: T };

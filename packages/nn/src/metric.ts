@@ -1,4 +1,5 @@
-import type { Scalar } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
 
 /**
  * A mean in the making: sums and counts add up over batches, so that a mean over a data set is exact. (A type alias and
@@ -9,6 +10,12 @@ export type Metric = {
   readonly count: number;
 };
 
+/** A metric in host memory: its mean is `sum / count`. */
+export interface MetricSum {
+  readonly sum: number;
+  readonly count: number;
+}
+
 /** What a loss function gives: the scalar to minimise and what to show beside it, by name. */
 export type LossResult = {
   readonly loss: Scalar;
@@ -16,3 +23,29 @@ export type LossResult = {
   readonly count?: number;
   readonly metrics: Readonly<Record<string, Metric>>;
 };
+
+/**
+ * Sums and counts of a loss's metrics in host memory, in one asynchronous read; frees all else that the loss made. For
+ * evaluations: training has them from `valueAndGrad`.
+ */
+export async function readMetrics(f: () => LossResult): Promise<Record<string, MetricSum>> {
+  let metrics: LossResult['metrics'] = {};
+  const sums = tf.tidy((): Tensor => {
+    ({ metrics } = f());
+    return scalars(Object.values(metrics).map(({ sum }) => sum));
+  });
+  try {
+    const values = await sums.data();
+    const read = Object.entries(metrics).map(([name, { count }], i) => [name, { sum: values[i], count }] as const);
+    return Object.fromEntries(read);
+  } finally {
+    sums.dispose();
+  }
+}
+
+/** Numbers that are on the engine or not, as one vector there, for one transfer. */
+export function scalars(values: readonly (Tensor | number)[]): Tensor {
+  if (values.length === 0) return tf.tensor1d([]);
+  const tensors = values.map((value) => (typeof value === 'number' ? tf.scalar(value) : value));
+  return tf.stack(tensors.map((tensor) => tf.reshape(tf.cast(tensor, 'float32'), [])));
+}

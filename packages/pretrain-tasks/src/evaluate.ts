@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
-import { foldIn, type Batch, type Key, type Metric, type ParamTree } from '@wbdc/nn';
+import { foldIn, readMetrics, type Batch, type Key, type MetricSum, type ParamTree } from '@wbdc/nn';
 import type { PretrainParams, Pretraining } from './plan.js';
 import type { Corpus } from './task.js';
 
@@ -25,7 +24,7 @@ export async function evaluate<P extends ParamTree>(
   let index = 0;
   for await (const batch of batches) {
     const views = model.prepare(batch, foldIn(key, index++));
-    tf.tidy(() => values.add(model.loss(params, views).metrics));
+    values.add(await readMetrics(() => model.loss(params, views)));
     baselines.add(model.baseline(views, corpus));
   }
   const expected = baselines.result();
@@ -41,10 +40,10 @@ export async function evaluate<P extends ParamTree>(
 class Means {
   readonly #totals = new Map<string, { sum: number; count: number }>();
 
-  add(metrics: Readonly<Record<string, Metric>>): void {
+  add(metrics: Readonly<Record<string, MetricSum>>): void {
     for (const [name, { sum, count }] of Object.entries(metrics)) {
       const total = this.#totals.get(name) ?? { sum: 0, count: 0 };
-      total.sum += typeof sum === 'number' ? sum : sum.dataSync()[0];
+      total.sum += sum;
       total.count += count;
       this.#totals.set(name, total);
     }

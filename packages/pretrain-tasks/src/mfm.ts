@@ -18,7 +18,7 @@ import {
   type Key,
   type Linear,
   type LossResult,
-  type Metric,
+  type MetricSum,
   type Norm,
 } from '@wbdc/nn';
 import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
@@ -116,7 +116,7 @@ export function frameLoss(
 }
 
 /** The accuracy of guessing one of so many candidates, over so many questions. */
-export function chance(questions: number, candidates: number): Metric {
+export function chance(questions: number, candidates: number): MetricSum {
   return { sum: questions / Math.max(1, candidates), count: questions };
 }
 

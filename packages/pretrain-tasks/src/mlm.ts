@@ -19,7 +19,7 @@ import {
   type Key,
   type Linear,
   type LossResult,
-  type Metric,
+  type MetricSum,
   type Norm,
 } from '@wbdc/nn';
 import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
@@ -113,7 +113,11 @@ export function tokenLoss({ head, encoded, target, wordEmbeddings }: LossInput<M
 }
 
 /** The accuracy of always answering the most frequent ordinary token. */
-export function mostFrequentToken(labels: Int32Array, counts: ArrayLike<number>, special: readonly number[]): Metric {
+export function mostFrequentToken(
+  labels: Int32Array,
+  counts: ArrayLike<number>,
+  special: readonly number[],
+): MetricSum {
   let best = -1;
   for (let id = 0; id < counts.length; id++) {
     if (!special.includes(id) && (best < 0 || counts[id] > counts[best])) best = id;

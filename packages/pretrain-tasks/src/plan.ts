@@ -11,6 +11,7 @@ import {
   type Key,
   type LossResult,
   type Metric,
+  type MetricSum,
   type ParamTree,
 } from '@wbdc/nn';
 import { lossMetric, type Corpus, type Task } from './task.js';
@@ -62,7 +63,7 @@ export interface Pretraining<P extends ParamTree> {
   /** How many items each term of the loss is a mean over, under `task/term`. */
   asked(views: readonly PreparedView[]): Asked;
   /** What the trivial baselines reach on the same targets, under the same names. */
-  baseline(views: readonly PreparedView[], corpus: Corpus): Readonly<Record<string, Metric>>;
+  baseline(views: readonly PreparedView[], corpus: Corpus): Readonly<Record<string, MetricSum>>;
 }
 
 /** Binds a plan to an encoder. Task names must differ, because they name the heads and the metrics. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import type { Batch, Encoded, Encoder, Key, LossResult, Metric, ParamTree } from '@wbdc/nn';
+import type { Batch, Encoded, Encoder, Key, LossResult, Metric, MetricSum, ParamTree } from '@wbdc/nn';
 
 /** Sizes a head is built for; every encoder has them. */
 export type Sizes = Pick<Encoder<ParamTree>, 'hiddenSize' | 'vocabSize' | 'frameSize'>;
@@ -50,7 +50,7 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
   asked?(target: Target): Readonly<Record<string, number>>;
   loss(input: LossInput<Head, Target>): LossResult;
   /** What a predictor that ignores the input reaches on the same metrics, by the same names. */
-  baseline(target: Target, corpus: Corpus): Readonly<Record<string, Metric>>;
+  baseline(target: Target, corpus: Corpus): Readonly<Record<string, MetricSum>>;
 }
 
 /** The loss where nothing was asked: 0, yet a function of the parameters, so that it has a gradient (of zeros). */

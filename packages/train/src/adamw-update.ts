@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { fusedKernel, hasKernel } from '@wbdc/nn';
+import type { KernelAttributes, KernelInputs } from '@wbdc/nn/kernels';
 
 /** One parameter, its moments, and the running average of its values where one is kept. */
 export interface Slot {
@@ -13,7 +14,7 @@ export interface Slot {
 }
 
 /** The numbers of one update of one parameter. */
-export interface UpdateNumbers {
+interface UpdateNumbers {
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly beta1: number;
@@ -24,14 +25,22 @@ export interface UpdateNumbers {
   readonly averageDecay: number;
 }
 
+/** One parameter's part of an update. */
+export interface Update {
+  readonly slot: Slot;
+  readonly grad: Tensor;
+  readonly numbers: UpdateNumbers;
+}
+
 /**
  * AdamW (Loshchilov and Hutter, arXiv 1711.05101) as PyTorch computes it, with g the scaled gradient:
  * p <- p (1 - lr wd); m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
  * p <- p - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps); then average <- d average + (1 - d) p.
  */
-export function updateSlot(slot: Slot, grad: Tensor, numbers: UpdateNumbers): void {
-  slot.count++;
-  if (!updateInPlace(slot, grad, numbers)) updateComposed(slot, grad, numbers);
+export function updateAll(updates: readonly Update[]): void {
+  for (const { slot } of updates) slot.count++;
+  if (updates.length === 0 || updateTogether(updates)) return;
+  for (const update of updates) if (!updateInPlace(update)) updateComposed(update);
 }
 
 /** The average of a parameter that got no gradient in a step. */
@@ -44,17 +53,31 @@ export function updatesInPlace(): boolean {
   return hasKernel('WbdcAdamW');
 }
 
+/** All of them at once: what an engine wants for which a call is dear. */
+function updateTogether(updates: readonly Update[]): boolean {
+  const tensors = updates.flatMap((update, i) =>
+    Object.entries(tensorsOf(update)).map(([name, tensor]): [string, Tensor] => [`${name}${i}`, tensor]),
+  );
+  return fusedKernel('WbdcAdamWAll', Object.fromEntries(tensors), { updates: updates.map(attributesOf) }) !== undefined;
+}
+
 /** One pass over memory, nothing allocated; the average in the same pass. */
-function updateInPlace({ param, first, second, average, count }: Slot, grad: Tensor, numbers: UpdateNumbers): boolean {
+function updateInPlace(update: Update): boolean {
+  return fusedKernel('WbdcAdamW', tensorsOf(update), attributesOf(update)) !== undefined;
+}
+
+function tensorsOf({ slot: { param, first, second, average }, grad }: Update): KernelInputs<'WbdcAdamW', Tensor> {
+  return { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
+}
+
+function attributesOf({ slot: { count }, numbers }: Update): KernelAttributes<'WbdcAdamW'> {
   const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
   const { kept, rate, root } = constantsOf(numbers, count);
-  const tensors = { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
   const shares = { share1: (1 - beta1) * scale, share2: (1 - beta2) * scale * scale };
   const averaging = { decay: averageDecay, gain: 1 - averageDecay };
   // rate m / (sqrt(v) root + epsilon), with root taken out of the sum: one multiplication less per value
   const divided = { epsilon: epsilon / root, rate: rate / root };
-  const attributes = { beta1, beta2, ...shares, ...divided, kept, ...averaging };
-  return fusedKernel('WbdcAdamW', tensors, attributes) !== undefined;
+  return { beta1, beta2, ...shares, ...divided, kept, ...averaging };
 }
 
 function constantsOf(
@@ -68,7 +91,7 @@ function constantsOf(
   };
 }
 
-function updateComposed(slot: Slot, grad: Tensor, numbers: UpdateNumbers): void {
+function updateComposed({ slot, grad, numbers }: Update): void {
   const { param, first, second } = slot;
   const { beta1, beta2, epsilon, scale, averageDecay } = numbers;
   const { kept, rate, root } = constantsOf(numbers, slot.count);

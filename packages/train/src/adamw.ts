@@ -3,7 +3,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import type { SafetensorsFile, TensorSource } from '@wbdc/checkpoints/node';
-import { updateAverage, updateSlot, updatesInPlace, type Slot } from './adamw-update.js';
+import { updateAll, updateAverage, updatesInPlace, type Slot, type Update } from './adamw-update.js';
 import { resolveRules, type ParamSettings, type Rules } from './rules.js';
 import { assignTensors, assertNames } from './tensors.js';
 
@@ -62,14 +62,16 @@ export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {
     trains: (path) => slots.has(path),
     update: (grads, { factor, scale = 1 }) => {
       assertKnown(grads, slots);
+      const updates: Update[] = [];
       for (const [path, slot] of slots) {
         const grad = grads.get(path);
         const { learningRate, weightDecay } = settings.get(path)!;
         const rate = learningRate * factor;
         const numbers = { learningRate: rate, weightDecay, beta1, beta2, epsilon, scale, averageDecay };
-        if (grad) updateSlot(slot, grad, numbers);
+        if (grad) updates.push({ slot, grad, numbers });
         else updateAverage(slot, averageDecay);
       }
+      updateAll(updates);
     },
     state: () => stateOf(slots),
     restore: (file) => restore(slots, file),
@@ -119,10 +121,7 @@ function newSlots(
       if (updatesInPlace()) ownMemory(param);
       const zeros = (): Variable => newState(new Float32Array(param.size), param.shape);
       const slot = { param, first: zeros(), second: zeros(), count: 0 };
-      return [
-        path,
-        averaging ? { ...slot, average: newState(param.dataSync<'float32'>().slice(), param.shape) } : slot,
-      ];
+      return [path, averaging ? { ...slot, average: tf.tidy(() => tf.variable(copyOf(param), false)) } : slot];
     }),
   );
 }
@@ -131,9 +130,14 @@ function newState(values: Float32Array, shape: number[]): Variable {
   return tf.tidy(() => tf.variable(tf.tensor(values, shape, 'float32'), false));
 }
 
+/** The same values in memory of their own, copied where they are. */
+function copyOf<T extends Tensor>(tensor: T): T {
+  return tf.mul(tensor, 1);
+}
+
 /** tfjs keeps the array a tensor was made of, which may be the caller's or serve two tensors: not ours to change. */
 function ownMemory(param: Variable): void {
-  tf.tidy(() => param.assign(tf.tensor(param.dataSync<'float32'>().slice(), param.shape, 'float32')));
+  tf.tidy(() => param.assign(copyOf(param)));
 }
 
 function assertKnown(grads: ReadonlyMap<string, Tensor>, slots: ReadonlyMap<string, Slot>): void {

@@ -58,8 +58,8 @@ export function awp({ pattern, epsilon = 0.005, steps = 1, alpha = epsilon / ste
     disposeGrads(clean.grads);
     return last.grads;
   };
-  const ball = (origin: Tensor): Ball => {
-    const length = norm(origin);
+  const ball = async (origin: Tensor): Promise<Ball> => {
+    const length = await norm(origin);
     return { alpha: alpha * length, epsilon: epsilon * length };
   };
   return uphill({ name: 'awp', pattern, steps, ball, join });
@@ -77,7 +77,7 @@ interface Ascent {
   readonly name: string;
   readonly pattern: string;
   readonly steps: number;
-  readonly ball: (origin: Tensor) => Ball;
+  readonly ball: (origin: Tensor) => Ball | Promise<Ball>;
   /** The gradients to train with; those it does not hand on it disposes. */
   readonly join: (clean: ValueAndGrad, last: ValueAndGrad) => Grads;
 }
@@ -85,19 +85,20 @@ interface Ascent {
 /** Moves parameters uphill, takes the gradient there, and moves them back. */
 function uphill({ name, pattern, steps, ball, join }: Ascent): GradientFunction {
   if (!(steps >= 1)) throw new RangeError(`${name}: expected at least 1 step, got ${steps}`);
-  return (params, f, trains) => {
+  return async (params, f, trains) => {
     const targets = findTargets(params, pattern);
-    const clean = valueAndGrad(params, f, trains);
+    const clean = await valueAndGrad(params, f, trains);
     const origins = new Map([...targets].map(([path, target]) => [path, tf.clone(target)]));
     let last: ValueAndGrad = clean;
     try {
       assertReached(pattern, targets, clean);
-      const balls = new Map([...origins].map(([path, origin]) => [path, ball(origin)]));
+      const balls = new Map<string, Ball>();
+      for (const [path, origin] of origins) balls.set(path, await ball(origin));
       for (let i = 0; i < steps; i++) {
         for (const [path, target] of targets) {
-          climb(target, origins.get(path)!, last.grads.get(path), balls.get(path)!);
+          await climb(target, origins.get(path)!, last.grads.get(path), balls.get(path)!);
         }
-        const next = valueAndGrad(params, f, trains);
+        const next = await valueAndGrad(params, f, trains);
         if (last !== clean) disposeGrads(last.grads);
         last = next;
       }
@@ -126,17 +127,31 @@ function assertReached(pattern: string, targets: ReadonlyMap<string, Variable>, 
 }
 
 /** One step of length alpha along the gradient, then back into the ball of radius epsilon around the origin. */
-function climb(target: Variable, origin: Tensor, grad: Tensor | undefined, { alpha, epsilon }: Ball): void {
+async function climb(
+  target: Variable,
+  origin: Tensor,
+  grad: Tensor | undefined,
+  { alpha, epsilon }: Ball,
+): Promise<void> {
   if (!grad) return;
-  tf.tidy(() => {
-    const length = norm(grad);
-    if (length === 0 || !Number.isFinite(length)) return; // a gradient that is not finite is for the loop to report
-    const offset = tf.add(tf.sub(target, origin), tf.mul(grad, alpha / length));
-    const distance = norm(offset);
-    target.assign(tf.add(origin, distance > epsilon ? tf.mul(offset, epsilon / distance) : offset));
-  });
+  const length = await norm(grad);
+  if (length === 0 || !Number.isFinite(length)) return; // a gradient that is not finite is for the loop to report
+  const offset = tf.tidy(() => tf.add(tf.sub(target, origin), tf.mul(grad, alpha / length)));
+  try {
+    const distance = await norm(offset);
+    tf.tidy(() => {
+      target.assign(tf.add(origin, distance > epsilon ? tf.mul(offset, epsilon / distance) : offset));
+    });
+  } finally {
+    offset.dispose();
+  }
 }
 
-function norm(tensor: Tensor): number {
-  return Math.sqrt(tf.tidy(() => tf.sum(tf.square(tensor)).dataSync()[0]));
+async function norm(tensor: Tensor): Promise<number> {
+  const square = tf.tidy(() => tf.sum(tf.square(tensor)));
+  try {
+    return Math.sqrt((await square.data())[0]);
+  } finally {
+    square.dispose();
+  }
 }

@@ -1,13 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
-import { flatten, fusedKernel, hasKernel, type LossResult, type Param, type ParamTree } from '@wbdc/nn';
-
-/** A metric in host memory: its mean is `sum / count`. */
-export interface MetricSum {
-  readonly sum: number;
-  readonly count: number;
-}
+import {
+  flatten,
+  fusedKernel,
+  hasKernel,
+  scalars,
+  type LossResult,
+  type MetricSum,
+  type Param,
+  type ParamTree,
+} from '@wbdc/nn';
 
 export interface ValueAndGrad {
   readonly loss: number;
@@ -18,6 +21,13 @@ export interface ValueAndGrad {
   readonly grads: ReadonlyMap<string, Tensor>;
   /** Paths of parameters that the loss does not depend on: they have no gradient. */
   readonly unreached: readonly string[];
+  /** The Euclidean norm of each gradient, where they were asked for and the engine reads them with the loss. */
+  readonly norms?: ReadonlyMap<string, number>;
+}
+
+export interface GradientOptions {
+  /** The norms of the gradients are wanted too: an engine that can reads them with the loss. Default false. */
+  readonly norms?: boolean;
 }
 
 /** Computes a loss and its gradients; adversarial training wraps one in another. */
@@ -25,42 +35,68 @@ export type GradientFunction = (
   params: ParamTree,
   f: () => LossResult,
   trains?: (path: string) => boolean,
-) => ValueAndGrad;
+  options?: GradientOptions,
+) => Promise<ValueAndGrad>;
 
 /**
  * The loss, its metrics, and its gradient for every parameter that `trains` (default: all) and that the loss depends
- * on. Frees everything else that the forward and backward passes made, and waits for the engine once.
+ * on. Frees everything else that the forward and backward passes made. It reads the engine once and asynchronously, as
+ * a GPU in a browser wants it; all that was computed before the read is there when the promise is fulfilled.
  */
-export const valueAndGrad: GradientFunction = (params, f, trains = () => true) => {
+export const valueAndGrad: GradientFunction = async (params, f, trains = () => true, { norms = false } = {}) => {
   const leaves = flatten(params).filter(({ path }) => trains(path));
   if (leaves.length === 0) throw new WbdcError('valueAndGrad: expected parameters to train, got none: see the rules');
-  let result: ValueAndGrad | undefined;
+  const { numbers, grads, unreached, metrics, count } = passes(leaves, f, norms);
+  try {
+    const [loss, ...values] = await numbers.data();
+    const squares = values.splice(Object.keys(metrics).length);
+    return {
+      loss,
+      ...(count !== undefined && { count }),
+      metrics: Object.fromEntries(
+        Object.entries(metrics).map(([name, { count }], i): [string, MetricSum] => [name, { sum: values[i], count }]),
+      ),
+      grads,
+      unreached,
+      ...(squares.length > 0 && { norms: new Map([...grads.keys()].map((path, i) => [path, Math.sqrt(squares[i])])) }),
+    };
+  } catch (error) {
+    disposeGrads(grads);
+    throw error;
+  } finally {
+    numbers.dispose();
+  }
+};
+
+/** What the forward and backward passes leave on the engine. */
+interface Passes extends Pick<ValueAndGrad, 'grads' | 'unreached'>, Pick<LossResult, 'metrics' | 'count'> {
+  /** The loss, the sums of the metrics and, where the engine has a kernel for them, the squared norms: one vector. */
+  readonly numbers: Tensor;
+}
+
+function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean): Passes {
+  let left: Passes | undefined;
   tf.tidy(() => {
-    let metrics: LossResult['metrics'] = {};
-    let count: number | undefined;
+    let result: LossResult | undefined;
     const forward = (): Scalar => {
-      const value = f();
-      ({ metrics, count } = value);
+      result = f();
       // The engine frees what a forward pass made, but for its value.
-      for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') tf.keep(sum);
-      return value.loss;
+      for (const { sum } of Object.values(result.metrics)) if (typeof sum !== 'number') tf.keep(sum);
+      return result.loss;
     };
     const tensors = leaves.map(({ leaf }) => leaf);
     const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true);
-    const numbers = readScalars(value, metrics);
+    const { metrics, count } = result!;
+    const gradients = byPath(leaves, grads);
+    const squares = norms
+      ? fusedKernel('WbdcSumsOfSquares', Object.fromEntries([...gradients.grads.values()].entries()), {})
+      : undefined;
+    const sums = scalars([value, ...Object.values(metrics).map(({ sum }) => sum)]);
+    const numbers = tf.keep(squares ? tf.concat([sums, squares[0]]) : sums);
     for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') sum.dispose();
-    result = { ...numbers, ...(count !== undefined && { count }), ...byPath(leaves, grads) };
+    left = { numbers, metrics, ...(count !== undefined && { count }), ...gradients };
   });
-  return result!;
-};
-
-/** All numbers of a step in one transfer. */
-function readScalars(loss: Tensor, metrics: LossResult['metrics']): Pick<ValueAndGrad, 'loss' | 'metrics'> {
-  const entries = Object.entries(metrics);
-  const tensors = [loss, ...entries.map(([, { sum }]) => (typeof sum === 'number' ? tf.scalar(sum) : sum))];
-  const values = tf.stack(tensors.map((tensor) => tf.reshape(tf.cast(tensor, 'float32'), []))).dataSync();
-  const sums = entries.map(([name, { count }], i): [string, MetricSum] => [name, { sum: values[i + 1], count }]);
-  return { loss: values[0], metrics: Object.fromEntries(sums) };
+  return left!;
 }
 
 function byPath(
@@ -94,9 +130,9 @@ export function addGrads(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, 
 }
 
 /** The Euclidean norm of each gradient. */
-export function gradNorms(grads: ReadonlyMap<string, Tensor>): Map<string, number> {
+export async function gradNorms(grads: ReadonlyMap<string, Tensor>): Promise<Map<string, number>> {
   const tensors = [...grads.values()];
-  const norms = hasKernel('WbdcSumOfSquares') ? tensors.map(fusedNorm) : composedNorms(tensors);
+  const norms = hasKernel('WbdcSumOfSquares') ? tensors.map(fusedNorm) : await composedNorms(tensors);
   return new Map([...grads.keys()].map((path, i) => [path, norms[i]]));
 }
 
@@ -107,8 +143,17 @@ function fusedNorm(x: Tensor): number {
   return norm;
 }
 
-function composedNorms(tensors: readonly Tensor[]): Float32Array {
-  return tf.tidy(() => tf.sqrt(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor))))).dataSync<'float32'>());
+/** In one read. */
+async function composedNorms(tensors: readonly Tensor[]): Promise<Float32Array> {
+  const norms = tf.tidy(() => {
+    const squares = fusedKernel('WbdcSumsOfSquares', Object.fromEntries(tensors.entries()), {});
+    return tf.sqrt(squares?.[0] ?? tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor)))));
+  });
+  try {
+    return await norms.data<'float32'>();
+  } finally {
+    norms.dispose();
+  }
 }
 
 /** The norm of all gradients together. */

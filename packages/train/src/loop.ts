@@ -109,7 +109,7 @@ async function trainStep<B>(
   for (let i = 0; i < (options.accumulate ?? 1); i++) batches.push(await next());
   const waited = (clock() - start) / 1000;
   const factor = options.schedule?.(step) ?? 1;
-  const result = namingStep(step + 1, () => updateOnce(stepOptions(options), batches, factor));
+  const result = await namingStep(step + 1, () => updateOnce(stepOptions(options), batches, factor));
   const seconds = (clock() - start) / 1000;
   const videos = options.ids && batches.reduce((sum, { batch }) => sum + options.ids!(batch).length, 0);
   return {
@@ -125,9 +125,9 @@ async function trainStep<B>(
   };
 }
 
-function namingStep<T>(step: number, run: () => T): T {
+async function namingStep<T>(step: number, run: () => Promise<T>): Promise<T> {
   try {
-    return run();
+    return await run();
   } catch (cause) {
     throw new WbdcError(`step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
-import { foldIn, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
+import { foldIn, type Key, type LossResult, type MetricSum, type ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import {
   addGrads,
@@ -10,7 +10,6 @@ import {
   globalNorm,
   gradNorms,
   type GradientFunction,
-  type MetricSum,
   type ValueAndGrad,
 } from './gradients.js';
 
@@ -46,11 +45,11 @@ export interface NumberedBatch<B> {
  * Adds up the gradients of one or more batches and updates the parameters as with all their items in one. A loss or a
  * gradient that is not finite is an error before anything changes.
  */
-export function updateOnce<B>(
+export async function updateOnce<B>(
   options: StepOptions<B>,
   batches: readonly NumberedBatch<B>[],
   factor: number,
-): StepResult {
+): Promise<StepResult> {
   const { optimizer, clipNorm } = options;
   let grads: ReadonlyMap<string, Tensor> = new Map();
   const results: ValueAndGrad[] = [];
@@ -58,7 +57,7 @@ export function updateOnce<B>(
   let total = 0;
   try {
     for (const numbered of batches) {
-      const result = gradientsOf(options, numbered, meanAsked);
+      const result = await gradientsOf(options, numbered, meanAsked, batches.length === 1);
       // What was told beforehand is in the loss; else a batch weighs by its items, all alike where nothing is known of
       // them.
       const weight = meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1;
@@ -68,7 +67,7 @@ export function updateOnce<B>(
       assertFinite(Number.isFinite(result.loss), 'the loss is not finite', result, options, numbered);
     }
     if (total === 0) total = 1; // nothing was asked anywhere: there is no gradient
-    const norms = gradNorms(grads);
+    const norms = (batches.length === 1 ? results[0].norms : undefined) ?? (await gradNorms(grads));
     const gradNorm = globalNorm(norms) / total;
     const bad = [...norms].filter(([, norm]) => !Number.isFinite(norm)).map(([path]) => path);
     const what = `the gradient of ${bad.slice(0, 3).join(', ')} is not finite`;
@@ -109,10 +108,11 @@ function gradientsOf<B>(
   options: StepOptions<B>,
   { index, batch }: NumberedBatch<B>,
   meanAsked: Asked | undefined,
-): ValueAndGrad {
+  norms: boolean,
+): Promise<ValueAndGrad> {
   const key = foldIn(options.key, index);
   const f = (): LossResult => options.loss(batch, key, meanAsked);
-  return options.gradients(options.params, f, (path) => options.optimizer.trains(path));
+  return options.gradients(options.params, f, (path) => options.optimizer.trains(path), { norms });
 }
 
 function assertFinite<B>(

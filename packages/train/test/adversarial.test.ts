@@ -58,10 +58,10 @@ describe.each(ENGINES)('adversarial training on %s', (engine) => {
       awp({ pattern: 'word', epsilon: 0.1, steps: 2, alpha: 0.08 }),
       expectedOfWeights(2, 0.08, 0.1),
     ],
-  ])('%s takes the gradient uphill, and gives all else clean', (name, gradients, expected) => {
+  ])('%s takes the gradient uphill, and gives all else clean', async (name, gradients, expected) => {
     const params = newParams();
     const before = tf.memory().numTensors;
-    const result = gradients(params, curve(params));
+    const result = await gradients(params, curve(params));
     expect(distance(result.grads.get('word')!.dataSync(), expected)).toBeLessThan(1e-5);
     expect(result.grads.get('other')!.dataSync()[0]).toBe(name.startsWith('awp') ? 1 : 2); // alone, or clean and last
     expect(result.loss).toBeCloseTo(0.25 + 3 + 1 + 1, 5);
@@ -75,20 +75,23 @@ describe.each(ENGINES)('adversarial training on %s', (engine) => {
     expect(expectedGradient(3, 0.3, 0.4)).not.toEqual(expectedGradient(3, 0.3, 1));
   });
 
-  it('says when its pattern matches nothing, or only what gets no gradient, and restores the weights', () => {
+  it('says when its pattern matches nothing, or only what gets no gradient, and restores the weights', async () => {
     const params = newParams();
     const before = tf.memory().numTensors;
-    expect(() => awp({ pattern: 'words' })(params, curve(params))).toThrow(/adversarial: .*'words'/);
+    await expect(awp({ pattern: 'words' })(params, curve(params))).rejects.toThrow(/adversarial: .*'words'/);
     expect(() => awp({ pattern: 'word', steps: 0 })).toThrow('awp: expected at least 1 step, got 0');
-    expect(() => fgm({ pattern: 'words' })(params, curve(params))).toThrow(/adversarial: .*'words'.*nearest are word/);
-    expect(() => fgm({ pattern: 'unused' })(params, curve(params))).toThrow(/'unused', got none: unused are frozen/);
-    expect(() => fgm({ pattern: 'word' })(params, curve(params), (path) => path !== 'word')).toThrow(/got none/);
+    const refused = async (pattern: string, reason: RegExp, trains?: (path: string) => boolean): Promise<void> => {
+      await expect(fgm({ pattern })(params, curve(params), trains)).rejects.toThrow(reason);
+    };
+    await refused('words', /adversarial: .*'words'.*nearest are word/);
+    await refused('unused', /'unused', got none: unused are frozen/);
+    await refused('word', /got none/, (path) => path !== 'word');
     let calls = 0;
     const failing = () => {
       if (++calls === 2) throw new Error('second pass');
       return curve(params)();
     };
-    expect(() => fgm({ pattern: 'word' })(params, failing)).toThrow('second pass');
+    await expect(fgm({ pattern: 'word' })(params, failing)).rejects.toThrow('second pass');
     expect(Array.from(params.word.dataSync())).toEqual(START);
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -51,7 +51,7 @@ async function runCheck(job: CheckJob, options: CheckOptions, output: Output): P
   const { check } = await import('@wbdc/pipeline/check');
   const examples = options.videos ?? (await countVideos(job, config, runFolderOf(config, output.terminal.folder)));
   const items: CheckItem[] = [];
-  for (const item of check(checkRequest(job, config, examples))) {
+  for await (const item of check(checkRequest(job, config, examples))) {
     items.push(item);
     output.say(lineOf(item));
   }

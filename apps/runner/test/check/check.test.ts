@@ -24,8 +24,9 @@ const ONE = ['tasks={mlm: {}, tag: null, mfm: null}'];
 const configOf = (...set: string[]) => loadConfig({ folder: '.', set: [...SIZES, ...set] });
 
 async function runJob(job: CheckJob, ...set: string[]): Promise<Record<string, CheckItem>> {
-  const items = [...check(checkRequest(job, await configOf(...set), 57))];
-  return Object.fromEntries(items.map((item) => [item.name, item]));
+  const items: Record<string, CheckItem> = {};
+  for await (const item of check(checkRequest(job, await configOf(...set), 57))) items[item.name] = item;
+  return items;
 }
 
 const run = (...set: string[]) => runJob('pretrain', ...set);
@@ -35,7 +36,7 @@ beforeAll(() => useEngine('ort'));
 /** All but the last, which takes longest. */
 async function runQuick(...set: string[]): Promise<Record<string, CheckItem>> {
   const items: Record<string, CheckItem> = {};
-  for (const item of check(checkRequest('pretrain', await configOf(...set), 57))) {
+  for await (const item of check(checkRequest('pretrain', await configOf(...set), 57))) {
     items[item.name] = item;
     if (item.name === 'time') break;
   }

@@ -38,16 +38,16 @@ const SHARE_OF_MEMORY = 0.9;
  * 8 samples can be learned by heart (at a small size), and estimates memory and time. The recipe is the one that
  * trainings run.
  */
-export function* check({ job, settings, sizes, seed = 1, examples }: CheckRequest): Generator<CheckItem> {
+export async function* check({ job, settings, sizes, seed = 1, examples }: CheckRequest): AsyncGenerator<CheckItem> {
   const subject = subjectOf(job, settings, sizes, randomKey(seed));
   try {
     yield countParameters(subject);
     if (subject.passes) yield passesItem(subject.passes);
-    const started = startLosses(subject, START_EXAMPLES);
+    const started = await startLosses(subject, START_EXAMPLES);
     yield compareStart(started.expected, started.losses);
     const averages = subject.averages ? { averageDecay: 0.999 } : {};
     const optimizer = adamW(subject.params, { ...subject.rules, ...averages });
-    const measured = measure(subject, optimizer);
+    const measured = await measure(subject, optimizer);
     optimizer.dispose();
     yield gradientItem(measured.gradients);
     yield memoryItem(measured, subject, job);
@@ -55,7 +55,7 @@ export function* check({ job, settings, sizes, seed = 1, examples }: CheckReques
   } finally {
     disposeTree(subject.params);
   }
-  yield overfitItem(overfit(job, settings, sizes));
+  yield overfitItem(await overfit(job, settings, sizes));
 }
 
 function countParameters({ about, components }: Subject): CheckItem {

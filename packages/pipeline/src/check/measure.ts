@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { flatten, foldIn, randomKey } from '@wbdc/nn';
+import { flatten, foldIn, randomKey, readMetrics } from '@wbdc/nn';
 import { disposeGrads, type Optimizer } from '@wbdc/train';
 import type { Expectation } from './expected.js';
 import type { Subject } from './subject.js';
@@ -45,13 +45,13 @@ const QUICK_SECONDS = 5;
  * Times steps on a few examples and reckons from them what a whole batch takes: a part that does not depend on the
  * batch (the optimizer) and one that grows with it.
  */
-export function measure(subject: Subject, optimizer: Optimizer): Measured {
+export async function measure(subject: Subject, optimizer: Optimizer): Promise<Measured> {
   const { batchSize } = subject.settings;
   const [few, more] = [Math.min(2, batchSize), Math.min(8, batchSize)];
   const step = (examples: number) => timedStep(subject, optimizer, subject.batchOf(examples));
-  step(few); // engines prepare their kernels at the first
-  const small = step(few);
-  const large = fasterOf(step(more), () => step(more));
+  await step(few); // engines prepare their kernels at the first
+  const small = await step(few);
+  const large = await fasterOf(await step(more), () => step(more));
   const atBatch = (of: (step: Step) => number): number => {
     if (more === few) return of(large);
     const slope = Math.max(0, (of(large) - of(small)) / (more - few));
@@ -76,17 +76,17 @@ export function measure(subject: Subject, optimizer: Optimizer): Measured {
 }
 
 /** The first of a shape also prepares kernels for it; where it is quick, a second one tells more. */
-function fasterOf<T extends Step>(first: T, again: () => T): T {
+async function fasterOf<T extends Step>(first: T, again: () => Promise<T>): Promise<T> {
   if (first.seconds > QUICK_SECONDS) return first;
-  const second = again();
+  const second = await again();
   return second.seconds < first.seconds ? second : first;
 }
 
-function timedStep(
+async function timedStep(
   { params, loss, gradients: gradientsAt }: Subject,
   optimizer: Optimizer,
   batch: unknown,
-): Step & { readonly gradients: Gradients } {
+): Promise<Step & { readonly gradients: Gradients }> {
   const start = performance.now();
   const before = tf.memory().numBytes;
   let activationBytes = 0;
@@ -95,27 +95,28 @@ function timedStep(
     activationBytes = Math.max(activationBytes, tf.memory().numBytes - before);
     return result;
   };
-  const { grads, unreached } = gradientsAt(params, measured, (path) => optimizer.trains(path));
+  const { grads, unreached } = await gradientsAt(params, measured, (path) => optimizer.trains(path));
   optimizer.update(grads, { factor: 0 });
   const seconds = (performance.now() - start) / 1000;
-  const gradients = { trained: grads.size + unreached.length, unreached: [...unreached, ...zeros(grads)] };
+  const gradients = { trained: grads.size + unreached.length, unreached: [...unreached, ...(await zeros(grads))] };
   disposeGrads(grads);
   return { seconds, activationBytes, gradients };
 }
 
-function zeros(grads: ReadonlyMap<string, tf.Tensor>): string[] {
-  const isZero = (grad: tf.Tensor): boolean => tf.tidy(() => tf.max(tf.abs(grad)).dataSync()[0]) === 0;
-  return [...grads].filter(([path, grad]) => !NO_GRADIENT.test(path) && isZero(grad)).map(([path]) => path);
+/** In one read. */
+async function zeros(grads: ReadonlyMap<string, tf.Tensor>): Promise<string[]> {
+  const named = [...grads].filter(([path]) => !NO_GRADIENT.test(path));
+  if (named.length === 0) return [];
+  const largest = tf.tidy(() => tf.stack(named.map(([, grad]) => tf.max(tf.abs(grad)))));
+  const values = await largest.data();
+  largest.dispose();
+  return named.flatMap(([path], i) => (values[i] === 0 ? [path] : []));
 }
 
 /** The losses before any step, without dropout, by metric; and what they should be. */
-export function startLosses({ batchOf, loss, expected }: Subject, examples: number) {
+export async function startLosses({ batchOf, loss, expected }: Subject, examples: number) {
   const batch = batchOf(examples);
-  const losses = tf.tidy(() =>
-    Object.entries(loss(batch).metrics).map(([name, { sum, count }]): [string, number] => [
-      name,
-      (typeof sum === 'number' ? sum : sum.dataSync()[0]) / count,
-    ]),
-  );
-  return { expected: expected(batch) as Expectation[], losses: new Map(losses) };
+  const metrics = await readMetrics(() => loss(batch));
+  const losses = new Map(Object.entries(metrics).map(([name, { sum, count }]) => [name, sum / count]));
+  return { expected: expected(batch) as Expectation[], losses };
 }

@@ -28,20 +28,20 @@ export interface OverfitResult {
 }
 
 /** Trains a job on 8 samples, always masked the same: what cannot be learned by heart is broken. */
-export function overfit(job: CheckJob, config: CheckSettings, sizes: DataSizes): OverfitResult {
+export async function overfit(job: CheckJob, config: CheckSettings, sizes: DataSizes): Promise<OverfitResult> {
   const { small, data, cut } = job === 'clip' ? cutClip(config, sizes) : cutModel(config, sizes);
   const { params, batchOf, loss, expected } = subjectOf(job, small, data, randomKey(0));
   const batch = batchOf(SAMPLES);
   const optimizer = adamW(params, { learningRate: LEARNING_RATE });
-  const step = (): Map<string, number> => {
-    const { metrics, grads } = valueAndGrad(params, () => loss(batch));
+  const step = async (): Promise<Map<string, number>> => {
+    const { metrics, grads } = await valueAndGrad(params, () => loss(batch));
     optimizer.update(grads, { factor: 1 });
     disposeGrads(grads);
     return new Map(Object.entries(metrics).map(([name, { sum, count }]) => [name, sum / count]));
   };
-  const first = step();
-  for (let i = 2; i < STEPS; i++) step();
-  const last = step();
+  const first = await step();
+  for (let i = 2; i < STEPS; i++) await step();
+  const last = await step();
   optimizer.dispose();
   disposeTree(params);
   const tasks = expected(batch).map(({ metric, floor }) => {
