@@ -17,6 +17,7 @@ import { addSimilarCommand } from './commands/similar.js';
 import { ALL_STAGES } from './commands/stages.js';
 import { addVerifyFeaturesCommand } from './commands/verify-features.js';
 import { packageVersion } from './core/environment.js';
+import { UserError } from './core/errors.js';
 import type { Host } from './core/host.js';
 import { interruptible } from './core/interrupt.js';
 import { Output } from './core/output.js';
@@ -48,7 +49,22 @@ export function runCommandLine(
     addReportCommand(program, host),
     addConfigCommand(program, host),
     addDoctorCommand(program, host),
+    ...LABORATORY.map((name) => addMovedCommand(program, name)),
   ]);
+}
+
+/** Commands of 0.1.0 that stand in `apps/lab` now. */
+const LABORATORY = ['competition', 'objectives'];
+
+function addMovedCommand(program: Command, name: string): CliCommand {
+  const command = program.command(name, { hidden: true }).allowUnknownOption().allowExcessArguments();
+  return cliCommand(command, () => {
+    throw new UserError(
+      `${name}: expected a command of wbdc, got one of its laboratory: in a clone of the repository run ` +
+        `npx nx run lab:${name}`,
+      2,
+    );
+  });
 }
 
 function addStageCommand(program: Command, stage: Stage, host: Host): CliCommand {

@@ -123,6 +123,7 @@ describe('failures', () => {
 
   it.each([
     ['dta', /unknown command 'dta'[\s\S]*Did you mean data\?/],
+    ['competition --data=demo --half=aiac', /competition: .*npx nx run lab:competition/],
     ['data --nam x', /unknown option '--nam'[\s\S]*Did you mean --name\?/],
     ['data --threads 0', /expected a whole number from 1, got '0'/],
     ['data --engine gpu', /Allowed choices are auto, ort, cpu, tensorflow/],
