@@ -14,6 +14,8 @@ const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
 /** One project per package; tests run from source through the `@wbdc/source` export condition, with no build. */
 export default defineConfig({
   test: {
+    // The default leaves a core idle, which is half of a small machine.
+    maxWorkers: '100%',
     projects: folders.map(({ name, folder }) => ({
       root: folder,
       resolve: { conditions: ['@wbdc/source'] },
