@@ -137,18 +137,25 @@ export function describeOnnx<P extends ParamTree>(
       });
     });
 
-    it.each(['mean', 'both', 'attention'] as const)('pools as the head wants it: %s', async (pooling) => {
+    it.each([
+      ['mean', 'mean'],
+      ['both', 'both'],
+      ['attention', 'attention'],
+      ['attention behind a tanh', 'attention'],
+    ] as const)('pools as the head wants it: %s', async (name, pooling) => {
       const width = encoder.hiddenSize;
       const own = {
         output: newLinear(randomKey(3), pooling === 'both' ? 2 * width : width, 7),
         ...(pooling === 'attention' && { attention: newLinear(randomKey(4), width, 1) }),
+        ...(name.endsWith('tanh') && { attentionHidden: newLinear(randomKey(5), width, width) }),
       };
       fillWithWaves(flatten({ own }));
-      const { output, attention } = own;
+      const { output, attention, attentionHidden } = own;
       const served = {
         name: 'embedding',
         linear: output,
         ...(attention && { attention }),
+        ...(attentionHidden && { attentionHidden }),
         pooling,
         activation: 'unit',
       } as const;
@@ -156,7 +163,7 @@ export function describeOnnx<P extends ParamTree>(
       for (const batch of [batchOf(3, 7, 5), batchOf(1, 1, 1)]) {
         const { embedding } = await loaded.run(feedsOf(batch));
         tf.tidy(() => {
-          const state = pool(encoder.encode(params, batch, {}), batch, pooling === 'both', attention);
+          const state = pool(encoder.encode(params, batch, {}), batch, pooling === 'both', own);
           const expected = l2Normalize(linear(state, output));
           expect(distance(embedding.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
         });
@@ -168,12 +175,15 @@ export function describeOnnx<P extends ParamTree>(
       const hidden = newLinear(randomKey(4), encoder.hiddenSize, encoder.hiddenSize);
       fillWithWaves(flatten({ hidden }));
       const batch = batchOf(3, 7, 5);
-      const loaded = await runtime!.load(toOnnx(params, { name: 'tags', linear: head, hidden }));
-      const { tags } = await loaded.run(feedsOf(batch));
-      tf.tidy(() => {
-        const expected = linear(linear(encoder.encode(params, batch, {}).cls, hidden), head);
-        expect(distance(tags.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
-      });
+      for (const relu of [false, true]) {
+        const loaded = await runtime!.load(toOnnx(params, { name: 'tags', linear: head, hidden, relu }));
+        const { tags } = await loaded.run(feedsOf(batch));
+        tf.tidy(() => {
+          const read = linear(encoder.encode(params, batch, {}).cls, hidden);
+          const expected = linear(relu ? tf.relu(read) : read, head);
+          expect(distance(tags.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
+        });
+      }
       disposeTree({ hidden });
     });
 
@@ -193,13 +203,14 @@ function pool(
   { text, frames }: Encoded,
   { textMask, frameMask }: Batch,
   both: boolean,
-  attention?: Linear,
+  { attention, attentionHidden }: { readonly attention?: Linear; readonly attentionHidden?: Linear },
 ): tf.Tensor2D {
   if (both) return tf.concat([meanPool(text, textMask), meanPool(frames, frameMask)], 1);
   const states: tf.Tensor3D = tf.concat([text, frames], 1); // [B, L + F, D]
   const mask = joinColumns(textMask, frameMask);
   if (!attention) return meanPool(states, mask);
-  const scores: tf.Tensor2D = tf.squeeze(linear(states, attention), [2]); // [B, L + F]
+  const read: tf.Tensor3D = attentionHidden ? tf.tanh(linear(states, attentionHidden)) : states;
+  const scores: tf.Tensor2D = tf.squeeze(linear(read, attention), [2]); // [B, L + F]
   const kept = tf.tensor2d(mask.data, scores.shape, 'int32').cast('bool');
   const weights = tf.softmax(tf.where(kept, scores, tf.fill(scores.shape, -1e9)));
   return tf.squeeze(tf.matMul(tf.expandDims(weights, 1), states), [1]); // [B, D]

@@ -51,11 +51,17 @@ def pooled():
         scores = states @ wave((7, 1), 7, 1.0) + wave((1,), 8, 1.0)
         return (torch.softmax(scores.masked_fill(mask == 0, float("-inf")), 1) * states).sum(1)
 
+    def attention_tanh(states, text, frames, cls):
+        """Linear, tanh, Linear, as QQ's jobs 4 and 5; padding masked."""
+        scores = torch.tanh(states @ wave((7, 7), 9, 1.0) + wave((7,), 10, 1.0)) @ wave((7, 1), 7, 1.0) + wave((1,), 8, 1.0)
+        return (torch.softmax(scores.masked_fill(mask == 0, float("-inf")), 1) * states).sum(1)
+
     poolings = {
         "mean": lambda states, text, frames, cls: mean(states, mask),
         "both": lambda states, text, frames, cls: torch.cat([mean(text, mask[:, :7]), mean(frames, mask[:, 7:])], 1),
         "cls": lambda states, text, frames, cls: cls,
         "attention": attention,
+        "attention-tanh": attention_tanh,
     }
     cases = {}
     for name, pooling in poolings.items():

@@ -70,10 +70,11 @@ def mfm(rows=(0, 6, 14), labels=(0, 4, 8), candidates=9, batch=B, normalize=Fals
     return result(loss, {"frames": frames, **h})
 
 
-def tag(rows=(0, 2), tags=((1, 4), (10,)), batch=B):
+def tag(rows=(0, 2), tags=((1, 4), (10,)), batch=B, relu=False):
     cls = leaf((batch, D), 3.5, 1.0)
     h = {"output.weight": leaf((D, T), 0), "output.bias": leaf((T,), 1)}
-    return result(tag_loss(cls @ h["output.weight"] + h["output.bias"], rows, tags), {"cls": cls, **h})
+    read = F.relu(cls) if relu else cls
+    return result(tag_loss(read @ h["output.weight"] + h["output.bias"], rows, tags), {"cls": cls, **h})
 
 
 def tag_loss(logits, rows, tags):
@@ -83,18 +84,23 @@ def tag_loss(logits, rows, tags):
     return F.binary_cross_entropy_with_logits(logits[list(rows)], truth) if rows else torch.tensor(0.0)
 
 
-def tag_mean():
-    """QQ's job 2: the mean over what is not padding, through a layer; the last video has nothing at all."""
+def mean_of(states, lengths):
+    """The mean over what is not padding of rows with so many tokens and frames, of L columns of text and the rest of frames."""
+    mask = torch.zeros(states.shape[:2])
+    for row, (tokens, shown) in enumerate(lengths):
+        mask[row, :tokens] = 1
+        mask[row, L:L + shown] = 1
+    return (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def tag_mean(relu=False):
+    """QQ's jobs 2 and 3: the mean over what is not padding, through a layer; the last video has nothing at all."""
     text, frames = leaf((B, L, D), 0.5, 1.0), leaf((B, FR, D), 1.5, 1.0)
     h = {"hidden.weight": leaf((D, 6), 0), "hidden.bias": leaf((6,), 1),
          "output.weight": leaf((6, T), 2), "output.bias": leaf((T,), 3)}
-    mask = torch.zeros(B, L + FR)
-    for row, (tokens, shown) in enumerate([(7, 2), (3, 0), (0, 0)]):
-        mask[row, :tokens] = 1
-        mask[row, L:L + shown] = 1
-    states = torch.cat([text, frames], 1)
-    pooled = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    logits = (pooled @ h["hidden.weight"] + h["hidden.bias"]) @ h["output.weight"] + h["output.bias"]
+    pooled = mean_of(torch.cat([text, frames], 1), [(7, 2), (3, 0), (0, 0)])
+    read = pooled @ h["hidden.weight"] + h["hidden.bias"]
+    logits = (F.relu(read) if relu else read) @ h["output.weight"] + h["output.bias"]
     return result(tag_loss(logits, (0, 1, 2), ((1, 4), (10,), (3,))), {"text": text, "frames": frames, **h})
 
 
@@ -153,6 +159,14 @@ def ftc(learned, batch=B, past=0, unit=True):
     return result(info_nce(cls[batch:2 * batch], titles, scale, unit), {"cls": cls, **h})
 
 
+def ftc_mean(lengths=((4, 0), (7, 0), (2, 0), (5, 3), (1, 5), (6, 1))):
+    """WBDC's: masked means of titles and of the rest, no temperature, both directions added."""
+    text, frames = leaf((2 * B, L, D), 0.5, 1.0), leaf((2 * B, FR, D), 1.5, 1.0)
+    pooled = mean_of(torch.cat([text, frames], 1), lengths)
+    loss = 2 * info_nce(pooled[B:], pooled[:B], torch.tensor(0.0))
+    return result(loss, {"text": text, "frames": frames})
+
+
 def mmm(tokens=((1, 2, 3, 4), (7, 22, 5, 11)), places=((5, 6, 10), (3, 4, 6)), candidates=9, batch=B):
     text, word, frames = leaf((batch, L, D), 0.5, 1.0), leaf((V, D), 9), leaf((batch, FR, D), 1.5, 1.0)
     features = wave((candidates, DV), 2.5, 1.0)
@@ -167,7 +181,8 @@ NONE = ((), ())
 write("pretrain-tasks", "tasks.json", {
     "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "ftc-raw": ftc(False, unit=False), "mmm": mmm(),
     "mlm": mlm(), "mfm": mfm(), "mfm-normalized": mfm(normalize=True, temperature=0.07),
-    "tag": tag(), "tag-mean": tag_mean(), "clip": clip(), "clip-past": clip(past=4), "clip-stage": clip_stage(),
+    "tag": tag(), "tag-mean": tag_mean(), "tag-relu": tag(relu=True), "tag-mean-relu": tag_mean(relu=True),
+    "ftc-mean": ftc_mean(), "clip": clip(), "clip-past": clip(past=4), "clip-stage": clip_stage(),
     # One video.
     "mlm-one": mlm((3,), (7,), 1), "mfm-one": mfm((2,), (1,), 3, 1), "mfm-only": mfm((2,), (0,), 1, 1),
     "tag-one": tag((0,), ((4,),), 1),

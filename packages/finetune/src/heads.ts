@@ -22,9 +22,14 @@ import {
  */
 export type Pooling = 'mean' | 'attention' | 'cls' | 'both';
 
+/** What scores positions in attention pooling: `Linear(D, 1)`, or `Linear(D, D), tanh, Linear(D, 1)` (AIAC 2021). */
+export type AttentionForm = 'linear' | 'tanh';
+
 export interface HeadConfig {
   readonly hiddenSize: number;
   readonly pooling: Pooling;
+  /** Of attention pooling. Default `linear`. */
+  readonly attention?: AttentionForm;
   /** Width of the output: 256 for embeddings, the number of categories, 200, for classes. */
   readonly outputs: number;
   /** Dropout before the last layer. */
@@ -38,12 +43,20 @@ export interface Head {
   readonly output: Linear;
   /** Scores positions, for attention pooling. */
   readonly attention?: Linear;
+  /** Before it, with a tanh between. */
+  readonly attentionHidden?: Linear;
 }
 
-export function newHead(key: Key, { hiddenSize, pooling, outputs }: HeadConfig): Head {
+export function newHead(key: Key, { hiddenSize, pooling, attention = 'linear', outputs }: HeadConfig): Head {
   const output = newLinear(foldIn(key, 'output'), pooling === 'both' ? 2 * hiddenSize : hiddenSize, outputs);
   if (pooling !== 'attention') return { output };
-  return { output, attention: newLinear(foldIn(key, 'attention'), hiddenSize, 1) };
+  return {
+    output,
+    attention: newLinear(foldIn(key, 'attention'), hiddenSize, 1),
+    ...(attention === 'tanh' && {
+      attentionHidden: newLinear(foldIn(key, 'attentionHidden'), hiddenSize, hiddenSize),
+    }),
+  };
 }
 
 /** The head's output `[B, outputs]`: logits, or an embedding before its normalisation. */
@@ -69,13 +82,14 @@ function pool(head: Head, encoded: Encoded, batch: Batch, pooling: Pooling): Ten
   }
   const states: Tensor3D = tf.concat([encoded.text, encoded.frames], 1); // [B, L + F, D]
   const mask = joinColumns(batch.textMask, batch.frameMask);
-  return pooling === 'mean' ? meanPool(states, mask) : attentionPool(head.attention!, states, mask);
+  return pooling === 'mean' ? meanPool(states, mask) : attentionPool(head, states, mask);
 }
 
 /** `sum_i softmax(w x_i)_i x_i` over the positions that the mask keeps; zero where none, as the mean. */
-function attentionPool(params: Linear, states: Tensor3D, mask: Ints): Tensor2D {
+function attentionPool({ attention, attentionHidden }: Head, states: Tensor3D, mask: Ints): Tensor2D {
   const [size, length, width] = states.shape;
-  const scores: tf.Tensor4D = tf.reshape(linear(states, params), [size, 1, 1, length]);
+  const read: Tensor3D = attentionHidden ? tf.tanh(linear(states, attentionHidden)) : states; // [B, N, D]
+  const scores: tf.Tensor4D = tf.reshape(linear(read, attention!), [size, 1, 1, length]);
   const weights = maskedSoftmax(scores, attentionBias(mask), 1); // [B, 1, 1, N]
   const pooled: Tensor2D = tf.reshape(tf.matMul(tf.reshape(weights, [size, 1, length]), states), [size, width]);
   const kept = Float32Array.from({ length: size }, (_, row) =>

@@ -12,7 +12,7 @@ export {
 } from './examples.js';
 export type { CategoryExample, LabelledSplit, LabelledVideo } from './examples.js';
 export { applyHead, headDraws, newHead } from './heads.js';
-export type { Head, HeadConfig, Pooling } from './heads.js';
+export type { AttentionForm, Head, HeadConfig, Pooling } from './heads.js';
 export { judgeCategories, judgeCosines, measuredCategories, mostFrequent } from './judging.js';
 export type { CategoryScores } from './judging.js';
 export type { Label } from './labels.js';

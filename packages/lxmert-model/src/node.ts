@@ -1,2 +1,3 @@
+export { startFromVision } from './start-from.js';
 export { loadLxmertModel, saveLxmertModel } from './folder.js';
 export type { LoadedLxmertModel, LoadLxmertModelOptions, SavableLxmertModel } from './folder.js';

@@ -64,7 +64,7 @@ export function describeFolder(json: unknown, where: string, source: WeightSourc
 /** Of a checkpoint of wbdc: names are paths behind a prefix. */
 function ofCheckpoint(saved: SavedEncoder, where: string, source: WeightSource): Described {
   assertModelKind(saved.model, MODEL, where);
-  const { videoLayers, crossLayers } = saved;
+  const { videoLayers, crossLayers, videoNorm, videoActivation } = saved;
   const shape = (path: string): readonly number[] => shapeOf(source, SAVED_ENCODER_PREFIX + path);
   assertLayerCounts({ layers: saved.bert.layers, videoLayers, crossLayers }, source);
   const config: LxmertModelConfig = {
@@ -72,7 +72,8 @@ function ofCheckpoint(saved: SavedEncoder, where: string, source: WeightSource):
     frameSize: shape('video.projection.weight')[0],
     maxFrames: shape('video.position')[0] - 1,
     videoLayers,
-    videoActivation: 'erf',
+    videoActivation,
+    videoNorm,
     crossLayers,
   };
   const keyMap = joinKeyMaps(savedEncoderKeys(lxmertModelShapes(config)), ANY_OTHER);

@@ -51,8 +51,8 @@ export function lxmertSizesOf(
   vocabSize: number,
   frameSize: number,
 ): LxmertModelConfig {
-  const { videoLayers, crossLayers } = model;
-  const video = { frameSize, maxFrames: frames.limit, videoLayers, crossLayers, videoActivation: 'erf' as const };
+  const { videoLayers, videoNorm, videoActivation, crossLayers } = model;
+  const video = { frameSize, maxFrames: frames.limit, videoLayers, videoNorm, videoActivation, crossLayers };
   return { ...bertSizesOf(model, vocabSize), ...video };
 }
 

@@ -56,7 +56,7 @@ describe('describeModel', () => {
   });
 
   it('refuses a model that does not fit itself', () => {
-    const head = { pooling: 'mean' as const, outputs: 3, dropout: 0, samples: 1 };
+    const head = { pooling: 'mean' as const, attention: 'linear' as const, outputs: 3, dropout: 0, samples: 1 };
     const fields = { ...architecture, features: null, head, ema: null, classes: ['a', 'b'] };
     expect(() => describeModel('category', fields)).toThrow('expected 3 classes, as many as outputs, got 2');
   });

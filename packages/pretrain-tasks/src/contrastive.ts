@@ -31,6 +31,8 @@ export interface ContrastivePairs {
    * `[B, B + M]`: -1e9 where a row of `right` is no wrong answer for one of `left` ({@link hideEqual}), 0 elsewhere.
    */
   readonly hidden?: Float32Array | undefined;
+  /** The losses of the two directions: their mean (CLIP), or their sum (WBDC's `ftc`). */
+  readonly reduction?: 'mean' | 'sum';
 }
 
 /** What is learned of the comparison. */
@@ -65,13 +67,15 @@ export function contrastiveLoss(
   left: Tensor2D,
   right: Tensor2D,
   logScale: Scalar,
-  { normalize = true, hidden }: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
+  options: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
   names: readonly [string, string] = ['frames to text', 'text to frames'],
 ): LossResult {
+  const { normalize = true, reduction = 'mean', hidden } = options;
   const count = left.shape[0];
   const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
   const bias = hidden && tf.tensor2d(hidden, [count, right.shape[0]]);
-  const { loss, logits } = symmetricInfoNce(unit(left), unit(right), logScale, bias);
+  const { loss: mean, logits } = symmetricInfoNce(unit(left), unit(right), logScale, bias);
+  const loss: Scalar = reduction === 'sum' ? tf.mul(mean, 2) : mean;
   const diagonal = Int32Array.from({ length: count }, (_, i) => i);
   const metrics = {
     [names[0]]: { sum: countCorrect(logits, diagonal), count },

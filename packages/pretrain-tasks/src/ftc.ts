@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
-import { floats, ints, takeRows, type Batch, type FieldSpan } from '@wbdc/nn';
+import { floats, ints, joinColumns, meanPool, takeRows, type Batch, type FieldSpan, type Ints } from '@wbdc/nn';
 import {
   assertTemperature,
   contrastiveLoss,
@@ -18,6 +18,10 @@ export interface FtcOptions extends ContrastiveOptions {
   readonly separator: number;
   /** The field that stands alone: the title. */
   readonly field?: string;
+  /** What stands for a half: the state of `[CLS]` (default), or the mean over its tokens and frames (WBDC). */
+  readonly pooling?: 'cls' | 'mean';
+  /** The losses of the two directions: their mean (default), or their sum (WBDC). */
+  readonly reduction?: 'mean' | 'sum';
 }
 
 export type FtcHead = Temperature;
@@ -31,25 +35,28 @@ export interface FtcTarget {
    * `[M, M + N]`: hides videos of the same title or the same rest, which are no wrong answers; absent where none are.
    */
   readonly hidden?: Float32Array;
+  /** Which tokens and frames a mean is over `[2M + N, L + F]`. */
+  readonly mask?: Ints;
 }
 
 /**
  * Frame-text contrastive, an Inverse Cloze Task (Lee et al., arXiv 1906.00300): the title alone must find the frames,
- * OCR and ASR it was taken from, by the states of `[CLS]` under the same encoder. Both halves go through it as one
- * batch of 2M rows: first the titles, without frames, then the rest; behind them the titles of earlier batches
- * (`pastTexts`), encoded anew and so never stale, which the rest must not find. Videos without a title, or with nothing
- * else, are left out: there is nothing to match.
+ * OCR and ASR it was taken from, by the states of `[CLS]`, or the means, under the same encoder. Both halves go
+ * through it as one batch of 2M rows: first the titles, without frames, then the rest; behind them the titles of
+ * earlier batches (`pastTexts`), encoded anew and so never stale, which the rest must not find. Videos without a
+ * title, or with nothing else, are left out: there is nothing to match.
  */
-export function ftc({ separator, field = 'title', ...options }: FtcOptions): Task<FtcHead, FtcTarget> {
+export function ftc(settings: FtcOptions): Task<FtcHead, FtcTarget> {
+  const { separator, field = 'title', pooling = 'cls', ...options } = settings;
   assertTemperature('ftc', options.temperature ?? 'learned');
   return {
     name: 'ftc',
     init: () => newTemperature('ftc', options),
-    corrupt: (batch) => separate(batch, separator, field),
-    loss: ({ head, encoded, target: { videos, past, hidden } }) => {
+    corrupt: (batch) => withMask(separate(batch, separator, field), pooling),
+    loss: ({ head, encoded, target: { videos, past, hidden, mask } }) => {
       if (videos === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
-      const rows = (start: number, count: number): Tensor2D =>
-        tf.slice(encoded.cls, [start, 0], [count, encoded.cls.shape[1]]);
+      const pooled = mask ? meanPool(tf.concat([encoded.text, encoded.frames], 1), mask) : encoded.cls; // [2M + N, D]
+      const rows = (start: number, count: number): Tensor2D => tf.slice(pooled, [start, 0], [count, pooled.shape[1]]);
       const current = rows(0, videos);
       const titles: Tensor2D = past === 0 ? current : tf.concat([current, rows(2 * videos, past)]); // [M + N, D]
       const names = ['rest to title', 'title to rest'] as const;
@@ -61,6 +68,11 @@ export function ftc({ separator, field = 'title', ...options }: FtcOptions): Tas
       'rest to title': chance(videos, videos + past),
     }),
   };
+}
+
+function withMask({ batch, target }: Corrupted<FtcTarget>, pooling: 'cls' | 'mean'): Corrupted<FtcTarget> {
+  if (pooling === 'cls') return { batch, target };
+  return { batch, target: { ...target, mask: joinColumns(batch.textMask, batch.frameMask) } };
 }
 
 /** The tokens of a field of all videos that have it: a later batch's `pastTexts`. */

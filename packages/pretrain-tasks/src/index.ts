@@ -13,8 +13,17 @@ export type { MlmHead, MlmOptions, MlmTarget } from './mlm.js';
 export { mmm } from './mmm.js';
 export type { MmmHead, MmmOptions, MmmTarget } from './mmm.js';
 export { pretraining } from './plan.js';
-export type { Asked, Plan, PreparedView, PretrainParams, Pretraining, View, WeightedTask } from './plan.js';
-export { tag, tagProbabilities } from './tag.js';
-export type { TagHead, TagOptions, TagTarget } from './tag.js';
+export type {
+  Asked,
+  Plan,
+  PreparedView,
+  PretrainParams,
+  Pretraining,
+  PretrainingOptions,
+  View,
+  WeightedTask,
+} from './plan.js';
+export { pretrainedEmbedding, tag, tagProbabilities } from './tag.js';
+export type { TagActivation, TagHead, TagOptions, TagTarget } from './tag.js';
 export type { Corpus, Corrupted, LossInput, Sizes, Task } from './task.js';
 export { chineseWords } from './whole-word.js';

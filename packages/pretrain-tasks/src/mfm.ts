@@ -100,12 +100,7 @@ export function frameLoss(
   { normalize, temperature }: Similarity,
 ): LossResult {
   if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
-  const masked = gatherRows(encoded.frames, rows); // [M, D]
-  const state = layerNorm(gelu(linear(masked, head.transform)), head.norm, BERT_EPSILON); // [M, D]
-  const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
-  const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
-  const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
-  const scaled: tf.Tensor2D = tf.div(similarity, temperature); // [M, N]
+  const scaled = frameLogits(head, gatherRows(encoded.frames, rows), candidates, { normalize, temperature }); // [M, N]
   const logits: tf.Tensor2D = hidden ? tf.add(scaled, tf.tensor2d(hidden, scaled.shape)) : scaled; // [M, N]
   const loss = softmaxCrossEntropy(logits, labels);
   return {
@@ -113,6 +108,20 @@ export function frameLoss(
     count: labels.length,
     metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } },
   };
+}
+
+/** Of the states `[M, D]` at masked frames: their similarities to the candidates `[M, N]`. */
+export function frameLogits(
+  head: MfmHead,
+  masked: tf.Tensor2D,
+  candidates: Floats,
+  { normalize, temperature }: Similarity,
+): tf.Tensor2D {
+  const state = layerNorm(gelu(linear(masked, head.transform)), head.norm, BERT_EPSILON); // [M, D]
+  const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
+  const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
+  const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
+  return tf.div(similarity, temperature); // [M, N]
 }
 
 /** The accuracy of guessing one of so many candidates, over so many questions. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import {
   BERT_EPSILON,
   countCorrect,
@@ -101,15 +101,19 @@ function logShares(counts: ArrayLike<number>, vocabSize: number, special: readon
 export function tokenLoss({ head, encoded, target, wordEmbeddings }: LossInput<MlmHead, MlmTarget>): LossResult {
   const { rows, labels } = target;
   if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
-  const hidden = gatherRows(encoded.text, rows); // [M, D]
-  const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
-  const logits: tf.Tensor2D = tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
+  const logits = tokenLogits(head, gatherRows(encoded.text, rows), wordEmbeddings); // [M, V]
   const loss = softmaxCrossEntropy(logits, labels);
   return {
     loss,
     count: labels.length,
     metrics: { accuracy: { sum: countCorrect(logits, labels), count: labels.length } },
   };
+}
+
+/** Of the states `[M, D]` at masked positions `[M, V]`; the decoder is tied to the word embeddings `[V, D]`. */
+export function tokenLogits(head: MlmHead, hidden: Tensor2D, wordEmbeddings: Tensor2D): Tensor2D {
+  const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
+  return tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
 }
 
 /** The accuracy of always answering the most frequent ordinary token. */

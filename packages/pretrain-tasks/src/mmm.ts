@@ -26,6 +26,8 @@ import { lossMetric, type Corrupted, type Task } from './task.js';
 export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special' | 'tokenCounts'> {
   /** Weight of the frames' loss beside the tokens': 0.5 in WBDC. */
   readonly frameWeight?: number;
+  /** Heads of its own (default), or those of the tasks `mlm` and `mfm` of the same plan, as in WBDC. */
+  readonly heads?: 'own' | 'shared';
 }
 
 export interface MmmHead {
@@ -44,14 +46,18 @@ export interface MmmTarget {
  * quarter of the batch. Videos without frames are left out: nothing would be left of them.
  */
 export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
-  const { frameWeight = 0.5, special } = options;
+  const { frameWeight = 0.5, special, heads = 'own' } = options;
   const similarity = assertSimilarity('mmm', options);
   return {
     name: 'mmm',
-    init: (key, sizes) => ({
-      text: newMlmHead(foldIn(key, 'text'), sizes, options),
-      frames: newMfmHead(foldIn(key, 'frames'), sizes),
-    }),
+    ...(heads === 'shared' && { shares: { text: 'mlm', frames: 'mfm' } }),
+    init: (key, sizes) => {
+      if (heads === 'shared') return {} as MmmHead; // the plan puts those of `shares` there
+      return {
+        text: newMlmHead(foldIn(key, 'text'), sizes, options),
+        frames: newMfmHead(foldIn(key, 'frames'), sizes),
+      };
+    },
     corrupt: (batch, key) => maskModality(batch, key, options),
     asked: ({ text, frames }) => ({ 'text loss': text.rows.length, 'frames loss': frames.rows.length }),
     loss: ({ head, target, share = () => 1, ...rest }) => {

@@ -27,6 +27,11 @@ export interface View {
   readonly tasks: readonly WeightedTask[];
   /** The share of the batch's videos that it takes, drawn anew for every batch; all of them where absent. */
   readonly share?: number;
+  /**
+   * Views with a start take their shares of one and the same shuffled batch: with `{ from: 0, share: 0.25 }` and `{
+   * from: 0.25, share: 0.75 }` every video is in one of the two. Without it a view's videos are drawn independently.
+   */
+  readonly from?: number;
 }
 
 /** All views of a step: the loss is the weighted sum over all tasks. */
@@ -66,23 +71,37 @@ export interface Pretraining<P extends ParamTree> {
   baseline(views: readonly PreparedView[], corpus: Corpus): Readonly<Record<string, MetricSum>>;
 }
 
+export interface PretrainingOptions {
+  /**
+   * `sum` (default): the weighted losses are added. `mean`: their sum is divided by how many tasks ask something of the
+   * batch, as in QQ's code, where a batch without tags has two tasks instead of three.
+   */
+  readonly reduction?: 'sum' | 'mean';
+}
+
 /** Binds a plan to an encoder. Task names must differ, because they name the heads and the metrics. */
-export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan): Pretraining<P> {
+export function pretraining<P extends ParamTree>(
+  encoder: Encoder<P>,
+  plan: Plan,
+  { reduction = 'sum' }: PretrainingOptions = {},
+): Pretraining<P> {
   const tasks = plan.flatMap(({ tasks }) => tasks.map(({ task }) => task));
   assertNames(tasks.map(({ name }) => name));
+  assertShares(tasks);
   return {
     encoderPasses: plan.length,
     init: (key) => ({
       encoder: encoder.init(foldIn(key, 'encoder')),
       heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),
     }),
-    prepare: (batch, key) => plan.map((view, i) => prepareView(view, batch, foldIn(key, i))),
+    prepare: (batch, key) => plan.map((view, i) => prepareView(view, batch, foldIn(key, i), foldIn(key, 'shuffled'))),
     asked: (views) => Object.assign({}, ...plan.flatMap((view, i) => askedOf(view, views[i]))) as Asked,
     loss: (params, views, dropout, meanAsked) =>
       tf.tidy(() => {
         const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i), meanAsked));
+        const sum: Scalar = tf.addN(results.map(({ loss }) => loss));
         return {
-          loss: tf.addN(results.map(({ loss }) => loss)),
+          loss: reduction === 'sum' ? sum : tf.div(sum, Math.max(1, countAsking(plan, views))),
           metrics: Object.assign({}, ...results.map((r) => r.metrics)),
         };
       }),
@@ -96,9 +115,13 @@ export function pretraining<P extends ParamTree>(encoder: Encoder<P>, plan: Plan
   };
 }
 
-function prepareView(view: View, batch: Batch, key: Key): PreparedView {
+/** @param shuffled orders the videos for all views that say where their share begins */
+function prepareView(view: View, batch: Batch, key: Key, shuffled: Key): PreparedView {
   const targets: unknown[] = [];
-  if (view.share !== undefined) batch = takeRows(batch, drawVideos(batch, view.share, foldIn(key, 'share')));
+  if (view.share !== undefined) {
+    const drawn = view.from === undefined ? foldIn(key, 'share') : shuffled;
+    batch = takeRows(batch, drawVideos(batch, view.share, view.from ?? 0, drawn));
+  }
   for (const { task } of view.tasks) {
     const corrupted = task.corrupt(batch, foldIn(key, task.name));
     batch = corrupted.batch;
@@ -108,9 +131,20 @@ function prepareView(view: View, batch: Batch, key: Key): PreparedView {
 }
 
 /** At least one video. */
-function drawVideos({ ids }: Batch, share: number, key: Key): Int32Array {
-  const count = Math.max(1, Math.round(share * ids.length));
-  return permutation(key, ids.length).subarray(0, count).sort();
+function drawVideos({ ids }: Batch, share: number, from: number, key: Key): Int32Array {
+  const count = ids.length;
+  const start = Math.min(Math.round(from * count), count - 1);
+  const end = Math.max(start + 1, Math.round((from + share) * count));
+  return permutation(key, count).subarray(start, end).sort();
+}
+
+/** How many tasks have something to learn from a batch. One that does not say what it asks always has. */
+function countAsking(plan: Plan, views: readonly PreparedView[]): number {
+  const asks = ({ task }: WeightedTask, target: unknown): boolean => {
+    const asked = task.asked?.(target);
+    return asked === undefined || Object.values(asked).some((count) => count > 0);
+  };
+  return plan.reduce((sum, { tasks }, i) => sum + tasks.filter((task, j) => asks(task, views[i].targets[j])).length, 0);
 }
 
 function viewLoss<P extends ParamTree>(
@@ -133,7 +167,7 @@ function viewLoss<P extends ParamTree>(
   const evaluating = dropout === undefined;
   const metrics: Record<string, Metric> = {};
   const losses = view.tasks.map(({ task, weight }, i): Scalar => {
-    const head = params.heads[task.name];
+    const head = headOf(task, params.heads);
     const share = shareOf(task.name);
     const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating, share });
     const loss = lossMetric(result.loss, result.count ?? 1);
@@ -143,6 +177,12 @@ function viewLoss<P extends ParamTree>(
   return { loss: tf.addN(losses), metrics };
 }
 
+/** The head of a task, with those of other tasks that are parts of it. */
+function headOf({ name, shares = {} }: Task, heads: PretrainParams<ParamTree>['heads']): ParamTree {
+  const shared = Object.entries(shares).map(([part, task]) => [part, heads[task]] as const);
+  return shared.length === 0 ? heads[name] : { ...heads[name], ...Object.fromEntries(shared) };
+}
+
 /** What the tasks of a view ask. */
 function askedOf({ tasks }: View, { targets }: PreparedView): Asked[] {
   return tasks.map(({ task }, i) => prefixed(task.name, task.asked?.(targets[i]) ?? {}));
@@ -150,6 +190,14 @@ function askedOf({ tasks }: View, { targets }: PreparedView): Asked[] {
 
 function prefixed<T>(name: string, metrics: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(metrics).map(([key, metric]) => [`${name}/${key}`, metric]));
+}
+
+function assertShares(tasks: readonly Task[]): void {
+  for (const { name, shares = {} } of tasks) {
+    const missing = Object.values(shares).find((other) => !tasks.some((task) => task.name === other));
+    if (missing === undefined) continue;
+    throw new WbdcError(`plan: expected the task '${missing}', whose head '${name}' shares, got a plan without it`);
+  }
 }
 
 function assertNames(names: readonly string[]): void {

@@ -6,6 +6,7 @@ import {
   foldIn,
   gatherRows,
   joinColumns,
+  l2Normalize,
   linear,
   meanPool,
   newLinear,
@@ -26,8 +27,13 @@ export interface TagOptions {
   readonly tagCount: number;
   /** What the head reads: the state of `[CLS]` (default), or the mean over tokens and frames, as in QQ's job 2. */
   readonly pooling?: 'cls' | 'mean';
-  /** Width of a dense layer between that and the output; QQ's job 2 had 256. */
+  /**
+   * Width of a dense layer between that and the output; QQ's jobs 2 and 3 had 256, and finetuning went on from it as
+   * the layer that embeds.
+   */
   readonly hidden?: number | null;
+  /** `relu` before the output layer, as QQ had on the state of `[CLS]` and behind the hidden layer; null: nothing. */
+  readonly activation?: TagActivation;
   /**
    * The share of the tags that a video is taken to have at the start (RetinaNet's initialisation, arXiv 1708.02002).
    * From fresh weights, without it, the states themselves are first pulled to wherever all tags are improbable: with
@@ -36,6 +42,9 @@ export interface TagOptions {
    */
   readonly prior?: number | null;
 }
+
+/** What stands before the output layer of the tags. */
+export type TagActivation = 'relu' | null;
 
 export interface TagHead {
   readonly hidden?: Linear;
@@ -57,7 +66,8 @@ export interface TagTarget {
  * so is one whose frames were exchanged. The metric is the mean over videos of the average precision of the ranked
  * tags.
  */
-export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: TagOptions): Task<TagHead, TagTarget> {
+export function tag(options: TagOptions): Task<TagHead, TagTarget> {
+  const { tagCount, pooling = 'cls', hidden = null, activation = null, prior = null } = options;
   return {
     name: 'tag',
     init: (key, { hiddenSize }) => ({
@@ -68,7 +78,7 @@ export function tag({ tagCount, pooling = 'cls', hidden = null, prior = null }: 
     loss: ({ head, encoded, target, evaluating }) => {
       const { rows, truth } = target;
       if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
-      const logits = tagLogits(head, gatherRows(pool(encoded, target), rows)); // [N, T]
+      const logits = tagLogits(head, gatherRows(pool(encoded, target), rows), activation); // [N, T]
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
       if (!evaluating) return { loss, count: rows.length, metrics: {} };
       const scores = logits.dataSync(); // once: an engine may copy all of it
@@ -105,8 +115,10 @@ function rankTags(
   return { sum, count };
 }
 
-function tagLogits(head: TagHead, state: Tensor2D): Tensor2D {
-  return linear(head.hidden ? linear(state, head.hidden) : state, head.output);
+/** `output(activation(hidden(state)))` `[N, T]`; the hidden layer and the activation where there are such. */
+export function tagLogits(head: TagHead, state: Tensor2D, activation: TagActivation): Tensor2D {
+  const read = head.hidden ? linear(state, head.hidden) : state; // [N, D] or [N, hidden]
+  return linear(activation === 'relu' ? tf.relu(read) : read, head.output);
 }
 
 /** The probability of every tag `[B, T]`, for videos whose tags nobody knows. */
@@ -114,9 +126,20 @@ export function tagProbabilities(
   head: TagHead,
   encoded: Encoded,
   batch: Batch,
-  pooling: 'cls' | 'mean' = 'cls',
+  { pooling = 'cls', activation = null }: Pick<TagOptions, 'pooling' | 'activation'> = {},
 ): Tensor2D {
-  return tf.tidy(() => tf.sigmoid(tagLogits(head, pool(encoded, positionsOf(batch, pooling)))));
+  return tf.tidy(() => tf.sigmoid(tagLogits(head, pool(encoded, positionsOf(batch, pooling)), activation)));
+}
+
+/**
+ * What a pretrained model knows of a video as a unit vector `[B, D]`: the mean over tokens and frames, through the
+ * hidden layer of the tags `[B, hidden]` where there is one that reads that mean.
+ */
+export function pretrainedEmbedding(encoded: Encoded, batch: Batch, hidden?: Linear): Tensor2D {
+  return tf.tidy(() => {
+    const pooled = pool(encoded, positionsOf(batch, 'mean')); // [B, D]
+    return l2Normalize(hidden ? linear(pooled, hidden) : pooled);
+  });
 }
 
 /** `[B, D]` */

@@ -35,8 +35,9 @@ export interface LossInput<Head, Target> {
 /**
  * A pretraining objective: one file, one value of this type, usable on any encoder.
  *
- * `corrupt` works on host memory, before the forward pass, so tasks that share a view of the batch corrupt it one after
- * another. `loss` is a pure function of tensors. Where nothing was asked (no token masked, no tag known) the loss is 0.
+ * `corrupt` works on host memory, before the forward pass, so tasks that share a view of the batch corrupt it one
+ * after another. `loss` is a pure function of tensors. Where nothing was asked (no token masked, no tag known) the
+ * loss is 0.
  */
 export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
   readonly name: string;
@@ -49,6 +50,11 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
    */
   asked?(target: Target): Readonly<Record<string, number>>;
   loss(input: LossInput<Head, Target>): LossResult;
+  /**
+   * Parts of the head that are other tasks' heads, by the tasks' names: a plan that has those tasks puts them there,
+   * and `init` makes none of its own.
+   */
+  readonly shares?: Readonly<Record<string, string>>;
   /** What a predictor that ignores the input reaches on the same metrics, by the same names. */
   baseline(target: Target, corpus: Corpus): Readonly<Record<string, MetricSum>>;
 }

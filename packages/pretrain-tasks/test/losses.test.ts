@@ -33,6 +33,16 @@ const tagsOf = (rows: number[], set: number[]) => {
   return { rows: Int32Array.from(rows), truth };
 };
 
+/** Of rows with so many tokens and frames. */
+const maskOf = (...lengths: [tokens: number, frames: number][]) => {
+  const mask = ints([lengths.length, L + F]);
+  lengths.forEach(([tokens, frames], row) => {
+    mask.data.fill(1, row * (L + F), row * (L + F) + tokens);
+    mask.data.fill(1, row * (L + F) + L, row * (L + F) + L + frames);
+  });
+  return mask;
+};
+
 /** Loss and gradients of a task's head and of what it reads, by the names of the fixture. */
 function check<H extends ParamTree, G>(
   task: Task<H, G>,
@@ -88,26 +98,23 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
   });
 
   it.each([
-    ['tag', [0, 2], [1, 4, T + 10], B],
-    ['tag-one', [0], [4], 1],
-    ['tag-none', [], [], B],
-  ])('%s', (name, rows, set, videos) => {
-    check(tag({ tagCount: T }), tagsOf(rows, set), { cls: input([videos, D], 3.5) }, fixtures[name]);
+    ['tag', null, [0, 2], [1, 4, T + 10], B],
+    ['tag-relu', 'relu', [0, 2], [1, 4, T + 10], B],
+    ['tag-one', null, [0], [4], 1],
+    ['tag-none', null, [], [], B],
+  ] as const)('%s', (name, activation, rows, set, videos) => {
+    const target = tagsOf([...rows], [...set]);
+    check(tag({ tagCount: T, activation }), target, { cls: input([videos, D], 3.5) }, fixtures[name]);
   });
 
-  it('tag-mean: through a layer, on the mean without padding', () => {
-    const mask = ints([B, L + F]);
-    [
-      [7, 2],
-      [3, 0],
-      [0, 0],
-    ].forEach(([tokens, frames], row) => {
-      mask.data.fill(1, row * (L + F), row * (L + F) + tokens);
-      mask.data.fill(1, row * (L + F) + L, row * (L + F) + L + frames);
-    });
+  it.each([
+    ['tag-mean', null],
+    ['tag-mean-relu', 'relu'],
+  ] as const)('%s: through a layer, on the mean without padding', (name, activation) => {
+    const mask = maskOf([7, 2], [3, 0], [0, 0]);
     const target = { ...tagsOf([0, 1, 2], [1, 4, T + 10, 2 * T + 3]), mask };
     const reads = { text: input([B, L, D], 0.5), frames: input([B, F, D], 1.5) };
-    check(tag({ tagCount: T, pooling: 'mean', hidden: 6 }), target, reads, fixtures['tag-mean']);
+    check(tag({ tagCount: T, pooling: 'mean', hidden: 6, activation }), target, reads, fixtures[name]);
   });
 
   it.each([
@@ -129,6 +136,13 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
   ])('%s', (name, options, videos, past) => {
     const reads = { cls: input([2 * videos + past, D], 3.5) };
     check(ftc({ separator: 3, ...options }), { videos, past }, reads, fixtures[name]);
+  });
+
+  it('ftc-mean: the means of titles and of the rest, both directions added', () => {
+    const task = ftc({ separator: 3, temperature: 1, pooling: 'mean', reduction: 'sum' });
+    const mask = maskOf([4, 0], [7, 0], [2, 0], [5, 3], [1, 5], [6, 1]);
+    const reads = { text: input([2 * B, L, D], 0.5), frames: input([2 * B, F, D], 1.5) };
+    check(task, { videos: B, past: 0, mask }, reads, fixtures['ftc-mean']);
   });
 
   const [someTokens, someFrames] = [

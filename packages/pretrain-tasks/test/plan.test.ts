@@ -2,8 +2,21 @@ import * as tf from '@tensorflow/tfjs';
 import { floats, flatten, ints, randomKey, type Batch } from '@wbdc/nn';
 import { uniModel } from '@wbdc/uni-model';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ENGINES, useEngine, wave } from '../../../tools/testing.js';
-import { evaluate, mfm, mlm, pretraining, tag, type Plan, type WeightedTask } from '../src/index.js';
+import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
+import {
+  evaluate,
+  mfm,
+  mlm,
+  mmm,
+  pretraining,
+  tag,
+  type MmmHead,
+  type MmmTarget,
+  type Plan,
+  type Task,
+  type View,
+  type WeightedTask,
+} from '../src/index.js';
 
 const [B, L, F, V, DV, T] = [5, 7, 3, 23, 13, 11];
 const encoder = uniModel({
@@ -165,6 +178,84 @@ describe.each(ENGINES)('a plan on %s', (engine) => {
     const expected = names.reduce((sum, name) => sum + sumOf(name) / (asked[0][name] + asked[1][name]), 0);
     expect((losses[0] + losses[1]) / 2).toBeCloseTo(expected, 4);
   });
+});
+
+describe('views of one shuffled batch', () => {
+  const share = (from: number | undefined, part: number, task: Task): View => {
+    return { tasks: [{ task, weight: 1 }], share: part, ...(from !== undefined && { from }) };
+  };
+  const idsOf = (seed: number, first?: number, second?: number): string[][] => {
+    const plan = [share(first, 0.4, tasks.mlm as Task), share(second, 0.6, tasks.mfm as Task)];
+    return pretraining(encoder, plan)
+      .prepare(batch, randomKey(seed))
+      .map((view) => [...view.batch.ids]);
+  };
+
+  it('take every video once, drawn anew for every batch', () => {
+    const drawn = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const [first, second] = idsOf(seed, 0, 0.4);
+      expect([first.length, second.length]).toEqual([2, 3]);
+      expect([...first, ...second].sort()).toEqual(batch.ids);
+      drawn.add(first.join());
+    }
+    expect(drawn.size).toBeGreaterThan(5);
+  });
+
+  it('overlap where they do not say where they begin', () => {
+    const overlaps = Array.from({ length: 20 }, (_, seed) => idsOf(seed)).filter(([first, second]) =>
+      first.some((id) => second.includes(id)),
+    );
+    expect(overlaps.length).toBeGreaterThan(10);
+  });
+});
+
+describe('shared heads', () => {
+  const shared = mmm({ mask: 4, special: [0, 1, 2, 3, 4], heads: 'shared' });
+  const view = (task: Task): View => ({ tasks: [{ task, weight: 1 }] });
+  const plan = [...together, view(shared as Task)];
+
+  it('are those of mlm and mfm: loss and gradients of the sum', () => {
+    const model = pretraining(encoder, plan);
+    const params = model.init(randomKey(1));
+    expect(flatten(params.heads['mmm'])).toEqual([]);
+    const views = model.prepare(batch, randomKey(2));
+    const target = views.at(-1)!.targets[0] as MmmTarget;
+    expect(target.text.rows.length * target.frames.rows.length).toBeGreaterThan(0);
+    // The same head of its own, at the same values.
+    const own = mmm({ mask: 4, special: [0, 1, 2, 3, 4] });
+    const head = { text: params.heads['mlm'], frames: params.heads['mfm'] } as MmmHead;
+    const variables = flatten(head).map(({ leaf }) => leaf);
+    const gradients = (loss: () => tf.Tensor): tf.Tensor[] => tf.grads(() => loss() as tf.Scalar)(variables);
+    const expected = gradients(() => {
+      const encoded = encoder.encode(params.encoder, views.at(-1)!.batch, {});
+      const wordEmbeddings = encoder.wordEmbeddings(params.encoder);
+      const alone = own.loss({ head, encoded, target, wordEmbeddings, evaluating: false }).loss;
+      return tf.add(pretraining(encoder, together).loss(params, views.slice(0, -1)).loss, alone);
+    });
+    const actual = gradients(() => model.loss(params, views).loss);
+    actual.forEach((gradient, i) => {
+      expect(distance(gradient.dataSync(), expected[i].dataSync())).toBeLessThan(1e-5);
+      expect(Math.max(...gradient.dataSync().map(Math.abs))).toBeGreaterThan(0);
+    });
+  });
+
+  it('must be there', () => {
+    const [{ tasks: all }] = together;
+    const without = [{ tasks: all.filter(({ task }) => task.name !== 'mfm') }, view(shared as Task)];
+    expect(() => pretraining(encoder, without)).toThrow("expected the task 'mfm', whose head 'mmm' shares");
+  });
+});
+
+it('divides by the tasks that ask something', () => {
+  const params = pretraining(encoder, together).init(randomKey(1));
+  const lossOf = (of: Batch, reduction: 'sum' | 'mean'): number => {
+    const model = pretraining(encoder, together, { reduction });
+    return model.loss(params, model.prepare(of, randomKey(2))).loss.dataSync()[0];
+  };
+  const tagless = { ...batch, tags: batch.ids.map(() => []) };
+  expect(lossOf(batch, 'mean')).toBeCloseTo(lossOf(batch, 'sum') / 3, 5);
+  expect(lossOf(tagless, 'mean')).toBeCloseTo(lossOf(tagless, 'sum') / 2, 5);
 });
 
 it('refuses a task twice and an empty plan', () => {

@@ -19,6 +19,7 @@ import {
   type PreparedView,
   type PretrainParams,
   type Pretraining,
+  type PretrainingOptions,
   type Sizes,
   type TagHead,
   type TagTarget,
@@ -53,7 +54,9 @@ it('every objective is a task of its own types, and of those of a plan', () => {
 });
 
 it('a plan on an encoder has the parameters of that encoder', () => {
-  expectTypeOf(pretraining<Params>).toEqualTypeOf<(encoder: Encoder<Params>, plan: Plan) => Pretraining<Params>>();
+  expectTypeOf(pretraining<Params>).toEqualTypeOf<
+    (encoder: Encoder<Params>, plan: Plan, options?: PretrainingOptions) => Pretraining<Params>
+  >();
   expectTypeOf<Pretraining<Params>['init']>().returns.toEqualTypeOf<PretrainParams<Params>>();
   expectTypeOf<PretrainParams<Params>['encoder']>().toEqualTypeOf<Params>();
   expectTypeOf<PretrainParams<Params>['heads']>().toEqualTypeOf<Readonly<Record<string, ParamTree>>>();

@@ -21,11 +21,11 @@ export interface TextLayout {
 export const WBDC_LAYOUT: TextLayout = { fields: ['title', 'ocr', 'asr'], budget: 256, separatorFirst: false };
 
 /**
- * QQ Browser 2021: `[CLS] [SEP] title [SEP]`, at most 36 tokens of title. The original row is `[CLS] frames [SEP] title
+ * QQ Browser 2021: `[CLS] [SEP] title [SEP]`, at most 36 tokens in all. The original row is `[CLS] frames [SEP] title
  * [SEP]` with frames and text numbered apart, so the title's positions begin at 2; where frames stand carries no
- * meaning.
+ * meaning. Its jobs 2 and 3 had `frames [CLS] title [SEP]`, which is `separatorFirst: false`.
  */
-export const QQ_LAYOUT: TextLayout = { fields: ['title'], budget: 39, limits: { title: 36 }, separatorFirst: true };
+export const QQ_LAYOUT: TextLayout = { fields: ['title'], budget: 36, separatorFirst: true };
 
 /**
  * A layout from JSON, as checkpoints keep it; what else stands there is passed over.

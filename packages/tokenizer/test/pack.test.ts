@@ -26,12 +26,12 @@ test('WBDC: [CLS] title [SEP] ocr [SEP] asr [SEP]', () => {
   });
 });
 
-test('QQ: [CLS] [SEP] title [SEP], at most 36 tokens of title; other texts are left out', () => {
+test('QQ: [CLS] [SEP] title [SEP], at most 36 tokens; other texts are left out', () => {
   const short = packText(counter, { title: 'abc', asr: 'left out' }, QQ_LAYOUT);
   expect(short.tokens).toEqual([101, 102, 0, 1, 2, 102]);
   expect(short.spans).toEqual([{ field: 'title', start: 2, end: 5 }]);
   const long = packText(counter, { title: letters(97) }, QQ_LAYOUT);
-  expect(long.tokens).toEqual([101, 102, ...Array.from({ length: 36 }, (_, i) => i), 102]);
+  expect(long.tokens).toEqual([101, 102, ...Array.from({ length: 33 }, (_, i) => i), 102]);
 });
 
 test('empty and absent fields keep their separator and an empty span', () => {
@@ -95,7 +95,7 @@ describe('errors of the layout', () => {
 });
 
 describe('parseLayout', () => {
-  const saved = { fields: ['title'], budget: 39, limits: { title: 36 }, separatorFirst: true, cleaning: null };
+  const saved = { fields: ['title'], budget: 36, separatorFirst: true, cleaning: null };
 
   test('takes the layout out of what a checkpoint keeps', () => {
     expect(parseLayout(saved, 'x')).toEqual(QQ_LAYOUT);

@@ -54,7 +54,8 @@ export interface CheckpointHook {
 
 export interface EvaluationHook {
   readonly run: (step: number) => Promise<Readonly<Record<string, number>>>;
-  readonly everySteps: number;
+  /** After every so many steps, or after those that the function names. */
+  readonly everySteps: number | ((step: number) => boolean);
 }
 
 export interface TrainResult {
@@ -81,7 +82,7 @@ export async function trainLoop<B>(options: TrainLoopOptions<B>): Promise<TrainR
     const record = await trainStep(options, batches, step, clock, ready);
     step++;
     await emit(record);
-    if (evaluate && step % evaluate.everySteps === 0) await emit(await evaluateAt(evaluate, step, clock));
+    if (evaluate && isDue(evaluate, step)) await emit(await evaluateAt(evaluate, step, clock));
     // After the evaluation: a run resumed from here would not repeat it.
     if (saver.due(step)) await saver.save(step);
     ready = clock();
@@ -182,6 +183,10 @@ function newSaver<B>({ checkpoint, sinks = [] }: TrainLoopOptions<B>, clock: () 
       savedAt = clock();
     },
   };
+}
+
+function isDue({ everySteps }: EvaluationHook, step: number): boolean {
+  return typeof everySteps === 'number' ? step % everySteps === 0 : everySteps(step);
 }
 
 async function evaluateAt(evaluate: EvaluationHook, step: number, clock: () => number): Promise<EvaluationRecord> {

@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
-import { bertSizesOf } from '@wbdc/pipeline';
+import { bertSizesOf, lxmertSizesOf } from '@wbdc/pipeline';
 import { pretrain, type PretrainOptions } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
+import type { Dataset } from '@wbdc/data';
+import { splitPairs } from '@wbdc/finetune';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../core/errors.js';
 import type { StageContext, StageResult } from '../run/stage.js';
-import { startFromBert } from './published.js';
+import { readPairs } from './finetune/pairs.js';
+import { startFromBert, startFromVision } from './published.js';
 import { runInStage, trainedOf } from './training.js';
 import { openVideoSet, tagChooser } from './video-set.js';
 
@@ -20,6 +23,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   const { model, text, frames, tasks, views, train } = config;
   const settings = { model, text, frames, tasks, views, train };
   try {
+    const pairs = train.zeroShot ? await validationPairs(context, training.dataset, heldOut.dataset) : undefined;
     const result = await runInStage(context, (run) =>
       pretrain({
         ...run,
@@ -30,8 +34,9 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
           heldOut: heldOut.dataset,
           features: training.recipe,
           sizes: training.sizes(),
+          ...(pairs && { pairs }),
         },
-        initialize: initializer(context, tokenizer.vocabSize),
+        initialize: initializer(context, tokenizer.vocabSize, training.dataset.frameSize),
         checkpoint: train.init === null ? undefined : resolve(output.terminal.folder, train.init),
       }),
     );
@@ -45,6 +50,13 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   }
 }
 
+/** The pairs that finetuning validates on; all of those that it learns from where it validates on none. */
+async function validationPairs(context: StageContext, training: Dataset, heldOut: Dataset) {
+  const { train, heldOut: others } = await readPairs(context, training, heldOut);
+  const { validation } = splitPairs(train, { ...context.config.finetune, fold: 0 });
+  return { training: validation.length > 0 ? validation : train, ...(others && { heldOut: others }) };
+}
+
 function splitsOf({ train: { splits }, data }: Config): string[] {
   const known = [...data.trainSplits, ...data.heldOutSplits];
   const foreign = splits?.find((name) => !known.includes(name));
@@ -54,15 +66,22 @@ function splitsOf({ train: { splits }, data }: Config): string[] {
   );
 }
 
-/** The weights of the published BERT that model.init names. */
-function initializer(context: StageContext, vocabSize: number): PretrainOptions['initialize'] {
-  const { model, tasks } = context.config;
-  const { init: folder } = model;
-  if (folder === undefined) return undefined;
-  const start = { setting: 'model.init', folder, path: 'encoder.bert.' };
-  const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
+/** The weights of the published BERT that model.init names, and of the vision tower of model.videoInit. */
+function initializer(context: StageContext, vocabSize: number, frameSize: number): PretrainOptions['initialize'] {
+  const { model, frames, tasks } = context.config;
+  const { init, videoInit } = model;
+  if (init === undefined && videoInit === undefined) return undefined;
   return {
-    paths: ['encoder.bert'],
-    run: (params) => startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context),
+    paths: init === undefined ? [] : ['encoder.bert'],
+    run: async (params) => {
+      if (init !== undefined) {
+        const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
+        const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
+        await startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context);
+      }
+      if (videoInit === undefined) return;
+      const start = { setting: 'model.videoInit', folder: videoInit, path: 'encoder.' };
+      await startFromVision({ ...params }, lxmertSizesOf(model, frames, vocabSize, frameSize), start, context);
+    },
   };
 }

@@ -2,6 +2,8 @@ import { formatWeightReport, SizesError, type WeightReport } from '@wbdc/checkpo
 import { startFromBert as loadBertInto } from '@wbdc/checkpoints/node';
 import type { ClipVisionConfig } from '@wbdc/clip-model';
 import { startFromClipVision as loadTowerInto } from '@wbdc/clip-model/node';
+import type { LxmertModelConfig } from '@wbdc/lxmert-model';
+import { startFromVision as loadVideoInto } from '@wbdc/lxmert-model/node';
 import type { ParamTree } from '@wbdc/nn';
 import { UserError } from '../core/errors.js';
 import { modelFolder, type FetchOptions } from '../core/published-model.js';
@@ -38,6 +40,16 @@ export function startFromClipVision(
   options: FetchOptions,
 ): Promise<void> {
   return startFrom(start, options, (folder) => loadTowerInto(params, sizes, folder, path));
+}
+
+/** The same for a double-stream model's video side. */
+export function startFromVision(
+  params: ParamTree,
+  sizes: LxmertModelConfig,
+  { path, ...start }: Start,
+  options: FetchOptions,
+): Promise<void> {
+  return startFrom(start, options, (folder) => loadVideoInto(params, sizes, folder, path));
 }
 
 async function startFrom(

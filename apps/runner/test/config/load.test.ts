@@ -34,6 +34,8 @@ describe('loadConfig', () => {
       dropout: 0.1,
       maxPositions: 512,
       videoLayers: 6,
+      videoNorm: 'pre',
+      videoActivation: 'erf',
       crossLayers: 3,
       recompute: false,
     });

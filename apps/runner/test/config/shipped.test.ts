@@ -22,8 +22,18 @@ describe('the configurations that come with the runner', () => {
     expect([one.model.width, one.model.layers, one.model.heads, one.train.epochs, one.train.batchSize]).toEqual([
       1024, 24, 16, 40, 128,
     ]);
-    expect(one.tasks.tag).toMatchObject({ pooling: 'cls', hidden: null, count: 10000 });
-    expect(two.tasks.tag).toMatchObject({ pooling: 'mean', hidden: 256, weight: one.tasks.tag?.weight });
+    for (const { text, tasks, train } of [one, two, three, four, five, six]) {
+      expect([text.budget, text.limits, tasks.tag?.activation, train.reduction]).toEqual([36, {}, 'relu', 'mean']);
+    }
+    expect(one.tasks.tag).toMatchObject({ pooling: 'cls', hidden: null, count: 10000, weight: 1250 });
+    expect([one.tasks.mlm?.weight, one.tasks.mfm?.weight]).toEqual([1 / 1.25, expect.closeTo(1 / 3)]);
+    for (const { text, tasks, finetune } of [two, three]) {
+      expect(tasks.tag).toMatchObject({ pooling: 'mean', hidden: 256, weight: one.tasks.tag?.weight });
+      expect([text.separatorFirst, finetune.embedding]).toEqual([false, 'tag']);
+    }
+    for (const { text, finetune } of [one, four, five, six]) {
+      expect([text.separatorFirst, finetune.embedding]).toEqual([true, 'fresh']);
+    }
     expect([one.tasks.mfm === null, three.tasks.mfm]).toEqual([false, null]);
     expect([four.train.splits, four.train.epochs]).toEqual([['pairwise'], 5]);
     expect([five.train.epochs, five.seed === one.seed]).toEqual([32, false]);
@@ -31,7 +41,10 @@ describe('the configurations that come with the runner', () => {
     for (const { finetune } of [one, two, three, four, five, six]) {
       expect(finetune).toMatchObject({
         labels: 'rank',
-        pooling: 'mean',
+        attention: finetune.pooling === 'attention' ? 'tanh' : 'linear',
+        averageBest: 1,
+        bestBy: 'mse',
+        evaluateEvery: 500,
         width: 256,
         batchSize: 32,
         epochs: 10,
@@ -40,14 +53,20 @@ describe('the configurations that come with the runner', () => {
       });
       expect(finetune.rules).toEqual([{ pattern: 'encoder.bert.**', learningRate: 1e-5 }]);
     }
-    expect([six.tasks.mlm?.probability, six.tasks.mfm?.probability]).toEqual([0.25, 0.25]);
+    const pooled = [one, two, three, four, five, six].map(({ finetune }) => finetune.pooling);
+    expect(pooled).toEqual(['mean', 'mean', 'mean', 'attention', 'attention', 'mean']);
+    expect([one.tasks.mlm?.probability, one.tasks.mfm?.probability]).toEqual([0.9 * 0.15, 0.9 * 0.15]);
+    expect([six.tasks.mlm?.probability, six.tasks.mfm?.probability]).toEqual([0.9 * 0.25, 0.9 * 0.25]);
     expect(new Set([one, two, three, four, five, six].map(({ run }) => join(run.folder, run.name))).size).toBe(6);
   });
 
   it('share encoder passes as published', async () => {
     const describe = async (path: string) => describeViews(viewsOf(await load(path)));
     expect(await describe('aiac2021/job1.yaml')).toBe('masked (mlm, mfm, tag)');
-    expect(await describe('wbdc2022/single.yaml')).toBe('masked (ftm, mlm, mfm), onesided (mmm) on 25 %, plain (ftc)');
+    expect(await describe('wbdc2022/single.yaml')).toBe(
+      'masked (ftm, mlm, mfm) on 75 %, onesided (mmm) on 25 %, plain (ftc)',
+    );
+    expect(await describe('wbdc2022/double.yaml')).toBe('masked (mlm)');
   });
 
   it.each(['aiac2021/job1.yaml', 'wbdc2022/single.yaml'])(
@@ -56,12 +75,37 @@ describe('the configurations that come with the runner', () => {
       const { tasks } = await load(path);
       for (const name of Object.keys(tasks) as TaskName[]) {
         if (tasks[name] === null) continue;
-        expect((await load(path, `tasks.${name}=null`)).tasks).toEqual({ ...tasks, [name]: null });
+        // Where another task takes part in it, two.
+        const sharing = path.startsWith('wbdc') && ['mlm', 'mfm'].includes(name);
+        const alone = sharing ? ['tasks.mmm.heads=own', ...(name === 'mlm' ? ['tasks.mfm.start=fresh'] : [])] : [];
+        const dropped = (await load(path, `tasks.${name}=null`, ...alone)).tasks;
+        expect([dropped[name], Object.values(dropped).filter((task) => task !== null).length]).toEqual([
+          null,
+          Object.values(tasks).filter((task) => task !== null).length - 1,
+        ]);
         const weighted = (await load(path, `tasks.${name}.weight=0.3`)).tasks;
         expect(weighted).toEqual({ ...tasks, [name]: { ...tasks[name], weight: 0.3 } });
       }
     },
   );
+
+  it('hold WBDC as published', async () => {
+    const single = await load('wbdc2022/single.yaml');
+    expect(single.views).toMatchObject({ onesided: { share: 0.25, from: 0 }, masked: { share: 0.75, from: 0.25 } });
+    expect(single.tasks.ftc).toMatchObject({ pooling: 'mean', reduction: 'sum', temperature: 1 });
+    expect(single.tasks.mmm).toMatchObject({ heads: 'shared', weight: 1, frameWeight: 0.5 });
+    expect([single.train.stopAfter, single.clip.epochs]).toEqual([15, 15]);
+    expect([single.train.clipNorm, single.clip.clipNorm, single.finetune.clipNorm]).toEqual([null, null, null]);
+    const { finetune } = single;
+    expect([finetune.stopAfter, finetune.labelSmoothing, finetune.epsilon]).toEqual([3, 0, 1e-6]);
+    expect(finetune.vision).toMatchObject({ learningRate: 1e-5, lastLayers: null });
+    const double = await load('wbdc2022/double.yaml');
+    expect(double.model).toMatchObject({ videoNorm: 'post', videoLayers: 6 });
+    expect(double.features.tower).toBe('openai/clip-vit-base-patch32');
+    expect(double.finetune.vision).toMatchObject({ learningRate: 5e-6, lastLayers: 3 });
+    const { model } = await load('wbdc2022/double-vit.yaml');
+    expect(model).toMatchObject({ videoNorm: 'pre', videoInit: 'openai/clip-vit-base-patch32', videoLayers: 12 });
+  });
 
   it('finetune WBDC with the published attacks', async () => {
     expect((await load('wbdc2022/single.yaml')).finetune.adversarial).toMatchObject({ kind: 'fgm', epsilon: 1 });

@@ -10,6 +10,8 @@ export interface OnnxHead {
   readonly linear: Linear;
   /** A dense layer before it. */
   readonly hidden?: Linear;
+  /** A relu before it, behind the dense layer where there is one. */
+  readonly relu?: boolean;
   /**
    * The state of `[CLS]` (default), the mean over all tokens and frames, or over each kind, side by side; padding left
    * out.
@@ -17,6 +19,8 @@ export interface OnnxHead {
   readonly pooling?: 'cls' | 'mean' | 'both' | 'attention';
   /** Scores positions, for attention pooling. */
   readonly attention?: Linear;
+  /** Before it, with a tanh between. */
+  readonly attentionHidden?: Linear;
   /** What is applied to it: `sigmoid` for tags, `softmax` for classes, `unit` for embeddings; nothing where absent. */
   readonly activation?: 'sigmoid' | 'softmax' | 'unit';
 }
@@ -24,8 +28,9 @@ export interface OnnxHead {
 /** The tree of an encoder and the layers of its head: what {@link OnnxGraph} takes. */
 export function onnxParams(encoder: ParamTree, head?: OnnxHead): ParamTree {
   if (!head) return { encoder };
-  const { linear, hidden, attention } = head;
-  return { encoder, head: { linear, ...(hidden && { hidden }), ...(attention && { attention }) } };
+  const { linear, hidden, attention, attentionHidden } = head;
+  const further = { ...(hidden && { hidden }), ...(attention && { attention }) };
+  return { encoder, head: { linear, ...further, ...(attentionHidden && { attentionHidden }) } };
 }
 
 /** An encoder's states `[B, L, D]` and `[B, F, D]` with their masks. */
@@ -60,14 +65,16 @@ export function onnxOutputs(graph: OnnxGraph, states: OnnxStates, width: number,
   graph.output('frameStates', states.frames, ['batch', 'frames', width]);
   graph.output('cls', cls, ['batch', width]);
   if (!head) return;
-  const { name, linear, hidden, activation } = head;
+  const { name, linear, hidden, relu = false, activation } = head;
   const pooled = pool(graph, states, cls, head);
-  const logits = onnxLinear(graph, hidden ? onnxLinear(graph, pooled, hidden) : pooled, linear);
+  const read = hidden ? onnxLinear(graph, pooled, hidden) : pooled;
+  const logits = onnxLinear(graph, relu ? graph.op('Relu', [read]) : read, linear);
   graph.output(name, activate(graph, logits, activation), ['batch', linear.weight.shape[1]]);
 }
 
 /** `[B, D]`, or `[B, 2 D]` of both kinds */
-function pool(graph: OnnxGraph, states: OnnxStates, cls: Value, { pooling, attention }: OnnxHead): Value {
+function pool(graph: OnnxGraph, states: OnnxStates, cls: Value, head: OnnxHead): Value {
+  const { pooling, attention } = head;
   const { text, frames, textMask, frameMask } = states;
   const joined = (): [Value, Value] => [
     graph.op('Concat', [text, frames], { axis: 1 }), // [B, L + F, D]
@@ -80,7 +87,7 @@ function pool(graph: OnnxGraph, states: OnnxStates, cls: Value, { pooling, atten
       return graph.op('Concat', [meanState(graph, text, textMask), meanState(graph, frames, frameMask)], { axis: 1 });
     case 'attention':
       if (!attention) throw new WbdcError('expected a head that pools by attention to have head.attention, got none');
-      return attended(graph, attention, ...joined());
+      return attended(graph, { attention, hidden: head.attentionHidden }, ...joined());
     default:
       return cls;
   }
@@ -94,8 +101,14 @@ function meanState(graph: OnnxGraph, state: Value, mask: Value): Value {
 }
 
 /** `sum_i softmax(w x_i)_i x_i` over the positions that the mask keeps, `[B, D]`. */
-function attended(graph: OnnxGraph, attention: Linear, state: Value, mask: Value): Value {
-  const scores = graph.op('Squeeze', [onnxLinear(graph, state, attention), graph.ints([2])]); // [B, N]
+function attended(
+  graph: OnnxGraph,
+  { attention, hidden }: { readonly attention: Linear; readonly hidden: Linear | undefined },
+  state: Value,
+  mask: Value,
+): Value {
+  const read = hidden ? graph.op('Tanh', [onnxLinear(graph, state, hidden)]) : state; // [B, N, D]
+  const scores = graph.op('Squeeze', [onnxLinear(graph, read, attention), graph.ints([2])]); // [B, N]
   const bias = graph.op('Squeeze', [onnxAttentionBias(graph, mask), graph.ints([1, 2])]);
   return weightedSum(graph, graph.op('Softmax', [graph.op('Add', [scores, bias])], { axis: -1 }), state);
 }

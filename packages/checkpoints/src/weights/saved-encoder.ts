@@ -13,6 +13,8 @@ export interface SavedEncoder {
   readonly bert: Omit<BertConfig, 'vocabSize' | 'segments'>;
   readonly videoLayers: number;
   readonly crossLayers: number;
+  readonly videoNorm: 'pre' | 'post';
+  readonly videoActivation: 'erf' | 'quick';
   /** How texts become a row of tokens. */
   readonly text: unknown;
 }
@@ -92,6 +94,8 @@ export function parseSavedEncoder(json: unknown, where: string): SavedEncoder | 
     },
     videoLayers: count(sizes, 'videoLayers', where),
     crossLayers: count(sizes, 'crossLayers', where),
+    videoNorm: oneOf(sizes, 'videoNorm', ['pre', 'post'], where),
+    videoActivation: oneOf(sizes, 'videoActivation', ['erf', 'quick'], where),
     text: fields.text,
   };
 }
@@ -100,6 +104,14 @@ function count(sizes: Fields, name: string, where: string): number {
   const value = sizes[name];
   if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
   throw wrongSize(where, name, 'a whole number from 1', value);
+}
+
+/** The first where the file, of an earlier version, does not say it. */
+function oneOf<T extends string>(sizes: Fields, name: string, choices: readonly [T, ...T[]], where: string): T {
+  const value = sizes[name] ?? choices[0];
+  const choice = choices.find((one) => one === value);
+  if (choice !== undefined) return choice;
+  throw wrongSize(where, name, `{${choices.join(', ')}}`, value);
 }
 
 function wrongSize(where: string, name: string, expected: string, got: unknown): WbdcError {

@@ -14,13 +14,14 @@ export class SizesError extends WbdcError {
   override readonly name = 'SizesError';
 
   constructor(
-    where: string,
+    /** Of the checkpoint. */
+    readonly folder: string,
     readonly differences: readonly SizeDifference[],
   ) {
     const lines = differences.map(
       ({ name, expected, got }) => `  ${name}: expected ${String(expected)} by the configuration, got ${String(got)}`,
     );
-    super([`${where} holds a model of other sizes:`, ...lines].join('\n'));
+    super([`${folder} holds a model of other sizes:`, ...lines].join('\n'));
   }
 }
 

@@ -127,8 +127,9 @@ function memoryItem({ memory, timed }: Measured, { noun, settings: { batchSize }
 }
 
 function timeItem({ secondsPerStep, timed }: Measured, { noun, settings }: Subject, examples?: number): CheckItem {
-  const { batchSize, epochs, accumulate } = settings;
-  const batches = examples === undefined ? undefined : epochs * Math.max(1, Math.floor(examples / batchSize));
+  const { batchSize, epochs, stopAfter, accumulate } = settings;
+  const done = stopAfter ?? epochs;
+  const batches = examples === undefined ? undefined : done * Math.max(1, Math.floor(examples / batchSize));
   const seconds = batches === undefined ? undefined : batches * secondsPerStep;
   const whole =
     batches === undefined

@@ -104,6 +104,7 @@ function framesAmong(
 interface Comparison {
   readonly temperature: number | null;
   readonly normalize: boolean;
+  readonly reduction?: 'mean' | 'sum';
 }
 
 /**
@@ -111,11 +112,14 @@ interface Comparison {
  * little difference between examples: one partner among as many is as good as another. Inner products have no scale
  * that could be known here.
  */
-function partners(metric: string, videos: number, all: number, { temperature, normalize }: Comparison): Expectation {
+function partners(metric: string, videos: number, all: number, comparison: Comparison): Expectation {
+  const { temperature, normalize, reduction = 'mean' } = comparison;
   if (!normalize) return { metric, tolerance: FEW, floor: 0, about: 'depends on the length of fresh vectors' };
-  const mean = (of: (choices: number) => number): number => (of(videos) + of(all)) / 2;
-  const floor = temperature === null ? 0 : mean((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature)));
-  return { metric, start: mean(Math.log), tolerance: FEW, floor, about: `ln ${videos}, the videos to choose from` };
+  const parts = reduction === 'mean' ? 2 : 1;
+  const both = (of: (choices: number) => number): number => (of(videos) + of(all)) / parts;
+  const floor = temperature === null ? 0 : both((choices) => Math.log1p((choices - 1) * Math.exp(-2 / temperature)));
+  const about = `${reduction === 'mean' ? '' : '2 '}ln ${videos}, the videos to choose from`;
+  return { metric, start: both(Math.log), tolerance: FEW, floor, about };
 }
 
 export function expectedClip({ ids, tokens }: ClipBatch, settings: ClipSettings): Expectation[] {

@@ -82,7 +82,11 @@ function cutModel(config: CheckSettings, sizes: DataSizes): Cut {
     },
     text: { ...text, budget: atMost('text tokens', text.budget, LARGEST.budget) },
     frames: { ...frames, limit: atMost('frames', frames.limit, LARGEST.frames) },
-    finetune: { ...finetune, vision: vision && { ...vision, frames: null }, dropout: 0 },
+    finetune: {
+      ...finetune,
+      vision: vision && { ...vision, frames: null, lastLayers: cutLayers(vision.lastLayers) },
+      dropout: 0,
+    },
   };
   const frameSize = vision && features.output === 'pooled' ? small.clip.vision.width : sizes.frameSize;
   const data = {
@@ -92,6 +96,11 @@ function cutModel(config: CheckSettings, sizes: DataSizes): Cut {
     classes: sizes.classes,
   };
   return { small, data, cut };
+}
+
+/** No more than are left of a tower. */
+function cutLayers(layers: number | null): number | null {
+  return layers === null ? null : Math.min(layers, LARGEST.layers);
 }
 
 /** The same for the CLIP stage: fewer pixels too. */

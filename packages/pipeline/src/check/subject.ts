@@ -39,7 +39,7 @@ export interface Subject<B = unknown> {
   /** Every metric that has an expectation is in the result. A dropout key means training. */
   readonly loss: (batch: B, dropout?: Key) => LossResult;
   readonly expected: (batch: B) => Expectation[];
-  readonly settings: Pick<LoopSettings, 'batchSize' | 'epochs' | 'accumulate'>;
+  readonly settings: Pick<LoopSettings, 'batchSize' | 'epochs' | 'stopAfter' | 'accumulate'>;
   readonly rules: Rules;
   readonly gradients: GradientFunction;
   /** Averages of the weights are kept beside them. */

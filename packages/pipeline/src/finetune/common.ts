@@ -9,7 +9,9 @@ import { architectureOf } from './start.js';
 /** Draws the fresh weights: those that {@link startEncoder} does not give. */
 export function weightsKey(options: FinetuneOptions): Promise<Key> {
   const { init } = options;
-  return freshWeights(options, init === undefined ? [] : ['bert' in init ? 'encoder.bert' : 'encoder']);
+  if (init === undefined) return freshWeights(options);
+  if ('checkpoint' in init) return freshWeights(options, ['encoder']);
+  return freshWeights(options, init.bert === undefined ? [] : ['encoder.bert']);
 }
 
 /** What the descriptions of both kinds of finetuned models say. */

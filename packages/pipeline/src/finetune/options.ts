@@ -31,8 +31,8 @@ export interface FinetuneData {
 export type InitialWeights =
   /** A pretraining of wbdc: a checkpoint's folder, or one with a series of checkpoints. */
   | { readonly checkpoint: string }
-  /** A published BERT's folder, for the text; the rest is fresh. */
-  | { readonly bert: string };
+  /** A published BERT's folder, for the text, and a ViT's or CLIP's, for a video stream; the rest is fresh. */
+  | { readonly bert?: string; readonly vision?: string };
 
 /** What is finetuned on what. */
 export interface FinetuneOptions extends RunOptions {

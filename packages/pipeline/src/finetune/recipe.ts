@@ -37,8 +37,8 @@ export function categoryRecipe(
   classes: number,
   key: Key,
 ): CategoryRecipe {
-  const { pooling, dropout, samples, labelSmoothing, rDrop } = settings.finetune;
-  const head = { pooling, dropout, samples, outputs: classes };
+  const { pooling, attention, dropout, samples, labelSmoothing, rDrop } = settings.finetune;
+  const head = { pooling, attention, dropout, samples, outputs: classes };
   const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
   const params = model.init(key);
   return {
@@ -62,8 +62,8 @@ export function similarityRecipe(
   encoder: Encoder<EncoderParams>,
   key: Key,
 ): SimilarityRecipe {
-  const { pooling, dropout, samples, width, rDrop } = settings.finetune;
-  const head = { pooling, dropout, samples, outputs: width };
+  const { pooling, attention, dropout, samples, width, rDrop } = settings.finetune;
+  const head = { pooling, attention, dropout, samples, outputs: width };
   const model = similarityModel(encoder, { ...head, rDrop });
   const params = model.init(key);
   return {

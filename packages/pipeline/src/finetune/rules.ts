@@ -10,6 +10,7 @@ import {
   type Rule,
   type Rules,
 } from '@wbdc/train';
+import { WbdcError } from '@wbdc/io/errors';
 import { definedOnly, withoutNulls } from '../defined.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { ModelSettings } from '../settings/model.js';
@@ -21,7 +22,7 @@ export function finetuneRules(
 ): Rules {
   const { learningRate, weightDecay, rules, freeze, vision, layerwiseDecay: layerwise } = finetune;
   const all = [
-    ...(vision ? [{ pattern: 'encoder.vision.**', learningRate: vision.learningRate }] : []),
+    ...(vision ? towerRules(vision, params) : []),
     ...(layerwise ? layerRules(layerwise, model.layers) : []),
     ...(rules ?? (layerwise ? [] : BERT_RATE)),
   ];
@@ -34,6 +35,21 @@ export function finetuneRules(
       flatten(params).map(({ path }) => path),
     ),
   };
+}
+
+/** Of the whole tower, or of its last layers. */
+function towerRules({ learningRate, lastLayers }: NonNullable<FinetuneSettings['vision']>, params: ParamTree): Rule[] {
+  const tower = 'encoder.vision.**';
+  if (lastLayers === null) return [{ pattern: tower, learningRate }];
+  const paths = flatten(params).map(({ path }) => /^encoder\.vision\.layers\.(\d+)\./.exec(path)?.[1]);
+  const count = 1 + Math.max(-1, ...paths.map((layer) => Number(layer ?? -1)));
+  if (lastLayers > count) {
+    const where = 'finetune.vision.lastLayers';
+    throw new WbdcError({ where, expected: `at most ${count}, the layers of the tower`, got: String(lastLayers) });
+  }
+  const last = Array.from({ length: lastLayers }, (_, i) => count - lastLayers + i);
+  const layers = last.map((layer) => ({ pattern: `encoder.vision.layers.${layer}.**`, learningRate }));
+  return [...layers, { pattern: tower, frozen: true }];
 }
 
 /** WBDC. */

@@ -1,15 +1,6 @@
 import type { Measurement } from '../training/measurement.js';
-import { batchesInOrder, batchesOf } from '@wbdc/data';
-import {
-  cosinesOfPairs,
-  judgeCosines,
-  pairLabeller,
-  pairLengths,
-  readPairBatch,
-  takeRowsOf,
-  videosOfPairs,
-  type PairSet,
-} from '@wbdc/finetune';
+import { batchesInOrder } from '@wbdc/data';
+import { judgeCosines, pairLabeller, pairLengths, readPairBatch, takeRowsOf } from '@wbdc/finetune';
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Measured } from '@wbdc/metrics';
@@ -20,9 +11,10 @@ import { savedFields, savedFiles, weightsKey } from './common.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import type { FinetuneConclusion, FinetuneOptions } from './options.js';
+import { pairCosines } from './pair-cosines.js';
 import { dividePairs, type PairData } from './pairs.js';
 import { similarityRecipe, type SimilarityRecipe } from './recipe.js';
-import { startEncoder } from './start.js';
+import { startEmbedding, startEncoder } from './start.js';
 
 interface Running {
   readonly options: FinetuneOptions;
@@ -38,19 +30,23 @@ export async function finetuneSimilarity(
   encoder: Encoder<EncoderParams>,
 ): Promise<TrainingResult<Measurement, FinetuneConclusion>> {
   const { settings, folder } = options;
-  const { averageBest, labels } = settings.finetune;
+  const { averageBest, bestBy, labels } = settings.finetune;
   const data = dividePairs(options);
   const label = pairLabeller(data.train.scores, labels);
   const recipe = similarityRecipe(settings, encoder, await weightsKey(options));
   try {
     await startEncoder(options, recipe.params.encoder);
+    if (settings.finetune.embedding === 'tag') await startEmbedding(options, recipe.params.head);
     const running: Running = { options, data, label, recipe };
     const model = describeModel('similarity', savedFields(options, recipe.head));
     const files = savedFiles(options);
     return await runTraining({
       ...options,
       recipe,
-      best: averageBest === null ? undefined : { count: averageBest, metric: metricOf(data) },
+      best:
+        averageBest === null
+          ? undefined
+          : { count: averageBest, metric: metricOf(data, bestBy), smallest: bestBy === 'mse' },
       data: {
         lengths: pairLengths(data.train),
         read: ({ indices, key }) => readPairBatch(data.train, indices, label, key),
@@ -69,10 +65,8 @@ export async function finetuneSimilarity(
   }
 }
 
-const VALIDATION = 'validation/spearman';
-
 /** What the best weights are chosen by: pairs that are no test, where there are any. */
-function metricOf({ validation, heldOut }: PairData): string {
+function metricOf({ validation, heldOut }: PairData, by: 'spearman' | 'mse'): string {
   if (validation === undefined && heldOut === undefined) {
     throw new WbdcError({
       where: 'finetune.averageBest',
@@ -81,7 +75,7 @@ function metricOf({ validation, heldOut }: PairData): string {
       advice: 'set finetune.share or finetune.folds',
     });
   }
-  return validation === undefined ? 'spearman' : VALIDATION;
+  return validation === undefined ? by : `validation/${by}`;
 }
 
 interface Judged extends Measurement {
@@ -91,7 +85,7 @@ interface Judged extends Measurement {
 }
 
 async function measure(running: Running): Promise<Judged> {
-  const { data, label } = running;
+  const { data, label, recipe } = running;
   const { train, validation, heldOut } = data;
   const constant = train.scores.reduce((sum, score) => sum + label(score), 0) / train.scores.length;
   const measured: Record<string, Measured> = {};
@@ -102,22 +96,12 @@ async function measure(running: Running): Promise<Judged> {
   ] as const;
   for (const [name, pairs] of sets) {
     if (pairs === undefined) continue;
-    cosines = cosinesOfPairs(pairs, await vectorsOf(running, pairs));
+    cosines = await pairCosines(pairs, recipe.embed, recipe.settings.batchSize);
     const { spearman, mse } = judgeCosines(cosines, pairs.scores, { target: label, constant });
     measured[`${name}spearman`] = spearman;
     measured[`${name}mse`] = mse;
   }
   return { measured, cosines };
-}
-
-/** The embeddings of the videos of pairs, by their indices. */
-async function vectorsOf({ recipe }: Running, pairs: PairSet): Promise<Map<number, Float32Array>> {
-  const videos = videosOfPairs(pairs);
-  const vectors = new Map<number, Float32Array>();
-  for await (const batch of batchesOf(pairs.dataset, videos, recipe.settings.batchSize)) {
-    for (const row of takeRowsOf(recipe.embed(batch))) vectors.set(videos[vectors.size], row);
-  }
-  return vectors;
 }
 
 /** Embeds the held-out videos, and writes what was measured in full. */

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { formatWeightReport } from '@wbdc/checkpoints';
 import { startFromBert } from '@wbdc/checkpoints/node';
 import type { Recipe } from '@wbdc/data';
+import type { Head } from '@wbdc/finetune';
+import { startFromVision } from '@wbdc/lxmert-model/node';
 import { WbdcError } from '@wbdc/io/errors';
 import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
-import { bertSizesOf, type VideoTextParams } from '../encoder.js';
-import { assertSavedModel } from '../saved/read.js';
+import { bertSizesOf, lxmertSizesOf, type VideoTextParams } from '../encoder.js';
+import { assertSavedModel, readSavedModel } from '../saved/read.js';
 import type { SavedSimilarity } from '../saved/schema.js';
 import { goesOn } from '../training/run.js';
 import type { EncoderParams } from './encoder.js';
@@ -17,14 +19,10 @@ import type { FinetuneOptions } from './options.js';
  * @throws WbdcError where there is no checkpoint, or one of another model
  */
 export async function startEncoder(options: FinetuneOptions, params: EncoderParams): Promise<void> {
-  const { init, observer, settings, tokenizer } = options;
+  const { init, observer } = options;
   const encoder = withoutTower(params);
   if (init === undefined || (await goesOn(options))) return;
-  if ('bert' in init) {
-    const sizes = bertSizesOf(settings.model, tokenizer.vocabSize);
-    const report = await startFromBert(encoder, sizes, init.bert, { path: 'bert.' });
-    return observer?.onMessage?.(formatWeightReport(report));
-  }
+  if (!('checkpoint' in init)) return startFromPublished(options, encoder, init);
   if (!(await hasCheckpoint(init.checkpoint))) {
     throw new WbdcError({ where: init.checkpoint, expected: 'a checkpoint', got: 'none', code: 'init-missing' });
   }
@@ -32,6 +30,48 @@ export async function startEncoder(options: FinetuneOptions, params: EncoderPara
   await assertSavedModel(checkpoint, architectureOf(options));
   await loadParams(join(checkpoint, 'model.safetensors'), encoder, 'encoder.');
   observer?.onMessage?.(`the encoder starts from ${checkpoint}`);
+}
+
+async function startFromPublished(
+  { observer, settings, tokenizer, data, extractor }: FinetuneOptions,
+  encoder: VideoTextParams,
+  { bert, vision }: { readonly bert?: string; readonly vision?: string },
+): Promise<void> {
+  const { model, frames } = settings;
+  const { vocabSize } = tokenizer;
+  if (bert !== undefined) {
+    const report = await startFromBert(encoder, bertSizesOf(model, vocabSize), bert, { path: 'bert.' });
+    observer?.onMessage?.(formatWeightReport(report));
+  }
+  if (vision !== undefined) {
+    const frameSize = extractor?.width ?? data.training.frameSize;
+    const report = await startFromVision(encoder, lxmertSizesOf(model, frames, vocabSize, frameSize), vision);
+    observer?.onMessage?.(formatWeightReport(report));
+  }
+}
+
+/**
+ * Gives the layer that embeds the values of the hidden layer of a pretraining's tags, which read the same mean.
+ *
+ * @throws WbdcError where there is no such layer, or one of another width
+ */
+export async function startEmbedding(options: FinetuneOptions, { output }: Head): Promise<void> {
+  const { init, observer } = options;
+  if (await goesOn(options)) return;
+  const where = 'finetune.embedding';
+  if (init === undefined || !('checkpoint' in init)) {
+    throw new WbdcError({ where, expected: "a pretraining to start from with 'tag'", got: 'none' });
+  }
+  const checkpoint = await findCheckpoint(init.checkpoint);
+  const expected = `a pretraining on tags with pooling mean and hidden ${output.bias.size} in ${checkpoint}`;
+  const saved = await readSavedModel(checkpoint);
+  const tag = saved.kind === 'pretrained' ? saved.tasks.tag : null;
+  if (tag?.pooling !== 'mean' || tag.hidden !== output.bias.size) {
+    const got = tag ? `pooling ${tag.pooling}, hidden ${String(tag.hidden)}` : 'none on tags';
+    throw new WbdcError({ where, expected, got, advice: "set finetune.embedding to 'fresh'" });
+  }
+  await loadParams(join(checkpoint, 'model.safetensors'), output, 'heads.tag.hidden.');
+  observer?.onMessage?.(`the layer that embeds starts from the tags' hidden layer in ${checkpoint}`);
 }
 
 export function withoutTower({ vision: _vision, ...encoder }: EncoderParams): VideoTextParams {

@@ -1,12 +1,16 @@
 import type { Measurement } from '../training/measurement.js';
 import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
 import { batchesInOrder, corpusStatistics, readBatch, writeTagList, type Dataset, type Recipe } from '@wbdc/data';
+import { pairSet, scoresDiffer, type Pair } from '@wbdc/finetune';
 import { makeFolder } from '@wbdc/io';
+import { spearman, type Measured } from '@wbdc/metrics';
 import { disposeTree, flatten } from '@wbdc/nn';
-import type { PretrainParams } from '@wbdc/pretrain-tasks';
+import type { MfmHead, MlmHead, PretrainParams } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { findCheckpoint, loadParams } from '@wbdc/train/node';
 import type { VideoTextParams } from '../encoder.js';
+import { pairCosines } from '../finetune/pair-cosines.js';
 import { describeViews } from '../recipes/plan.js';
 import { pretrainRecipe, type PretrainRecipe } from '../recipes/pretrain.js';
 import { describeModel } from '../saved/saved-model.js';
@@ -25,6 +29,11 @@ export interface PretrainData {
   readonly features?: Recipe | undefined;
   /** Videos of each split, which follow one another, for `train.order: 'in-turn'`. */
   readonly sizes?: readonly number[];
+  /**
+   * Labelled pairs of the training videos and of the held-out ones: the Spearman of what has been learned, as it is, is
+   * measured on them too, under `zero-shot/`. Nothing is learned of them.
+   */
+  readonly pairs?: { readonly training?: readonly Pair[]; readonly heldOut?: readonly Pair[] };
 }
 
 export interface PretrainOptions extends RunOptions {
@@ -83,7 +92,10 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         read: recipe.reader((indices, key) => readBatch(data.training, indices, key)),
       },
       evaluate: async () => ({
-        measured: await recipe.evaluate(batchesInOrder(data.heldOut, train.batchSize), corpus),
+        measured: {
+          ...(await recipe.evaluate(batchesInOrder(data.heldOut, train.batchSize), corpus)),
+          ...(await zeroShot(data, recipe)),
+        },
       }),
       model: describeModel('pretrained', { sizes, text, frames, tasks, views, features: data.features ?? null }),
       files: [...tokenizerFiles(tokenizer), tagList],
@@ -94,14 +106,47 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   }
 }
 
+/** Spearman of cosines with the scores of pairs, without any finetuning. */
+async function zeroShot(
+  { training, heldOut, pairs = {} }: PretrainData,
+  { embed, settings: { batchSize } }: PretrainRecipe,
+): Promise<Record<string, Measured>> {
+  const sets = [
+    ['zero-shot/validation spearman', pairs.training, training],
+    ['zero-shot/held-out spearman', pairs.heldOut, heldOut],
+  ] as const;
+  const measured: Record<string, Measured> = {};
+  for (const [name, list = [], dataset] of sets) {
+    if (list.length === 0 || !scoresDiffer(list)) continue;
+    const set = pairSet(list, dataset);
+    measured[name] = { value: spearman(await pairCosines(set, embed, batchSize), set.scores), baseline: 0 };
+  }
+  return measured;
+}
+
 /** The weights to start from, of a run that does not go on from a checkpoint of its own. */
-async function start({ checkpoint, initialize, observer }: PretrainOptions, params: PretrainRecipe['params']) {
-  if (checkpoint === undefined) await initialize?.run(params);
-  else {
+async function start(
+  { checkpoint, initialize, observer, settings }: PretrainOptions,
+  params: PretrainRecipe['params'],
+): Promise<void> {
+  if (checkpoint === undefined) {
+    await initialize?.run(params);
+    if (settings?.tasks?.mfm?.start === 'mlm') startFrameHead(params.heads);
+  } else {
     const found = await findCheckpoint(checkpoint);
     await loadParams(join(found, 'model.safetensors'), params);
     observer?.onMessage?.(`going on from the weights of ${found}`);
   }
+}
+
+/** Gives the layers before the output of the masked frames' head the values of the masked words'. */
+function startFrameHead(heads: PretrainParams<VideoTextParams>['heads']): void {
+  const { mlm, mfm } = heads as { readonly mlm?: MlmHead; readonly mfm?: MfmHead };
+  if (mlm === undefined || mfm === undefined) return;
+  const from = flatten({ transform: mlm.transform, norm: mlm.norm });
+  flatten({ transform: mfm.transform, norm: mfm.norm }).forEach(({ leaf }, i) => {
+    (leaf as tf.Variable).assign(from[i].leaf);
+  });
 }
 
 function countValues({ params }: PretrainRecipe): number {

@@ -22,6 +22,8 @@ export interface NamedView {
   readonly tasks: readonly TaskName[];
   /** The share of the batch that it takes. */
   readonly share: number;
+  /** Where it begins in the shuffled batch; null where it is drawn for this view alone. */
+  readonly from: number | null;
 }
 
 /** The objectives of a pretraining. */
@@ -41,6 +43,7 @@ export function viewsOf({ tasks, views }: PlanSettings): NamedView[] {
     name,
     tasks: used.filter((task) => tasks[task]!.view === name),
     share: views[name]?.share ?? 1,
+    from: views[name]?.from ?? null,
   }));
 }
 
@@ -63,9 +66,9 @@ export function planOf(
   tokenCounts?: ArrayLike<number>,
 ): Plan {
   const make = tasksOf(settings.tasks, tokenizer, tagCount, tokenCounts);
-  return viewsOf(settings).map(({ tasks, share }) => {
+  return viewsOf(settings).map(({ tasks, share, from }) => {
     const weighted = tasks.map((name): WeightedTask => ({ task: make[name]()!, weight: settings.tasks[name]!.weight }));
-    return share === 1 ? { tasks: weighted } : { tasks: weighted, share };
+    return share === 1 ? { tasks: weighted } : { tasks: weighted, share, ...(from !== null && { from }) };
   });
 }
 
@@ -93,7 +96,10 @@ function tasksOf(
       if (!tasks.ftc) return undefined;
       return ftc({ ...tasks.ftc, separator: special.sep, temperature: tasks.ftc.temperature ?? 'learned' });
     },
-    tag: () =>
-      tasks.tag && tag({ tagCount, pooling: tasks.tag.pooling, hidden: tasks.tag.hidden, prior: tasks.tag.prior }),
+    tag: () => {
+      if (!tasks.tag) return undefined;
+      const { pooling, hidden, activation, prior } = tasks.tag;
+      return tag({ tagCount, pooling, hidden, activation, prior });
+    },
   } as Record<TaskName, () => Task | undefined>;
 }

@@ -1,12 +1,16 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
 import type { Measured } from '@wbdc/metrics';
 import {
   evaluate,
+  pretrainedEmbedding,
   pretraining,
   type Corpus,
   type PreparedView,
   type Pretraining,
   type PretrainParams,
+  type TagHead,
 } from '@wbdc/pretrain-tasks';
 import { valueAndGrad } from '@wbdc/train';
 import { encoderOf, type VideoTextParams } from '../encoder.js';
@@ -51,6 +55,11 @@ export interface PretrainRecipe extends TrainingRecipe<PreparedBatch, PretrainPa
   prepare(batch: Batch, key: Key): PreparedBatch;
   /** Reads and corrupts the batch at a position, together with what tasks ask of the batches before it. */
   reader(read: ReadVideos): (position: BatchPosition) => Promise<PreparedBatch>;
+  /**
+   * What is known of a video before any finetuning, as a unit vector: the mean of all states, through the tags' hidden
+   * layer where that reads the mean.
+   */
+  embed(batch: Batch): Tensor2D;
   /** Metrics of every task beside trivial baselines; the masks are always the same, whatever the seed. */
   evaluate(batches: AsyncIterable<Batch>, corpus: Corpus): Promise<Readonly<Record<string, Measured>>>;
 }
@@ -60,7 +69,9 @@ export function pretrainRecipe(options: PretrainRecipeOptions, key: Key): Pretra
   const { settings, tokenizer, frameSize, tagCount, tokenCounts } = options;
   const { learningRate, weightDecay, rules } = settings.train;
   const encoder = encoderOf(settings, tokenizer.vocabSize, frameSize);
-  const model = pretraining(encoder, planOf(settings, tokenizer, tagCount, tokenCounts));
+  const model = pretraining(encoder, planOf(settings, tokenizer, tagCount, tokenCounts), {
+    reduction: settings.train.reduction,
+  });
   const params = model.init(key);
   const { mfm, ftc } = settings.tasks;
   const queue = { frames: mfm?.queue ?? 0, texts: ftc?.queue ?? 0, field: ftc?.field ?? 'title' };
@@ -85,6 +96,12 @@ export function pretrainRecipe(options: PretrainRecipeOptions, key: Key): Pretra
       const withPast = pastQueue(queue, (position) => read(position.indices, foldIn(position.key, 'frames')));
       return async (position) => prepare(await withPast(position), position.key);
     },
+    embed: (batch) =>
+      tf.tidy(() => {
+        const { hidden } = (params.heads['tag'] ?? {}) as Partial<TagHead>;
+        const layer = settings.tasks.tag?.pooling === 'mean' ? hidden : undefined;
+        return pretrainedEmbedding(encoder.encode(params.encoder, batch, {}), batch, layer);
+      }),
     evaluate: (batches, corpus) => evaluate(model, params, batches, corpus, randomKey(0)),
   };
 }

@@ -2,7 +2,7 @@ import type { BertConfig } from '@wbdc/nn';
 import type { ClipVisionConfig } from '@wbdc/clip-model';
 import type { Recipe } from '@wbdc/data';
 import { z } from 'zod';
-import { finetuneVisionSchema, poolingSchema } from '../settings/finetune.js';
+import { attentionSchema, finetuneVisionSchema, poolingSchema } from '../settings/finetune.js';
 import { framesSchema } from '../settings/frames.js';
 import { modelSchema } from '../settings/model.js';
 import { tasksSchema, viewsSchema } from '../settings/tasks.js';
@@ -26,6 +26,7 @@ const architecture = {
 
 const head = z.object({
   pooling: poolingSchema,
+  attention: attentionSchema.default('linear'),
   /** Width of the embedding, or the number of categories. */
   outputs: count,
   dropout: z.number().min(0).lt(1).default(0),

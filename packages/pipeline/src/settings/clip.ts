@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { divisibleHeads } from './sizes.js';
-import { loop } from './training.js';
+import { loop, stopsInTime } from './training.js';
 
 const count = (smallest = 1) => z.int().min(smallest);
 const rate = z.number().positive().max(1);
@@ -43,29 +43,32 @@ const text = z
   .superRefine(divisibleHeads);
 
 /** The CLIP stage: a vision tower and a text BERT learn to match frames with titles. */
-export const clipSchema = z.strictObject({
-  vision: vision.prefault({}),
-  text: text.prefault({}),
-  /** Random frames per video and epoch. WBDC: 4. */
-  framesPerVideo: count().default(4),
-  /** null learns it, from 0.07. */
-  temperature: z.number().positive().nullable().default(null),
-  /** Compare unit vectors, as WBDC did. */
-  normalize: z.boolean().default(true),
-  /** Earlier batches whose titles are further wrong answers. */
-  queue: z.int().min(0).max(64).default(0),
-  /**
-   * WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be higher.
-   */
-  learningRates: z
-    .strictObject({
-      text: rate.default(5e-5),
-      vision: rate.default(5e-6),
-      temperature: rate.default(1e-5),
-      new: rate.default(5e-4),
-    })
-    .prefault({}),
-  ...loop,
-});
+export const clipSchema = z
+  .strictObject({
+    vision: vision.prefault({}),
+    text: text.prefault({}),
+    /** Random frames per video and epoch. WBDC: 4. */
+    framesPerVideo: count().default(4),
+    /** null learns it, from 0.07. */
+    temperature: z.number().positive().nullable().default(null),
+    /** Compare unit vectors, as WBDC did. */
+    normalize: z.boolean().default(true),
+    /** Earlier batches whose titles are further wrong answers. */
+    queue: z.int().min(0).max(64).default(0),
+    /**
+     * WBDC, from published checkpoints: text 5e-5, vision 5e-6, temperature 1e-5. From scratch they want to be
+     * higher.
+     */
+    learningRates: z
+      .strictObject({
+        text: rate.default(5e-5),
+        vision: rate.default(5e-6),
+        temperature: rate.default(1e-5),
+        new: rate.default(5e-4),
+      })
+      .prefault({}),
+    ...loop,
+  })
+  .superRefine(stopsInTime);
 
 export type ClipSettings = z.output<typeof clipSchema>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from './problem.js';
-import { loop, rule } from './training.js';
+import { loop, rule, stopsInTime } from './training.js';
 
 const count = (smallest = 1) => z.int().min(smallest);
 const share = z.number().min(0).lt(1);
@@ -13,7 +13,9 @@ const adversarial = z
     kind: z.enum(['none', 'fgm', 'pgd', 'awp']).default('none'),
     /** null: the word embeddings (as WBDC) for fgm and pgd, all weights of the encoder for awp. */
     pattern: z.string().min(1).nullable().default(null),
-    /** Length of the move, of pgd's steps together; for awp a share of each parameter's own. null: 1, for awp 0.005. */
+    /**
+     * Length of the move, of pgd's steps together; for awp a share of each parameter's own. null: 1, for awp 0.005.
+     */
     epsilon: z.number().positive().nullable().default(null),
     /** pgd and awp: steps. null: 3, for awp 1. */
     steps: count().nullable().default(null),
@@ -50,8 +52,15 @@ const distill = z
 
 /** The vision tower of the features, trained end to end: frames are read as pictures. */
 export const finetuneVisionSchema = z.strictObject({
-  /** WBDC: 1e-5. */
+  /** WBDC: 1e-5, of the last layers alone 5e-6. */
   learningRate: z.number().positive().max(1).default(1e-5),
+  /** Trains so many last layers alone, the rest keeps its values; null trains all. WBDC's second model: 3. */
+  lastLayers: count().nullable().default(null),
+  /**
+   * In training a random square of the resized picture, mirrored half of the time, in place of the centred one
+   * (WBDC).
+   */
+  augment: z.boolean().default(false),
   /** Most frames of a video; null is frames.limit. Time and memory grow with them. */
   frames: count().nullable().default(null),
 });
@@ -62,6 +71,9 @@ export const finetuneVisionSchema = z.strictObject({
  */
 export const poolingSchema = z.enum(['mean', 'attention', 'cls', 'both']);
 
+/** What scores positions in attention pooling. */
+export const attentionSchema = z.enum(['linear', 'tanh']);
+
 /** Where the labels of pairs stand. */
 const pairs = z.strictObject({
   /** label.tsv of the AIAC layout: id1, id2 and score, tabs between. */
@@ -71,97 +83,103 @@ const pairs = z.strictObject({
 });
 
 /** Finetuning of the video-text model. */
-export const finetuneSchema = z.strictObject({
-  /** WBDC 2022: a category for every video. QQ AIAC 2021: embeddings whose cosine ranks like human similarity. */
-  kind: z.enum(['category', 'similarity']).default('category'),
-  /** `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a checkpoint's folder. */
-  init: z.string().min(1).default('pretrain'),
-  /** Splits with labels, among data.trainSplits. */
-  splits: z.array(split).min(1).default(['labeled']),
-  /** Trains the vision tower too; null reads stored features. */
-  vision: finetuneVisionSchema.nullable().default(null),
-  pooling: poolingSchema.default('mean'),
-  /** Similarity: width of the embedding. AIAC allows 256. */
-  width: count().max(256).default(256),
-  /** Before the last layer. */
-  dropout: share.default(0.1),
-  /** Draws of multi-sample dropout, whose losses are averaged. */
-  samples: count().default(1),
-  /** Category. WBDC: 0.1. */
-  labelSmoothing: share.default(0.1),
-  /** Weight of R-Drop (of cosines: the squared difference of two passes); 0 leaves it out. */
-  rDrop: z.number().min(0).default(0),
-  adversarial: adversarial.prefault({}),
-  /**
-   * Decay of averaged weights, such as 0.999, which are then the ones measured and used; null takes the last weights.
-   */
-  ema: share.nullable().default(null),
-  /**
-   * Each layer of the text's BERT learns with this share of the rate of the one above it, its embeddings with one share
-   * less. Takes those parameters before `rules`.
-   */
-  layerwiseDecay: z
-    .strictObject({ decay: z.number().positive().max(1), learningRate: z.number().positive().max(1).default(5e-5) })
-    .nullable()
-    .default(null),
-  /**
-   * Ends with the mean of the weights of so many best measurements; null ends with the last. evaluateEvery says how
-   * often.
-   */
-  averageBest: count().nullable().default(null),
-  /** Patterns of parameters that keep their values. They come before layerwiseDecay and `rules`. */
-  freeze: z.array(z.string().min(1)).default([]),
-  /**
-   * Learns from all but one of so many folds and measures on that: stratified by class, for pairs by their videos. null
-   * learns from all (category), or from the split below (similarity).
-   */
-  folds: count(2).nullable().default(null),
-  /** Which fold is held out, from 0; all: one model after another, and their mean. */
-  fold: z.union([count(0), z.literal('all')]).default(0),
-  /** Category: further splits among data.trainSplits to predict, as teachers for finetune.distill. */
-  predict: z.array(split).default([]),
-  /** Category: learns from an ensemble's predictions too. */
-  distill: distill.nullable().default(null),
-  /**
-   * Category: predicted probabilities times this / count + 1, in favour of rare classes; other teams took 10. 0: as
-   * they are.
-   */
-  rareClass: z.number().min(0).default(0),
-  /** Similarity: null takes the pairs of the embedded data set. */
-  pairs: pairs.nullable().default(null),
-  /** Similarity: no video on both sides, or AIAC's own rule (ids that are multiples of 5), by which videos leak. */
-  split: z.enum(['video-disjoint', 'official']).default('video-disjoint'),
-  /** Similarity, video-disjoint without folds: share of the videos held out; 0 learns from all pairs. */
-  share: share.default(0.2),
-  /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
-  labels: z.enum(['rank', 'raw']).default('rank'),
-  ...loop,
-  batchSize: count().default(32),
-  epochs: count().default(5),
-  /** Ends after so many epochs, on a schedule of all. WBDC submitted the weights of epoch 3 of 5. */
-  stopAfter: count().nullable().default(null),
-  warmup: share.default(0.1),
-  /** Of parameters that no rule covers. WBDC: 5e-4 for new layers; QQ: 5e-5. */
-  learningRate: z.number().positive().max(1).default(5e-4),
-  /** null: 5e-5 for BERT (WBDC; QQ 1e-5), or none beside layerwiseDecay. */
-  rules: z.array(rule).nullable().default(null),
-});
+export const finetuneSchema = z
+  .strictObject({
+    /** WBDC 2022: a category for every video. QQ AIAC 2021: embeddings whose cosine ranks like human similarity. */
+    kind: z.enum(['category', 'similarity']).default('category'),
+    /** `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a checkpoint's folder. */
+    init: z.string().min(1).default('pretrain'),
+    /** Splits with labels, among data.trainSplits. */
+    splits: z.array(split).min(1).default(['labeled']),
+    /** Trains the vision tower too; null reads stored features. */
+    vision: finetuneVisionSchema.nullable().default(null),
+    pooling: poolingSchema.default('mean'),
+    /**
+     * Of attention pooling, what scores positions: Linear(D, 1), or Linear(D, D), tanh, Linear(D, 1) (QQ's jobs 4,
+     * 5).
+     */
+    attention: attentionSchema.default('linear'),
+    /**
+     * Similarity: where the layer that embeds starts: fresh, or `tag`: at the hidden layer of the pretraining's tags
+     * (tasks.tag with pooling mean and hidden of finetune.width: QQ's jobs 2 and 3).
+     */
+    embedding: z.enum(['fresh', 'tag']).default('fresh'),
+    /** Similarity: width of the embedding. AIAC allows 256. */
+    width: count().max(256).default(256),
+    /** Before the last layer. */
+    dropout: share.default(0.1),
+    /** Draws of multi-sample dropout, whose losses are averaged. */
+    samples: count().default(1),
+    /** Category. WBDC: 0.1. */
+    labelSmoothing: share.default(0.1),
+    /** Weight of R-Drop (of cosines: the squared difference of two passes); 0 leaves it out. */
+    rDrop: z.number().min(0).default(0),
+    adversarial: adversarial.prefault({}),
+    /**
+     * Decay of averaged weights, such as 0.999, which are then the ones measured and used; null takes the last
+     * weights.
+     */
+    ema: share.nullable().default(null),
+    /**
+     * Each layer of the text's BERT learns with this share of the rate of the one above it, its embeddings with one
+     * share less. Takes those parameters before `rules`.
+     */
+    layerwiseDecay: z
+      .strictObject({ decay: z.number().positive().max(1), learningRate: z.number().positive().max(1).default(5e-5) })
+      .nullable()
+      .default(null),
+    /**
+     * Ends with the mean of the weights of so many best measurements; null ends with the last. evaluateEvery says how
+     * often.
+     */
+    averageBest: count().nullable().default(null),
+    /**
+     * Similarity: what the best are chosen by: Spearman, or the mean squared error (QQ, looked at every 500 steps:
+     * `averageBest: 1`, `evaluateEvery: 500`).
+     */
+    bestBy: z.enum(['spearman', 'mse']).default('spearman'),
+    /** Patterns of parameters that keep their values. They come before layerwiseDecay and `rules`. */
+    freeze: z.array(z.string().min(1)).default([]),
+    /**
+     * Learns from all but one of so many folds and measures on that: stratified by class, for pairs by their videos.
+     * null learns from all (category), or from the split below (similarity).
+     */
+    folds: count(2).nullable().default(null),
+    /** Which fold is held out, from 0; all: one model after another, and their mean. */
+    fold: z.union([count(0), z.literal('all')]).default(0),
+    /** Category: further splits among data.trainSplits to predict, as teachers for finetune.distill. */
+    predict: z.array(split).default([]),
+    /** Category: learns from an ensemble's predictions too. */
+    distill: distill.nullable().default(null),
+    /**
+     * Category: predicted probabilities times this / count + 1, in favour of rare classes; other teams took 10. 0: as
+     * they are.
+     */
+    rareClass: z.number().min(0).default(0),
+    /** Similarity: null takes the pairs of the embedded data set. */
+    pairs: pairs.nullable().default(null),
+    /** Similarity: no video on both sides, or AIAC's own rule (ids that are multiples of 5), by which videos leak. */
+    split: z.enum(['video-disjoint', 'official']).default('video-disjoint'),
+    /** Similarity, video-disjoint without folds: share of the videos held out; 0 learns from all pairs. */
+    share: share.default(0.2),
+    /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
+    labels: z.enum(['rank', 'raw']).default('rank'),
+    ...loop,
+    batchSize: count().default(32),
+    epochs: count().default(5),
+    warmup: share.default(0.1),
+    /** Of parameters that no rule covers. WBDC: 5e-4 for new layers; QQ: 5e-5. */
+    learningRate: z.number().positive().max(1).default(5e-4),
+    /** null: 5e-5 for BERT (WBDC; QQ 1e-5), or none beside layerwiseDecay. */
+    rules: z.array(rule).nullable().default(null),
+  })
+  .superRefine(stopsInTime);
 
 export type FinetuneSettings = z.output<typeof finetuneSchema>;
 
 /** What does not go together, by paths below `finetune`. */
 export function finetuneProblems({ finetune, frames, data }: Reading): Problem[] {
-  const {
-    kind,
-    folds,
-    fold,
-    split: pairSplit,
-    distill: teaching,
-    predict,
-    vision: tower,
-    epochs,
-    stopAfter,
-  } = finetune;
+  const { kind, folds, fold, split: pairSplit, distill: teaching, predict, vision: tower } = finetune;
   const problems: Problem[] = [];
   const report = (key: string, message: string): unknown => problems.push({ path: key.split('.'), message });
   if (fold !== 'all' && fold >= (folds ?? 1)) report('fold', `expected a number below finetune.folds, got ${fold}`);
@@ -175,8 +193,11 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
       if (value !== null) report(key, `expected nothing: it is for finetune.kind 'category' alone`);
     }
   }
-  if (stopAfter !== null && stopAfter > epochs) {
-    report('stopAfter', `expected at most finetune.epochs (${epochs}), got ${stopAfter}`);
+  if (finetune.embedding === 'tag') {
+    const expectTag = (key: string, expected: string, got: unknown): void =>
+      void report('embedding', `expected ${key} ${expected} with 'tag', got ${String(got)}`);
+    if (kind !== 'similarity') expectTag('finetune.kind', 'similarity', kind);
+    if (finetune.pooling !== 'mean') expectTag('finetune.pooling', 'mean', finetune.pooling);
   }
   if (tower !== null && data.layout === 'aiac') {
     report('vision', 'expected null: the records of the AIAC layout hold frame features and no pictures');

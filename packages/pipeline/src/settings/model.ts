@@ -31,9 +31,28 @@ export const modelSchema = z
     maxPositions: count.default(512),
     /** lxmert-model: layers of the video stream; 6 in WBDC's code, 12 for a whole ViT-base. */
     videoLayers: count.default(6),
+    /**
+     * lxmert-model: where the video stream's normalisations stand: before each block as in a ViT, or after each sum
+     * as in a BERT (WBDC's code).
+     */
+    videoNorm: z.enum(['pre', 'post']).default('pre'),
+    /** lxmert-model: the video stream's GELU: exact, or CLIP's quick one. */
+    videoActivation: z.enum(['erf', 'quick']).default('erf'),
+    /**
+     * lxmert-model: a published ViT or CLIP as wide as the text, of whose vision tower the video stream takes the
+     * first videoLayers layers: a folder (config.json and weights), or its name on the hub. Needs videoNorm pre.
+     */
+    videoInit: z.string().min(1).optional(),
     /** lxmert-model: cross-modality layers. */
     crossLayers: count.default(3),
   })
-  .superRefine(divisibleHeads);
+  .superRefine(divisibleHeads)
+  .superRefine(({ kind, videoInit, videoNorm }, context) => {
+    if (videoInit === undefined || (kind === 'lxmert-model' && videoNorm === 'pre')) return;
+    const [path, expected, got] =
+      kind === 'lxmert-model' ? ['videoNorm', 'pre', videoNorm] : ['kind', 'lxmert-model', kind];
+    const message = `expected ${expected} with videoInit, whose layers are a vision tower's, got ${got}`;
+    context.addIssue({ code: 'custom', path: [path], message });
+  });
 
 export type ModelSettings = z.output<typeof modelSchema>;

@@ -28,6 +28,16 @@ export function pretrainProblems({ text, model, tasks, views }: Reading): Proble
     const message = `expected the view of a task (${known.join(', ')}), got '${name}'`;
     problems.push({ path: ['views', name], message });
   }
+  if (tasks.mmm?.heads === 'shared' && tasks.mmm.weight > 0) {
+    const gone = (['mlm', 'mfm'] as const).filter((name) => (tasks[name]?.weight ?? 0) === 0);
+    if (gone.length > 0) {
+      const message = `expected own without the tasks whose heads it shares (${gone.join(', ')}), got shared`;
+      problems.push({ path: ['tasks', 'mmm', 'heads'], message });
+    }
+  }
+  if (tasks.mfm?.start === 'mlm' && tasks.mfm.weight > 0 && (tasks.mlm?.weight ?? 0) === 0) {
+    problems.push({ path: ['tasks', 'mfm', 'start'], message: "expected fresh without tasks.mlm, got 'mlm'" });
+  }
   return problems;
 }
 

@@ -61,6 +61,11 @@ export const tasksSchema = z
         ...common('masked'),
         probability: share.default(0.15),
         ...similarity,
+        /**
+         * Where the layers before the output start: `fresh`, or `mlm`: at the values of the masked language model's
+         * head, which is a published BERT's where model.init names one.
+         */
+        start: z.enum(['fresh', 'mlm']).default('fresh'),
         /** Earlier batches whose frames are further wrong answers, here and for mmm. */
         queue: z.int().min(0).max(64).default(0),
       })
@@ -72,6 +77,10 @@ export const tasksSchema = z
         ...common('plain'),
         /** The field that stands alone. */
         field: field.default('title'),
+        /** What stands for each half: the state of [CLS], or the mean over its tokens and frames (WBDC). */
+        pooling: z.enum(['cls', 'mean']).default('cls'),
+        /** The losses of the two directions: their mean, or their sum (WBDC). */
+        reduction: z.enum(['mean', 'sum']).default('mean'),
         /** null learns it, from 0.07; WBDC's is 1. */
         temperature: z.number().positive().nullable().default(null),
         /** Compare unit vectors, as WBDC did. */
@@ -82,13 +91,15 @@ export const tasksSchema = z
       .nullable()
       .default(null),
     /**
-     * Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided: {share:
-     * 0.25}}.
+     * Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided:
+     * {share: 0.25}}.
      */
     mmm: z
       .strictObject({
         ...common('onesided'),
         frameWeight: z.number().min(0).default(0.5),
+        /** own, or shared: those of mlm and mfm, which must be there too (WBDC). */
+        heads: z.enum(['own', 'shared']).default('own'),
         ...similarity,
         ...tokenPrior,
       })
@@ -103,11 +114,13 @@ export const tasksSchema = z
         minFrequency: z.int().min(1).default(2),
         /** What the head reads: the state of [CLS], or the mean over tokens and frames (QQ's job 2). */
         pooling: z.enum(['cls', 'mean']).default('cls'),
-        /** Width of a layer before the output; null leaves it out. QQ's job 2: 256. */
+        /** Width of a layer before the output; null leaves it out. QQ's jobs 2 and 3: 256. */
         hidden: z.int().min(1).nullable().default(null),
+        /** Before the output: relu (QQ), or null for nothing. */
+        activation: z.enum(['relu']).nullable().default(null),
         /**
-         * The share of the tags that a video is taken to have at the start; null is 1/2. From fresh weights, about tags
-         * per video / count.
+         * The share of the tags that a video is taken to have at the start; null is 1/2. From fresh weights, about
+         * tags per video / count.
          */
         prior: z.number().gt(0).lt(1).nullable().default(null),
       })
@@ -118,8 +131,23 @@ export const tasksSchema = z
     error: 'expected at least one task with a weight above 0',
   });
 
-/** The share of a batch that a view takes; all of it where nothing is said. */
-export const viewsSchema = z.record(z.string(), z.strictObject({ share: z.number().positive().max(1).default(1) }));
+/** The videos of a batch that a view takes; all of them where nothing is said. */
+export const viewsSchema = z.record(
+  z.string(),
+  z
+    .strictObject({
+      share: z.number().positive().max(1).default(1),
+      /**
+       * null draws the videos for this view alone. Views with a number take their shares of one shuffled batch, from
+       * this place on. WBDC: {onesided: {share: 0.25, from: 0}, masked: {share: 0.75, from: 0.25}}.
+       */
+      from: z.number().min(0).lt(1).nullable().default(null),
+    })
+    .refine(({ share: part, from }) => from === null || from + part <= 1 + 1e-9, {
+      path: ['from'],
+      error: 'expected from and share together at most 1',
+    }),
+);
 
 export type TaskSettings = z.output<typeof tasksSchema>;
 export type ViewSettings = z.output<typeof viewsSchema>;

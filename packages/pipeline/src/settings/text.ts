@@ -5,8 +5,8 @@ const count = (smallest = 1) => z.int().min(smallest);
 const field = z.enum(['title', 'ocr', 'asr']);
 
 /**
- * What is done to dirty texts before they are tokenised, here, in the vocabulary and in predictions; null leaves them.
- * `{}` does all.
+ * What is done to dirty texts before they are tokenised, here, in the vocabulary and in predictions; null leaves
+ * them. `{}` does all.
  */
 const cleaning = z
   .strictObject({

@@ -2,10 +2,14 @@ import { linearShapes, type ParamShapes } from '@wbdc/checkpoints';
 import type { HeadConfig } from '@wbdc/finetune';
 
 /** Paths and shapes of a finetuning's head on states of `width` values, in the order of `newHead`. */
-export function headShapes({ pooling, outputs }: Pick<HeadConfig, 'pooling' | 'outputs'>, width: number): ParamShapes {
+export function headShapes(
+  { pooling, attention = 'linear', outputs }: Pick<HeadConfig, 'pooling' | 'attention' | 'outputs'>,
+  width: number,
+): ParamShapes {
   return new Map([
     ...linearShapes('output', pooling === 'both' ? 2 * width : width, outputs),
     ...(pooling === 'attention' ? linearShapes('attention', width, 1) : []),
+    ...(pooling === 'attention' && attention === 'tanh' ? linearShapes('attentionHidden', width, width) : []),
   ]);
 }
 

@@ -159,9 +159,9 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   }
   const { heads } = params;
   if (heads === undefined) return {};
-  const pooling = saved.tasks.tag?.pooling ?? 'cls';
+  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
-  return { tag: (batch) => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, pooling)) };
+  return { tag: (batch) => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation })) };
 }
 
 function linesOf(text: string | undefined): string[] {

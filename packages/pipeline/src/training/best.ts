@@ -7,8 +7,10 @@ import type { Measurement } from './measurement.js';
 export interface BestWeights {
   /** How many of them. */
   readonly count: number;
-  /** The metric to choose by; greater is better. */
+  /** The metric to choose by; greater is better unless `smallest`. */
   readonly metric: string;
+  /** Of errors: smaller is better. */
+  readonly smallest?: boolean;
 }
 
 /** What a training ended with instead of its last weights. */
@@ -25,18 +27,19 @@ const folderOf = (folder: string): string => join(folder, 'best');
 /** Keeps the weights of a measurement where they are among the best so far. They must be the ones in place. */
 export async function offerBest(
   folder: string,
-  { count, metric }: BestWeights,
+  { count, metric, smallest = false }: BestWeights,
   params: ParamTree,
   step: number,
   { measured }: Measurement,
 ): Promise<void> {
-  await keepBest(folderOf(folder), { step, score: measured[metric]?.value ?? NaN, params, count });
+  const value = measured[metric]?.value ?? NaN;
+  await keepBest(folderOf(folder), { step, score: smallest ? -value : value, params, count });
 }
 
 /** Puts the mean of the best weights in place; nothing where no measurement was a number. */
 export async function averageBest(
   folder: string,
-  { metric }: BestWeights,
+  { metric, smallest = false }: BestWeights,
   params: ParamTree,
 ): Promise<AveragedWeights | undefined> {
   const kept = await bestOf(folderOf(folder));
@@ -45,5 +48,9 @@ export async function averageBest(
     kept.map(({ file }) => file),
     params,
   );
-  return { folder: folderOf(folder), metric, steps: kept.map(({ step, score }) => ({ step, score })) };
+  return {
+    folder: folderOf(folder),
+    metric,
+    steps: kept.map(({ step, score }) => ({ step, score: smallest ? -score : score })),
+  };
 }

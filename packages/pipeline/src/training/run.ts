@@ -128,8 +128,9 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   options: TrainingOptions<B, M, R>,
 ): Promise<TrainingResult<M, R>> {
   const { recipe, folder } = options;
-  const { params, rules, averageDecay } = recipe;
-  const optimizer = adamW(params, { ...rules, ...(averageDecay !== undefined && { averageDecay }) });
+  const { params, rules, averageDecay, settings } = recipe;
+  const { epsilon } = settings;
+  const optimizer = adamW(params, { ...rules, epsilon, ...(averageDecay !== undefined && { averageDecay }) });
   try {
     const startStep = await restore(options, optimizer);
     const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
@@ -161,15 +162,16 @@ async function train<B, M extends Measurement, R>(
   const { batchSize } = settings;
   observer.onStart?.({ parameters, examples, noun, batchSize, steps, scheduleSteps, startStep });
   const measure = measuring(options);
+  const due = evaluationDue(settings, batchesPerEpoch(plan));
   const { step, interrupted } = await trainLoop({
-    ...loopOptions(options, optimizer, measure, { plan, steps, scheduleSteps, startStep }),
+    ...loopOptions(options, optimizer, measure, { plan, steps, scheduleSteps, startStep, due }),
     sinks: [...sinks, progressSink(observer, steps)],
     ...(signal && { signal }),
   });
   observer.onStepsEnd?.({ step, interrupted });
   const written = { step, checkpoints: join(folder, CHECKPOINTS), metrics: join(folder, METRICS) };
   if (interrupted) return { status: 'interrupted', ...written };
-  const end = await averaged(recipe, optimizer, () => conclude(options, measure, step, sinks));
+  const end = await averaged(recipe, optimizer, () => conclude(options, measure, { step, told: due(step) }, sinks));
   return { status: 'complete', ...written, ...end };
 }
 
@@ -193,13 +195,13 @@ function measuring<B, M extends Measurement, R>(options: TrainingOptions<B, M, R
 async function conclude<B, M extends Measurement, R>(
   options: TrainingOptions<B, M, R>,
   measure: Measure<M>,
-  step: number,
+  { step, told }: { readonly step: number; readonly told: boolean },
   sinks: readonly Sink[],
 ): Promise<Pick<TrainingResult<M, R>, 'measurement' | 'averaged' | 'conclusion'>> {
   const { best, folder, recipe, evaluate, observer, seed = DEFAULT_SEED } = options;
   const start = performance.now();
   const last = await measure(step);
-  if (step % recipe.settings.evaluateEvery !== 0) {
+  if (!told) {
     const seconds = (performance.now() - start) / 1000; // else the loop has told the sinks
     const metrics = flattenMeasured(last.measured);
     for (const sink of sinks) await sink.write({ type: 'evaluation', step, metrics, seconds });
@@ -234,6 +236,13 @@ function stepsOf({ epochs, stopAfter, accumulate }: LoopSettings, batches: numbe
   return { steps: stepsIn(Math.min(epochs, stopAfter ?? epochs)), scheduleSteps: stepsIn(epochs) };
 }
 
+/** After which steps to measure: every so many, or the last of each epoch. */
+function evaluationDue({ evaluateEvery, accumulate }: LoopSettings, batches: number): (step: number) => boolean {
+  if (evaluateEvery !== 'epoch') return (step) => step % evaluateEvery === 0;
+  const epochsIn = (step: number): number => Math.floor((step * accumulate) / batches);
+  return (step) => epochsIn(step) > epochsIn(step - 1);
+}
+
 /** Runs with the averaged weights, where there are any. */
 function averaged<B, T>({ averageDecay }: TrainingRecipe<B>, optimizer: Optimizer, run: () => Promise<T>): Promise<T> {
   return averageDecay === undefined ? run() : optimizer.withAverages(run);
@@ -244,13 +253,15 @@ interface Course {
   readonly steps: number;
   readonly scheduleSteps: number;
   readonly startStep: number;
+  /** After which steps to measure. */
+  readonly due: (step: number) => boolean;
 }
 
 function loopOptions<B, M extends Measurement, R>(
   options: TrainingOptions<B, M, R>,
   optimizer: Optimizer,
   measure: Measure<M>,
-  { plan, steps, scheduleSteps, startStep }: Course,
+  { plan, steps, scheduleSteps, startStep, due }: Course,
 ): TrainLoopOptions<B> {
   const { recipe, data, folder, model, files = [], seed = DEFAULT_SEED } = options;
   const { settings, params } = recipe;
@@ -277,7 +288,7 @@ function loopOptions<B, M extends Measurement, R>(
     gradients: recipe.gradients,
     checkpoint: { everySteps: settings.checkpointEvery, save },
     evaluate: {
-      everySteps: settings.evaluateEvery,
+      everySteps: due,
       run: (step) => averaged(recipe, optimizer, async () => flattenMeasured((await measure(step)).measured)),
     },
   };

@@ -25,7 +25,7 @@ export function withoutLabels(videos: readonly Video[]): Video[] {
 }
 
 /** Videos with a frame of features each that tells the category too. */
-export function datasetOf(videos: readonly Video[]): Promise<Dataset> {
+export function datasetOf(videos: readonly Video[], tags?: readonly string[]): Promise<Dataset> {
   const index = new Map(videos.map(({ id }, i) => [id, i]));
   return openDataset({
     videos,
@@ -38,5 +38,6 @@ export function datasetOf(videos: readonly Video[]): Promise<Dataset> {
     },
     tokenizer,
     layout: { fields: ['title'], budget: 8, separatorFirst: false },
+    ...(tags && { tags }),
   });
 }

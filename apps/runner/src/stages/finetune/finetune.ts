@@ -47,8 +47,10 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
 /** In the words of the settings where a published checkpoint has other sizes. */
 async function finetuneInStage(context: StageContext, options: Omit<FinetuneOptions, 'folder'>) {
   return runInStage(context, (run) => finetune({ ...options, ...run })).catch((cause: unknown) => {
-    if (!(cause instanceof SizesError && options.init && 'bert' in options.init)) throw cause;
-    throw sizesMismatch('model.init', options.init.bert, cause);
+    const { init } = options;
+    if (!(cause instanceof SizesError) || init === undefined || 'checkpoint' in init) throw cause;
+    const ofVision = init.vision !== undefined && cause.folder === init.vision;
+    throw sizesMismatch(ofVision ? 'model.videoInit' : 'model.init', cause.folder, cause);
   });
 }
 
@@ -86,7 +88,9 @@ async function initialWeights(context: StageContext): Promise<InitialWeights | u
   const { config, output, upstream } = context;
   const { model, finetune: settings } = config;
   if (settings.init === 'none') {
-    if (model.init !== undefined) return { bert: await modelFolder('model.init', model.init, context) };
+    const bert = model.init && (await modelFolder('model.init', model.init, context));
+    const vision = model.videoInit && (await modelFolder('model.videoInit', model.videoInit, context));
+    if (bert || vision) return { ...(bert && { bert }), ...(vision && { vision }) };
     output.say('finetune.init is none: fresh weights');
     return undefined;
   }

@@ -122,7 +122,8 @@ function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
   }
   if (params.heads === undefined) return undefined;
   const { output: linear, ...hidden } = params.heads.tag;
-  return { name: 'tags', activation: 'sigmoid', linear, ...hidden, pooling: saved.tasks.tag?.pooling ?? 'cls' };
+  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
+  return { name: 'tags', activation: 'sigmoid', linear, ...hidden, pooling, relu: activation === 'relu' };
 }
 
 const UNIT = { name: 'embedding', activation: 'unit' } as const;
