@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assertSameSettings, fingerprintOf, RunFolder, type Opened, type StagePlan } from '../src/run/run-folder.js';
+import { fingerprintOf } from '@wbdc/pipeline/changes';
+import { assertSameSettings, RunFolder, type Opened, type StagePlan } from '../src/run/run-folder.js';
 
 let root: string;
 let run: RunFolder;
@@ -81,7 +82,9 @@ describe('RunFolder', () => {
     await finish(await run.open(plan(1), FRESH));
     await finish(await run.open(vocab, FRESH));
     await finish(await run.open(plan(2), OVERWRITE));
-    await expect(run.open(vocab, FRESH)).rejects.toThrow(/data was made anew with other settings since/);
+    await expect(run.open(vocab, FRESH)).rejects.toThrow(
+      /data was made anew since, from other data or with other settings/,
+    );
   });
 
   it('reads stages of the base run where it has none of its own', async () => {

@@ -16,4 +16,8 @@ export {
 } from './files.js';
 export { readLines } from './lines.js';
 export type { Line } from './lines.js';
+export { takeLock, withLock } from './lock.js';
+export type { Lock, LockHolder } from './lock.js';
+export { contentHash, markFiles, NO_FILE, readMarks, writeMarks } from './marks.js';
+export type { FileMark, FileMarks, MarkOptions } from './marks.js';
 export { frameRecord, RECORD_FOOTER, RECORD_HEADER } from './tfrecord.js';

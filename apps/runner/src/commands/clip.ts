@@ -1,4 +1,5 @@
 import type { Stage } from '../run/stage.js';
+import { dataParts } from './data-parts.js';
 import { inRecords } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
@@ -17,6 +18,8 @@ export const clipStage: Stage = {
     ['npx wbdc clip --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab'],
+  reads: (config) => dataParts(config, ['videos', 'texts', 'frames']),
+  files: ({ clip }) => ({ 'clip.vision.init': clip.vision.init, 'clip.text.init': clip.text.init }),
   absentFor: inRecords,
   needsEngine: true,
   settings: ({ seed, clip, data, text: { cleaning } }) => ({

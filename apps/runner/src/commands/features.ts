@@ -1,4 +1,5 @@
 import type { Stage } from '../run/stage.js';
+import { dataParts } from './data-parts.js';
 import { inRecords } from './in-records.js';
 
 export const featuresStage: Stage = {
@@ -20,6 +21,8 @@ export const featuresStage: Stage = {
   absentFor: inRecords,
   needs: ['data'],
   alsoNeeds: ({ features }) => (features.tower === null ? ['clip'] : []),
+  reads: (config) => dataParts(config, ['videos', 'frames']),
+  files: ({ features }) => ({ 'features.tower': features.tower }),
   needsEngine: true,
   divisible: true,
   settings: ({ data, features: { tower, output, statistics, resizer, sampling } }) => ({

@@ -1,5 +1,7 @@
+import type { DataPart } from '@wbdc/pipeline/contents';
 import type { Config } from '../config/schema.js';
 import type { Stage } from '../run/stage.js';
+import { dataParts } from './data-parts.js';
 import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
@@ -24,6 +26,24 @@ export const finetuneStage: Stage = {
     ...(config.finetune.vision !== null && config.features.tower === null ? (['clip'] as const) : []),
     ...(config.finetune.init === 'pretrain' ? (['pretrain'] as const) : []),
   ],
+  reads: (config) => {
+    const { data, finetune } = config;
+    const learned = [...finetune.splits, ...(finetune.distill?.splits ?? []), ...finetune.predict];
+    const kinds = ['videos', 'texts', ...(finetune.kind === 'category' ? (['labels'] as const) : [])] as const;
+    return [
+      ...dataParts(config, kinds, [...learned, ...data.heldOutSplits]),
+      ...(finetune.vision ? dataParts(config, ['frames'], [...learned, ...data.heldOutSplits]) : []),
+      ...(finetune.kind === 'category' ? truthOf(config) : pairsOf(config)),
+    ];
+  },
+  files: ({ finetune, model, features }) => ({
+    ...(finetune.init !== 'pretrain' && finetune.init !== 'none' && { 'finetune.init': finetune.init }),
+    ...(finetune.init === 'none' && { 'model.init': model.init }),
+    ...(finetune.vision && { 'features.tower': features.tower }),
+    'finetune.pairs.train': finetune.pairs?.train,
+    'finetune.pairs.heldOut': finetune.pairs?.heldOut,
+    ...Object.fromEntries((finetune.distill?.from ?? []).map((path, i) => [`finetune.distill.from.${i}`, path])),
+  }),
   needsEngine: true,
   settings: ({ seed, data, text, frames, model, finetune, clip, features }) => ({
     seed,
@@ -40,6 +60,18 @@ export const finetuneStage: Stage = {
   }),
   run: async (context) => (await import('../stages/finetune/finetune.js')).runFinetuneStage(context),
 };
+
+/** The categories of held-out videos, and what categories are called. */
+function truthOf({ data }: Config): DataPart[] {
+  if (data.layout === 'aiac') return [];
+  return [...data.heldOutSplits.map((split) => ({ kind: 'truth' as const, split })), { kind: 'category names' }];
+}
+
+/** Pairs of the AIAC layout, where no others are named. */
+function pairsOf({ data, finetune }: Config): DataPart[] {
+  if (data.layout !== 'aiac' || finetune.pairs !== null) return [];
+  return ['pairwise', data.heldOutSplits[0]].map((split) => ({ kind: 'pairs', split }));
+}
 
 /** The embedded data set makes its pairs from features. */
 function readsDemoPairs({ finetune, data }: Config): boolean {

@@ -1,4 +1,5 @@
 import type { Stage } from '../run/stage.js';
+import { dataParts } from './data-parts.js';
 import { featuresOf } from './in-records.js';
 import { trainingSettings } from './training-settings.js';
 
@@ -17,6 +18,17 @@ export const pretrainStage: Stage = {
   ],
   needs: ['data', 'vocab'],
   alsoNeeds: featuresOf,
+  reads: (config) => {
+    const { data, train, tasks } = config;
+    const read = [...(train.splits ?? data.trainSplits), ...data.heldOutSplits];
+    return [
+      ...dataParts(config, ['videos', 'texts'], read),
+      // The tags that count are chosen among all that may be learned from.
+      ...(tasks.tag ? dataParts(config, ['tags']) : []),
+      ...(tasks.tag && data.layout === 'aiac' ? [{ kind: 'tag list' } as const] : []),
+    ];
+  },
+  files: ({ model, train }) => ({ 'model.init': model.init, 'train.init': train.init }),
   needsEngine: true,
   settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({
     seed,

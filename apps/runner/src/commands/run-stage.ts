@@ -1,20 +1,17 @@
 import { availableParallelism } from 'node:os';
-import { join, relative, resolve } from 'node:path';
-import { exists, sizeOnDisk } from '@wbdc/io';
-import { METRICS_FILE } from '@wbdc/report/history';
+import { basename, dirname, join, resolve } from 'node:path';
+import { withLock } from '@wbdc/io';
 import { loadConfig } from '../config/load.js';
-import type { Config } from '../config/schema.js';
+import { configSchema, type Config } from '../config/schema.js';
 import { UserError } from '../core/errors.js';
 import { describeEnvironment } from '../core/environment.js';
-import { formatBytes, formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED } from '../core/interrupt.js';
-import { scoresOf } from '../core/messages.js';
 import type { Output } from '../core/output.js';
-import type { ReportRequest } from '../run/training-report.js';
-import { assertSameSettings, RunFolder, type Opened, type StageRecord } from '../run/run-folder.js';
+import { changedSince } from '@wbdc/pipeline/changes';
+import type { StageContents } from '@wbdc/pipeline/contents';
+import { allSplits } from '../stages/data-root.js';
+import { assertSameSettings, partsOf, RunFolder, type Opened } from '../run/run-folder.js';
 import {
   STAGES,
-  type Artifact,
   type JsonObject,
   type Stage,
   type StageContext,
@@ -23,14 +20,17 @@ import {
 } from '../run/stage.js';
 import { shardName, shardOf, type Shard } from '../core/shard.js';
 import { flagsOf, type StageOptions } from './options.js';
+import { againCommand, nextCommand, resumeCommand, type Chain } from './stage-commands.js';
+import { announce, report, reportDone, withReport } from './stage-report.js';
 import { ALL_STAGES } from './stages.js';
 
-/** Runs one stage from options to printed result; gives the exit code. */
+/** Runs a stage from options to printed result; gives the exit code. In a chain only the last one says what is next. */
 export async function runStage(
   stage: Stage,
   options: StageOptions,
   output: Output,
   signal: AbortSignal,
+  chain?: Chain,
 ): Promise<number> {
   const config = await configOf(options, output);
   if (options.resume && options.overwrite) {
@@ -43,30 +43,110 @@ export async function runStage(
   }
   const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
   const run = runFolderOf(config, output.terminal.folder);
-  await assertConsistent(stage, run, config);
-  const part = shard && shardName(shard);
-  const plan = { stage: stage.name, settings: stage.settings(config), needs: needsOf(stage, config), part };
-  const opened = await run.open(plan, { ...options, resume: options.resume || stage.resumes });
-  if (opened.kind === 'done')
-    return reportDone(stage, opened.record, opened.folder, nextCommand(stage, config, options, shard), output);
-  const { report: tell } = output.terminal;
+  const what = run.folderOf(shard === undefined ? stage.name : join(partsOf(stage.name), shardName(shard)));
+  return withLock(lockOf(what), what, () => makeStage({ stage, config, run, shard, options, output, signal, chain }));
+}
+
+/** One run of a stage that nobody else runs meanwhile. */
+interface StageRun {
+  readonly stage: Stage;
+  readonly config: Config;
+  readonly run: RunFolder;
+  readonly shard: Shard | undefined;
+  readonly options: StageOptions;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  readonly chain: Chain | undefined;
+}
+
+async function makeStage(stageRun: StageRun): Promise<number> {
+  const { stage, config, run, shard, options, output, chain } = stageRun;
+  const inventory = await inventoryOf(stageRun);
+  const opened = await openStage(stageRun, inventory);
+  const later = chain && chain.goal !== stage.name ? undefined : nextCommand(stage, config, options, shard);
+  if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, later, output);
+  const { report: tell, now } = output.terminal;
   tell?.({ type: 'stage', stage: stage.name, state: opened.kind === 'resume' ? 'resumed' : 'started' });
   announce(stage, opened, output);
   if (shard) output.say(`shard    ${shard.index}/${shard.count} (${shard.source})`);
-  const context = { ...(await contextOf(stage, config, run, opened, output, signal)), ...(shard && { shard }) };
-  const start = output.terminal.now();
-  const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
-  const seconds = (output.terminal.now() - start) / 1000;
+  const start = now();
+  const { engine, result } = await work(stageRun, opened).catch(async (error: unknown) => {
+    await run.undo(opened);
+    throw error;
+  });
+  const seconds = (now() - start) / 1000;
+  const complete = result.status === 'complete';
   const record = await run.close(opened, {
-    status: result.status === 'complete' ? 'complete' : 'unfinished',
+    status: complete ? 'complete' : 'unfinished',
     seconds,
     summary: result.summary,
-    environment: describeEnvironment(context.engine),
+    environment: describeEnvironment(engine),
+    ...(complete && !shard && { contents: await inventory.made(run.at(stage.name), stage.name === 'data') }),
   });
   const reported = await withReport(result, { folder: opened.folder, run: run.name, record });
-  const next =
-    result.status === 'interrupted' ? resumeCommand(stage, options, shard) : nextCommand(stage, config, options, shard);
+  const next = complete ? later : resumeCommand(stage, options, shard, chain);
   return report(stage, record, reported, { seconds, folder: opened.folder, next, output });
+}
+
+/** Starts a stage, or goes on with it, or finds it done; refuses where what it reads is out of date. */
+async function openStage(
+  { stage, config, run, shard, options, chain }: StageRun,
+  inventory: StageContents,
+): Promise<Opened> {
+  const again = (from: StageName): string => againCommand(from, options, chain);
+  const needs = needsOf(stage, config);
+  await assertConsistent({ stage, needs }, run, config);
+  await assertCurrent(needs, config, run, inventory, again);
+  const outdated = chain && options.overwrite ? ('outdated' as const) : undefined;
+  if (stage.name === 'data' && options.overwrite !== true) {
+    await assertUnchanged('data', run, inventory, again);
+  }
+  const settings = stage.settings(config);
+  const plan = { stage: stage.name, settings, needs, part: shard && shardName(shard) };
+  const inputs = await inputsOf(stage, config, run, inventory);
+  return run.open(
+    { ...plan, inputs, asNow: asNowBy(stage) },
+    {
+      resume: options.resume || stage.resumes || chain !== undefined,
+      overwrite: outdated ?? options.overwrite,
+    },
+  );
+}
+
+async function inventoryOf({ config: { data }, output, signal }: StageRun): Promise<StageContents> {
+  const { StageContents } = await import('@wbdc/pipeline/contents');
+  const at = { root: data.folder ?? undefined, layout: data.layout, splits: allSplits(data) };
+  return new StageContents(at, output.terminal.folder, signal);
+}
+
+/** Hashes of what a stage would be made from, other stages aside. */
+async function inputsOf({ name, reads, files }: Stage, config: Config, run: RunFolder, inventory: StageContents) {
+  const data = (await run.holderOf('data')).at('data');
+  if (name === 'data') return inventory.dataInputs(run.at('data'));
+  return inventory.inputs({ parts: reads?.(config) ?? [], files: files?.(config) ?? {} }, run.at(name), data);
+}
+
+async function work(
+  stageRun: StageRun,
+  opened: Exclude<Opened, { kind: 'done' }>,
+): Promise<{ readonly engine: string | undefined; readonly result: StageResult }> {
+  const { stage, shard, signal } = stageRun;
+  const context = { ...(await contextOf(stageRun, opened)), ...(shard && { shard }) };
+  const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
+  return { engine: context.engine, result };
+}
+
+/** Of a folder or file that one process at a time may write: beside it, as a folder that is made again is renamed. */
+export function lockOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.lock`);
+}
+
+/** Reads settings that an earlier version kept as this one would have kept them: what they lack has its default. */
+function asNowBy(stage: Pick<Stage, 'settings'>): (settings: JsonObject) => JsonObject {
+  return ({ vision, ...settings }) => {
+    const parsed = configSchema.safeParse({ ...settings, ...(vision !== undefined && { clip: { vision } }) });
+    return parsed.success ? stage.settings(parsed.data) : { ...settings, ...(vision !== undefined && { vision }) };
+  };
 }
 
 /** The stages that one reads in a run of this configuration. */
@@ -75,19 +155,67 @@ export function needsOf({ needs, alsoNeeds }: Pick<Stage, 'needs' | 'alsoNeeds'>
 }
 
 /** What a stage reads must have been made as the configuration says, or its numbers would mislead. */
-async function assertConsistent(stage: Stage, run: RunFolder, config: Config): Promise<void> {
-  for (const [name, needed] of await run.needed({ stage: stage.name, needs: needsOf(stage, config) })) {
+async function assertConsistent(
+  { stage, needs }: { readonly stage: Stage; readonly needs: readonly StageName[] },
+  run: RunFolder,
+  config: Config,
+): Promise<void> {
+  for (const [name, needed] of await run.needed({ stage: stage.name, needs })) {
     const maker = ALL_STAGES.find((candidate) => candidate.name === name);
-    if (maker !== undefined) assertSameSettings(needed, maker.settings(config));
+    if (maker !== undefined) assertSameSettings(needed, maker.settings(config), asNowBy(maker));
   }
 }
 
-/** Training stages leave curves: their page is made here, where everything that stands on it is known. */
-async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
-  if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
-  const { writeReport } = await import('../run/training-report.js');
-  const path = await writeReport(request);
-  return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
+/** The data and all stages that others are made from must be what those were made from: nothing old meets new. */
+async function assertCurrent(
+  needs: readonly StageName[],
+  config: Config,
+  run: RunFolder,
+  inventory: StageContents,
+  again: (from: StageName) => string,
+): Promise<void> {
+  const before = stagesFor(needs, config);
+  for (const { name } of before) {
+    const holder = await run.holderOf(name);
+    const record = await holder.record(name);
+    if (record?.status !== 'complete') continue; // those that are needed themselves are there
+    await assertUnchanged(name, holder, inventory, again);
+    const changes = await holder.changedSinceMade(
+      record,
+      await inventory.inputsNow(record, (await holder.holderOf('data')).at('data')),
+    );
+    if (changes === undefined) continue;
+    const { contents, stages } = changes;
+    const made = stages.map((other) => `${other} was made anew since ${record.created}`);
+    const what = [...(contents.length > 0 ? [changedSince(contents, record.created)] : []), ...made].join('; ');
+    throw new UserError(`${holder.folderOf(name)}: ${what}: ${rerunFrom(name, again)}`);
+  }
+}
+
+async function assertUnchanged(
+  name: StageName,
+  holder: RunFolder,
+  inventory: StageContents,
+  again: (from: StageName) => string,
+): Promise<void> {
+  const record = await holder.record(name);
+  const changed = record?.status === 'complete' ? await inventory.changed(holder.at(name), name === 'data') : [];
+  if (record === undefined || changed.length === 0) return;
+  const where = holder.folderOf(name);
+  throw new UserError(`${where}: ${changedSince(changed, record.created)}: ${rerunFrom(name, again)}`);
+}
+
+function rerunFrom(name: StageName, again: (from: StageName) => string): string {
+  return `rerun from ${name} with '${again(name)}', and what was made from it (old folders are renamed, not deleted)`;
+}
+
+/** Stages and all that they need, directly or through others, in their order. */
+export function stagesFor(names: readonly StageName[], config: Config): Stage[] {
+  const stageOf = (name: StageName): Stage => ALL_STAGES.find((stage) => stage.name === name)!;
+  const wanted = new Set(names);
+  // What is added is visited too.
+  for (const name of wanted) for (const need of needsOf(stageOf(name), config)) wanted.add(need);
+  return STAGES.filter((name) => wanted.has(name)).map(stageOf);
 }
 
 /** A stage may also end by throwing the signal's reason, as `signal.throwIfAborted()` does. */
@@ -111,12 +239,8 @@ export function configOf(options: StageOptions, output: Output): Promise<Config>
 }
 
 async function contextOf(
-  stage: Stage,
-  config: Config,
-  run: RunFolder,
+  { stage, config, run, output, signal }: StageRun,
   opened: Exclude<Opened, { kind: 'done' }>,
-  output: Output,
-  signal: AbortSignal,
 ): Promise<StageContext> {
   const needed = await run.needed({ stage: stage.name, needs: needsOf(stage, config) });
   const engine = stage.needsEngine ? await loadEngine(config, output) : undefined;
@@ -127,6 +251,7 @@ async function contextOf(
     signal,
     folder: opened.folder,
     resume: opened.kind === 'resume',
+    asNow: asNowBy(stage),
     upstream: (name) => needed.get(name)?.folder ?? run.folderOf(name),
     upstreamSummary: (name) => needed.get(name)?.record.summary ?? {},
     ...(engine === undefined ? {} : { engine }),
@@ -142,112 +267,4 @@ export async function loadEngine(config: Config, output: Output): Promise<string
   if (engine.warning !== undefined) output.warn(engine.warning);
   output.say(`engine   ${engine.about}`);
   return engine.about;
-}
-
-function announce(stage: Stage, opened: Exclude<Opened, { kind: 'done' }>, output: Output): void {
-  const folder = shown(opened.folder, output);
-  if (opened.movedTo !== undefined) output.say(`the earlier ${stage.name} is now ${shown(opened.movedTo, output)}`);
-  output.say(`${stage.name}: ${opened.kind === 'resume' ? `going on in ${folder}` : stage.title}`);
-}
-
-function reportDone(
-  stage: Stage,
-  record: StageRecord,
-  folder: string,
-  next: string | undefined,
-  output: Output,
-): number {
-  output.say(
-    `${stage.name}: already done in ${shown(folder, output)} (${record.created}); --overwrite to make it again`,
-  );
-  for (const line of summaryLines(record.summary)) output.say(line);
-  if (next !== undefined) output.say(`next     ${next}`);
-  output.terminal.report?.({ type: 'outcome', outcome: 'found', scores: scoresOf(record.summary['measured']) });
-  output.result({ ...resultObject(stage, record, folder, next), status: 'complete', alreadyDone: true });
-  return 0;
-}
-
-interface Reporting {
-  readonly seconds: number;
-  readonly folder: string;
-  /** What to run next. */
-  readonly next: string | undefined;
-  readonly output: Output;
-}
-
-async function report(stage: Stage, record: StageRecord, result: StageResult, reporting: Reporting): Promise<number> {
-  const { seconds, folder, next, output } = reporting;
-  const interrupted = result.status === 'interrupted';
-  for (const artifact of result.read) output.say(`read     ${await line(artifact, output, false)}`);
-  for (const artifact of result.made) output.say(`made     ${await line(artifact, output, true)}`);
-  for (const text of summaryLines(result.summary)) output.say(text);
-  output.say(`${interrupted ? 'stopped' : 'done'}  ${interrupted ? '' : '   '}after ${formatSeconds(seconds)}`);
-  if (next !== undefined) output.say(`${interrupted ? 'go on   ' : 'next    '} ${next}`);
-  output.result({
-    ...resultObject(stage, record, folder, next),
-    status: result.status,
-    read: result.read.map(asJson),
-    made: result.made.map(asJson),
-  });
-  const outcome = interrupted ? 'interrupted' : 'done';
-  output.terminal.report?.({ type: 'outcome', outcome, scores: scoresOf(result.summary['measured']) });
-  return interrupted ? EXIT_INTERRUPTED : 0;
-}
-
-function resultObject(stage: Stage, record: StageRecord, folder: string, next: string | undefined): JsonObject {
-  return { stage: stage.name, folder, seconds: record.seconds, summary: record.summary, next };
-}
-
-function asJson({ path, about }: Artifact): JsonObject {
-  return { path, about };
-}
-
-async function line({ path, about }: Artifact, output: Output, withSize: boolean): Promise<string> {
-  const size = withSize ? ` (${formatBytes(await sizeOnDisk(path))})` : '';
-  return `${shown(path, output)}${size}: ${about}`;
-}
-
-function summaryLines(summary: JsonObject): string[] {
-  const simple = Object.entries(summary).filter(([, value]) => typeof value !== 'object' || value === null);
-  return simple.map(([key, value]) => `         ${key}: ${value}`);
-}
-
-/** The path as the user would type it. */
-function shown(path: string, output: Output): string {
-  const short = relative(output.terminal.folder, path);
-  return short === '' || short.startsWith('..') ? path : join(short);
-}
-
-/** After a shard comes, when all of them are done, their merging. */
-function nextCommand(stage: Stage, config: Config, options: StageOptions, shard?: Shard): string | undefined {
-  if (shard) return commandOf(`merge-${stage.name}`, options, []);
-  const later = STAGES.slice(STAGES.indexOf(stage.name) + 1);
-  const next = later.find((name) => !ALL_STAGES.find((other) => other.name === name)?.absentFor?.(config));
-  return next === undefined ? undefined : commandOf(next, options, []);
-}
-
-function resumeCommand(stage: Stage, options: StageOptions, shard: Shard | undefined): string {
-  const part = shard ? ['--shard', `${shard.index}/${shard.count}`] : [];
-  return commandOf(stage.command ?? stage.name, options, [...part, '--resume']);
-}
-
-/** The command for a stage of the same run, with the options that decide which run it is. */
-function commandOf(stage: string, options: StageOptions, extra: readonly string[]): string {
-  const option = (name: string, value: string | number | undefined): string[] =>
-    value === undefined ? [] : [`--${name}`, quote(String(value))];
-  return [
-    'npx wbdc',
-    stage,
-    ...option('config', options.config),
-    ...option('name', options.name),
-    ...options.set.flatMap((assignment) => option('set', assignment)),
-    ...option('seed', options.seed),
-    ...option('engine', options.engine),
-    ...option('precision', options.precision),
-    ...extra,
-  ].join(' ');
-}
-
-function quote(text: string): string {
-  return /^[\w./=:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,5 @@
 import type { Stage } from '../run/stage.js';
+import { dataParts } from './data-parts.js';
 
 export const vocabStage: Stage = {
   name: 'vocab',
@@ -13,6 +14,8 @@ export const vocabStage: Stage = {
     ['npx wbdc vocab --config my.yaml --overwrite', 'train again; the old one is renamed'],
   ],
   needs: ['data'],
+  reads: (config) => dataParts(config, ['texts'], config.data.trainSplits),
+  files: ({ vocab }) => ({ 'vocab.folder': vocab.folder }),
   needsEngine: false,
   settings: ({ vocab, data, text: { cleaning } }) => ({
     vocab,

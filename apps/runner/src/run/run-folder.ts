@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { exists, readIfThere, writeJson } from '@wbdc/io';
-import { differences } from '@wbdc/io/errors';
+import { exists, readIfThere, sizeOnDisk, writeJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
+import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipeline/changes';
+import type { Contents, StageAt } from '@wbdc/pipeline/contents';
 import type { JsonObject, StageName } from './names.js';
 
 /** What stands in a stage's folder about how it was made: `stage.json`. */
@@ -13,8 +13,12 @@ export interface StageRecord {
   /** Of the settings and of all stages it was made from: equal fingerprints, equal results. */
   readonly fingerprint: string;
   readonly settings: JsonObject;
-  /** Fingerprints of the stages it was made from. */
+  /** Of the stages it was made from: what they hold, or the fingerprints of those that do not say it. */
   readonly upstream: Readonly<Record<string, string>>;
+  /** Hashes of what it was made from besides: of the data set, and of files that settings name. */
+  readonly inputs?: Contents;
+  /** Hashes of what it holds, once it is complete; of the data stage, those of the data set. */
+  readonly contents?: Contents;
   /** Where those stages stand, from this stage's folder. */
   readonly read?: Readonly<Record<string, string>>;
   readonly created: string;
@@ -31,13 +35,18 @@ export interface StagePlan {
   readonly needs: readonly StageName[];
   /** A part of the work, made in a folder of its own: `0003-of-0016` in `<stage>-shards/`. */
   readonly part?: string | undefined;
+  /** Hashes of what it reads besides stages; with those of the data set that stage's own record does not count. */
+  readonly inputs?: Contents | undefined;
+  /** Gives settings of an earlier version what they say today: one that they lack has its default. */
+  readonly asNow?: ((settings: JsonObject) => JsonObject) | undefined;
 }
 
-export type StageOutcome = Pick<StageRecord, 'status' | 'seconds' | 'summary' | 'environment'>;
+export type StageOutcome = Pick<StageRecord, 'status' | 'seconds' | 'summary' | 'environment' | 'contents'>;
 
 export interface StageMode {
   readonly resume?: boolean | undefined;
-  readonly overwrite?: boolean | undefined;
+  /** True: makes it again; `outdated`: only where it was made from other data or with other settings. */
+  readonly overwrite?: boolean | 'outdated' | undefined;
 }
 
 export interface RunFolderOptions {
@@ -143,20 +152,74 @@ export class RunFolder {
   /** Decides by the rules above, and makes the folder where there is work to do. */
   async open(plan: StagePlan, mode: StageMode): Promise<Opened> {
     const folder = this.folderOf(plan.part === undefined ? plan.stage : join(partsOf(plan.stage), plan.part));
-    const needed = await this.needed(plan);
-    const upstream = Object.fromEntries([...needed].map(([name, { record }]) => [name, record.fingerprint]));
-    const read = Object.fromEntries([...needed].map(([name, need]) => [name, relative(folder, need.folder)]));
-    const fresh = { ...this.freshRecord(plan, upstream), read };
-    if (mode.overwrite) return this.start(fresh, folder, await this.moveAside(folder));
+    const fresh = await this.freshRecord(plan, folder);
+    if (mode.overwrite === true) return this.start(fresh, folder, await this.moveAside(folder));
     const old = await this.recordIn(folder);
     if (old === undefined) {
       await this.assertEmpty(folder);
       return this.start(fresh, folder);
     }
-    if (old.fingerprint !== fresh.fingerprint) throw new UserError(conflictMessage(old, fresh, folder));
+    const changes = changesOf(old, await this.forComparison(old, fresh), plan.asNow);
+    if (changes !== undefined) {
+      if (await isUnused(old, folder)) return this.startAnew(fresh, folder);
+      if (mode.overwrite === 'outdated') return this.start(fresh, folder, await this.moveAside(folder));
+      throw new UserError(conflictMessage(changes, old, folder));
+    }
     if (old.status === 'complete') return { kind: 'done', folder, record: old };
     if (!mode.resume) throw new UserError(unfinishedMessage(plan.stage, folder));
     return { kind: 'resume', folder, record: old };
+  }
+
+  /** What has changed since a stage was made in what it was made from; stages that are no longer there do not count. */
+  async changedSinceMade(record: StageRecord, inputs: Contents | undefined): Promise<Changes | undefined> {
+    const { upstream } = record;
+    const now = record.inputs === undefined ? await this.fingerprints(upstream) : await this.holdings(upstream);
+    const before = Object.fromEntries(Object.keys(now).map((name) => [name, upstream[name]]));
+    const made = { settings: {}, upstream: before, ...(record.inputs && { inputs: record.inputs }) };
+    return changesOf(made, { settings: {}, upstream: now, ...(inputs && { inputs }) });
+  }
+
+  /** A stage as those look at it who compare contents. */
+  at(stage: StageName): StageAt {
+    const folder = this.folderOf(stage);
+    return {
+      folder,
+      record: () => this.record(stage),
+      keep: async (contents) => {
+        const record = await this.record(stage);
+        if (record !== undefined) await this.write({ ...record, contents }, folder);
+      },
+    };
+  }
+
+  /** Undoes the start of a stage that has made nothing: what was there before it is there again. */
+  async undo({ kind, folder, record, ...opened }: Opened): Promise<void> {
+    if (kind !== 'start' || !(await isUnused(record, folder))) return;
+    await rm(folder, { recursive: true });
+    if ('movedTo' in opened && opened.movedTo !== undefined) await rename(opened.movedTo, folder);
+  }
+
+  /** A record of before stages said what they hold names them all by their fingerprints. */
+  private async forComparison(old: StageRecord, fresh: StageRecord): Promise<StageRecord> {
+    if (old.inputs !== undefined || fresh.inputs === undefined) return fresh;
+    return { ...fresh, inputs: {}, upstream: await this.fingerprints(old.upstream) };
+  }
+
+  private fingerprints(upstream: StageRecord['upstream']): Promise<Record<string, string>> {
+    return this.ofStages(upstream, ({ fingerprint }) => fingerprint);
+  }
+
+  private holdings(upstream: StageRecord['upstream']): Promise<Record<string, string>> {
+    return this.ofStages(upstream, holdingOf);
+  }
+
+  private async ofStages(upstream: StageRecord['upstream'], of: (record: StageRecord) => string) {
+    const values: Record<string, string> = {};
+    for (const name of Object.keys(upstream) as StageName[]) {
+      const record = await (await this.holderOf(name)).record(name);
+      if (record?.status === 'complete') values[name] = of(record);
+    }
+    return values;
   }
 
   /** Writes `stage.json` after the work, or after a part of it: `seconds` are added up. */
@@ -172,19 +235,31 @@ export class RunFolder {
     return { kind: 'start', folder, record, ...(movedTo === undefined ? {} : { movedTo }) };
   }
 
+  /** Takes the place of a stage that has made nothing. */
+  private async startAnew(record: StageRecord, folder: string): Promise<Opened> {
+    for (const name of PREPARED) await rm(join(folder, name), { recursive: true, force: true });
+    return this.start(record, folder);
+  }
+
   private write(record: StageRecord, folder: string): Promise<void> {
     return writeJson(join(folder, 'stage.json'), record);
   }
 
-  private freshRecord({ stage, settings }: StagePlan, upstream: Readonly<Record<string, string>>): StageRecord {
-    const fingerprint = fingerprintOf({ stage, settings, upstream });
+  private async freshRecord(plan: StagePlan, folder: string): Promise<StageRecord> {
+    const { stage, settings, inputs } = plan;
+    const needed = await this.needed(plan);
+    const read = Object.fromEntries([...needed].map(([name, need]) => [name, relative(folder, need.folder)]));
+    const counted = [...needed].filter(([name]) => inputs === undefined || name !== 'data');
+    const upstream = Object.fromEntries(counted.map(([name, { record }]) => [name, holdingOf(record)]));
     const created = (this.options.now?.() ?? new Date()).toISOString();
     return {
       stage,
       status: 'unfinished',
-      fingerprint,
+      fingerprint: fingerprintOf({ stage, settings, upstream, inputs }),
       settings,
       upstream,
+      ...(inputs && { inputs }),
+      read,
       created,
       seconds: 0,
       summary: {},
@@ -210,27 +285,34 @@ export class RunFolder {
   }
 }
 
-/** Hash of plain data that does not depend on the order of keys. */
-export function fingerprintOf(value: JsonObject): string {
-  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
+/** What a stage before another one holds, by content where it says so. */
+function holdingOf({ contents, fingerprint }: StageRecord): string {
+  return contents === undefined ? fingerprint : fingerprintOf(contents);
 }
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  return `{${entries
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`)
-    .join(',')}}`;
+/** What trainings write before their first step, and can write again. */
+const PREPARED = ['tag_list.txt', 'aiac', 'metrics.jsonl', 'contents.tsv'];
+
+/** Whether an unfinished stage has made nothing, as one that failed at its start: it stands in nobody's way. */
+async function isUnused({ status }: StageRecord, folder: string): Promise<boolean> {
+  if (status === 'complete' || (await sizeOnDisk(join(folder, 'metrics.jsonl'))) > 0) return false;
+  const names = (await readdir(folder)).filter((name) => name !== 'stage.json' && !PREPARED.includes(name));
+  const sizes = await Promise.all(names.map((name) => sizeOnDisk(join(folder, name))));
+  return sizes.every((size) => size === 0);
 }
 
 /**
  * Throws where a stage that is read was made with other settings than the configuration now has. The seed is no such
  * setting: several trainings with seeds of their own may read the same data.
  */
-export function assertSameSettings({ folder, record }: NeededStage, settings: JsonObject): void {
-  const different = differences(record.settings, settings).filter(({ path }) => path !== 'seed');
+export function assertSameSettings(
+  { folder, record }: NeededStage,
+  settings: JsonObject,
+  asNow?: StagePlan['asNow'],
+): void {
+  const now = { settings, upstream: {} };
+  const changes = changesOf({ settings: record.settings, upstream: {} }, now, asNow);
+  const different = changes?.settings.filter(({ path }) => path !== 'seed') ?? [];
   if (different.length === 0) return;
   throw new UserError(
     [
@@ -264,17 +346,13 @@ function unfinishedMessage(stage: StageName, folder: string): string {
   );
 }
 
-function conflictMessage(old: StageRecord, fresh: StageRecord, folder: string): string {
-  const settings = differences(old.settings, fresh.settings).map(
-    ({ path, before, after }) => `  ${path}: there ${before}, now ${after}`,
-  );
-  const upstream = [...new Set([...Object.keys(old.upstream), ...Object.keys(fresh.upstream)])]
-    .filter((name) => old.upstream[name] !== fresh.upstream[name])
-    .map((name) => `  ${name} was made anew with other settings since`);
+function conflictMessage({ settings, contents, stages }: Changes, { created }: StageRecord, folder: string): string {
+  const from = settings.length > 0 ? 'with other settings' : 'from something else than there is now';
   return [
-    `${folder} was made with other settings:`,
-    ...settings,
-    ...upstream,
+    `${folder} was made ${from}:`,
+    ...settings.map(({ path, before, after }) => `  ${path}: there ${before}, now ${after}`),
+    ...(contents.length > 0 ? [`  ${changedSince(contents, created)}`] : []),
+    ...stages.map((name) => `  ${name} was made anew since, from other data or with other settings`),
     `choose another --name to keep both, or --overwrite to make it again (the old folder is renamed, not deleted)`,
   ].join('\n');
 }

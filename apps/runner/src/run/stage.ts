@@ -1,3 +1,4 @@
+import type { DataPart } from '@wbdc/pipeline/contents';
 import type { Config } from '../config/schema.js';
 import type { Output } from '../core/output.js';
 import type { RunFolder } from './run-folder.js';
@@ -28,6 +29,8 @@ export interface StageContext {
   /** The engine in use, as {@link selectEngine} describes it; absent for stages that need none. */
   readonly engine?: string;
   readonly run: RunFolder;
+  /** Gives settings of an earlier version the defaults of those that they lack. */
+  readonly asNow?: (settings: JsonObject) => JsonObject;
 }
 
 /** What a stage leaves behind. */
@@ -65,6 +68,10 @@ export interface Stage {
   readonly alsoNeeds?: (config: Config) => readonly StageName[];
   /** Why a run of this configuration has no such stage; nothing where it has. */
   readonly absentFor?: (config: Config) => string | undefined;
+  /** What of the data set its result depends on. */
+  readonly reads?: (config: Config) => readonly DataPart[];
+  /** Files and folders, by the settings that name them, whose contents its result depends on. */
+  readonly files?: (config: Config) => Readonly<Record<string, string | null | undefined>>;
   readonly needsEngine: boolean;
   /** Its work can be divided: `--shard i/n` does a part, in a folder of its own. */
   readonly divisible?: boolean;

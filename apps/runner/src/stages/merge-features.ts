@@ -1,7 +1,8 @@
 import { mergeFeatures } from '@wbdc/pipeline/features';
 import { UserError } from '../core/errors.js';
 import { observed } from '../core/observer.js';
-import { partsOf, type StagePart } from '../run/run-folder.js';
+import { changesOf } from '@wbdc/pipeline/changes';
+import { partsOf, type StagePart, type StageRecord } from '../run/run-folder.js';
 import { parseShardName, shardName } from '../core/shard.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
@@ -25,7 +26,7 @@ export async function runMergeFeatures(context: StageContext): Promise<StageResu
 }
 
 /** All shards of the first division that is complete, in order; else every problem is told at once. */
-async function completeShards({ run, folder }: StageContext): Promise<StagePart[]> {
+async function completeShards({ run, folder, asNow }: StageContext): Promise<StagePart[]> {
   const where = run.folderOf(partsOf('features'));
   const parts = new Map((await run.parts('features')).map((part) => [part.name, part]));
   const counts = new Set([...parts.keys()].flatMap((name) => parseShardName(name)?.count ?? []));
@@ -34,10 +35,10 @@ async function completeShards({ run, folder }: StageContext): Promise<StagePart[
       `${where}: expected shards, found none: run wbdc features --shard i/n for every i from 0 to n - 1`,
     );
   }
-  const fingerprint = (await run.record('features'))?.fingerprint;
+  const whole = await run.record('features');
   const divisions = [...counts].map((count) => {
     const names = Array.from({ length: count }, (_, index) => shardName({ index, count }));
-    return { names, problems: names.flatMap((name) => problemOf(name, parts.get(name), fingerprint)) };
+    return { names, problems: names.flatMap((name) => problemOf(name, parts.get(name), { whole, asNow })) };
   });
   const complete = divisions.find(({ problems }) => problems.length === 0);
   if (complete) return complete.names.map((name) => parts.get(name)!);
@@ -45,11 +46,17 @@ async function completeShards({ run, folder }: StageContext): Promise<StagePart[
   throw new UserError([`${where}: expected all shards of what becomes ${folder} to be complete:`, ...lines].join('\n'));
 }
 
-function problemOf(name: string, part: StagePart | undefined, fingerprint: string | undefined): string[] {
+/** What all shards together become. */
+interface Whole {
+  readonly whole: StageRecord | undefined;
+  readonly asNow: StageContext['asNow'] | undefined;
+}
+
+function problemOf(name: string, part: StagePart | undefined, { whole, asNow }: Whole): string[] {
   const { index, count } = parseShardName(name)!;
   const command = `wbdc features --shard ${index}/${count}`;
   if (part === undefined) return [`  ${name}: there is none: run ${command}`];
-  if (part.record.fingerprint !== fingerprint)
-    return [`  ${name}: made with other settings or another tower: run ${command} --overwrite`];
+  if (whole === undefined || changesOf(part.record, whole, asNow) !== undefined)
+    return [`  ${name}: made with other settings, data or another tower: run ${command} --overwrite`];
   return part.record.status === 'complete' ? [] : [`  ${name}: unfinished: run ${command} --resume`];
 }

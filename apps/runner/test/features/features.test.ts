@@ -125,7 +125,7 @@ describe('wbdc features --shard', () => {
     expect(await run('merge-features --name mixed')).toBe(1);
     expect(host.err).toContain('0000-of-0003: unfinished: run wbdc features --shard 0/3 --resume');
     expect(host.err).toContain(
-      '0001-of-0003: made with other settings or another tower: run wbdc features --shard 1/3 --overwrite',
+      '0001-of-0003: made with other settings, data or another tower: run wbdc features --shard 1/3 --overwrite',
     );
     expect(host.err).not.toContain('0002-of-0003');
     await rm(made('mixed/features'), { recursive: true });

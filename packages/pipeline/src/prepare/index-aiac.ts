@@ -81,7 +81,7 @@ export async function indexAiac(options: IndexAiacOptions): Promise<IndexedAiac>
 }
 
 /** `<root>/<split>/*.tfrecord(s)(.gz)`, in the order of their names. */
-async function recordFiles(root: string, split: string): Promise<string[]> {
+export async function recordFiles(root: string, split: string): Promise<string[]> {
   const folder = aiacLayout(root).records(split);
   if (!(await exists(folder))) {
     throw new MissingSplitError(split, `the TFRecords of the split '${split}' in ${folder}`, 'folder');
