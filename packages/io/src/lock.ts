@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { WbdcError } from './errors.js';
-import { fileError, isMissing, makeFolder, readIfThere } from './files.js';
+import { fileError, isMissing, readIfThere } from './files.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -31,18 +31,21 @@ const [BEAT_MS, SILENT_MS] = [20_000, 300_000];
  * where no process of that number runs, or another one that started at another time; of another machine, or another
  * container, where the holder has not touched the file for five minutes.
  *
- * @param path of the lock's file; folders above it are made
+ * @param path of the lock's file; folders above it are made, and removed again where they are still empty in the end
  * @param what that is locked, for the message: `runs/a/finetune`
  * @throws WbdcError `locked` where another process holds it
  */
 export async function takeLock(path: string, what: string): Promise<Lock> {
-  await makeFolder(dirname(path));
+  const folder = dirname(path);
+  const made = await mkdir(folder, { recursive: true }).catch((cause) => {
+    throw fileError('make the folder', folder, cause);
+  });
   const mine: LockHolder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   const [started, space] = [await startOf(process.pid), await numberSpace()];
   const more = { ...(started !== undefined && { started }), ...(space !== undefined && { space }) };
   const text = `${JSON.stringify({ ...mine, ...more })}\n`;
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (await create(path, text)) return held(path, text);
+    if (await create(path, text)) return held(path, text, made);
     const there = await readIfThere(path);
     if (there === undefined) continue; // released in between
     const holder = parse(there);
@@ -52,9 +55,14 @@ export async function takeLock(path: string, what: string): Promise<Lock> {
   throw lockedError(path, what, parse((await readIfThere(path)) ?? ''));
 }
 
-/** Runs work that one process at a time may do. */
-export async function withLock<T>(path: string, what: string, work: () => Promise<T>): Promise<T> {
-  const lock = await takeLock(path, what);
+/**
+ * Writes a file or folder that one process at a time may write. The lock's file is beside it, `.<name>.lock`, so that a
+ * folder may be renamed meanwhile.
+ *
+ * @throws WbdcError `locked` where another process is at it
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const lock = await takeLock(join(dirname(path), `.${basename(path)}.lock`), path);
   try {
     return await work();
   } finally {
@@ -92,7 +100,7 @@ async function createNew(path: string, text: string): Promise<boolean> {
   }
 }
 
-function held(path: string, text: string): Lock {
+function held(path: string, text: string, made: string | undefined): Lock {
   const beat = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => undefined);
@@ -106,8 +114,22 @@ function held(path: string, text: string): Lock {
       clearInterval(beat);
       // One that was taken over, as after a long sleep, is not this one's to remove.
       if ((await readIfThere(path)) === text) await rm(path, { force: true });
+      if (made !== undefined) await removeEmpty(dirname(path), made);
     },
   };
+}
+
+/** Removes a folder and those above it up to `top`, as long as they are empty. */
+async function removeEmpty(folder: string, top: string): Promise<void> {
+  for (let at = folder; at.startsWith(top); at = dirname(at)) {
+    if (
+      !(await rmdir(at).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
+  }
 }
 
 /** What a lock's file says; a damaged one names nobody. */

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { takeLock, withLock } from '../src/index.js';
 import { testFolder } from './folder.js';
@@ -10,7 +10,10 @@ import { testFolder } from './folder.js';
 const folder = testFolder();
 const lockOf = (name: string): string => join(folder, name, '.lock');
 const since = '2026-01-02T03:04:05.000Z';
-const leave = (path: string, holder: object): void => writeFileSync(path, JSON.stringify({ ...holder, since }));
+const leave = (path: string, holder: object): void => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify({ ...holder, since }));
+};
 /** The number of a process that has ended. */
 async function gone(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
@@ -35,7 +38,11 @@ it('lets one in at a time and says who is there', async () => {
   await lock.release();
   await lock.release();
   await (await takeLock(path, 'x')).release();
-  expect(readdirSync(join(folder, 'one'))).toEqual([]);
+  expect(existsSync(join(folder, 'one'))).toBe(false);
+  const deep = await takeLock(join(folder, 'a/b/.lock'), 'x');
+  writeFileSync(join(folder, 'a/file'), '');
+  await deep.release();
+  expect(readdirSync(join(folder, 'a'))).toEqual(['file']);
 });
 
 it('lets exactly one of many in', async () => {
@@ -68,7 +75,6 @@ it.runIf(existsSync('/proc/self/stat'))('takes over where the number is another 
 
 it('believes a process of another machine for as long as it gives signs of life', async () => {
   const path = lockOf('far');
-  await (await takeLock(path, 'x')).release();
   leave(path, { pid: 1, host: `not-${hostname()}` });
   await expect(takeLock(path, 'x')).rejects.toThrow(`process 1 on not-${hostname()}, since ${since}`);
   const before = new Date(Date.now() - 3_600_000);
@@ -78,14 +84,19 @@ it('believes a process of another machine for as long as it gives signs of life'
 
 it('does not trust a damaged lock at once', async () => {
   const path = lockOf('torn');
-  await (await takeLock(path, 'x')).release();
+  leave(path, {});
   writeFileSync(path, '{"pid');
   await expect(takeLock(path, 'x')).rejects.toThrow('got another process: wait');
 });
 
 it('is released when the work ends, with an error too', async () => {
-  const path = lockOf('work');
-  expect(await withLock(path, 'x', () => Promise.resolve(7))).toBe(7);
-  await expect(withLock(path, 'x', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-  expect(existsSync(path)).toBe(false);
+  const path = join(folder, 'results');
+  const held = withLock(path, async () => {
+    expect(existsSync(join(folder, '.results.lock'))).toBe(true);
+    await expect(withLock(path, () => Promise.resolve(8))).rejects.toThrow(`${path}: expected no other process`);
+    return 7;
+  });
+  expect(await held).toBe(7);
+  await expect(withLock(path, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(existsSync(join(folder, '.results.lock'))).toBe(false);
 });

@@ -35,11 +35,12 @@ export type {
   TrainingStart,
 } from './training/run.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
+export type { FindModelOptions } from './trained/node/find-model.js';
 export { openTower } from './trained/node/find-tower.js';
 export type { HubOptions } from './trained/node/hub-folder.js';
 export type { Tower } from './trained/tower.js';
 export { exportTrained } from './trained/node/export.js';
-export type { Written } from './trained/node/export.js';
+export type { ExportTrainedOptions, Written } from './trained/node/export.js';
 export { saveTrained } from './trained/node/save.js';
 export type { SaveTrainedOptions } from './trained/node/save.js';
 export type { Measurement } from './training/measurement.js';

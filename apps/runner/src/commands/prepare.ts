@@ -1,6 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { exists, sizeOnDisk, writeFileAtomic } from '@wbdc/io';
+import { exists, sizeOnDisk, withLock, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
@@ -109,8 +109,10 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
     signal,
   };
   try {
-    const prepared = await observed(output, (observer) => prepareVideos({ ...settings, observer }));
-    const config = await writeStarterConfig(prepared, short(out, folder));
+    const [prepared, config] = await withLock(out, async () => {
+      const made = await observed(output, (observer) => prepareVideos({ ...settings, observer }));
+      return [made, await writeStarterConfig(made, short(out, folder))] as const;
+    });
     await report(prepared, { config, seconds: (now() - start) / 1000, output });
     return 0;
   } catch (error) {

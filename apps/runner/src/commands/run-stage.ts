@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
 import { loadConfig } from '../config/load.js';
 import { configSchema, type Config } from '../config/schema.js';
 import { UserError } from '../core/errors.js';
 import { describeEnvironment } from '../core/environment.js';
 import type { Output } from '../core/output.js';
-import { changedSince } from '@wbdc/pipeline/changes';
 import type { StageContents } from '@wbdc/pipeline/contents';
 import { allSplits } from '../stages/data-root.js';
 import { assertSameSettings, partsOf, RunFolder, type Opened } from '../run/run-folder.js';
@@ -44,7 +43,7 @@ export async function runStage(
   const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
   const run = runFolderOf(config, output.terminal.folder);
   const what = run.folderOf(shard === undefined ? stage.name : join(partsOf(stage.name), shardName(shard)));
-  return withLock(lockOf(what), what, () => makeStage({ stage, config, run, shard, options, output, signal, chain }));
+  return withLock(what, () => makeStage({ stage, config, run, shard, options, output, signal, chain }));
 }
 
 /** One run of a stage that nobody else runs meanwhile. */
@@ -89,28 +88,19 @@ async function makeStage(stageRun: StageRun): Promise<number> {
 }
 
 /** Starts a stage, or goes on with it, or finds it done; refuses where what it reads is out of date. */
-async function openStage(
-  { stage, config, run, shard, options, chain }: StageRun,
-  inventory: StageContents,
-): Promise<Opened> {
-  const again = (from: StageName): string => againCommand(from, options, chain);
+async function openStage(stageRun: StageRun, inventory: StageContents): Promise<Opened> {
+  const { stage, config, run, shard, options, chain } = stageRun;
   const needs = needsOf(stage, config);
   await assertConsistent({ stage, needs }, run, config);
-  await assertCurrent(needs, config, run, inventory, again);
-  const outdated = chain && options.overwrite ? ('outdated' as const) : undefined;
-  if (stage.name === 'data' && options.overwrite !== true) {
-    await assertUnchanged('data', run, inventory, again);
-  }
-  const settings = stage.settings(config);
-  const plan = { stage: stage.name, settings, needs, part: shard && shardName(shard) };
+  const read = stagesFor(needs, config).map(({ name }) => name);
+  // The data stage looks at its own too: nobody else reads where the embedded data set comes from.
+  const own = stage.name === 'data' && !options.overwrite;
+  await assertCurrent(stageRun, own ? ['data'] : read, inventory);
+  const plan = { stage: stage.name, settings: stage.settings(config), needs, part: shard && shardName(shard) };
   const inputs = await inputsOf(stage, config, run, inventory);
-  return run.open(
-    { ...plan, inputs, asNow: asNowBy(stage) },
-    {
-      resume: options.resume || stage.resumes || chain !== undefined,
-      overwrite: outdated ?? options.overwrite,
-    },
-  );
+  const resume = options.resume || stage.resumes || chain !== undefined;
+  const overwrite = chain && options.overwrite ? 'outdated' : options.overwrite;
+  return run.open({ ...plan, inputs, asNow: asNowBy(stage) }, { resume, overwrite });
 }
 
 async function inventoryOf({ config: { data }, output, signal }: StageRun): Promise<StageContents> {
@@ -134,11 +124,6 @@ async function work(
   const context = { ...(await contextOf(stageRun, opened)), ...(shard && { shard }) };
   const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
   return { engine: context.engine, result };
-}
-
-/** Of a folder or file that one process at a time may write: beside it, as a folder that is made again is renamed. */
-export function lockOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.lock`);
 }
 
 /** Reads settings that an earlier version kept as this one would have kept them: what they lack has its default. */
@@ -166,47 +151,22 @@ async function assertConsistent(
   }
 }
 
-/** The data and all stages that others are made from must be what those were made from: nothing old meets new. */
+/** Data and stages that others are made from must be what those were made from: nothing old meets new. */
 async function assertCurrent(
-  needs: readonly StageName[],
-  config: Config,
-  run: RunFolder,
+  { run, options, chain }: StageRun,
+  stages: readonly StageName[],
   inventory: StageContents,
-  again: (from: StageName) => string,
 ): Promise<void> {
-  const before = stagesFor(needs, config);
-  for (const { name } of before) {
+  for (const name of stages) {
     const holder = await run.holderOf(name);
-    const record = await holder.record(name);
-    if (record?.status !== 'complete') continue; // those that are needed themselves are there
-    await assertUnchanged(name, holder, inventory, again);
-    const changes = await holder.changedSinceMade(
-      record,
-      await inventory.inputsNow(record, (await holder.holderOf('data')).at('data')),
+    const outdated = await inventory.outdated(holder.at(name), (await holder.holderOf('data')).at('data'));
+    if (outdated === undefined) continue;
+    const again = againCommand(name, options, chain);
+    throw new UserError(
+      `${holder.folderOf(name)}: ${outdated}: rerun from ${name} with '${again}', and what was made from it ` +
+        '(old folders are renamed, not deleted)',
     );
-    if (changes === undefined) continue;
-    const { contents, stages } = changes;
-    const made = stages.map((other) => `${other} was made anew since ${record.created}`);
-    const what = [...(contents.length > 0 ? [changedSince(contents, record.created)] : []), ...made].join('; ');
-    throw new UserError(`${holder.folderOf(name)}: ${what}: ${rerunFrom(name, again)}`);
   }
-}
-
-async function assertUnchanged(
-  name: StageName,
-  holder: RunFolder,
-  inventory: StageContents,
-  again: (from: StageName) => string,
-): Promise<void> {
-  const record = await holder.record(name);
-  const changed = record?.status === 'complete' ? await inventory.changed(holder.at(name), name === 'data') : [];
-  if (record === undefined || changed.length === 0) return;
-  const where = holder.folderOf(name);
-  throw new UserError(`${where}: ${changedSince(changed, record.created)}: ${rerunFrom(name, again)}`);
-}
-
-function rerunFrom(name: StageName, again: (from: StageName) => string): string {
-  return `rerun from ${name} with '${again(name)}', and what was made from it (old folders are renamed, not deleted)`;
 }
 
 /** Stages and all that they need, directly or through others, in their order. */

@@ -12,6 +12,7 @@ import {
 export interface ServeCommandOptions extends StageOptions, TableOptions {
   readonly checkpoint?: string;
   readonly tower?: string;
+  readonly titleFromName?: boolean;
   readonly title?: string;
   readonly ocr?: string;
   readonly asr?: string;
@@ -31,6 +32,7 @@ export function addServeOptions(command: Command): Command {
       'a finetuned model: a run, its finetune folder, a checkpoint or hub:owner/name; default: runs/<name>',
     )
     .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
+    .option('--title-from-name', 'videos without a title are called as their file')
     .option('--title <text>', 'title of the one video')
     .option('--ocr <text>', 'text in its pictures')
     .option('--asr <text>', 'what is said in it')

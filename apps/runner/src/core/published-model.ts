@@ -40,15 +40,16 @@ const HUB_NAME = /^\w[\w.-]*\/\w[\w.-]*$/;
 export async function modelFolder(setting: string, name: string, options: FetchOptions): Promise<string> {
   const { output } = options;
   const folder = resolve(output.terminal.folder, name);
-  if (await exists(folder)) return folder;
-  if (!HUB_NAME.test(name)) {
+  const named = name.replace(/^hub:/, '');
+  if (named === name && (await exists(folder))) return folder;
+  if (!HUB_NAME.test(named)) {
     throw new UserError(
       `${setting}: expected a folder, or a model of the hub such as hfl/chinese-macbert-base, got ${name}, ` +
         `and there is no folder ${folder}`,
     );
   }
-  output.say(`${setting}: there is no folder ${name}, so it is taken as a model of the hub`);
-  const fetched = await fetchModel(name, options).catch((cause: unknown) => {
+  if (named === name) output.say(`${setting}: there is no folder ${name}, so it is taken as a model of the hub`);
+  const fetched = await fetchModel(named, options).catch((cause: unknown) => {
     throw new UserError(`${setting}: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
   });
   output.say(`read     ${fetched.folder}: ${name}, commit ${fetched.commit}`);

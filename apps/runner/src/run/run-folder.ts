@@ -1,8 +1,9 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { exists, readIfThere, sizeOnDisk, writeJson } from '@wbdc/io';
+import { exists, readIfThere, writeJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
 import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipeline/changes';
+import { clearStage, madeNothing } from '@wbdc/pipeline/stage-files';
 import type { Contents, StageAt } from '@wbdc/pipeline/contents';
 import type { JsonObject, StageName } from './names.js';
 
@@ -95,6 +96,11 @@ export class RunFolder {
     private readonly options: RunFolderOptions = {},
   ) {}
 
+  /** The run whose stages are read where this one has none. */
+  get base(): RunFolder | undefined {
+    return this.options.base;
+  }
+
   /** Where this run keeps a stage of its own. */
   folderOf(stage: string): string {
     return join(this.path, stage);
@@ -161,7 +167,7 @@ export class RunFolder {
     }
     const changes = changesOf(old, await this.forComparison(old, fresh), plan.asNow);
     if (changes !== undefined) {
-      if (await isUnused(old, folder)) return this.startAnew(fresh, folder);
+      if (old.status !== 'complete' && (await madeNothing(folder))) return this.startAnew(fresh, folder);
       if (mode.overwrite === 'outdated') return this.start(fresh, folder, await this.moveAside(folder));
       throw new UserError(conflictMessage(changes, old, folder));
     }
@@ -170,21 +176,16 @@ export class RunFolder {
     return { kind: 'resume', folder, record: old };
   }
 
-  /** What has changed since a stage was made in what it was made from; stages that are no longer there do not count. */
-  async changedSinceMade(record: StageRecord, inputs: Contents | undefined): Promise<Changes | undefined> {
-    const { upstream } = record;
-    const now = record.inputs === undefined ? await this.fingerprints(upstream) : await this.holdings(upstream);
-    const before = Object.fromEntries(Object.keys(now).map((name) => [name, upstream[name]]));
-    const made = { settings: {}, upstream: before, ...(record.inputs && { inputs: record.inputs }) };
-    return changesOf(made, { settings: {}, upstream: now, ...(inputs && { inputs }) });
-  }
-
   /** A stage as those look at it who compare contents. */
   at(stage: StageName): StageAt {
     const folder = this.folderOf(stage);
     return {
       folder,
       record: () => this.record(stage),
+      stages: async () => {
+        const { upstream: before = {}, inputs } = (await this.record(stage)) ?? {};
+        return { before, now: await (inputs === undefined ? this.fingerprints(before) : this.holdings(before)) };
+      },
       keep: async (contents) => {
         const record = await this.record(stage);
         if (record !== undefined) await this.write({ ...record, contents }, folder);
@@ -193,8 +194,8 @@ export class RunFolder {
   }
 
   /** Undoes the start of a stage that has made nothing: what was there before it is there again. */
-  async undo({ kind, folder, record, ...opened }: Opened): Promise<void> {
-    if (kind !== 'start' || !(await isUnused(record, folder))) return;
+  async undo({ kind, folder, ...opened }: Opened): Promise<void> {
+    if (kind !== 'start' || !(await madeNothing(folder))) return;
     await rm(folder, { recursive: true });
     if ('movedTo' in opened && opened.movedTo !== undefined) await rename(opened.movedTo, folder);
   }
@@ -237,7 +238,7 @@ export class RunFolder {
 
   /** Takes the place of a stage that has made nothing. */
   private async startAnew(record: StageRecord, folder: string): Promise<Opened> {
-    for (const name of PREPARED) await rm(join(folder, name), { recursive: true, force: true });
+    await clearStage(folder);
     return this.start(record, folder);
   }
 
@@ -288,17 +289,6 @@ export class RunFolder {
 /** What a stage before another one holds, by content where it says so. */
 function holdingOf({ contents, fingerprint }: StageRecord): string {
   return contents === undefined ? fingerprint : fingerprintOf(contents);
-}
-
-/** What trainings write before their first step, and can write again. */
-const PREPARED = ['tag_list.txt', 'aiac', 'metrics.jsonl', 'contents.tsv'];
-
-/** Whether an unfinished stage has made nothing, as one that failed at its start: it stands in nobody's way. */
-async function isUnused({ status }: StageRecord, folder: string): Promise<boolean> {
-  if (status === 'complete' || (await sizeOnDisk(join(folder, 'metrics.jsonl'))) > 0) return false;
-  const names = (await readdir(folder)).filter((name) => name !== 'stage.json' && !PREPARED.includes(name));
-  const sizes = await Promise.all(names.map((name) => sizeOnDisk(join(folder, name))));
-  return sizes.every((size) => size === 0);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { bertSizesOf, lxmertSizesOf } from '@wbdc/pipeline';
 import { pretrain, type PretrainOptions } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
@@ -6,6 +5,7 @@ import type { Dataset } from '@wbdc/data';
 import { splitPairs } from '@wbdc/finetune';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../core/errors.js';
+import { startModel } from '../core/served-model.js';
 import type { StageContext, StageResult } from '../run/stage.js';
 import { readPairs } from './finetune/pairs.js';
 import { startFromBert, startFromVision } from './published.js';
@@ -14,7 +14,7 @@ import { openVideoSet, tagChooser } from './video-set.js';
 
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
-  const { config, output } = context;
+  const { config } = context;
   const tokenizer = await loadTokenizer(context.upstream('vocab'));
   const splits = splitsOf(config);
   const chooser = await tagChooser(context, splits);
@@ -24,6 +24,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
   const settings = { model, text, frames, tasks, views, train };
   try {
     const pairs = train.zeroShot ? await validationPairs(context, training.dataset, heldOut.dataset) : undefined;
+    const checkpoint = train.init === null ? undefined : await startModel('train.init', train.init, context);
     const result = await runInStage(context, (run) =>
       pretrain({
         ...run,
@@ -37,7 +38,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
           ...(pairs && { pairs }),
         },
         initialize: initializer(context, tokenizer.vocabSize, training.dataset.frameSize),
-        checkpoint: train.init === null ? undefined : resolve(output.terminal.folder, train.init),
+        checkpoint,
       }),
     );
     const { made, ...trained } = trainedOf(result);

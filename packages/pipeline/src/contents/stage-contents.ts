@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exists, readMarks, writeMarks, type FileMarks } from '@wbdc/io';
+import { changedSince } from './changes.js';
 import { changedContents, NOTHING, type Contents, type Inventory } from './contents.js';
 import { aiacInventory, partName, wbdcInventory, type DataPart } from './data.js';
 import { fileInventory, stageInventory } from './files.js';
@@ -8,6 +9,8 @@ import { fileInventory, stageInventory } from './files.js';
 /** What a stage's record says of contents. */
 export interface KeptContents {
   readonly status: 'complete' | 'unfinished';
+  /** When it was begun. */
+  readonly created: string;
   /** What it held when it was complete; of the data stage, what the data set held. */
   readonly contents?: Contents;
   /** What it was made from, other stages aside. */
@@ -18,6 +21,8 @@ export interface KeptContents {
 export interface StageAt {
   readonly folder: string;
   readonly record: () => Promise<KeptContents | undefined>;
+  /** The stages that it was made from: as its record has them, and as they are now, without those that are gone. */
+  readonly stages: () => Promise<{ readonly before: Contents; readonly now: Contents }>;
   /** Adds what it holds to a record that does not say it. */
   readonly keep: (contents: Contents) => Promise<void>;
 }
@@ -70,20 +75,27 @@ export class StageContents {
     return { ...Object.fromEntries(parts.map(partName).map((what) => [what, held[what] ?? NOTHING])), ...named };
   }
 
-  /** What a stage was made from, as it is now; files that settings name are that stage's own to look at. */
-  async inputsNow({ inputs }: KeptContents, data: StageAt): Promise<Contents | undefined> {
-    if (inputs === undefined) return undefined;
+  /**
+   * Why a complete stage may not be read: what it holds or was made from has changed. Files that settings name are
+   * that stage's own to look at.
+   */
+  async outdated(stage: StageAt, data: StageAt): Promise<string | undefined> {
+    const record = await stage.record();
+    if (record?.status !== 'complete') return undefined;
+    const { contents, inputs, created } = record;
     const held = await this.data(data);
-    return Object.fromEntries(Object.entries(inputs).map(([what, hash]) => [what, held[what] ?? hash]));
-  }
-
-  /** What a complete stage no longer holds as its record says, by name. */
-  async changed(stage: StageAt, isData: boolean): Promise<readonly string[]> {
-    const before = (await stage.record())?.contents;
-    if (before === undefined) return [];
-    const { contents } = await this.look(stage, isData);
-    // What somebody has put into the folder of a stage besides is no part of it.
-    return changedContents(before, contents).filter((what) => isData || what in before);
+    if (contents !== undefined) {
+      const isData = stage.folder === data.folder;
+      const now = (await this.look(stage, isData)).contents;
+      // What somebody has put into the folder of a stage besides is no part of it.
+      const changed = changedContents(contents, now).filter((what) => isData || what in contents);
+      if (changed.length > 0) return changedSince(changed, created);
+    }
+    const read = Object.keys(inputs ?? {}).filter((what) => what in held && held[what] !== inputs?.[what]);
+    if (read.length > 0) return changedSince(read, created);
+    const stages = await stage.stages();
+    const anew = changedContents(stages.before, stages.now).filter((name) => name in stages.now);
+    return anew.length === 0 ? undefined : `${anew.join(', ')} made anew since ${created}`;
   }
 
   /** Looks at what a stage has made, for its record, and keeps the marks. */

@@ -29,7 +29,7 @@ export interface FinetuneData {
 
 /** Where the weights of the encoder come from. */
 export type InitialWeights =
-  /** A pretraining of wbdc: a checkpoint's folder, or one with a series of checkpoints. */
+  /** A model of wbdc, as `findModel` finds it; of a run, its pretraining. */
   | { readonly checkpoint: string }
   /** A published BERT's folder, for the text, and a ViT's or CLIP's, for a video stream; the rest is fresh. */
   | { readonly bert?: string; readonly vision?: string };

@@ -5,9 +5,10 @@ import type { Recipe } from '@wbdc/data';
 import type { Head } from '@wbdc/finetune';
 import { startFromVision } from '@wbdc/lxmert-model/node';
 import { WbdcError } from '@wbdc/io/errors';
-import { findCheckpoint, hasCheckpoint, loadParams } from '@wbdc/train/node';
+import { loadParams } from '@wbdc/train/node';
 import { bertSizesOf, lxmertSizesOf, type VideoTextParams } from '../encoder.js';
 import { assertSavedModel, readSavedModel } from '../saved/read.js';
+import { findModel } from '../trained/node/find-model.js';
 import type { SavedSimilarity } from '../saved/schema.js';
 import { goesOn } from '../training/run.js';
 import type { EncoderParams } from './encoder.js';
@@ -16,17 +17,14 @@ import type { FinetuneOptions } from './options.js';
 /**
  * Gives the encoder the weights to start from; a tower has its own already.
  *
- * @throws WbdcError where there is no checkpoint, or one of another model
+ * @throws TrainedError where there is no model; WbdcError where it is another one
  */
 export async function startEncoder(options: FinetuneOptions, params: EncoderParams): Promise<void> {
   const { init, observer } = options;
   const encoder = withoutTower(params);
   if (init === undefined || (await goesOn(options))) return;
   if (!('checkpoint' in init)) return startFromPublished(options, encoder, init);
-  if (!(await hasCheckpoint(init.checkpoint))) {
-    throw new WbdcError({ where: init.checkpoint, expected: 'a checkpoint', got: 'none', code: 'init-missing' });
-  }
-  const checkpoint = await findCheckpoint(init.checkpoint);
+  const checkpoint = await findModel(init.checkpoint, { first: 'pretrain' });
   await assertSavedModel(checkpoint, architectureOf(options));
   await loadParams(join(checkpoint, 'model.safetensors'), encoder, 'encoder.');
   observer?.onMessage?.(`the encoder starts from ${checkpoint}`);

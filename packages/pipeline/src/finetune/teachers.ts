@@ -1,3 +1,4 @@
+import { dirname, join, resolve } from 'node:path';
 import type { Dataset } from '@wbdc/data';
 import { distilledExamples, unlabelledVideos, type CategoryExample } from '@wbdc/finetune';
 import { combineProbabilityFiles, finetuneFiles, readClasses } from '@wbdc/finetune/node';
@@ -12,15 +13,17 @@ type Settings = NonNullable<FinetuneSettings['distill']>;
 /**
  * What an ensemble of finetuned models says of videos that have no label of their own.
  *
- * @param settings `from` are the folders of the models, each of which has predicted `splits`
+ * @param settings `from` names the models, each of which has predicted `splits`: a finetune stage, its run, or the
+ *   model or a checkpoint in it
  * @throws WbdcError where a folder holds no such predictions, or nobody is sure enough
  */
 export async function readTeaching(
-  settings: Settings,
+  { from, ...others }: Settings,
   dataset: Dataset,
   classes: readonly string[],
   { signal, observer }: Pick<RunOptions, 'signal' | 'observer'> = {},
 ): Promise<CategoryExample[]> {
+  const settings = { ...others, from: await Promise.all(from.map(stageOf)) };
   await assertTeachers(settings, classes);
   const unlabelled = unlabelledVideos(dataset);
   const examples: CategoryExample[] = [];
@@ -39,6 +42,13 @@ export async function readTeaching(
   const unsure = `${seen - examples.length} less sure than ${settings.minConfidence} left out`;
   observer?.onMessage?.(`${videos} of ${settings.splits.join(', ')} taught by the ensemble, ${unsure}`);
   return examples;
+}
+
+/** The folder of the finetune stage that a path to its model leads to. */
+async function stageOf(path: string): Promise<string> {
+  const paths = [path, join(path, 'finetune'), dirname(resolve(path)), dirname(dirname(resolve(path)))];
+  for (const folder of paths) if (await exists(finetuneFiles(folder).classes)) return folder;
+  return path;
 }
 
 async function assertTeachers({ from, splits }: Settings, classes: readonly string[]): Promise<void> {

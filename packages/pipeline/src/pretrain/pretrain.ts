@@ -8,13 +8,14 @@ import { spearman, type Measured } from '@wbdc/metrics';
 import { disposeTree, flatten } from '@wbdc/nn';
 import type { MfmHead, MlmHead, PretrainParams } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
-import { findCheckpoint, loadParams } from '@wbdc/train/node';
+import { loadParams } from '@wbdc/train/node';
 import type { VideoTextParams } from '../encoder.js';
 import { pairCosines } from '../finetune/pair-cosines.js';
 import { describeViews } from '../recipes/plan.js';
 import { pretrainRecipe, type PretrainRecipe } from '../recipes/pretrain.js';
 import { describeModel } from '../saved/saved-model.js';
 import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretrain.js';
+import { findModel } from '../trained/node/find-model.js';
 import { tokenizerFiles } from '../training/files.js';
 import { freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 import type { Initialize } from '../training/initialize.js';
@@ -42,7 +43,7 @@ export interface PretrainOptions extends RunOptions {
   readonly data: PretrainData;
   /** The one that the data sets' texts were tokenised with; it is kept with the model. */
   readonly tokenizer: Tokenizer;
-  /** A checkpoint of an earlier pretraining with the same model and tasks, whose weights this one starts from. */
+  /** An earlier pretraining with the same model and tasks, as `findModel` finds it, to start from its weights. */
   readonly checkpoint?: string | undefined;
   /** Gives the fresh weights other values before the first step: those of a published BERT, say. */
   readonly initialize?: Initialize<[PretrainParams<VideoTextParams>]> | undefined;
@@ -133,7 +134,7 @@ async function start(
     await initialize?.run(params);
     if (settings?.tasks?.mfm?.start === 'mlm') startFrameHead(params.heads);
   } else {
-    const found = await findCheckpoint(checkpoint);
+    const found = await findModel(checkpoint, { first: 'pretrain' });
     await loadParams(join(found, 'model.safetensors'), params);
     observer?.onMessage?.(`going on from the weights of ${found}`);
   }

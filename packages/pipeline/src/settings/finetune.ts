@@ -87,7 +87,10 @@ export const finetuneSchema = z
   .strictObject({
     /** WBDC 2022: a category for every video. QQ AIAC 2021: embeddings whose cosine ranks like human similarity. */
     kind: z.enum(['category', 'similarity']).default('category'),
-    /** `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a checkpoint's folder. */
+    /**
+     * `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a model: a run (its
+     * pretraining), a stage, a checkpoint, or hub:owner/name.
+     */
     init: z.string().min(1).default('pretrain'),
     /** Splits with labels, among data.trainSplits. */
     splits: z.array(split).min(1).default(['labeled']),

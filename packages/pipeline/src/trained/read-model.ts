@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { readParams } from '@wbdc/checkpoints';
 import { categoryModel, similarityModel, type Head } from '@wbdc/finetune';
-import { disposeTree, type Batch, type Encoded, type Encoder } from '@wbdc/nn';
+import { disposeTree, joinColumns, l2Normalize, meanPool, type Batch, type Encoded, type Encoder } from '@wbdc/nn';
 import { tagProbabilities, type TagHead } from '@wbdc/pretrain-tasks/tag';
 import { TOKENIZER_FILES, Tokenizer, type TokenizerFiles } from '@wbdc/tokenizer';
 import { encoderOf, encoderShapes, type VideoTextParams } from '../encoder.js';
@@ -29,7 +29,7 @@ interface TrainedParams {
 export interface TrainedHeads {
   /** Probabilities of the categories `[B, C]`. */
   readonly classify?: (batch: Batch) => Tensor2D;
-  /** Unit vectors `[B, outputs]`. */
+  /** Unit vectors `[B, outputs]`; of a pretraining `[B, D]`, the mean over tokens and frames. */
   readonly embed?: (batch: Batch) => Tensor2D;
   /** Probabilities of the tags `[B, T]`. */
   readonly tag?: (batch: Batch) => Tensor2D;
@@ -158,10 +158,18 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
     return { embed: (batch) => embed({ encoder: params.encoder, head: params.head! }, batch) };
   }
   const { heads } = params;
-  if (heads === undefined) return {};
-  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
-  return { tag: (batch) => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation })) };
+  const embed = (batch: Batch): Tensor2D => tf.tidy(() => l2Normalize(meanOf(encode(batch), batch)));
+  if (heads === undefined) return { embed };
+  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
+  const tag = (batch: Batch): Tensor2D =>
+    tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation }));
+  return { embed, tag };
+}
+
+/** The mean over tokens and frames. */
+function meanOf({ text, frames }: Encoded, { textMask, frameMask }: Batch): Tensor2D {
+  return meanPool(tf.concat([text, frames], 1), joinColumns(textMask, frameMask)); // [B, D]
 }
 
 function linesOf(text: string | undefined): string[] {

@@ -20,7 +20,8 @@ export async function readCollection(
   { hash, saved }: Pick<TrainedModel, 'hash' | 'saved'>,
 ): Promise<Embedded[]> {
   const expected = "a line of 'wbdc embed' ({id, model, embedding})";
-  const outputs = saved.kind === 'similarity' ? saved.head.outputs : 0;
+  const outputs =
+    saved.kind === 'pretrained' ? saved.sizes.width : saved.kind === 'similarity' ? saved.head.outputs : 0;
   const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
   return rows.map(({ where, cells }) => {

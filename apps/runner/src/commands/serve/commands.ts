@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { exists, withLock } from '@wbdc/io';
 import type { Probable } from '@wbdc/pipeline';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { assertSome, named, writeRows } from '../serving.js';
@@ -9,7 +10,7 @@ import { nearest, readCollection, type Neighbour } from './collection.js';
 import { openLines } from './lines.js';
 import { withSession } from './session.js';
 
-type ToFile = ServeCommandOptions & { readonly out?: string };
+type ToFile = ServeCommandOptions & { readonly out?: string | undefined };
 
 /** Predicts the categories of videos. */
 export async function predict(
@@ -18,13 +19,27 @@ export async function predict(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
+  const out = inFolder(options.out, output);
+  return writing(out, () => predictUnlocked(videos, { ...options, out }, output, signal));
+}
+
+async function predictUnlocked(
+  videos: readonly string[],
+  options: ToFile & { readonly top: number },
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const lines = await openLines(options, output);
   const request = { kind: 'category', paths: videos, options, output, signal, done: lines.done } as const;
   await withSession(request, async (session) => {
+    const { hash } = session.model;
+    // Lines of before that was written name no model.
+    const named = [...lines.done].filter(([, model]) => model !== undefined);
+    assertSameModel('predictions', new Map(named), hash, options.out);
     const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
     await writeRows(session, lines, rows, ({ categories }) => {
       const [{ level1, ...best }] = categories;
-      return { ...printed(best), level1: printed(level1), top: categories.map(printed) };
+      return { ...printed(best), level1: printed(level1), top: categories.map(printed), model: hash };
     });
   });
 }
@@ -36,11 +51,21 @@ export async function embed(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const lines = await openLines({ ...options, out: inFolder(options.out, output) }, output);
+  const out = inFolder(options.out, output);
+  return writing(out, () => embedUnlocked(videos, { ...options, out }, output, signal));
+}
+
+async function embedUnlocked(
+  videos: readonly string[],
+  options: ToFile,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const lines = await openLines(options, output);
   const request = { kind: 'similarity', paths: videos, options, output, signal, done: lines.done } as const;
   await withSession(request, async (session) => {
     const { model, inputs, running } = session;
-    assertSameModel(lines.done, model.hash, options.out);
+    assertSameModel('embeddings', lines.done, model.hash, options.out);
     await writeRows(session, lines, model.embed(inputs, running), ({ embedding }) => {
       return { model: model.hash, embedding: Array.from(embedding, rounded) };
     });
@@ -56,13 +81,23 @@ function rounded(value: number): number {
   return Number(value.toPrecision(6));
 }
 
+/** One process at a time; where the folder of the file is missing, whoever opens it says so. */
+async function writing(out: string | undefined, work: () => Promise<void>): Promise<void> {
+  return out !== undefined && (await exists(dirname(out))) ? withLock(out, work) : work();
+}
+
 /** A collection of two models is none. */
-function assertSameModel(done: ReadonlyMap<string, unknown>, hash: string, out: string | undefined): void {
+function assertSameModel(
+  what: 'predictions' | 'embeddings',
+  done: ReadonlyMap<string, unknown>,
+  hash: string,
+  out: string | undefined,
+): void {
   const foreign = [...done].find(([, model]) => model !== hash);
   if (foreign === undefined) return;
   throw new UserError(
-    `${out}: expected embeddings of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: ` +
-      'choose another --out, or embed all again with --overwrite',
+    `${out}: expected ${what} of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: ` +
+      'choose another --out, or make all again with --overwrite',
   );
 }
 

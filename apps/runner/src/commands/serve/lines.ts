@@ -16,7 +16,7 @@ export interface Lines {
 }
 
 export interface LinesMode {
-  readonly out: string | undefined;
+  readonly out?: string | undefined;
   readonly resume?: boolean | undefined;
   readonly overwrite?: boolean | undefined;
 }

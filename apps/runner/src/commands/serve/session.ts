@@ -3,22 +3,19 @@ import {
   openTrained,
   TrainedError,
   type FileInput,
-  type Observer,
   type RunOptions,
   type TrainedModel,
   type Unreadable,
 } from '@wbdc/pipeline';
-import { findModel, type HubOptions } from '@wbdc/pipeline/node';
-import { hubSettings } from '@wbdc/checkpoints/node';
 import type { VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
-import { observed } from '../../core/observer.js';
 import { Output } from '../../core/output.js';
 import { createProgress, type Progress } from '../../core/progress.js';
 import { modelFolder } from '../../core/published-model.js';
+import { findServed } from '../../core/served-model.js';
 import { findVideos } from './inputs.js';
 import { textsFor } from './texts.js';
 
@@ -69,12 +66,7 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
   const textOf = await textsFor(all, options, from, (line) => output.warn(line));
   const videos = all.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
-  const checkpoint = options.checkpoint ?? runFolderOf(config, terminal.folder).folderOf('finetune');
-  const folder = await findServed(
-    checkpoint,
-    { from: terminal.folder, hub: hubSettings(terminal.env), signal },
-    output,
-  );
+  const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
   await loadEngine(config, output);
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
   const opening = { ...(tower && { tower }), from: terminal.folder, signal };
@@ -113,18 +105,6 @@ function watching(
   return { running: { signal, onSkip }, skipped, watch };
 }
 
-/** The model that an option means, one of a finetuning. */
-async function findServed(checkpoint: string, options: HubOptions, output: Output): Promise<string> {
-  const find = (observer: Observer): Promise<string> => findModel(checkpoint, { ...options, observer });
-  return observed(output, find).catch((error: unknown) => {
-    if (!(error instanceof TrainedError && error.code === 'model-missing')) throw error;
-    throw new UserError(
-      `${error.where}: expected a checkpoint of the finetune stage, found none: run 'npx wbdc finetune' first, ` +
-        'or give another --checkpoint',
-    );
-  });
-}
-
 function explainForeign(error: unknown): never {
   if (!(error instanceof TrainedError && error.code === 'model-foreign')) throw error;
   throw new UserError(`${error.where}: expected a checkpoint of the finetune stage, got one of a 'clip' model`);
@@ -133,8 +113,8 @@ function explainForeign(error: unknown): never {
 const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories', similarity: 'makes embeddings' };
 
 function assertKind({ saved: { kind }, where }: TrainedModel, asked: Kind): void {
-  if (kind === asked) return;
   const pretrained = kind === 'pretrained';
+  if (kind === asked || (pretrained && asked === 'similarity')) return;
   const got = pretrained ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;
   const advice = pretrained ? '' : `, or use 'wbdc ${kind === 'category' ? 'predict' : 'embed'}'`;
   throw new UserError(

@@ -34,10 +34,22 @@ async function readTexts(
   return texts;
 }
 
-/** The text of each video, from the options or a file; empty where there is none. */
+/** The text of each video, from the options, a file or its name; empty where there is none. */
 export async function textsFor(
   videos: readonly VideoInput[],
-  { title, ocr, asr, texts: path, ...table }: ServeCommandOptions,
+  options: ServeCommandOptions,
+  from: (path: string) => string,
+  warn: (line: string) => void,
+): Promise<(id: string) => VideoTexts> {
+  const texts = await givenTexts(videos, options, from, warn);
+  if (!options.titleFromName) return texts;
+  const titles = new Map(videos.map(({ id, path }) => [id, plainName(path)]));
+  return (id) => ({ ...texts(id), title: texts(id).title || (titles.get(id) ?? '') });
+}
+
+async function givenTexts(
+  videos: readonly VideoInput[],
+  { title, ocr, asr, texts: path, titleFromName, ...table }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => VideoTexts> {
@@ -57,7 +69,7 @@ export async function textsFor(
   }
   if (given) return () => definedOnly({ title, ocr, asr });
   if (path === undefined) {
-    warn('no texts given: the frames alone decide; see --title and --texts');
+    if (!titleFromName) warn('no texts given: the frames alone decide; see --title and --texts');
     return () => ({});
   }
   const texts = await readTexts(from(path), table, warn);
@@ -69,6 +81,7 @@ export async function textsFor(
         'name each by its file, or by an id that is its name without the ending',
     );
   }
-  if (without.length > 0) warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
+  if (without.length > 0 && !titleFromName)
+    warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
   return (id) => texts.get(id) ?? {};
 }

@@ -4,11 +4,11 @@ import { readTruth } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
 import { finetune, type FinetuneData, type FinetuneOptions, type InitialWeights } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
-import { hasCheckpoint } from '@wbdc/train/node';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../core/errors.js';
 import { modelFolder } from '../../core/published-model.js';
+import { startModel } from '../../core/served-model.js';
 import type { StageContext, StageResult } from '../../run/stage.js';
 import { dataRoot } from '../data-root.js';
 import { sizesMismatch } from '../published.js';
@@ -94,12 +94,8 @@ async function initialWeights(context: StageContext): Promise<InitialWeights | u
     output.say('finetune.init is none: fresh weights');
     return undefined;
   }
-  const ofRun = settings.init === 'pretrain';
-  const folder = ofRun ? join(upstream('pretrain'), 'checkpoints') : resolve(output.terminal.folder, settings.init);
-  if (await hasCheckpoint(folder)) return { checkpoint: folder };
-  throw new UserError(
-    `finetune.init: expected a checkpoint such as runs/demo/pretrain/checkpoints, found none in ${folder}`,
-  );
+  const named = settings.init === 'pretrain' ? join(upstream('pretrain'), 'checkpoints') : settings.init;
+  return { checkpoint: await startModel('finetune.init', named, context) };
 }
 
 /** Labels that stand outside the data sets: the truth of held-out videos, or pairs. */

@@ -9,10 +9,13 @@ import { TOKENIZER_FILES } from '@wbdc/tokenizer';
 import type { UniModel } from '@wbdc/uni-model';
 import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
 import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../../encoder.js';
-import { WEIGHTS_FILE, type ModelBytes, type ModelFiles } from '../model-files.js';
+import { TOWER_FOLDER, WEIGHTS_FILE, type ModelBytes, type ModelFiles } from '../model-files.js';
+import { featureRecipeOf } from '../predict.js';
 import { readModel, type ReadModel } from '../read-model.js';
-import type { HubOptions } from './hub-folder.js';
-import { modelSource } from './open.js';
+import { TrainedError } from '../errors.js';
+import { readTower } from '../tower.js';
+import { modelSource, towerFiles, type ModelSource, type OpenTrainedOptions } from './open.js';
+import { saveTower } from './save-tower.js';
 
 /** A file or folder that was written. */
 export interface Written {
@@ -20,28 +23,61 @@ export interface Written {
   readonly about: string;
 }
 
+/** How a model is exported. */
+export interface ExportTrainedOptions extends Omit<OpenTrainedOptions, 'decode' | 'limits' | 'backend' | 'tower'> {
+  /** As for `openTrained`; null leaves it out. By default one that is not found is told and left out. */
+  readonly tower?: OpenTrainedOptions['tower'] | null;
+}
+
 /**
  * Writes a trained model for other programs: `model.onnx` with the whole encoder and its head, for onnxruntime;
- * `text-encoder/` as transformers loads it; the vocabulary, the tags and the categories beside them.
+ * `text-encoder/` as transformers loads it; `tower.onnx` and `tower/`, the vision tower that makes its frame features;
+ * the vocabulary, the tags and the categories beside them.
  *
  * @param source as for `openTrained`
- * @throws TrainedError where there is no model; RangeError above 2 GB of weights, the limit of ONNX files
+ * @throws TrainedError where there is no model, or not the tower that is named; RangeError above 2 GB of weights, the
+ *   limit of ONNX files
  */
 export async function exportTrained(
   source: string | URL | ModelBytes,
   folder: string,
-  options: HubOptions = {},
+  { tower, ...options }: ExportTrainedOptions = {},
 ): Promise<Written[]> {
-  const { files } = await modelSource(source, options);
+  const found = await modelSource(source, options);
+  const { files } = found;
   const model = await readModel(files);
   try {
     await makeFolder(folder);
     const text = await exportText(model, files, join(folder, 'text-encoder'));
     const copied = [...(await copyTexts(files, folder)), ...(await writeClasses(model, folder))];
-    return [await exportOnnx(model, join(folder, 'model.onnx')), text, ...copied];
+    const named = { ...options, ...(tower != null && { tower }) };
+    const towers = tower === null ? [] : await exportTower(model, found, folder, named);
+    return [await exportOnnx(model, join(folder, 'model.onnx')), text, ...towers, ...copied];
   } finally {
     disposeTree(model.params);
   }
+}
+
+async function exportTower(
+  model: ReadModel,
+  { files, folder: from }: ModelSource,
+  folder: string,
+  options: Omit<ExportTrainedOptions, 'tower'> & Pick<OpenTrainedOptions, 'tower'>,
+): Promise<Written[]> {
+  const [path, onnx] = [join(folder, TOWER_FOLDER), join(folder, 'tower.onnx')];
+  try {
+    await saveTower(await readTower(await towerFiles(files, from, options)), model, path, onnx);
+  } catch (error) {
+    const missing = error instanceof TrainedError && error.code === 'tower-missing' && options.tower === undefined;
+    if (!missing) throw error;
+    options.observer?.onWarning?.(`without the vision tower, which is not there: ${error.message}`);
+    return [];
+  }
+  const { output = 'pooled' } = featureRecipeOf(model) ?? {};
+  return [
+    { path: onnx, about: `its vision tower for onnxruntime: frame features are output ${String(output)}` },
+    { path, about: 'the same tower for transformers' },
+  ];
 }
 
 /** Of the masked language model. */

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { exists, readIfThere } from '@wbdc/io';
-import { findCheckpoint } from '@wbdc/train/node';
+import { findCheckpoint, hasCheckpoint } from '@wbdc/train/node';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, TOWER_FOLDER } from '../model-files.js';
 import { readTower, type Tower } from '../tower.js';
@@ -40,9 +40,12 @@ export async function namedTower(name: string, options: HubOptions): Promise<str
       code: 'tower-missing',
     });
   }
-  if (await exists(join(folder, CONFIG_FILE))) return folder;
-  const series = join(folder, 'checkpoints');
-  return findCheckpoint((await exists(series)) ? series : folder);
+  // A tower; one that was saved with a model or finetuned; a CLIP stage, or a run with one
+  for (const path of [folder, join(folder, TOWER_FOLDER)]) if (await exists(join(path, CONFIG_FILE))) return path;
+  for (const series of [join(folder, 'checkpoints'), join(folder, 'clip', 'checkpoints')]) {
+    if (await hasCheckpoint(series)) return findCheckpoint(series);
+  }
+  return findCheckpoint(folder);
 }
 
 /** What is read of a stage's record. */

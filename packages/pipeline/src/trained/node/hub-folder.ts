@@ -38,8 +38,12 @@ export async function hubFolder(name: string, options: HubOptions = {}): Promise
 /** `owner/name` */
 const HUB_NAME = /^\w[\w.-]*\/\w[\w.-]*$/;
 
-/** A folder, or else a model of the hub; nothing where it can be neither. */
+/** Stands before the name of a model of the hub. */
+export const HUB = 'hub:';
+
+/** A folder, or else a model of the hub, with or without `hub:`; nothing where it can be neither. */
 export async function publishedFolder(name: string, options: HubOptions = {}): Promise<string | undefined> {
+  if (name.startsWith(HUB)) return hubFolder(name.slice(HUB.length), options);
   const folder = resolve(options.from ?? '.', name);
   if (await exists(folder)) return folder;
   return HUB_NAME.test(name) ? hubFolder(name, options) : undefined;

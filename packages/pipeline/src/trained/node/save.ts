@@ -1,17 +1,16 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { saveClipVision } from '@wbdc/clip-model/node';
 import { CATEGORY_NAMES_FILE } from '@wbdc/data/plain';
 import { makeFolder, writeJson } from '@wbdc/io';
 import { disposeTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, TOWER_FOLDER, WEIGHTS_FILE } from '../model-files.js';
-import { featureRecipeOf } from '../predict.js';
-import { readModel, type ReadModel } from '../read-model.js';
-import { featureRule, readTower, type Tower } from '../tower.js';
+import { readModel } from '../read-model.js';
+import { readTower } from '../tower.js';
 import { copyText, type Written } from './export.js';
-import { modelSource, sha256, towerFiles, type OpenTrainedOptions } from './open.js';
+import { modelSource, towerFiles, type OpenTrainedOptions } from './open.js';
+import { saveTower } from './save-tower.js';
 
 /** How a model is saved. */
 export interface SaveTrainedOptions extends Omit<OpenTrainedOptions, 'decode' | 'limits' | 'backend' | 'tower'> {
@@ -54,14 +53,5 @@ export async function saveTrained(
     return { path: folder, about: `the model by itself${tower === null ? '' : ', with its vision tower'}` };
   } finally {
     disposeTree(model.params);
-  }
-}
-
-async function saveTower(opened: Tower, { saved, sizes, where }: ReadModel, path: string): Promise<void> {
-  try {
-    await featureRule(opened, { where, frameSize: sizes.frameSize, recipe: featureRecipeOf({ saved }) }, sha256);
-    await saveClipVision(path, opened.params, opened.tower.config);
-  } finally {
-    disposeTree(opened.params);
   }
 }
