@@ -86,7 +86,9 @@ describe('finetuning for categories', () => {
       'expected videos with category_id in labeled, got none',
     );
     const init = { checkpoint: join(root, 'nowhere') };
-    await expect(finetune({ ...options, init })).rejects.toThrow('nowhere: expected a checkpoint, got none');
+    await expect(finetune({ ...options, init })).rejects.toThrow(
+      'nowhere: expected a trained model: its folder, a stage or a run that has one, or hub:owner/name, got none',
+    );
   });
 });
 

@@ -40,6 +40,16 @@ const teaching = async (own: object, classes: readonly string[] = CATEGORIES, fr
 };
 
 describe('an ensemble as a teacher', () => {
+  it('is named by its stage, its run, or the model in it', async () => {
+    const lines = unlabeled.map(() => [0.8, 0.1, 0.1]);
+    await teacher('run/finetune', lines);
+    const expected = await teaching({}, CATEGORIES, ['run/finetune']);
+    expect(expected).toHaveLength(unlabeled.length);
+    for (const path of ['run', 'run/finetune/model', 'run/finetune/checkpoints/step-00000001']) {
+      expect(await teaching({}, CATEGORIES, [path])).toEqual(expected);
+    }
+  });
+
   it('teaches the weighted mean of its probabilities', async () => {
     const examples = await teaching({ weights: [3, 1] });
     expect(examples.map(({ index, weight }) => [index, weight])).toEqual(unlabeled.map((_, i) => [i, 0.5]));
