@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Bert, BertConfig, ParamTree } from '@wbdc/nn';
-import { fileError, makeFolder, readJson, writeJson } from '@wbdc/io';
+import { fileError, isSystemFile, makeFolder, readJson, writeJson } from '@wbdc/io';
 import { openPytorch, type PytorchOptions } from './pytorch/pytorch-file.js';
 import { openSafetensors, writeSafetensors } from './safetensors-file.js';
 import type { WeightFile } from './shards.js';
@@ -55,7 +55,7 @@ export async function usingWeights<T>(
 }
 
 async function weightsOfFolder(folder: string): Promise<string> {
-  const names = (await readdir(folder)).sort();
+  const names = (await readdir(folder)).filter((name) => !isSystemFile(name)).sort();
   const candidates = names.filter((name) => /\.(safetensors|bin|pth|pt)$/.test(name) && !OTHERS.test(name));
   const name = WEIGHTS.find((usual) => names.includes(usual)) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (name !== undefined) return join(folder, name);

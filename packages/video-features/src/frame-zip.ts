@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises';
-import { bytesInMemory, isMissing, type ByteSource } from '@wbdc/io';
+import { bytesInMemory, compareNatural, isMissing, isSystemFile, type ByteSource } from '@wbdc/io';
 import { FormatError, WbdcError } from '@wbdc/io/errors';
 import { DEFLATED, findDirectory, listEntries, readEntry, STORED, type ZipEntry } from '@wbdc/io/zip';
 import { SourceError, reasonOf } from './errors.js';
+import { isFrame, noPicture } from './frame-files.js';
 
 /** An encoded picture and the name it has in its archive or folder. */
 export interface FrameFile {
@@ -37,8 +38,8 @@ export interface ReadZipOptions {
 const HELP = 'Copy or pack the file again, or leave the video out.';
 
 /**
- * The frames of one video: all files of a zip in the order of their sorted names, checksums verified. Folders, names
- * that start with a dot and `__MACOSX/` do not count.
+ * The frames of one video: the pictures of a zip in the natural order of their names (2 before 10), checksums verified.
+ * Folders, what operating systems leave (`isSystemFile` of `@wbdc/io`) and notes beside the pictures do not count.
  *
  * @throws SourceError when the archive is broken or beyond the limits, or when a name is absolute or climbs out (`..`)
  */
@@ -78,17 +79,15 @@ async function unpack(source: ByteSource, limits: ZipLimits): Promise<FrameFile[
   }
   const all = await listEntries(source, directory);
   checkEntries(all, limits);
-  const entries = all.filter(isFrame);
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const entries = all.filter(({ name }) => !name.endsWith('/') && !isSystemFile(name));
+  entries.sort((a, b) => compareNatural(a.name, b.name));
   const files: FrameFile[] = [];
   for (const entry of entries) {
-    files.push({ name: entry.name, bytes: await readEntry(source, entry, JSON.stringify(entry.name)) });
+    const bytes = await readEntry(source, entry, JSON.stringify(entry.name));
+    if (isFrame(entry.name, bytes)) files.push({ name: entry.name, bytes });
   }
+  if (files.length === 0 && entries.length > 0) throw new WbdcError(noPicture(entries.map((entry) => entry.name)));
   return files;
-}
-
-function isFrame({ name }: ZipEntry): boolean {
-  return !name.endsWith('/') && !name.split('/').at(-1)!.startsWith('.') && !name.startsWith('__MACOSX/');
 }
 
 function checkEntries(entries: readonly ZipEntry[], { maxEntryBytes, maxTotalBytes }: ZipLimits): void {

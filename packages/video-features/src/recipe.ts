@@ -16,6 +16,11 @@ export type FeatureRecipe = {
   readonly preprocessing: Preprocessing;
   readonly sampling: Sampling;
   readonly output: 'pooled' | 'projected';
+  /**
+   * The order in which the pictures of a folder or zip are a video's frames: that of the numbers in their names.
+   * Features of before have no such field: their frames follow the characters of the names, 10 before 2.
+   */
+  readonly frameOrder: 'natural';
 };
 
 /** What a recipe says besides the weights. */
@@ -31,7 +36,7 @@ export function recipeOf(
   { tower, preprocessing, sampling, output = 'pooled' }: FeatureSettings,
   weights: string,
 ): FeatureRecipe {
-  return { version: 1, tower: tower.config, weights, preprocessing, sampling, output };
+  return { version: 1, tower: tower.config, weights, preprocessing, sampling, output, frameOrder: 'natural' };
 }
 
 /** What the hash of parameters is over: paths, shapes and values, the same on every engine. */

@@ -25,7 +25,7 @@ async function makeVideos(): Promise<(...segments: string[]) => string> {
   for (let i = 0; i < 12; i++) await writeFile(videos('anim', `a${i}.webp`), animation);
   await writeFile(videos('anim/in', '猫.webp'), animation);
   for (const i of [0, 1, 2]) await writeFile(videos('shots', `${i}.png`), colours[i % 2]);
-  await writeFile(videos('shots', 'Thumbs.db'), 'x');
+  for (const name of ['Thumbs.db', 'desktop.ini', 'notes.json']) await writeFile(videos('shots', name), 'x');
   await writeFile(videos('pics.zip'), zipSync({ '0.png': colours[0] }));
   await writeFile(videos('copy of a3.webp'), animation);
   await writeFile(videos('bad', 'cut.webp'), animation.subarray(0, 30));
@@ -51,13 +51,21 @@ it('finds videos by what they are', async () => {
   expect(videos).toHaveLength(12 + 1 + 4);
   const shots = videos.find(({ name }) => name === 'shots')!;
   expect(shots.pictures).toEqual([0, 1, 2].map((i) => path('shots', `${i}.png`)));
-  expect(unknown).toEqual(['notes.txt', 'shots/Thumbs.db']);
+  expect(unknown).toEqual(['notes.txt', 'shots/notes.json']);
   const source = await openFoundVideo(shots); // the pictures alone, not what is beside them
   expect(source.count).toBe(3);
   const sizes: number[] = [];
   for await (const { width } of source.read([0, 2])) sizes.push(width);
   expect(sizes).toEqual([4, 4]);
   await source.close();
+});
+
+it('takes the pictures of a folder in the order of the numbers in their names', async () => {
+  const folder = temporaryFolder();
+  await mkdir(join(folder, 'shots'));
+  for (const i of [1, 10, 11, 2, 9]) await writeFile(join(folder, 'shots', `${i}.png`), await picture('red'));
+  const { videos } = await findVideos(folder);
+  expect(videos[0].pictures).toEqual([1, 2, 9, 10, 11].map((i) => join(folder, 'shots', `${i}.png`)));
 });
 
 it('refuses a folder that is not there, and ends when it is told to', async () => {

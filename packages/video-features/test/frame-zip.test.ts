@@ -29,10 +29,27 @@ describe('readFrameZip', () => {
     expect(await readFrameZip(larger.subarray(7))).toHaveLength(3);
   });
 
-  it('leaves out folders and the litter of macOS', async () => {
-    const litter = { 'v/': new Uint8Array(0), '__MACOSX/v/._1.jpg': strToU8('x'), 'v/.DS_Store': strToU8('x') };
-    const frames = await readFrameZip(zipSync({ ...litter, 'v/1.jpg': strToU8('1') }));
-    expect(frames.map(({ name }) => name)).toEqual(['v/1.jpg']);
+  it('leaves out folders, what systems leave, and notes', async () => {
+    const names = [
+      ...['__MACOSX/v/._1.jpg', 'v/__MACOSX/1.jpg', 'v/.DS_Store', 'v/Thumbs.db', 'v/desktop.ini'],
+      ...['v/meta.json', 'v/list.txt'],
+    ];
+    const litter = Object.fromEntries(names.map((name) => [name, strToU8('x')]));
+    const picture = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0);
+    const pictures = { 'v/1.jpg': strToU8('damaged'), 'v/2': strToU8('2'), 'v/3.dat': picture };
+    const frames = await readFrameZip(zipSync({ 'v/': new Uint8Array(0), ...litter, ...pictures }));
+    expect(frames.map(({ name }) => name)).toEqual(['v/1.jpg', 'v/2', 'v/3.dat']);
+  });
+
+  it('counts the numbers in names: 2 before 10', async () => {
+    const names = [1, 10, 11, 2, 9].map((i) => `v/frame${i}.jpg`);
+    const frames = await readFrameZip(zipSync(Object.fromEntries(names.map((name) => [name, strToU8(name)]))));
+    expect(frames.map(({ name }) => name)).toEqual([1, 2, 9, 10, 11].map((i) => `v/frame${i}.jpg`));
+  });
+
+  it('names what is there in place of pictures', async () => {
+    const reading = readFrameZip(zipSync({ 'meta.json': strToU8('{}'), 'Thumbs.db': strToU8('x') }), { name: 'v.zip' });
+    await expect(reading).rejects.toThrow('v.zip: expected at least one picture, got another file: "meta.json"');
   });
 
   it.each(['/etc/x.jpg', '../x.jpg', 'a/../../x.jpg', 'C:\\x.jpg', '..\\x.jpg', 'a\0.jpg'])(

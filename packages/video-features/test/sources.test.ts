@@ -43,6 +43,30 @@ async function firstPixels(source: FrameSource, indices: number[]): Promise<stri
 }
 
 describe('openFrameSource', () => {
+  it('reads a folder and a zip in the order of the numbers in names, and skips what is no picture', async () => {
+    const folder = temporaryFolder();
+    const numbers = [1, 2, 9, 10, 11];
+    const files: Record<string, Uint8Array> = {};
+    for (const [i, number] of numbers.entries()) files[`frame${number}.png`] = await picture(COLOURS[i]);
+    for (const name of ['Thumbs.db', 'desktop.ini', '.DS_Store', 'meta.json']) files[name] = Buffer.from('x');
+    mkdirSync(join(folder, 'v', '__MACOSX'), { recursive: true });
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, 'v', name), bytes);
+    writeFileSync(join(folder, 'v.zip'), zipSync({ ...files, 'in/__MACOSX/frame1.png': Buffer.from('x') }));
+    for (const name of ['v', 'v.zip']) {
+      const source = await openFrameSource(join(folder, name));
+      expect(source.count).toBe(numbers.length);
+      expect(await firstPixels(source, [0, 1, 2, 3, 4])).toEqual(COLOURS);
+    }
+  });
+
+  it('names what a folder has in place of pictures', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'notes.json'), '{}');
+    writeFileSync(join(folder, 'Thumbs.db'), 'x');
+    const opening = openFrameSource(folder);
+    await expect(opening).rejects.toThrow(`${folder}: expected at least one picture, got another file: "notes.json"`);
+  });
+
   it('reads a folder and a zip of pictures in the order of names', async () => {
     const folder = temporaryFolder();
     const files: Record<string, Uint8Array> = {};

@@ -18,14 +18,15 @@ export interface ReadLabelsOptions {
 }
 
 /**
- * Reads `label.tsv`: `id1<TAB>id2<TAB>score`, no header. A pair may stand there again, as another judgement; one of a
- * video with itself says nothing and is bad.
+ * Reads `label.tsv`: `id1<TAB>id2<TAB>score`; empty lines and a line of names at the top do not count. A pair may stand
+ * there again, as another judgement; one of a video with itself says nothing and is bad.
  *
  * @throws DataError naming file, line, and what was expected
  */
 export async function readLabels(path: string, options: ReadLabelsOptions = {}): Promise<LabelledPair[]> {
   const pairs: LabelledPair[] = [];
   for await (const line of readLines(path)) {
+    if (line.text.trim() === '' || (line.number === 1 && isHead(line.text))) continue;
     try {
       pairs.push(parsePair(line, path, options.has));
     } catch (error) {
@@ -35,18 +36,27 @@ export async function readLabels(path: string, options: ReadLabelsOptions = {}):
   return pairs;
 }
 
+/** Three names, as `id1 id2 score`. */
+function isHead(text: string): boolean {
+  const cells = text.split('\t').map((cell) => cell.trim());
+  return cells.length === 3 && /^[\p{L}_ ]+$/u.test(cells[2]) && !/^(nan|inf|infinity|null|none)$/i.test(cells[2]);
+}
+
+/** A decimal number, as `float` of Python reads it. */
+const NUMBER = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 function parsePair({ number, text }: Line, path: string, has: ReadLabelsOptions['has']): LabelledPair {
   const fail = (expected: string): never => {
     throw new DataError(`${path}: line ${number}: expected ${expected}, got ${JSON.stringify(text.slice(0, 100))}`);
   };
-  const [id1, id2, score, ...more] = text.split('\t');
+  const [id1, id2, score, ...more] = text.split('\t').map((cell) => cell.trim());
   if (score === undefined || more.length > 0) fail('id1, id2 and score with tabs between');
   for (const id of [id1, id2]) {
     if (!ID_PATTERN.test(id)) fail('an id of 3 to 64 letters, digits, - or _');
     if (has && !has(id)) fail(`ids of known videos, not '${id}'`);
   }
   if (id1 === id2) fail('two different videos');
-  if (!/^\d+(\.\d+)?(e-?\d+)?$/i.test(score.trim()) || Number(score) > 1) fail('a score from 0 to 1');
+  if (!NUMBER.test(score) || Number(score) > 1) fail('a score from 0 to 1');
   return { id1, id2, score: Number(score) };
 }
 

@@ -1,3 +1,4 @@
+import { isSystemFile } from '@wbdc/io';
 import { ZipReader } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError } from '../files/data-error.js';
@@ -50,10 +51,12 @@ export function openStoreZip(path: string): Promise<ZipReader> {
   return asData(ZipReader.open(path, { keyOf: storeKey, keyName: 'id' }));
 }
 
-/** Keys are ids; no id has a dot, so the recipe's name is free. */
+/** Keys are ids; no id has a dot, so the recipe's name is free. What systems leave (`__MACOSX/._1.npy`) has none. */
 function storeKey(name: string): string | undefined {
   if (name === RECIPE_NAME) return name;
-  return name.endsWith('.npy') ? name.slice(name.lastIndexOf('/') + 1, -'.npy'.length) : undefined;
+  return name.endsWith('.npy') && !isSystemFile(name)
+    ? name.slice(name.lastIndexOf('/') + 1, -'.npy'.length)
+    : undefined;
 }
 
 class ZipFeatureStore implements FeatureStore {

@@ -49,7 +49,9 @@ function finder<V extends { readonly name: string }>(videos: readonly V[]) {
   return (name: string | undefined): V | 'several' | undefined => {
     if (name === undefined) return undefined;
     const plain = name.normalize('NFC').replaceAll('\\', '/').replace(/^\.\//, '').replace(/\/$/, '');
-    for (const key of [plain, lastSegment(plain)]) {
+    // pandas writes whole numbers of a column with gaps as 12345.0
+    const whole = /^\d+\.0$/.test(plain) ? [plain.slice(0, -2)] : [];
+    for (const key of [plain, lastSegment(plain), ...whole]) {
       for (const index of indexes) {
         const video = index.get(key);
         if (video !== undefined) return video;

@@ -1,6 +1,8 @@
 import { DataError } from '../files/data-error.js';
 import type { OcrLine } from '../wbdc/annotations.js';
 import type { Columns, TextField } from './columns.js';
+import { parseLiteral } from './literal.js';
+import { isMissing } from './missing.js';
 import type { TableRow } from './table.js';
 
 /** A row of a table of texts: what it says of its video. */
@@ -57,7 +59,7 @@ export function parseRow({ where, cells }: TableRow, columns: Columns): TextReco
     title: textOf(cell('title')),
     ocr: ocrOf(cell('ocr')),
     asr: textOf(cell('asr')),
-    category: categoryOf(textOf(cell('category')), textOf(cell('subcategory'))),
+    category: categoryOf(levelsOf(cell('category')), levelsOf(cell('subcategory'))),
     tags: tagsOf(cell('tags')),
     split: textOf(cell('split')) || undefined,
     group: textOf(cell('group')) || undefined,
@@ -69,25 +71,34 @@ interface Cell {
   readonly value: unknown;
 }
 
-/** A name or id; one that a spreadsheet or a JSON number has rounded is refused. */
-function nameOf(cell: Cell): string | undefined {
-  const { where, value } = cell;
+/**
+ * A name or id, without what keeps a spreadsheet from reading it as a number (`="123"`, `'123`); one that a spreadsheet
+ * or a JSON number has rounded is refused.
+ */
+function nameOf({ where, value }: Cell): string | undefined {
   const rounded =
     typeof value === 'number'
       ? Number.isInteger(value) && !Number.isSafeInteger(value)
-      : typeof value === 'string' && /^\d[.,]\d+E\+\d+$/i.test(value.trim());
+      : typeof value === 'string' && /^\d([.,]\d+)?E\+\d+$/i.test(value.trim());
   if (rounded) {
     throw new DataError(
       `${where}: expected an id, got the rounded number ${String(value)}: ` +
         'write ids of more than 15 digits as text, in quotes',
     );
   }
-  return textOf(cell) || undefined;
+  const name = plainText({ where, value }).replace(/^'(?=\d+$)/, '');
+  return name || undefined;
 }
 
-function textOf({ where, value }: Cell): string {
+/** Text; nothing where the cell says that there is none, and the texts of a list one after another. */
+function textOf(cell: Cell): string {
+  const text = plainText(unpacked(cell, isTexts));
+  return isMissing(text) ? '' : text;
+}
+
+function plainText({ where, value }: Cell): string {
   if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value.trim();
+  if (typeof value === 'string') return value.trim().replace(/^="(.*)"$/s, '$1');
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value))
     return value
@@ -97,9 +108,39 @@ function textOf({ where, value }: Cell): string {
   throw new DataError(`${where}: expected text, got ${JSON.stringify(value).slice(0, 60)}`);
 }
 
+/** A cell whose text is a list or record as a program writes it holds that, where `fits` says so. */
+function unpacked(cell: Cell, fits: (value: unknown) => boolean): Cell {
+  const literal = typeof cell.value === 'string' ? parseLiteral(cell.value.trim()) : undefined;
+  return literal !== undefined && fits(literal) ? { ...cell, value: literal } : cell;
+}
+
+/** `[2023]` is a title, `['猫']` a list of texts. */
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((entry) => entry === null || typeof entry === 'string');
+}
+
+/** The levels of a category that stand in one cell, with `/` between. */
+function levelsOf(cell: Cell): string {
+  const { where, value } = unpacked(cell, isTexts);
+  if (!Array.isArray(value)) return textOf(cell);
+  return value
+    .map((level) => textOf({ where, value: level }))
+    .filter(Boolean)
+    .join('/');
+}
+
+function isOcr(value: unknown): boolean {
+  return isLine(value) || (Array.isArray(value) && value.every((entry) => isTexts([entry]) || isLine(entry)));
+}
+
+function isLine(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'text' in value;
+}
+
 /** OCR lines with their times in seconds: a list of `{time, text}`, or texts (a list, or lines) numbered in order. */
-function ocrOf({ where, value }: Cell): OcrLine[] {
-  const entries: unknown[] = Array.isArray(value) ? value : textOf({ where, value }).split(/\r?\n/);
+function ocrOf(cell: Cell): OcrLine[] {
+  const { where, value } = unpacked(cell, isOcr);
+  const entries: unknown[] = Array.isArray(value) ? value : isLine(value) ? [value] : textOf(cell).split(/\r?\n/);
   const lines = entries.map((entry, i): OcrLine => {
     if (typeof entry !== 'object' || entry === null) return { time: i, text: textOf({ where, value: entry }) };
     const { time = i, text } = entry as { time?: unknown; text?: unknown };
@@ -122,12 +163,19 @@ export function categoryOf(first: string, second = ''): string[] {
 }
 
 /** A list, or text with any of `| ; , # 、 ，  ；` between tags; blanks where there is none of these. */
-function tagsOf({ where, value }: Cell): string[] {
+function tagsOf(cell: Cell): string[] {
+  const { where, value } = unpacked(cell, (literal) => Array.isArray(literal));
   if (Array.isArray(value)) return unique(value.map((entry) => textOf({ where, value: entry })));
-  const text = textOf({ where, value });
-  return unique(text.split(/[|;,#、，；\n]/.test(text) ? /[|;,#、，；\n]/ : /\s/));
+  const text = textOf(cell);
+  const separators = text.startsWith('#') ? HASH_TAGS : TAGS;
+  return unique(text.split(separators.test(text) ? separators : /\s/));
 }
 
+const HASH_TAGS = /[|;,#、，；\n]/;
+/** Of a cell that does not begin with `#`: C# and F# are tags, not hashes. */
+const TAGS = /[|;,、，；\n]|(?<![A-Za-z])#|#(?=[^\s|;,、，；])/;
+
 function unique(tags: readonly string[]): string[] {
-  return [...new Set(tags.map((tag) => tag.replaceAll(/\s+/g, ' ').trim()).filter(Boolean))];
+  const plain = tags.map((tag) => tag.replaceAll(/\s+/g, ' ').trim());
+  return [...new Set(plain.filter((tag) => !isMissing(tag)))];
 }

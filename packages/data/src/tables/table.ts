@@ -1,12 +1,15 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { WbdcError } from '@wbdc/io/errors';
-import { dsvFormat } from 'd3-dsv';
 import { DataError, type OnBad } from '../files/data-error.js';
 import { readJsonArray } from '../files/json-array.js';
 import { readLines } from '../files/lines.js';
+import { parseJson } from './json.js';
+import { parseSeparated } from './separated.js';
 
-/** A row of a table: cells by column. Cells of CSV are text, those of JSON any JSON value. */
+/**
+ * A row of a table: cells by column. Cells of CSV are text, those of JSON any JSON value; NaN and Infinity are null.
+ */
 export interface TableRow {
   /** As an error names it: `texts.csv: row 3`. */
   readonly where: string;
@@ -111,44 +114,57 @@ function encodingOf(bytes: Uint8Array): string {
   return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** A row of its own after the last one: if it does not come out as such, a quote has swallowed it. */
-const SENTINEL = '\u0000end';
-
 function readSeparated(path: string, text: string, { separator, onBad }: TableOptions): Table {
-  const sign = separator ?? separatorOf(text);
+  const named = /^sep=(.)\r?\n/.exec(text); // for Excel
+  const body = named ? text.slice(named[0].length) : text;
+  const sign = separator ?? named?.[1] ?? separatorOf(body);
+  assertSeparator(sign);
   const separators = SEPARATORS[sign] ?? `'${sign}'`;
-  const body = text.endsWith('\n') || text === '' ? text : `${text}\n`;
-  const lines = dsvFormat(sign).parseRows(`${body}${SENTINEL}`);
-  const last = lines.pop();
-  if (last?.length !== 1 || last[0] !== SENTINEL) {
-    const start = JSON.stringify(last?.at(-1)?.slice(0, 60));
-    throw tableError(
-      `${path}: row ${lines.length + 1}`,
-      'a quote to be closed',
-      'the end of the file',
-      `is there a stray " in ${start}?`,
-    );
-  }
-  const [head = [], ...rest] = lines;
-  const columns = head.map((name) => name.trim());
+  const { rows: lines, open } = parseSeparated(body, sign);
+  const first = named ? 2 : 1;
+  if (open) throw unclosed(`${path}: row ${lines.length - 1 + first}`, lines.at(-1)!.cells.at(-1)!);
+  const columns = (lines[0]?.cells ?? []).map((name) => name.trim());
   checkColumns(path, columns);
   const rows: TableRow[] = [];
-  rest.forEach((cells, i) => {
-    const where = `${path}: row ${i + 2}`;
+  lines.slice(1).forEach(({ cells, torn }, i) => {
+    const where = `${path}: row ${i + 1 + first}`;
     if (cells.every((cell) => cell.trim() === '')) return;
-    if (cells.slice(columns.length).some((cell) => cell.trim() !== '') || cells.length < columns.length) {
-      return onBad(
-        new DataError({
-          where,
-          expected: `${columns.length} cells as in the first row`,
-          got: `${cells.length}`,
-          advice: `put text with ${separators} into quotes`,
-        }),
-      );
-    }
-    rows.push({ where, cells: Object.fromEntries(columns.map((name, k) => [name, cells[k]])) });
+    const more = cells.slice(columns.length).some((cell) => cell.trim() !== '');
+    if (torn) onBad(strayQuote(where, cells));
+    else if (more || cells.length < columns.length) onBad(otherLength(where, columns.length, cells.length, separators));
+    else rows.push({ where, cells: Object.fromEntries(columns.map((name, k) => [name, cells[k]])) });
   });
   return { columns, rows, about: `separated by ${separators}` };
+}
+
+function assertSeparator(sign: string): void {
+  if (sign.length === 1 && !/["\r\n]/.test(sign)) return;
+  const expected = "one character, such as ',' or ';'";
+  throw new WbdcError({ where: 'separator', expected, got: `'${sign}'`, code: 'separator-unknown' });
+}
+
+function unclosed(where: string, cell: string): WbdcError {
+  const start = JSON.stringify(cell.slice(0, 60));
+  return tableError(where, 'a quote to be closed', 'the end of the file', `is there a stray " in ${start}?`);
+}
+
+function strayQuote(where: string, cells: readonly string[]): DataError {
+  const cell = cells.find((text) => /[\r\n]/.test(text)) ?? '';
+  return new DataError({
+    where,
+    expected: 'a quote to be closed at the end of its cell',
+    got: 'text behind it, and lines within',
+    advice: `is there a stray " in ${JSON.stringify(cell.slice(0, 60))}? What is between the quotes is lost`,
+  });
+}
+
+function otherLength(where: string, expected: number, got: number, separators: string): DataError {
+  return new DataError({
+    where,
+    expected: `${expected} cells as in the first row`,
+    got: `${got}`,
+    advice: `put text with ${separators} into quotes`,
+  });
 }
 
 function checkColumns(path: string, columns: readonly string[]): void {
@@ -183,7 +199,7 @@ async function* jsonArray(path: string, onBad: OnBad): AsyncGenerator<TableRow> 
 function* parseObject(where: string, text: string | (() => string), onBad: OnBad): Generator<TableRow> {
   let value: unknown;
   try {
-    value = JSON.parse(typeof text === 'string' ? text : text());
+    value = parseJson(typeof text === 'string' ? text : text());
   } catch (cause) {
     return onBad(new DataError(`${where}: expected valid JSON in UTF-8, got: ${(cause as Error).message}`, { cause }));
   }

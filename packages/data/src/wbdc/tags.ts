@@ -23,11 +23,19 @@ export function byFrequency(counts: Iterable<readonly [tag: string, count: numbe
   );
 }
 
-/** Reads `tag_list.txt`: one tag a line, most frequent first; the line number is the tag's index. */
+/**
+ * Reads `tag_list.txt`: one tag a line, most frequent first; the line number is the tag's index. Empty lines at the end
+ * do not count.
+ */
 export async function readTagList(path: string, limit = Infinity): Promise<string[]> {
   const lines = new Map<string, number>();
+  let empty: number | undefined;
   for await (const { number, text } of readLines(path)) {
-    if (text === '') throw new DataError(`${path}: line ${number}: expected a tag, got an empty line`);
+    if (text.trim() === '') {
+      empty ??= number;
+      continue;
+    }
+    if (empty !== undefined) throw new DataError(`${path}: line ${empty}: expected a tag, got an empty line`);
     const earlier = lines.get(text);
     if (earlier !== undefined) {
       throw new DataError(`${path}: line ${number}: expected each tag once, got ${text} again after line ${earlier}`);

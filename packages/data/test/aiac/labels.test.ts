@@ -22,6 +22,20 @@ describe('label.tsv', () => {
   });
 
   it.each([
+    ['an empty line at the end', 'aaa\tbbb\t0.5\n\n'],
+    ['empty lines between', '\naaa\tbbb\t0.5\n \n'],
+    ['a line of names', 'id1\tid2\tscore\naaa\tbbb\t0.5\n'],
+    ['blanks around', ' aaa \tbbb\t 0.5 \n'],
+    ['a score as .5', 'aaa\tbbb\t.5\n'],
+    ['a score as 5.E-1', 'aaa\tbbb\t5.E-1\n'],
+  ])('is read with %s', async (_, content) => {
+    writeFileSync(path, content);
+    expect(await readLabels(path)).toEqual([{ id1: 'aaa', id2: 'bbb', score: 0.5 }]);
+  });
+
+  it.each([
+    ['aaa\tbbb\tnan', /line 1: expected a score from 0 to 1/],
+    ['aaa\tbbb\t0.5\nid1\tid2\tscore', /line 2: expected a score from 0 to 1/],
     ['111\t222', /label\.tsv: line 1: expected id1, id2 and score with tabs between, got "111\\t222"/],
     ['111\t222\t0.5\n111\t222\tx', /line 2: expected a score from 0 to 1/],
     ['111\t222\t1.05', /score from 0 to 1/],

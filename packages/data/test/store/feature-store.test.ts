@@ -50,6 +50,16 @@ describe('feature store', () => {
     expect([report.bad, bad.length]).toEqual([2, 2]);
   });
 
+  it('has no video of what macOS leaves in a zip', async () => {
+    const npy = encodeNpy(features(1), 'float16');
+    const entries = { [`f/${id(0)}.npy`]: npy, [`__MACOSX/f/._${id(0)}.npy`]: Buffer.from('x'), 'f/._9.npy': npy };
+    writeFileSync(path, zipSync(entries, { level: 0 }));
+    const store = await openFeatureStore(path);
+    expect([store.size, [...store.ids]]).toEqual([1, [id(0)]]);
+    await store.close();
+    expect(await verifyFeatureStore(path)).toMatchObject({ videos: 1, bad: 0 });
+  });
+
   it('reads what it wrote, by id', async () => {
     await write(97, { model: 'a' });
     const store = await openFeatureStore(path, { width: 5 });

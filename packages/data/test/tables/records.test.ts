@@ -37,8 +37,56 @@ describe('a row', () => {
     ['cute cat, dog', ['cute cat', 'dog']],
     ['#美食#探店 #', ['美食', '探店']],
     ['美食、探店；猫', ['美食', '探店', '猫']],
+    ['C#, .NET', ['C#', '.NET']],
+    ['F# C#', ['F#', 'C#']],
+    ['编程#C', ['编程', 'C']],
+    ["['猫', '宠物']", ['猫', '宠物']],
+    ['["猫", "宠物 店"]', ['猫', '宠物 店']],
+    ["['猫', nan, 'None', '']", ['猫']],
+    ['[]', []],
+    ['nan', []],
+    ['猫|NULL', ['猫']],
   ])('has its tags apart: %s', (tags, expected) => {
     expect(parse({ file: 'a', tags }).tags).toEqual(expected);
+  });
+
+  it.each(['nan', 'NaN', 'None', 'NULL', 'null', '<NA>', 'N/A', '[]', '[None]', ''])(
+    'has nothing where it says %j',
+    (cell) => {
+      const row = parse({ file: 'a.mp4', title: cell, ocr: cell, asr: cell, label: cell, tags: cell });
+      expect(row).toMatchObject({ title: '', ocr: [], asr: '', category: [], tags: [] });
+      expect(
+        parseRow(
+          { where: 't', cells: { file: 'a', split: cell, group: cell } },
+          { video: 'file', split: 'split', group: 'group' },
+        ),
+      ).toMatchObject({ split: undefined, group: undefined });
+    },
+  );
+
+  it('has lists as programs write them, and text as people do', () => {
+    const ocr = "[{'time': 1, 'text': '好吃'}, {'time': 2.5, 'text': '再来'}]";
+    expect(parse({ file: 'a', title: "['一只', '猫']", ocr, label: "['动物', '猫']" })).toMatchObject({
+      title: '一只 猫',
+      ocr: [
+        { time: 1, text: '好吃' },
+        { time: 2.5, text: '再来' },
+      ],
+      category: ['动物', '猫'],
+    });
+    expect(parse({ file: 'a', ocr: '{"time": 3, "text": "x"}' }).ocr).toEqual([{ time: 3, text: 'x' }]);
+    expect(parse({ file: 'a', ocr: '["一", "二"]' }).ocr.map(({ text }) => text)).toEqual(['一', '二']);
+    expect(parse({ file: 'a', label: ['动物', '猫'] }).category).toEqual(['动物', '猫']);
+    for (const title of ['[2023]', '[转载] 猫', '(完)', '[猫]', 'nan 饼']) {
+      expect(parse({ file: 'a', title, ocr: title })).toMatchObject({ title, ocr: [{ time: 0, text: title }] });
+    }
+  });
+
+  it('has ids without what kept a spreadsheet from making numbers of them', () => {
+    expect(parse({ id: '="12345"' }).id).toBe('12345');
+    expect(parse({ id: "'12345" }).id).toBe('12345');
+    expect(parse({ id: "'n" }).id).toBe("'n");
+    expect(() => parse({ id: '1E+17' })).toThrow('got the rounded number 1E+17');
   });
 
   it.each([
@@ -81,6 +129,11 @@ describe('rows and videos', () => {
     const { names, lines } = join('a/x.mp4', './b\\x', '猫'.normalize('NFD'), '/v/set 1');
     expect(names).toEqual(['a/x.mp4 row 0', 'b/x.mp4 row 1', 'b/猫.webm row 2', 'set 1 row 3']);
     expect(lines).toEqual([]);
+    const numbers = joinRows([{ ...parse({ file: '12.0' }), where: 'row 0' }], [{ name: 'n/12.mp4' }], {
+      root: '/v',
+      onProblem: () => undefined,
+    });
+    expect(numbers.size).toBe(1);
     expect(join('/elsewhere/b/猫.webm').names).toEqual(['b/猫.webm row 0']);
   });
 

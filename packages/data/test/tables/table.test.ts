@@ -59,6 +59,32 @@ describe('a table', () => {
     ]);
   });
 
+  it('tells a row that two stray quotes have made of several', async () => {
+    const text = 'file\ttitle\na.mp4\t"大屏 27寸\nb.mp4\t狗\nc.mp4\t"小屏"\nd.mp4\t猫\n';
+    const { cells, bad } = await read('q.tsv', text);
+    expect(cells).toEqual([{ file: 'd.mp4', title: '猫' }]);
+    expect(bad).toEqual([
+      expect.stringMatching(/row 2: expected a quote to be closed at the end of its cell, got text behind/),
+    ]);
+  });
+
+  it.each([';', ','])('takes the separator that its first line names for Excel: %s', async (sign) => {
+    const { cells, bad } = await read('e.csv', `sep=${sign}\r\nfile${sign}title\r\na.mp4${sign}猫\r\nb.mp4\r\n`);
+    expect(cells).toEqual([{ file: 'a.mp4', title: '猫' }]);
+    expect(bad).toEqual([expect.stringContaining('row 4: expected 2 cells as in the first row, got 1')]);
+  });
+
+  it('takes the numbers that Python writes into JSON for missing values', async () => {
+    const lines = '{"id": "NaN \\" NaN", "asr": NaN, "n": [-Infinity, Infinity]}';
+    const cells = [{ id: 'NaN " NaN', asr: null, n: [null, null] }];
+    expect(await read('n.jsonl', `${lines}\n`)).toMatchObject({ cells, bad: [] });
+    expect(await read('n.json', `[${lines}]`)).toMatchObject({ cells, bad: [] });
+  });
+
+  it('is not read with a separator that is none', async () => {
+    await expect(read('s.csv', 'a,b\n', { separator: '::' })).rejects.toThrow('separator: expected one character');
+  });
+
   it('skips rows of another length and says which', async () => {
     const { cells, bad } = await read('n.csv', 'file,title\na.mp4,x,y\nb.mp4\nc.mp4,z,\n');
     expect(cells).toEqual([{ file: 'c.mp4', title: 'z' }]);

@@ -36,6 +36,8 @@ it('keeps a list', async () => {
   expect(readFileSync(path, 'utf8')).toBe('美食\n7\na b\n');
   expect(await readTagList(path)).toEqual(['美食', '7', 'a b']);
   expect(await readTagList(path, 2)).toEqual(['美食', '7']);
+  writeFileSync(path, '美食\r\n7\r\n\r\n \n');
+  expect(await readTagList(path)).toEqual(['美食', '7']);
 });
 
 it.each([

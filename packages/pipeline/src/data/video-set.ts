@@ -63,7 +63,8 @@ export interface VideoSet {
 /**
  * Opens splits as one data set.
  *
- * @throws WbdcError `feature-widths` where their features differ in width
+ * @throws WbdcError `feature-widths` where their features differ in width, `feature-order` where they are of frames in
+ *   the order of before
  */
 export async function openVideoSet(options: VideoSetOptions): Promise<VideoSet> {
   const { splits, tokenizer, text, frames, tags, observer } = options;
@@ -71,6 +72,7 @@ export async function openVideoSet(options: VideoSetOptions): Promise<VideoSet> 
   const skipped = newSkipCounter(options);
   try {
     for (const { openFeatures } of splits) sources.push(await openFeatures());
+    splits.forEach(({ name }, i) => assertFrameOrder(name, sources[i].recipe));
     assertOneWidth(sources, splits);
     const dataset = await openDataset({
       videos: readSplits(splits, { skipped, signal: options.signal }),
@@ -127,6 +129,18 @@ function sizesOf(dataset: Dataset, sources: readonly FeatureSource[]): number[] 
   const sizes = sources.map(() => 0);
   for (let i = 0; i < dataset.size; i++) sizes[sources.findIndex((source) => source.has(dataset.id(i)))]++;
   return sizes;
+}
+
+/** Stores of before took the pictures of a zip in the order of their names' characters: 1, 10, 2. */
+function assertFrameOrder(split: string, recipe: Recipe | undefined): void {
+  if (recipe === undefined || !('weights' in recipe) || recipe['frameOrder'] === 'natural') return;
+  throw new WbdcError({
+    where: `the features of ${split}`,
+    expected: 'frames in the natural order of their names (frameOrder in the recipe), 2 before 10',
+    got: 'a store of before, with 10 before 2',
+    advice: 'compute them again',
+    code: 'feature-order',
+  });
 }
 
 function assertOneWidth(sources: readonly FeatureSource[], splits: readonly SplitTexts[]): void {

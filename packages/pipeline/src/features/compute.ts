@@ -14,6 +14,7 @@ import { exists, makeFolder } from '@wbdc/io';
 import { flatten } from '@wbdc/nn';
 import {
   extractFeatures,
+  recipeDifferences,
   type ComputeFeatures,
   type DecodeVideo,
   type ExtractProgress,
@@ -99,7 +100,7 @@ async function computeSplit(job: SplitJob): Promise<ComputedFeatures> {
   const { store: path, skipped: skippedPath } = filesOf(job, split);
   if (resume && (await exists(path))) {
     const skipped = (await readSkipped(skippedPath)).size;
-    return { split, path, videos: await storedCount(path, width), skipped, listed };
+    return { split, path, videos: await storedCount(path, extractor), skipped, listed };
   }
   const store = await createFeatureStore(path, { width, recipe, resume });
   try {
@@ -113,10 +114,13 @@ async function computeSplit(job: SplitJob): Promise<ComputedFeatures> {
   }
 }
 
-async function storedCount(path: string, width: number): Promise<number> {
+/** @throws DataError where the store is of another recipe than these features would be */
+async function storedCount(path: string, { width, recipe }: FeatureExtractor): Promise<number> {
   const store = await openFeatureStore(path, { width }); // an empty shard alone does not say it
   await store.close();
-  return store.size;
+  const different = recipeDifferences(recipe, store.recipe ?? {});
+  if (different.length === 0) return store.size;
+  throw new DataError(`${path}: expected features of the same recipe, got another:\n  ${different.join('\n  ')}`);
 }
 
 /** Adds the features of all videos that the store has not yet; returns those that could not be read. */

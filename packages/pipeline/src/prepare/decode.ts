@@ -41,17 +41,25 @@ export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, option
   return { decoded, reused };
 }
 
-/** What is known of a video whose frames are still there. Others are tried again: a decoder may have been installed. */
+/**
+ * What is known of a video whose frames are still there. Others are tried again: a decoder may have been installed, and
+ * an earlier version took the pictures of a folder or zip in another order.
+ */
 async function usable(journal: Journal, id: string, source: FoundVideo, root: string): Promise<Entry | undefined> {
   const entry = journal.get(id, source);
+  if (hasPictures(source) && entry?.frameOrder !== 'natural') return undefined;
   return entry?.decoded !== undefined && (await findFrames(root, id)) !== undefined ? entry : undefined;
+}
+
+function hasPictures({ kind }: FoundVideo): boolean {
+  return kind === 'folder' || kind === 'zip';
 }
 
 async function decodeOne(id: string, source: FoundVideo, { root, settings }: DecodeOptions): Promise<Entry> {
   const { name, bytes, modified } = source;
   try {
     const decoded = await storeFrames(source, id, wbdcLayout(root).frameZip(STAGED, id), settings);
-    return { id, name, bytes, modified, decoded };
+    return { id, name, bytes, modified, decoded, ...(hasPictures(source) && { frameOrder: 'natural' }) };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return { id, name, bytes, modified, error: error.message };

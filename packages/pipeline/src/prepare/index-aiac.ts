@@ -12,7 +12,7 @@ import {
   type AiacFiles,
   type Video,
 } from '@wbdc/data';
-import { exists, sizeOnDisk } from '@wbdc/io';
+import { exists, isSystemFile, sizeOnDisk } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { counted } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
@@ -86,9 +86,13 @@ export async function recordFiles(root: string, split: string): Promise<string[]
   if (!(await exists(folder))) {
     throw new MissingSplitError(split, `the TFRecords of the split '${split}' in ${folder}`, 'folder');
   }
-  const names = (await readdir(folder)).filter((name) => /\.tfrecords?(\.gz)?$/i.test(name)).sort();
+  const names = (await readdir(folder)).filter(isRecordFile).sort();
   if (names.length > 0) return names.map((name) => join(folder, name));
   throw new WbdcError({ where: folder, expected: 'files *.tfrecord or *.tfrecords', got: 'none' });
+}
+
+function isRecordFile(name: string): boolean {
+  return /\.tfrecords?(\.gz)?$/i.test(name) && !isSystemFile(name);
 }
 
 /** The same files, packed ones replaced by a plain copy; copies of an earlier call stay. */

@@ -10,6 +10,8 @@ export interface Entry {
   readonly bytes: number;
   readonly modified: number;
   readonly decoded?: StoredFrames;
+  /** The order of a folder's or zip's pictures; nothing where they follow the characters of their names, as before. */
+  readonly frameOrder?: 'natural';
   /** Why it could not be read. */
   readonly error?: string;
 }

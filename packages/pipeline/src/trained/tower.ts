@@ -121,7 +121,10 @@ function assertSameFeatures(recipe: FeatureRecipe, own: FeatureRecipe, where: st
   });
 }
 
-/** A default that one writer of a tower's sizes leaves out and another one does not. */
+/**
+ * A default that one writer of a tower's sizes leaves out and another one does not; and the order of frames, which says
+ * nothing of a tower and which models of before do not name.
+ */
 function explicit({ tower, ...recipe }: FeatureRecipe): unknown {
-  return { ...recipe, tower: { activation: 'quick', ...tower } };
+  return { ...recipe, frameOrder: 'natural', tower: { activation: 'quick', ...tower } };
 }

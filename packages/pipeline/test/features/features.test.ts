@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { clipVision } from '@wbdc/clip-model';
-import { openFeatureStore, wbdcLayout, writeAnnotations, writeFrameZip } from '@wbdc/data';
+import { createFeatureStore, openFeatureStore, wbdcLayout, writeAnnotations, writeFrameZip } from '@wbdc/data';
 import { randomKey } from '@wbdc/nn';
+import { Tokenizer } from '@wbdc/tokenizer';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -15,6 +16,9 @@ import {
   type ComputeFeaturesOptions,
   type FeatureExtractor,
 } from '../../src/features/index.js';
+import { openVideoSet } from '../../src/data/video-set.js';
+import { framesSchema } from '../../src/settings/frames.js';
+import { textSchema } from '../../src/settings/text.js';
 
 const TOWER = { imageSize: 8, patchSize: 4, width: 6, layers: 1, heads: 2, intermediateSize: 5 };
 const SETTINGS = { output: 'pooled', statistics: 'clip', resizer: 'pillow', sampling: { kind: 'all' } } as const;
@@ -115,6 +119,28 @@ describe('features of a data set', () => {
       [7, 0],
     ]);
     expect(await stores('merged')).toEqual(await stores('whole'));
+  });
+
+  it('are not taken for those of another recipe, nor for frames in the order of before', async () => {
+    const { frameOrder, ...before } = extractor.recipe;
+    expect(frameOrder).toBe('natural');
+    const [id, path] = [idOf(1, 0), join(out('before'), 'labeled.zip')];
+    await mkdir(out('before'));
+    const whole = await openFeatureStore(join(out('whole'), 'labeled.zip'));
+    const store = await createFeatureStore(path, { width: 6, recipe: before });
+    await store.add(id, await whole.read(id));
+    await store.finish();
+    await whole.close();
+    await expect(compute('before', { resume: true })).rejects.toThrow('frameOrder: expected "natural", got nothing');
+    const annotations = wbdcLayout(root()).annotations('labeled');
+    const opening = openVideoSet({
+      splits: [{ name: 'labeled', annotations, openFeatures: () => openFeatureStore(path) }],
+      tokenizer: Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']),
+      text: textSchema.parse({}),
+      frames: framesSchema.parse({}),
+      tags: [],
+    });
+    await expect(opening).rejects.toMatchObject({ code: 'feature-order', where: 'the features of labeled' });
   });
 
   it('leave out videos that cannot be read, up to a share', async () => {

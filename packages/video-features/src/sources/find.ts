@@ -1,8 +1,9 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import sharp from 'sharp';
+import { compareNatural, isSystemFile } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
-import { isSystemFile } from './system-names.js';
+import { PICTURE_EXTENSIONS } from '../frame-files.js';
 
 /** One video: a file, or a folder of pictures. */
 export interface FoundVideo {
@@ -14,7 +15,7 @@ export interface FoundVideo {
   readonly bytes: number;
   /** Time of the last change of any of its files, in milliseconds since 1970. */
   readonly modified: number;
-  /** Paths of a folder's pictures, in the order of their names. */
+  /** Paths of a folder's pictures, in the natural order of their names. */
   readonly pictures?: readonly string[];
 }
 
@@ -26,7 +27,6 @@ export interface FoundVideos {
 }
 
 const VIDEO = new Set('mp4 m4v mov webm mkv avi flv wmv mpg mpeg ts mts m2ts 3gp ogv'.split(' '));
-const PICTURE = new Set('jpg jpeg png webp gif avif tif tiff'.split(' '));
 /** Files of these may hold one picture or many. */
 const MAYBE_ANIMATED = new Set(['webp', 'gif', 'avif']);
 
@@ -43,7 +43,7 @@ interface FoundFile {
 /**
  * Finds the videos below a folder by the extensions of its files: video files, zips and animations are one each, a
  * folder that holds still pictures and no other video is one, and so is every still picture in the folder itself.
- * Hidden files do not count; links are followed.
+ * Hidden files and what else systems leave (`isSystemFile` of `@wbdc/io`) do not count; links are followed.
  *
  * @throws WbdcError when there is no such folder; the signal's reason when it is aborted
  */
@@ -95,7 +95,7 @@ async function describe(name: string, path: string, bytes: number, modified: num
 async function kindOf(path: string, extension: string): Promise<Kind> {
   if (VIDEO.has(extension)) return 'video';
   if (extension === 'zip') return 'zip';
-  if (!PICTURE.has(extension)) return 'unknown';
+  if (!PICTURE_EXTENSIONS.has(extension)) return 'unknown';
   return MAYBE_ANIMATED.has(extension) && (await isAnimated(path)) ? 'animation' : 'picture';
 }
 
@@ -125,7 +125,7 @@ function addVideos(
   else {
     const bytes = pictures.reduce((sum, picture) => sum + picture.bytes, 0);
     const modified = pictures.reduce((latest, picture) => Math.max(latest, picture.modified), 0);
-    const paths = pictures.map(({ path }) => path).sort();
+    const paths = pictures.map(({ path }) => path).sort(compareNatural);
     const name = folder.normalize('NFC');
     videos.push({ name, path: join(root, folder), kind: 'folder', bytes, modified, pictures: paths });
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMissing } from '@wbdc/io';
@@ -6,6 +6,7 @@ import { SourceError } from '../errors.js';
 import { readBounded } from '../frame-zip.js';
 import { openPicture } from './animation.js';
 import type { FoundVideo } from './find.js';
+import { FIRST_BYTES, firstBytes } from './first-bytes.js';
 import { openFolder, openPictures, openZip } from './pictures.js';
 import { SOURCE_LIMITS, type FrameSource, type SourceLimits } from './source.js';
 import { openVideoFile, type VideoBackend } from './video-file.js';
@@ -30,7 +31,7 @@ export async function openFrameSource(path: string, options: OpenOptions = {}): 
   });
   if (status.isDirectory()) return openFolder(path, limits);
   if (!status.isFile()) throw new SourceError(`${path}: expected a file or folder, got a device. Check the path.`);
-  const start = await firstBytes(path);
+  const start = latin1(await firstBytes(path));
   if (start.length === 0) throw new SourceError(`${path}: expected a video, got an empty file. Replace the file.`);
   if (start.startsWith('PK')) return openZip(path, limits);
   if (isPicture(start)) return openPicture(path, await readBounded(path, limits.image.maxBytes), limits);
@@ -51,7 +52,7 @@ export async function openFoundVideo(video: FoundVideo, options: OpenOptions = {
  */
 export async function openFrameBytes(bytes: Uint8Array, name: string, options: OpenOptions = {}): Promise<FrameSource> {
   const limits = options.limits ?? SOURCE_LIMITS;
-  const start = Buffer.from(bytes.subarray(0, FIRST_BYTES)).toString('latin1');
+  const start = latin1(bytes.subarray(0, FIRST_BYTES));
   if (start.length === 0) throw new SourceError(`${name}: expected a video, got no bytes. Leave the video out.`);
   if (start.startsWith('PK')) return openZip(name, limits, bytes);
   if (isPicture(start)) return openPicture(name, bytes, limits);
@@ -90,17 +91,9 @@ async function openTemporary(
   }
 }
 
-const FIRST_BYTES = 16;
-
-/** The first bytes, one character each. */
-async function firstBytes(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(FIRST_BYTES), 0, FIRST_BYTES, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+/** One character a byte. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
 }
 
 function isPicture(start: string): boolean {
