@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SOURCE_LIMITS, SourceError, openFrameBytes, openFrameSource, type FrameSource } from '../src/index.js';
 import { turn } from '../src/sources/mediabunny.js';
 import { readPpm } from '../src/sources/ppm.js';
+import { openWithAny } from '../src/sources/video-file.js';
 import { temporaryFolder } from './folder.js';
 
 /** Stand-ins for the programs. Frame n of their video is 3 x 2 pixels of n. */
@@ -120,6 +121,41 @@ it('says once what to install when nothing decodes video files', async () => {
   await expect(opening).rejects.toThrow('found none. Install one: npm install mediabunny @mediabunny/server; or put');
   await expect(opening).rejects.not.toThrow(SourceError); // not the fault of one video
   vi.unstubAllEnvs();
+});
+
+describe('several decoders', () => {
+  const source = (count: number): FrameSource => ({
+    name: 'v.avi',
+    count,
+    async *read() {},
+    close: async () => undefined,
+  });
+  const reads = (name: 'mediabunny' | 'ffmpeg', count: number) => ({ name, open: async () => source(count) });
+  const refuses = (name: 'mediabunny' | 'ffmpeg', reason: string) => ({
+    name,
+    open: () => Promise.reject(new SourceError(`v.avi: ${reason}`)),
+  });
+  const open = (...decoders: Parameters<typeof openWithAny>[0]) => openWithAny(decoders, 'v.avi', SOURCE_LIMITS);
+
+  it('are tried in turn for every file: one knows a format that another does not', async () => {
+    expect((await open(refuses('mediabunny', 'unknown format.'), reads('ffmpeg', 5))).count).toBe(5);
+    expect((await open(reads('mediabunny', 0), reads('ffmpeg', 5))).count).toBe(5);
+    expect((await open(reads('mediabunny', 3), refuses('ffmpeg', 'never asked.'))).count).toBe(3);
+  });
+
+  it('say together why none of them reads a file', async () => {
+    const none = open(refuses('mediabunny', 'unknown format.'), refuses('ffmpeg', 'moov atom not found.'));
+    await expect(none).rejects.toThrow(SourceError);
+    await expect(none).rejects.toThrow(
+      'v.avi: no decoder reads it. mediabunny: unknown format. ffmpeg: moov atom not found.',
+    );
+    await expect(open(refuses('ffmpeg', 'moov atom not found.'))).rejects.toThrow('v.avi: moov atom not found.');
+  });
+
+  it('are not tried after a failure that is not the fault of the file', async () => {
+    const broken = { name: 'mediabunny' as const, open: () => Promise.reject(new RangeError('disk')) };
+    await expect(open(broken, reads('ffmpeg', 5))).rejects.toThrow(RangeError);
+  });
 });
 
 describe('readPpm', () => {
