@@ -1,13 +1,17 @@
+import { rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exists, sizeOnDisk, withLock, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
+import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
+import { UserError } from '../core/errors.js';
 import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, interruptible } from '../core/interrupt.js';
 import { observed } from '../core/observer.js';
 import { Output, type OutputOptions } from '../core/output.js';
 import type { Host } from '../core/host.js';
+import { shellQuoted } from '../core/shell.js';
 import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
 
 interface Options extends OutputOptions, TableOptions {
@@ -111,7 +115,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
   try {
     const [prepared, config] = await withLock(out, async () => {
       const made = await observed(output, (observer) => prepareVideos({ ...settings, observer }));
-      return [made, await writeStarterConfig(made, short(out, folder))] as const;
+      return [made, await writeStarterConfig(made, short(out, folder), output)] as const;
     });
     await report(prepared, { config, seconds: (now() - start) / 1000, output });
     return 0;
@@ -129,13 +133,35 @@ function short(path: string, from: string): string {
   return below === '' || below.startsWith('..') ? path : below;
 }
 
-/** Writes a configuration beside the data set, unless there is one; gives its path. */
-async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string): Promise<string> {
-  const path = join(prepared.root, 'wbdc.yaml');
-  if (await exists(path)) return path;
-  const { starterConfig } = await import('../config/starter-config.js');
-  await writeFileAtomic(path, starterConfig(prepared, shownFolder));
+/**
+ * Writes a configuration beside the data set; gives the path of the one to go on with. One that is there stays: where
+ * it does not go with the data any more, one that does stands beside it, and what to change is told.
+ */
+async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string, output: Output): Promise<string> {
+  const { starterConfig, unfitSettings } = await import('../config/starter-config.js');
+  const [path, fresh] = ['wbdc.yaml', 'wbdc.new.yaml'].map((name) => join(prepared.root, name));
+  const starter = starterConfig(prepared, shownFolder);
+  if (!(await exists(path))) {
+    await writeFileAtomic(path, starter);
+    return path;
+  }
+  const { loadConfig } = await import('../config/load.js');
+  await writeFileAtomic(fresh, starter);
+  const load = (file: string): Promise<Config> => loadConfig({ path: file, folder: output.terminal.folder });
+  const [fitting, config] = [await load(fresh), await load(path).catch(explained)];
+  const unfit = typeof config === 'string' ? [config] : unfitSettings(config, fitting, prepared);
+  if (unfit.length > 0) {
+    output.warn(`${join(shownFolder, 'wbdc.yaml')} does not go with these data:\n  ${unfit.join('\n  ')}`);
+    output.warn(`change these lines, or go on with ${join(shownFolder, 'wbdc.new.yaml')}`);
+    return fresh;
+  }
+  await rm(fresh);
   return path;
+}
+
+function explained(error: unknown): string {
+  if (error instanceof UserError) return error.message.replaceAll('\n', '\n  ');
+  throw error;
 }
 
 interface Reporting {
@@ -158,7 +184,7 @@ async function report(prepared: PreparedVideos, { config, seconds, output }: Rep
   output.say(`look at  ${shown(`${root}/index.html`)}`);
   output.say(`done     after ${formatSeconds(seconds)}`);
   const stage = summary.splits.labeled.videos > 0 ? 'finetune' : 'pretrain';
-  const next = `npx wbdc run ${stage} --config ${shown(config)}`;
+  const next = `npx wbdc run ${stage} --config ${shellQuoted(shown(config))}`;
   output.say(`next     ${next}`);
   output.result({ status: 'complete', folder: root, seconds, summary, next });
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.js';
 import type { Shard } from '../core/shard.js';
+import { shellQuoted } from '../core/shell.js';
 import { STAGES, type Stage, type StageName } from '../run/stage.js';
 import type { StageOptions } from './options.js';
 import { ALL_STAGES } from './stages.js';
@@ -28,7 +29,7 @@ export function resumeCommand(stage: Stage, options: StageOptions, shard?: Shard
 /** The command for a stage of the same run, with the options that decide which run it is. */
 function commandOf(stage: string, options: StageOptions, extra: readonly string[]): string {
   const option = (name: string, value: string | number | undefined): string[] =>
-    value === undefined ? [] : [`--${name}`, quote(String(value))];
+    value === undefined ? [] : [`--${name}`, shellQuoted(String(value))];
   return [
     'npx wbdc',
     stage,
@@ -40,10 +41,6 @@ function commandOf(stage: string, options: StageOptions, extra: readonly string[
     ...option('precision', options.precision),
     ...extra,
   ].join(' ');
-}
-
-function quote(text: string): string {
-  return /^[\w./=:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Makes a stage again, and in a chain all that are out of date with it. */

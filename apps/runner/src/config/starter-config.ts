@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import { WBDC_SPLITS } from '@wbdc/data';
+import { differences } from '@wbdc/io/errors';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { stringify } from 'yaml';
+import type { Config } from './schema.js';
 
 /** Below so many videos to learn from, models of full size learn nothing that small ones do not. */
 const FEW = 20_000;
@@ -33,6 +35,38 @@ export function starterConfig({ root, summary, fields, tags }: PreparedVideos, f
       '# and features.tower; see wbdc download --help.';
   const about = `Written once by wbdc prepare for ${summary.videos} videos: yours to change.`;
   return [`# ${about} npx wbdc config prints all settings.`, `# ${size}`, stringify(settings)].join('\n');
+}
+
+/**
+ * Settings of a configuration that do not go with a prepared data set, as lines `data.trainSplits: there ..., fits
+ * ...`: those of an earlier preparation, before there was a table or a label.
+ *
+ * @param fitting what {@link starterConfig} gives, read
+ */
+export function unfitSettings(config: Config, fitting: Config, { summary }: PreparedVideos): string[] {
+  const { unlabeled, labeled } = summary.splits;
+  const most = (batchSize: number, videos: number, fits: number): number => (batchSize > videos ? fits : batchSize);
+  const learned = unlabeled.videos + labeled.videos;
+  const known = new Set<string>(fitting.text.fields);
+  const fitted = {
+    data: {
+      folder: config.data.folder ?? fitting.data.folder,
+      trainSplits: fitting.data.trainSplits,
+      heldOutSplits: fitting.data.heldOutSplits,
+    },
+    text: { fields: config.text.fields.some((field) => known.has(field)) ? config.text.fields : fitting.text.fields },
+    clip: { batchSize: most(config.clip.batchSize, learned, fitting.clip.batchSize) },
+    train: { batchSize: most(config.train.batchSize, learned, fitting.train.batchSize) },
+    finetune: { batchSize: most(config.finetune.batchSize, labeled.videos || Infinity, fitting.finetune.batchSize) },
+  };
+  const { data, text, clip, train, finetune } = config;
+  const there = {
+    data: { folder: data.folder, trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    text: { fields: text.fields },
+    ...{ clip: { batchSize: clip.batchSize }, train: { batchSize: train.batchSize } },
+    finetune: { batchSize: finetune.batchSize },
+  };
+  return differences(there, fitted).map(({ path, before, after }) => `${path}: there ${before}, fits ${after}`);
 }
 
 /** A run's name also names a folder, and may hold no blanks or Chinese. */
