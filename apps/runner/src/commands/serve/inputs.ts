@@ -1,48 +1,87 @@
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, relative, sep } from 'node:path';
 import { isMissing } from '@wbdc/io';
 import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
 import { UserError } from '../../core/errors.js';
 
+/** A video that is asked for, and its path below the folder of all. */
+interface AskedVideo extends VideoInput {
+  readonly name: string;
+}
+
+/** The videos that are asked for, and the folder that holds them all. */
+export interface AskedVideos {
+  readonly videos: readonly AskedVideo[];
+  readonly root: string;
+}
+
+/** What a path means, with paths below the folder that was given. */
+interface Found {
+  readonly path: string;
+  readonly below: string;
+  readonly folder: string;
+}
+
 /**
  * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures,
  * its frames. Any other folder is a collection: its video files, zips, animations and, likewise, its subfolders. A
- * video's id is its name without the ending.
+ * video's id is its path below that folder without the ending, or its name where that is an official id. Where two
+ * would be the same they keep their endings, or say where they are below the folder of all.
  */
-export async function findVideos(paths: readonly string[]): Promise<VideoInput[]> {
-  const found: VideoInput[] = [];
+export async function findVideos(paths: readonly string[]): Promise<AskedVideos> {
+  const found: Found[] = [];
   for (const path of paths) {
-    const below = await videosAt(path);
-    if (below.length === 0) {
+    const here = await videosAt(path);
+    if (here.length === 0) {
       throw new UserError(`${path}: expected videos, zips or folders of pictures in it, got none: check the path`);
     }
-    found.push(...below);
+    found.push(...here);
   }
-  const seen = new Map<string, string>();
-  for (const { id, path } of found) {
-    const before = seen.get(id);
-    if (before !== undefined) {
-      throw new UserError(`expected every name once, got '${id}' twice: ${before} and ${path}: rename one of them`);
-    }
-    seen.set(id, path);
-  }
-  return found;
+  const root = commonFolder(found.map(({ folder }) => folder));
+  const names = found.map(({ path }) => relative(root, path).replaceAll(sep, '/'));
+  const ids = distinctIds(found, names);
+  return { root, videos: found.map(({ path }, i) => ({ id: ids[i], path, name: names[i] })) };
 }
 
-/** The last part of a path, without an ending. */
-export function plainName(path: string): string {
-  return basename(path).replace(/\.[^.]{1,5}$/, '');
+/** The first way to name each video that no other one shares. */
+function distinctIds(found: readonly Found[], names: readonly string[]): string[] {
+  const ways = [found.map(plainId), found.map(({ below }) => below), names.map(withoutEnding), names].map((ids) => {
+    const counts = new Map<string, number>();
+    for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+    return { ids, counts };
+  });
+  return found.map(({ path }, i) => {
+    const way = ways.find(({ ids, counts }) => counts.get(ids[i]) === 1);
+    if (way !== undefined) return way.ids[i];
+    throw new UserError(`expected every name once, got ${path} twice: give it once`);
+  });
 }
 
-async function videosAt(path: string): Promise<VideoInput[]> {
+function plainId({ below }: Found): string {
+  const name = withoutEnding(basename(below));
+  return /^\d{19,20}$/.test(name) ? name : withoutEnding(below);
+}
+
+function withoutEnding(path: string): string {
+  return path.replace(/\.[^./]{1,5}$/, '');
+}
+
+function commonFolder(folders: readonly string[]): string {
+  return folders.reduce((common, folder) => {
+    let shared = common;
+    while (relative(shared, folder).startsWith('..') && dirname(shared) !== shared) shared = dirname(shared);
+    return shared;
+  });
+}
+
+async function videosAt(path: string): Promise<Found[]> {
   const status = await stat(path).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
     throw new UserError(`${path}: expected a video, a zip or a folder, found nothing there: check the path`);
   });
-  if (!status.isDirectory()) return [{ id: plainName(path), path }];
-  const { videos: sources } = await findBelow(path);
-  if (sources.length > 0 && sources.every(({ kind }) => kind === 'picture')) return [{ id: basename(path), path }];
-  return sources.map((source) => {
-    return { id: source.kind === 'folder' ? basename(source.path) : plainName(source.path), path: source.path };
-  });
+  const itself = { path, below: basename(path), folder: dirname(path) };
+  if (!status.isDirectory()) return [itself];
+  const { videos } = await findBelow(path);
+  if (videos.length > 0 && videos.every(({ kind }) => kind === 'picture')) return [itself];
+  return videos.map((video) => ({ path: video.path, below: video.name, folder: path }));
 }

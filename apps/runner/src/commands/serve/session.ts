@@ -62,9 +62,9 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
-  const all = await findVideos(request.paths.map(from));
-  const textOf = await textsFor(all, options, from, (line) => output.warn(line));
-  const videos = all.filter(({ id }) => !done.has(id));
+  const asked = await findVideos(request.paths.map(from));
+  const textOf = await textsFor(asked, options, from, (line) => output.warn(line));
+  const videos = asked.videos.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
   const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
   await loadEngine(config, output);

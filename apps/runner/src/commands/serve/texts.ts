@@ -1,58 +1,59 @@
-import { chooseColumns, parseRow, readTable } from '@wbdc/data';
+import { joinRows, plainName, readTextTable } from '@wbdc/data';
 import type { VideoTexts } from '@wbdc/pipeline';
-import type { VideoInput } from '@wbdc/video-features';
 import { columnsOf } from '../columns.js';
 import { separatorOf, type TableOptions } from '../options.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
-import { plainName } from './inputs.js';
+import type { AskedVideos } from './inputs.js';
 
 /**
- * Texts by the names of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's
- * annotations, with a column that names the videos (id, or video for the name of the file) and some of title, ocr,
- * asr.
+ * Texts by the ids of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's
+ * annotations, with a column that names the videos (id, or video for the path below their folder) and some of title,
+ * ocr, asr.
  */
 async function readTexts(
   path: string,
+  { videos, root }: AskedVideos,
   { column, separator, encoding }: TableOptions,
   warn: (line: string) => void,
 ): Promise<Map<string, VideoTexts>> {
-  const own = definedOnly({ separator: separatorOf(separator), encoding });
-  const table = await readTable(path, { onBad: (error) => warn(error.message), ...own });
-  const columns = chooseColumns(path, table.columns, columnsOf(column));
-  const texts = new Map<string, VideoTexts>();
-  for (const row of table.rows) {
-    const { id, video, title, ocr, asr } = parseRow(row, columns);
-    for (const name of new Set([id, video && plainName(video)])) {
-      if (name === undefined) continue;
-      if (texts.has(name)) throw new UserError(`${row.where}: expected every video once, got '${name}' again`);
-      texts.set(name, { title, ocr, asr });
-    }
-  }
-  return texts;
+  const own = definedOnly({ columns: columnsOf(column), separator: separatorOf(separator), encoding });
+  const { records } = await readTextTable(path, { onBad: (error) => warn(error.message), ...own });
+  const joined = joinRows(records, videos, {
+    root,
+    onProblem: (problem, message) => problem !== 'row without video' && warn(`${problem}: ${message}`),
+  });
+  if (joined.size > 0) return new Map([...joined].map(([{ id }, { title, ocr, asr }]) => [id, { title, ocr, asr }]));
+  const [row] = records;
+  throw new UserError(
+    `${path}: expected texts of the videos (such as '${videos[0].id}'), ` +
+      `got only others ('${row?.id ?? row?.video ?? ''}'): ` +
+      'name each by its path below their folder, by its file, or by an id that is its name without the ending',
+  );
 }
 
 /** The text of each video, from the options, a file or its name; empty where there is none. */
 export async function textsFor(
-  videos: readonly VideoInput[],
+  asked: AskedVideos,
   options: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => VideoTexts> {
-  const texts = await givenTexts(videos, options, from, warn);
+  const texts = await givenTexts(asked, options, from, warn);
   if (!options.titleFromName) return texts;
-  const titles = new Map(videos.map(({ id, path }) => [id, plainName(path)]));
+  const titles = new Map(asked.videos.map(({ id, path }) => [id, plainName(path)]));
   return (id) => ({ ...texts(id), title: texts(id).title || (titles.get(id) ?? '') });
 }
 
 async function givenTexts(
-  videos: readonly VideoInput[],
+  asked: AskedVideos,
   { title, ocr, asr, texts: path, titleFromName, ...table }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => VideoTexts> {
+  const { videos } = asked;
   const given = [title, ocr, asr].some((text) => text !== undefined);
   if (given && (videos.length > 1 || path !== undefined)) {
     const got = path === undefined ? `${videos.length} videos` : '--texts beside them';
@@ -72,15 +73,8 @@ async function givenTexts(
     if (!titleFromName) warn('no texts given: the frames alone decide; see --title and --texts');
     return () => ({});
   }
-  const texts = await readTexts(from(path), table, warn);
+  const texts = await readTexts(from(path), asked, table, warn);
   const without = videos.filter(({ id }) => !texts.has(id));
-  if (without.length === videos.length) {
-    throw new UserError(
-      `${path}: expected texts of the videos (such as '${videos[0].id}'), ` +
-        `got only others ('${[...texts.keys()][0] ?? ''}'): ` +
-        'name each by its file, or by an id that is its name without the ending',
-    );
-  }
   if (without.length > 0 && !titleFromName)
     warn(`${counted(without.length, 'video')} without a text, '${without[0].id}' for one`);
   return (id) => texts.get(id) ?? {};

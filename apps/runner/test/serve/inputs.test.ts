@@ -1,0 +1,69 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findVideos } from '../../src/commands/serve/inputs.js';
+import { textsFor } from '../../src/commands/serve/texts.js';
+
+const OFFICIAL = '1234567890123456789';
+const FILES = ['cats/001.mp4', 'dogs/001.mp4', 'dogs/old/001.mp4', `x/789/${OFFICIAL}.zip`, 'two/a.mp4', 'two/a.webm'];
+
+type Options = Parameters<typeof textsFor>[1];
+
+let folder: string;
+const at = (...names: string[]): string => join(folder, ...names);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-inputs-'));
+  for (const name of FILES) {
+    await mkdir(at('pets', name, '..'), { recursive: true });
+    await writeFile(at('pets', name), 'x');
+  }
+  await mkdir(at('shots'));
+  await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } }).toFile(at('shots/1.png'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const idsOf = async (...paths: string[]): Promise<string[]> =>
+  (await findVideos(paths.map((path) => at(path)))).videos.map(({ id }) => id);
+
+describe('the videos that paths mean', () => {
+  it('have their paths below the folder for ids, and their names where these are official', async () => {
+    expect(await idsOf('pets')).toEqual([
+      ...['cats/001', 'dogs/001', 'dogs/old/001', 'two/a.mp4', 'two/a.webm', OFFICIAL],
+    ]);
+    expect(await idsOf('pets/cats', 'shots')).toEqual(['001', 'shots']);
+  });
+
+  it('say where they are below the folder of all where their names are the same', async () => {
+    expect(await idsOf('pets/cats/001.mp4', 'pets/dogs/001.mp4')).toEqual(['cats/001', 'dogs/001']);
+    expect(await idsOf('pets/cats', 'pets/dogs')).toEqual(['cats/001', 'dogs/001', 'old/001']);
+    await expect(idsOf('pets/cats/001.mp4', 'pets/cats')).rejects.toThrow('expected every name once, got');
+  });
+});
+
+describe('texts of videos', () => {
+  const table = async (rows: readonly string[], ...paths: string[]) => {
+    await writeFile(at('t.csv'), `video,title\n${rows.join('\n')}\n`);
+    const asked = await findVideos(paths.map((path) => at(path)));
+    const warned: string[] = [];
+    const options = { texts: 't.csv', column: [] } as Partial<Options> as Options;
+    const textOf = await textsFor(asked, options, at, (line) => warned.push(line));
+    return { titles: asked.videos.map(({ id }) => textOf(id).title), warned };
+  };
+
+  it('are found by the path, by the name where one has it, and told where several do', async () => {
+    const rows = ['cats/001.mp4,a', 'dogs/001,b', `${OFFICIAL},d`, '001,x', 'gone.mp4,y', 'dogs/001.mp4,z'];
+    const { titles, warned } = await table([...rows, `${join('/elsewhere', 'a.webm')},w`], 'pets');
+    expect(titles).toEqual(['a', 'b', undefined, undefined, 'w', 'd']);
+    expect(warned).toEqual([
+      expect.stringMatching(/^bad row: .*row 5: '001' names more than one video: write its path$/),
+      expect.stringMatching(/^second row: .*row 7: 'dogs\/001.mp4' after .*row 3$/),
+      "2 videos without a text, 'dogs/old/001' for one",
+    ]);
+    expect((await table(['cats/001,a', 'dogs/001.mp4,b'], 'pets/cats/001.mp4', 'pets/dogs/001.mp4')).titles).toEqual([
+      ...['a', 'b'],
+    ]);
+    expect((await table([`${at('pets/dogs/001.mp4')},b`], 'pets/dogs')).titles).toEqual(['b', undefined]);
+  });
+});
