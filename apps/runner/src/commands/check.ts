@@ -1,3 +1,6 @@
+import { resolve } from 'node:path';
+import { wbdcLayout } from '@wbdc/data';
+import { exists } from '@wbdc/io';
 import { Argument, type Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Config } from '../config/schema.js';
@@ -25,7 +28,7 @@ export function addCheckCommand(program: Command, terminal: Terminal): CliComman
         'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and ' +
         'estimates ' +
         'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in ' +
-        'for it. ' +
+        'for it where it is not there. ' +
         'Fresh weights, also where the configuration starts from others. Exit code 1 when something is wrong.',
     )
     .addArgument(new Argument('<job>', 'the stage').choices(CHECK_JOBS))
@@ -49,9 +52,11 @@ async function runCheck(job: CheckJob, options: CheckOptions, output: Output): P
   const config = await configOf(options, output);
   const engine = await loadEngine(config, output);
   const { check } = await import('@wbdc/pipeline/check');
-  const examples = options.videos ?? (await countVideos(job, config, runFolderOf(config, output.terminal.folder)));
+  const run = runFolderOf(config, output.terminal.folder);
+  const examples = options.videos ?? (await countVideos(job, config, run));
+  const sizes = await sizesOf(job, config, run, output);
   const items: CheckItem[] = [];
-  for await (const item of check(checkRequest(job, config, examples))) {
+  for await (const item of check(checkRequest(job, config, examples, sizes))) {
     items.push(item);
     output.say(lineOf(item));
   }
@@ -68,15 +73,46 @@ const [AIAC_FRAMES, PROJECTION] = [1536, 512];
 
 /**
  * What is checked of a configuration; sizes that data would decide are taken from it or are those of the competition.
+ *
+ * @param known those that the data have decided
  */
-export function checkRequest(job: CheckJob, config: Config, examples?: number): CheckRequest {
+export function checkRequest(
+  job: CheckJob,
+  config: Config,
+  examples?: number,
+  known: Partial<CheckRequest['sizes']> = {},
+): CheckRequest {
   const sizes = {
     vocabSize: config.vocab.size,
     frameSize: frameSizeOf(config),
     tagCount: config.tasks.tag?.count ?? 0,
     classes: CLASSES,
+    ...known,
   };
   return { job, settings: config, sizes, seed: config.seed, examples };
+}
+
+/** What the data decide, where they are there: the categories of the labelled splits, the vocabulary of the run. */
+async function sizesOf(
+  job: CheckJob,
+  config: Config,
+  run: RunFolder,
+  output: Output,
+): Promise<Partial<CheckRequest['sizes']>> {
+  const vocabSize = (await (await run.holderOf('vocab')).record('vocab'))?.summary['vocabSize'];
+  const vocab = typeof vocabSize === 'number' ? { vocabSize } : {};
+  if (job !== 'finetune' || config.finetune.kind !== 'category') return vocab;
+  const { countClasses } = await import('@wbdc/pipeline/check');
+  const { data, finetune } = config;
+  const own = data.layout === 'wbdc' && data.folder !== null;
+  const root = own ? resolve(output.terminal.folder, data.folder!) : (await run.holderOf('data')).folderOf('data');
+  const paths = finetune.splits.map(wbdcLayout(root).annotations);
+  const there = (await Promise.all(paths.map(exists))).every(Boolean);
+  const classes = there ? await countClasses(paths) : 0;
+  if (classes > 1) return { ...vocab, classes };
+  const got = there ? 'no two categories' : 'no annotations';
+  output.say(`sizes    ${CLASSES} categories stand in for those of the data: ${got} at ${paths.join(', ')}`);
+  return vocab;
 }
 
 /** Dv */

@@ -1,3 +1,7 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { wbdcLayout, writeAnnotations } from '@wbdc/data';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useEngine } from '../../../../tools/testing.js';
 import { check, type CheckItem } from '@wbdc/pipeline/check';
@@ -185,6 +189,24 @@ describe('viewsOf', () => {
 });
 
 describe('wbdc check', () => {
+  it('takes the number of categories from the data where they are there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wbdc-check-'));
+    try {
+      await mkdir(join(folder, 'data/annotations'), { recursive: true });
+      const videos = Array.from({ length: 9 }, (_, i) => ({ id: `v0${i}`, title: '', asr: '', ocr: [] }));
+      await writeAnnotations(
+        wbdcLayout(join(folder, 'data')).annotations('labeled'),
+        videos.map((video, i) => ({ ...video, ...(i < 8 && { categoryId: `010${i % 3}` }) })),
+      );
+      const sizes = [...SIZES, 'data.folder=data', 'finetune.batchSize=2'].flatMap((setting) => ['--set', setting]);
+      const { out } = await runIn(folder, ['check', 'finetune', '--json', '--engine', 'ort', ...sizes]);
+      const { checks } = JSON.parse(out) as { checks: { name: string; losses?: { expected: number }[] }[] };
+      expect(checks.find(({ name }) => name === 'start')!.losses![0].expected).toBeCloseTo(Math.log(3));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('prints one object and fails where something is wrong', async () => {
     const set = [...SIZES, ...ONE, 'model.kind=lxmert-model'].flatMap((setting) => ['--set', setting]);
     const { code, out } = await runIn('.', ['check', 'pretrain', '--json', '--engine', 'ort', ...set]);
