@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { wbdcLayout, readAnnotations, readTagList, writeFrameZip, type Video } from '@wbdc/data';
@@ -91,7 +91,7 @@ describe('wbdc prepare', () => {
       videos: 16,
       unreadable: 1,
       categories: 2,
-      warnings: { 'row without video': 1, alike: 1, 'unknown file': 2, 'empty text': 2 },
+      warnings: { 'row without video': 1, alike: 1, 'unknown file': 1, 'empty text': 2 },
     });
     const names = await mapping();
     const labeled = await annotated('labeled');
@@ -109,6 +109,9 @@ describe('wbdc prepare', () => {
     expect(names.get('anim/in/猫.webp')).toMatchObject({ split: 'test_a', category: '0000' });
     expect(names.get('shots')).toMatchObject({ split: 'unlabeled', category: '' });
     expect(names.get('copy of a3.webp')!.split === 'test_a').toBe(a3.split === 'test_a');
+    const all = [...labeled, ...(await annotated('unlabeled')), ...(await annotated('test_a'))];
+    const pair = [a3.id, names.get('copy of a3.webp')!.id].sort();
+    expect(all.filter(({ group }) => group !== undefined).map(({ id, group }) => [group, id])).toEqual([pair]);
     for (const { categoryId } of labeled) expect(categoryId).toMatch(/^0[01]00$/);
     expect((await annotated('test_a')).every(({ categoryId }) => categoryId === undefined)).toBe(true);
     const truth = (await readFile(made('annotations/test_a_truth.csv'), 'utf8')).trim().split('\n');
@@ -172,6 +175,36 @@ describe('wbdc prepare', () => {
     const { id, split } = after.get('anim/a0.webp')!;
     expect(await readFrameZip(wbdcLayout(made()).frameZip(split, id))).toHaveLength(4);
     expect(await readFile(made('wbdc.yaml'), 'utf8')).toBe('# mine\n');
+  });
+
+  it('tells what to change in a configuration of before, and writes one that fits', async () => {
+    await mkdir(join(folder, 'a b'), { recursive: true });
+    for (const name of ['1', '2', '3', '4']) await animation(join(folder, 'a b', `${name}.webp`), Number(name));
+    await writeFile(join(folder, 'a b.csv'), 'file,title,category\n1,一,猫\n2,二,猫\n3,三,狗\n4,四,狗\n');
+    const args = ['prepare', 'a b', '--out', "it's data"];
+    expect(await runCommandLine(args, host)).toBe(0);
+    expect(host.out).toContain(`next     npx wbdc run pretrain --config 'it'\\''s data/wbdc.yaml'`);
+    const before = await readFile(join(folder, "it's data/wbdc.yaml"), 'utf8');
+    expect(await runCommandLine([...args, '--texts', 'a b.csv'], (host = new TestHost(folder)))).toBe(0);
+    expect(host.err).toContain('data.trainSplits: there ["unlabeled"], fits ["labeled"]');
+    expect(host.out).toContain(`next     npx wbdc run finetune --config 'it'\\''s data/wbdc.new.yaml'`);
+    expect(await readFile(join(folder, "it's data/wbdc.yaml"), 'utf8')).toBe(before);
+    const config = await loadConfig({ path: "it's data/wbdc.new.yaml", folder });
+    expect([config.data.trainSplits, config.finetune.splits]).toEqual([['labeled'], ['labeled']]);
+    // With the lines changed there is nothing more to say.
+    await rename(join(folder, "it's data/wbdc.new.yaml"), join(folder, "it's data/wbdc.yaml"));
+    expect(await runCommandLine([...args, '--texts', 'a b.csv'], (host = new TestHost(folder)))).toBe(0);
+    expect(host.err).not.toContain('does not go with');
+    expect(await readdir(join(folder, "it's data"))).not.toContain('wbdc.new.yaml');
+  });
+
+  it('decodes folders and zips of pictures again that an earlier version took in another order', async () => {
+    const journal = await readFile(made('decoded.jsonl'), 'utf8');
+    await writeFile(made('decoded.jsonl'), journal.replaceAll(',"frameOrder":"natural"', ''));
+    expect(await prepare()).toBe(0);
+    expect(host.out).toContain('20 of them were decoded before'); // all but shots and pics.zip
+    expect(await prepare()).toBe(0);
+    expect(host.out).toContain('22 of them were decoded before');
   });
 
   it('goes on after Ctrl-C, to the same files', async () => {

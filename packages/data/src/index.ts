@@ -79,6 +79,8 @@ export type { Skipped } from './store/skipped.js';
 export { readIds } from './wbdc/ids.js';
 export { readAnnotations, writeAnnotations } from './wbdc/annotations.js';
 export type { OcrLine, ReadAnnotationsOptions, Video } from './wbdc/annotations.js';
+export { equalFrames } from './wbdc/equal-frames.js';
+export type { FrameZipOf } from './wbdc/equal-frames.js';
 export { writeFrameZip } from './wbdc/frames.js';
 export type { FrameFile } from './wbdc/frames.js';
 export { byFrequency, countTags, readTagList, writeTagList } from './wbdc/tags.js';

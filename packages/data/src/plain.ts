@@ -5,6 +5,7 @@ export type { BatchPlan, BatchSchedule } from './dataset/batches.js';
 export { collate } from './dataset/collate.js';
 export type { Example } from './dataset/collate.js';
 export { aiacStride, evenStride, randomSubset } from './dataset/sampling.js';
+export { DisjointSets } from './splits/disjoint-sets.js';
 export { cleanedTexts, cleanText, DEFAULT_CLEANING } from './text/clean.js';
 export type { CleanSettings } from './text/clean.js';
 export { textsOf } from './text/texts.js';

@@ -127,10 +127,10 @@ async function* records(
   tagIds: ReadonlyMap<string, string>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<AiacVideo> {
-  for (const { id, title, asr, tags, categoryId } of videos) {
+  for (const { id, title, asr, tags, categoryId, family } of videos) {
     signal?.throwIfAborted();
     const labels = split === 'test_a' ? {} : { categoryId, tags: tags.map((tag) => tagIds.get(tag)!) };
-    yield { id, title, asr, ocr: [], frames: await features.read(id), ...labels };
+    yield { id, title, asr, ocr: [], frames: await features.read(id), group: family, ...labels };
   }
 }
 

@@ -42,8 +42,9 @@ export interface DemoOptions {
 /**
  * Builds the demo data set, emoji as short videos, from the installed npm packages in the official WBDC layout:
  *
- * - `annotations/{unlabeled,labeled,test_a}.json`: title (zh), ocr (zh-Hant), asr (yue-Hans), tags; `category_id` in
- *   `labeled` only; the held-out truth is `annotations/test_a_truth.csv`, lines `id,category_id` as in a submission;
+ * - `annotations/{unlabeled,labeled,test_a}.json`: title (zh), ocr (zh-Hant), asr (yue-Hans), tags; `group`, the items
+ *   that are drawn almost alike; `category_id` in `labeled` only; the held-out truth is `annotations/test_a_truth.csv`,
+ *   lines `id,category_id` as in a submission;
  * - `zip_frames/<split>/<last 3 of id>/<id>.zip`: one JPEG per vendor's drawing;
  * - `tag_list.txt`, `categories.json` (names), `summary.json`, `LICENSES.md`, `index.html` (a look at the data).
  *
@@ -104,8 +105,8 @@ async function writeTexts(layout: WbdcLayout, plan: DemoPlan): Promise<void> {
 }
 
 /** Only labelled records show their category, as in the official files. */
-function toRecord({ id, title, asr, ocr, tags, categoryId }: DemoVideo, split: DemoSplit): Video {
-  return { id, title, asr, ocr, tags, ...(split === 'labeled' && { categoryId }) };
+function toRecord({ id, title, asr, ocr, tags, categoryId, family }: DemoVideo, split: DemoSplit): Video {
+  return { id, title, asr, ocr, tags, ...(split === 'labeled' && { categoryId }), group: family };
 }
 
 function usedCategories(names: Record<string, CategoryName>, plan: DemoPlan): Record<string, CategoryName> {

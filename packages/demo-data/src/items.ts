@@ -21,6 +21,8 @@ export interface DemoVideo {
   /** The item this is, or is a skin variant of. */
   readonly baseKey: string;
   readonly categoryId: string;
+  /** The family of its item. */
+  readonly family: string;
   readonly title: string;
   readonly asr: string;
   readonly ocr: readonly { time: number; text: string }[];
@@ -64,6 +66,7 @@ function makeVideo(sources: Sources, base: EmojiRecord, variant: EmojiRecord, ca
     key,
     baseKey,
     categoryId,
+    family: familyOf(baseKey),
     title: variant.label,
     asr: (sources.words['yue-Hans'].get(baseKey) ?? []).join('，'),
     ocr: spreadOverSeconds(seen, drawings.length),

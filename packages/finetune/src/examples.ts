@@ -2,12 +2,15 @@ import type { Dataset } from '@wbdc/data';
 import { foldIn, randomKey, type Key } from '@wbdc/nn';
 import type { CategoryBatch } from './category.js';
 import type { Label } from './labels.js';
-import { stratifiedFolds } from './splits.js';
+import { groupsOf } from './groups.js';
+import { stratifiedFolds } from './stratified-folds.js';
 
 /** A video with a category, by its index in a data set. */
 export interface LabelledVideo {
   readonly index: number;
   readonly category: string;
+  /** Of the videos that no fold divides; nothing where it stands alone. */
+  readonly group?: string;
 }
 
 /** A training example of a category model. */
@@ -19,14 +22,21 @@ export interface CategoryExample {
   readonly weight: number;
 }
 
-/** The videos whose category is known: by `truth`, from ids to categories, or by the data set itself. */
+/**
+ * The videos whose category is known: by `truth`, from ids to categories, or by the data set itself.
+ *
+ * @param groups which videos belong together, by id; by default what the data set says
+ */
 export function labelledVideos(
   dataset: Pick<Dataset, 'size' | 'id' | 'text'>,
   truth?: ReadonlyMap<string, string>,
+  groups: ReadonlyMap<string, string> = groupsOf(dataset),
 ): LabelledVideo[] {
   return Array.from({ length: dataset.size }, (_, index) => index).flatMap((index) => {
-    const category = truth?.get(dataset.id(index)) ?? dataset.text(index).categoryId;
-    return category === undefined ? [] : [{ index, category }];
+    const id = dataset.id(index);
+    const category = truth?.get(id) ?? dataset.text(index).categoryId;
+    const group = groups.get(id);
+    return category === undefined ? [] : [{ index, category, ...(group !== undefined && { group }) }];
   });
 }
 
@@ -35,11 +45,17 @@ export function classesOf(videos: readonly LabelledVideo[]): string[] {
   return [...new Set(videos.map(({ category }) => category))].sort();
 }
 
-/** How many categories have a single video, which no fold can both learn and validate. */
+/** How many categories have a single video, or a single group of them, which no fold can both learn and validate. */
 export function countSingleVideos(videos: readonly LabelledVideo[]): number {
-  const counts = new Map<string, number>();
-  for (const { category } of videos) counts.set(category, (counts.get(category) ?? 0) + 1);
-  return [...counts.values()].filter((count) => count === 1).length;
+  const groups = new Map<string, Set<string>>();
+  videos.forEach(({ category }) => groups.set(category, new Set()));
+  videos.forEach((video) => groups.get(video.category)!.add(foldGroup(video)));
+  return [...groups.values()].filter(({ size }) => size === 1).length;
+}
+
+/** The group of a video; one that stands alone is its own. */
+function foldGroup({ index, group }: LabelledVideo): string {
+  return group === undefined ? `video ${index}` : `group ${group}`;
 }
 
 /** Training and validation videos. */
@@ -49,17 +65,22 @@ export interface LabelledSplit {
 }
 
 /**
- * Fold `fold` of `folds`, stratified by category. The folds do not depend on any seed, so that models of several folds
- * cover every video once.
+ * Fold `fold` of `folds`, stratified by category; groups stay whole. The folds do not depend on any seed, so that
+ * models of several folds cover every video once.
  */
 export function splitByFold(
   videos: readonly LabelledVideo[],
   { folds, fold }: { readonly folds: number; readonly fold: number },
 ): LabelledSplit {
   const categories = videos.map(({ category }) => category);
-  const foldOf = stratifiedFolds(categories, folds, foldIn(randomKey(0), 'folds'));
+  const foldOf = stratifiedFolds(categories, folds, foldIn(randomKey(0), 'folds'), groupsByIndex(videos));
   const side = (validation: boolean): LabelledVideo[] => videos.filter((_, i) => (foldOf[i] === fold) === validation);
   return { train: side(false), validation: side(true) };
+}
+
+/** Nothing where every video stands alone. */
+function groupsByIndex(videos: readonly LabelledVideo[]): string[] | undefined {
+  return videos.some(({ group }) => group !== undefined) ? videos.map(foldGroup) : undefined;
 }
 
 /** Examples that say of every video which of `classes` it is. */

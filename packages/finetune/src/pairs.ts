@@ -3,7 +3,14 @@ import { dot } from '@wbdc/metrics';
 import { foldIn, randomKey, type Key } from '@wbdc/nn';
 import { rankLabeller } from './ranks.js';
 import type { PairBatch } from './similarity.js';
-import { officialPairSplit, videoDisjointFold, videoDisjointSplit, type Pair, type PairSplit } from './splits.js';
+import {
+  officialPairSplit,
+  videoDisjointFold,
+  videoDisjointSplit,
+  type GroupOf,
+  type Pair,
+  type PairSplit,
+} from './splits.js';
 
 /** Labelled pairs of a data set, by the indices of their videos. */
 export interface PairSet {
@@ -34,6 +41,8 @@ export interface PairSplitOptions {
   readonly fold: number;
   /** Share of the videos that validate, where there are no folds. */
   readonly share: number;
+  /** Videos that stay on one side, such as those of equal frames (see `groupsOf`); the official split knows none. */
+  readonly groupOf?: GroupOf;
 }
 
 /**
@@ -42,11 +51,13 @@ export interface PairSplitOptions {
  */
 export function splitPairs<P extends Pair>(
   pairs: readonly P[],
-  { split, folds, fold, share }: PairSplitOptions,
+  { split, folds, fold, share, groupOf }: PairSplitOptions,
 ): PairSplit<P> {
   if (split === 'official') return officialPairSplit(pairs);
   const key = foldIn(randomKey(0), 'pairs');
-  return folds === null ? videoDisjointSplit(pairs, share, key) : videoDisjointFold(pairs, { folds, fold }, key);
+  return folds === null
+    ? videoDisjointSplit(pairs, share, key, groupOf)
+    : videoDisjointFold(pairs, { folds, fold }, key, groupOf);
 }
 
 /** Whether scores differ: of constant ones there is nothing to learn, and Spearman is undefined. */

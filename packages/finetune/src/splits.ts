@@ -1,4 +1,4 @@
-import { foldIn, permutation, uniform, type Key } from '@wbdc/nn';
+import { foldIn, uniform, type Key } from '@wbdc/nn';
 
 /** A labelled pair of videos. */
 export interface Pair {
@@ -25,24 +25,41 @@ export function officialPairSplit<P extends Pair>(pairs: readonly P[]): PairSpli
   return { train, validation, dropped: [] };
 }
 
-/** Every video goes to one side; pairs across are dropped. `share` is that of the videos held out. */
-export function videoDisjointSplit<P extends Pair>(pairs: readonly P[], share: number, key: Key): PairSplit<P> {
-  return splitByVideo(pairs, (id) => uniform(foldIn(key, id), 0) < share);
+/** The group of a video, by its id: videos of one group stay on one side. */
+export type GroupOf = (id: string) => string;
+
+const ownGroup: GroupOf = (id) => id;
+
+/**
+ * Every group of videos goes to one side, by chance; pairs across are dropped. `share` is that of the groups held out.
+ *
+ * @param groupOf each video is its own group where nothing is given
+ */
+export function videoDisjointSplit<P extends Pair>(
+  pairs: readonly P[],
+  share: number,
+  key: Key,
+  groupOf: GroupOf = ownGroup,
+): PairSplit<P> {
+  return splitByVideo(pairs, (id) => uniform(foldIn(key, groupOf(id)), 0) < share);
 }
 
 /**
- * Fold `fold` of k: every video belongs to one fold, by chance, so over all folds each is held out once. Pairs of one
- * video inside and one outside are dropped.
+ * Fold `fold` of k: every group of videos belongs to one fold, by chance, so over all folds each is held out once.
+ * Pairs of one video inside and one outside are dropped.
+ *
+ * @param groupOf each video is its own group where nothing is given
  */
 export function videoDisjointFold<P extends Pair>(
   pairs: readonly P[],
   { folds, fold }: { readonly folds: number; readonly fold: number },
   key: Key,
+  groupOf: GroupOf = ownGroup,
 ): PairSplit<P> {
   if (!(Number.isInteger(folds) && folds >= 2 && Number.isInteger(fold) && fold >= 0 && fold < folds)) {
     throw new RangeError(`expected a fold from 0 of 2 or more folds, got fold ${fold} of ${folds}`);
   }
-  return splitByVideo(pairs, (id) => Math.floor(uniform(foldIn(key, id), 0) * folds) === fold);
+  return splitByVideo(pairs, (id) => Math.floor(uniform(foldIn(key, groupOf(id)), 0) * folds) === fold);
 }
 
 function splitByVideo<P extends Pair>(pairs: readonly P[], heldOut: (id: string) => boolean): PairSplit<P> {
@@ -52,23 +69,4 @@ function splitByVideo<P extends Pair>(pairs: readonly P[], heldOut: (id: string)
     (left !== right ? split.dropped : left ? split.validation : split.train).push(pair);
   }
   return split;
-}
-
-/**
- * Stratified folds: the fold (0..k-1) of every sample, so that each class spreads evenly and folds are of equal size.
- * A class with fewer samples than folds has at most one in a fold: it is missing from some validation sets, and one
- * with a single sample is learned from in every fold but its own, where it cannot be predicted.
- * @throws RangeError when there are fewer samples than folds
- */
-export function stratifiedFolds(labels: readonly string[], k: number, key: Key): Int32Array {
-  if (!Number.isInteger(k) || k < 2 || k > labels.length) {
-    throw new RangeError(`expected between 2 and ${labels.length} folds for ${labels.length} samples, got ${k}`);
-  }
-  const folds = new Int32Array(labels.length);
-  let next = 0;
-  for (const label of [...new Set(labels)].sort()) {
-    const members = [...labels.keys()].filter((i) => labels[i] === label);
-    for (const at of permutation(foldIn(key, label), members.length)) folds[members[at]] = next++ % k;
-  }
-  return folds;
 }

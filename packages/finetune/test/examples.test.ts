@@ -3,6 +3,7 @@ import {
   classesOf,
   countSingleVideos,
   distilledExamples,
+  groupsOf,
   labelledExamples,
   labelledVideos,
   splitByFold,
@@ -39,6 +40,39 @@ describe('labelled videos', () => {
     for (const { train, validation } of folds) expect(train.length + validation.length).toBe(5);
     const validated = folds.flatMap(({ validation }) => validation.map(({ index }) => index));
     expect(validated.sort()).toEqual([0, 2, 3, 5, 6]);
+  });
+});
+
+describe('groups of videos', () => {
+  const categories = Array.from({ length: 40 }, (_, i) => `010${(i >> 1) % 4}`);
+  // Every second video names the one before it; v0, v1, v20 and v21 are of one author.
+  const named = Object.fromEntries(categories.flatMap((_, i) => (i % 2 === 1 ? [[i, `v${i - 1}`]] : [])));
+  const grouped = datasetOf(categories, { ...named, 0: 'author', 20: 'author' });
+
+  it('join what the data set says with what else is known', () => {
+    const groups = groupsOf(datasetOf(['a', 'a', 'a', 'a', 'a'], { 1: 'v0', 4: 'lone' }), new Map([['v3', 'v1']]));
+    expect(groups).toEqual(
+      new Map([
+        ['v0', 'v0'],
+        ['v1', 'v0'],
+        ['v3', 'v0'],
+      ]),
+    );
+    expect(groupsOf(grouped).get('v21')).toBe('v0');
+  });
+
+  it('stay whole in folds', () => {
+    const videos = labelledVideos(grouped);
+    for (const fold of [0, 1, 2, 3, 4]) {
+      const held = new Set(splitByFold(videos, { folds: 5, fold }).validation.map(({ index }) => index));
+      for (let i = 0; i < 40; i += 2) expect(held.has(i)).toBe(held.has(i + 1));
+      expect(held.has(0)).toBe(held.has(20));
+      expect(held.size).toBeGreaterThanOrEqual(6);
+    }
+  });
+
+  it('count as one where a category has no more', () => {
+    expect(countSingleVideos(labelledVideos(datasetOf(['a', 'a', 'b', 'b'], { 1: 'v0' })))).toBe(1);
   });
 });
 

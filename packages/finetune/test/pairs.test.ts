@@ -47,6 +47,24 @@ describe('the split of pairs', () => {
   const all = Array.from({ length: 307 }, (_, i) => ({ left: `a${i}`, right: `b${(7 * i) % 307}`, score: i / 307 }));
   const options = { split: 'video-disjoint', folds: null, fold: 0, share: 0.2 } as const;
 
+  it('keeps groups of videos on one side, and those that stand alone where they were', () => {
+    const groupOf = (id: string): string => (Number(id.slice(1)) < 100 ? `g${Number(id.slice(1)) >> 2}` : id);
+    const sideOf = (given: Partial<Parameters<typeof splitPairs>[1]>): Map<string, string> => {
+      const { train, validation } = splitPairs(all, { ...options, ...given });
+      const sides = new Map<string, string>();
+      for (const { left, right } of train) for (const id of [left, right]) sides.set(id, 'train');
+      for (const { left, right } of validation) for (const id of [left, right]) sides.set(id, 'validation');
+      return sides;
+    };
+    for (const given of [{}, { folds: 5, fold: 2 }]) {
+      const sides = sideOf({ ...given, groupOf });
+      const groups = new Map([...sides].map(([id, side]) => [groupOf(id), side]));
+      for (const [id, side] of sides) expect([id, groups.get(groupOf(id))]).toEqual([id, side]);
+      const alone = sideOf(given);
+      for (const [id, side] of sides) if (groupOf(id) === id && alone.has(id)) expect(alone.get(id)).toBe(side);
+    }
+  });
+
   it('is by share, by fold, or the official one', () => {
     const byShare = splitPairs(all, options);
     expect(byShare.validation.length).toBeGreaterThan(3);

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wbdcLayout, writeFrameZip } from '@wbdc/data';
 import { readCategories, readEmbeddings } from '@wbdc/finetune';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
@@ -67,6 +68,27 @@ describe('all folds of categories', () => {
     for (const name of ['out-of-fold.jsonl', 'probabilities.jsonl', 'result.csv', 'scores.json']) {
       expect(await world.read(again, name)).toBe(await world.read(whole, name));
     }
+  });
+
+  it('divide no videos of equal frames', async () => {
+    // Zips of official data, of which nothing but their contents says what is equal: all videos of a category, 0203
+    // aside.
+    for (const { id, categoryId } of labeled.slice(0, 12)) {
+      const name = categoryId === '0203' ? id : `${categoryId}${Number(id.at(-1)) % 2}`;
+      const path = wbdcLayout(join(world.folder, 'data')).frameZip('labeled', id);
+      await writeFrameZip(path, [{ name: '0.jpg', bytes: Buffer.from(name) }]);
+    }
+    const stage = await world.context('equal', ALL);
+    await runFinetuneStage(stage);
+    const foldOf = new Map(
+      linesOf<OutOfFold>(await world.read(stage, 'out-of-fold.jsonl')).map(({ id, fold }) => [id, fold]),
+    );
+    const equal = labeled.slice(0, 12).filter(({ categoryId }) => categoryId === '0100');
+    for (const parity of [0, 1]) {
+      const folds = equal.filter(({ id }) => Number(id.at(-1)) % 2 === parity).map(({ id }) => foldOf.get(id));
+      expect(folds).toEqual([folds[0], folds[0]]);
+    }
+    await rm(join(world.folder, 'data/zip_frames'), { recursive: true });
   });
 
   it('a category with one video: an output of every model, wrong in its own fold, and a warning', async () => {

@@ -1,6 +1,8 @@
 import type { FeatureSource, SharedRecords } from '../store/feature-source.js';
+import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { readRange, RECORD_FOOTER } from '@wbdc/io';
+import { IdIndex } from '@wbdc/io/tables';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError, refuse } from '../files/data-error.js';
 import type { Video } from '../wbdc/annotations.js';
@@ -13,7 +15,7 @@ export interface AiacFiles extends FeatureSource {
   /**
    * The videos without their frames, file after file. The first complete pass also notes where each record lies, so
    * that `openDataset({ videos: files.videos(), features: files })` reads everything once. An id for the second time is
-   * bad, and so is a frame of another width.
+   * bad, and so is a frame of another width. Of videos with the same frames all but the first are in its `group`.
    */
   videos(): AsyncGenerator<AiacText>;
   /** Keeps what the passes have noted in a file; `openAiacIndex` then gives the frames without another pass. */
@@ -74,6 +76,26 @@ function openAll(paths: readonly string[]): Promise<FileHandle[]> {
   return Promise.all(paths.map((path) => open(path, 'r')));
 }
 
+/** Which videos have the same frames, by a hash of their features. */
+class EqualFrames {
+  private readonly hashes = new IdIndex();
+  /** Ids by the number of their hash. */
+  private readonly first = new IdIndex();
+
+  /** The id of the first video with these frames: its own, where it is the first or has none. */
+  firstOf(id: string, rows: readonly Uint8Array[]): string {
+    if (rows.length === 0) return id;
+    const hash = createHash('sha1');
+    for (const row of rows) hash.update(row);
+    const digest = hash.digest('base64');
+    const known = this.hashes.get(digest);
+    if (known >= 0) return this.first.at(known);
+    this.hashes.add(digest);
+    this.first.add(id);
+    return id;
+  }
+}
+
 class IndexedFiles implements AiacFiles {
   readonly width: number;
 
@@ -91,17 +113,20 @@ class IndexedFiles implements AiacFiles {
   }
 
   async *videos(): AsyncGenerator<AiacText> {
+    const equal = new EqualFrames();
     for (const [file, path] of this.paths.entries()) {
       for await (const { index, offset, payload } of readTfRecords(path, this.options)) {
         const where = `${path}: record ${index}`;
         let video: AiacText;
         try {
           const features = decodeExample(payload, where);
-          const frameCount = rowsOf(features, this.width, where).length;
-          video = { ...videoOf(features, where), frameCount };
+          const rows = rowsOf(features, this.width, where);
+          video = { ...videoOf(features, where), frameCount: rows.length };
           if (!this.index.add(video.id, { file, offset, length: payload.length })) {
             throw new DataError(`${where}: expected every id once, got video ${video.id} twice: the first one stays`);
           }
+          const group = video.group ?? equal.firstOf(video.id, rows);
+          if (group !== video.id) video = { ...video, group };
         } catch (error) {
           refuse(error, this.options.onBad);
           continue;

@@ -10,7 +10,10 @@ import { readTfRecords, writeTfRecords, type ReadTfRecordsOptions } from './tfre
 /** Width of the official frame features. */
 export const AIAC_WIDTH = 1536;
 
-/** One record: `asr_text` is `asr`, `tag_id` are `tags` in decimal; there is no OCR. */
+/**
+ * One record: `asr_text` is `asr`, `tag_id` are `tags` in decimal; there is no OCR. `group` is our extension, see
+ * `Video`.
+ */
 export interface AiacVideo extends Video {
   /** `[n, Dv]`, all frames of the record. */
   readonly frames: Floats;
@@ -66,6 +69,7 @@ export function videoOf(features: Features, where: string): Video {
   if (category !== undefined && category < 0) {
     throw new DataError(`${where}: feature category_id: expected a number from 0, got ${category}`);
   }
+  const group = textOf(features, 'group', where);
   return {
     id,
     title: textOf(features, 'title', where) ?? '',
@@ -73,11 +77,12 @@ export function videoOf(features: Features, where: string): Video {
     ocr: [],
     ...(category !== undefined && { categoryId: String(category).padStart(4, '0') }),
     ...(tags && { tags }),
+    ...(group && { group }),
   };
 }
 
 function featuresOf(video: AiacVideo): Features {
-  const { frames, tags, categoryId } = video;
+  const { frames, tags, categoryId, group } = video;
   const text = (value: string): Feature => ({ kind: 'bytes', values: [Buffer.from(value)] });
   const numbers = (values: readonly string[]): Feature => ({
     kind: 'int64',
@@ -94,6 +99,7 @@ function featuresOf(video: AiacVideo): Features {
     ['frame_feature', { kind: 'bytes', values: rows }],
     ...(tags ? [['tag_id', numbers(tags)] as const] : []),
     ...(categoryId === undefined ? [] : [['category_id', numbers([categoryId])] as const]),
+    ...(group === undefined ? [] : [['group', text(group)] as const]),
   ]);
 }
 

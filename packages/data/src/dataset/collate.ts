@@ -13,6 +13,8 @@ export interface Example {
   readonly tags?: readonly number[];
   /** 4 digits, where the video is labelled. */
   readonly categoryId?: string;
+  /** Of videos that must not be divided between training and validation; see `Video`. */
+  readonly group?: string;
 }
 
 /**

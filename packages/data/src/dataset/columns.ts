@@ -9,6 +9,8 @@ export interface SharedColumns {
   readonly texts: SharedTexts;
   readonly categories: Int32Array;
   readonly categoryNames: SharedIds;
+  readonly groups: Int32Array;
+  readonly groupNames: SharedIds;
   readonly tags: SharedTags;
 }
 
@@ -16,6 +18,7 @@ export interface SharedColumns {
 export interface Row {
   readonly text: PackedText;
   readonly categoryId: string | undefined;
+  readonly group: string | undefined;
   /** Undefined where the video comes without tags. */
   readonly tags: readonly string[] | undefined;
 }
@@ -25,27 +28,29 @@ export class Columns {
   private constructor(
     private readonly ids: IdIndex,
     private readonly texts: PackedTexts,
-    private readonly categories: Growing<Int32Array>,
-    private readonly categoryNames: IdIndex,
+    private readonly categories: Names,
+    private readonly groups: Names,
     readonly tags: TagLists,
   ) {}
 
   static create(vocabSize: number, fields: readonly string[]): Columns {
     const texts = PackedTexts.create(vocabSize, fields);
-    return new Columns(new IdIndex(), texts, new Growing(Int32Array), new IdIndex(), new TagLists());
+    return new Columns(new IdIndex(), texts, new Names(), new Names(), new TagLists());
   }
 
   /** What another thread has shared. */
-  static of({ ids, texts, categories, categoryNames, tags }: SharedColumns): Columns {
-    const names = IdIndex.of(categoryNames);
-    return new Columns(IdIndex.of(ids), PackedTexts.of(texts), Growing.of(categories), names, TagLists.of(tags));
+  static of({ ids, texts, tags, ...names }: SharedColumns): Columns {
+    const categories = Names.of(names.categories, names.categoryNames);
+    const groups = Names.of(names.groups, names.groupNames);
+    return new Columns(IdIndex.of(ids), PackedTexts.of(texts), categories, groups, TagLists.of(tags));
   }
 
   share(): SharedColumns {
-    const { ids, texts, categories, categoryNames, tags } = this;
+    const { ids, texts, categories, groups, tags } = this;
     return {
-      ...{ ids: ids.share(), texts: texts.share(), categories: categories.share() },
-      ...{ categoryNames: categoryNames.share(), tags: tags.share() },
+      ...{ ids: ids.share(), texts: texts.share(), tags: tags.share() },
+      ...{ categories: categories.rows.share(), categoryNames: categories.names.share() },
+      ...{ groups: groups.rows.share(), groupNames: groups.names.share() },
     };
   }
 
@@ -57,10 +62,11 @@ export class Columns {
     return this.ids.get(id) >= 0;
   }
 
-  add(id: string, { text, categoryId, tags }: Row): void {
+  add(id: string, { text, categoryId, group, tags }: Row): void {
     this.ids.add(id);
     this.texts.add(text);
-    this.categories.push(categoryId === undefined ? -1 : this.numberCategory(categoryId));
+    this.categories.add(categoryId);
+    this.groups.add(group);
     this.tags.add(tags);
   }
 
@@ -73,18 +79,40 @@ export class Columns {
   }
 
   text(i: number): Omit<Example, 'frames'> {
-    const category = this.categories.at(i);
+    const [categoryId, group] = [this.categories.at(i), this.groups.at(i)];
     const tags = this.tags.get(i);
     return {
       id: this.id(i),
       ...this.texts.get(i),
       ...(tags && { tags }),
-      ...(category >= 0 && { categoryId: this.categoryNames.at(category) }),
+      ...(categoryId !== undefined && { categoryId }),
+      ...(group !== undefined && { group }),
     };
   }
+}
 
-  private numberCategory(name: string): number {
-    const known = this.categoryNames.get(name);
-    return known >= 0 ? known : this.categoryNames.add(name);
+/** A name a row, or none: each name is kept once. */
+class Names {
+  constructor(
+    readonly rows: Growing<Int32Array> = new Growing(Int32Array),
+    readonly names = new IdIndex(),
+  ) {}
+
+  static of(rows: Int32Array, names: SharedIds): Names {
+    return new Names(Growing.of(rows), IdIndex.of(names));
+  }
+
+  add(name: string | undefined): void {
+    this.rows.push(name === undefined ? -1 : this.numberOf(name));
+  }
+
+  at(i: number): string | undefined {
+    const number = this.rows.at(i);
+    return number < 0 ? undefined : this.names.at(number);
+  }
+
+  private numberOf(name: string): number {
+    const known = this.names.get(name);
+    return known >= 0 ? known : this.names.add(name);
   }
 }

@@ -68,7 +68,7 @@ export async function openDataset(options: DatasetOptions): Promise<Dataset> {
 function newAdder(options: DatasetOptions, columns: Columns, skipped: SkipCounter): (video: Video) => void {
   const { features, tokenizer, layout, tags, texts = textsOf, missing = 'drop' } = options;
   return (video) => {
-    const { id, categoryId } = video;
+    const { id, categoryId, group } = video;
     if (!features.has(id)) {
       skipped.add(new DataError(`expected features of video ${id}, got none: run the features command`));
       if (missing === 'drop') return;
@@ -78,6 +78,6 @@ function newAdder(options: DatasetOptions, columns: Columns, skipped: SkipCounte
       return;
     }
     const text = packText(tokenizer, texts(video), layout);
-    columns.add(id, { text, categoryId, tags: tags && video.tags });
+    columns.add(id, { text, categoryId, group, tags: tags && video.tags });
   };
 }

@@ -1,5 +1,6 @@
 import { findAlike } from '../dataset/alike.js';
 import { groupBy } from '../group-by.js';
+import { DisjointSets } from './disjoint-sets.js';
 
 /** What tells which videos belong together. */
 export interface GroupedVideo {
@@ -36,23 +37,6 @@ export function groupVideos<V extends GroupedVideo>(videos: readonly V[], distan
   const alike = [...groupBy(videos, ({ id }) => sets.rootOf(id)).values()].filter(({ length }) => length > 1);
   for (const { id, group } of videos) if (group !== undefined) sets.unite(id, `group ${group}`);
   return { groups: new Map(videos.map((video) => [video, sets.rootOf(video.id)])), alike };
-}
-
-/** Union-find over names; the root of a set is the name that sorts first. */
-class DisjointSets {
-  private readonly parents = new Map<string, string>();
-
-  rootOf(name: string): string {
-    let root = name;
-    for (let parent = this.parents.get(root); parent !== undefined; parent = this.parents.get(root)) root = parent;
-    if (root !== name) this.parents.set(name, root);
-    return root;
-  }
-
-  unite(a: string, b: string): void {
-    const [first, second] = [this.rootOf(a), this.rootOf(b)].sort();
-    if (first !== second) this.parents.set(second, first);
-  }
 }
 
 /** Pairs with the same frames to the byte: pictures may be too flat for their fingerprints to tell. */

@@ -20,6 +20,11 @@ export interface Video {
   readonly categoryId?: string;
   /** Not in the official data: our extension, most frequent tags become targets. */
   readonly tags?: readonly string[];
+  /**
+   * Our extension too: videos of one group, by another video's id or any name, are never divided between training and
+   * validation: they show the same frames, or are of one author or series. A video is in the group of its own id too.
+   */
+  readonly group?: string;
 }
 
 /**
@@ -41,6 +46,7 @@ const record = z.object(
       .regex(/^\d{4}$/, '4 digits')
       .optional(),
     tags: z.array(z.string('a string').min(1, 'a tag that is not empty'), 'a list of strings').optional(),
+    group: z.string('a string').min(1, 'a name that is not empty').optional(),
   },
   'an object with id, title, asr and ocr',
 );
@@ -55,8 +61,9 @@ export interface ReadAnnotationsOptions {
 }
 
 /**
- * Reads `annotations/<split>.json`, one JSON array of `{id, title, asr, ocr: [{time, text}], category_id?, tags?}`, in
- * bounded memory. Other keys are ignored. Duplicate ids are not looked for here: `openDataset` refuses them.
+ * Reads `annotations/<split>.json`, one JSON array of `{id, title, asr, ocr: [{time, text}], category_id?, tags?,
+ * group?}`, in bounded memory. Other keys are ignored. Duplicate ids are not looked for here: `openDataset` refuses
+ * them.
  *
  * @throws DataError naming file, record, field, what was expected and what came; a broken array always throws
  */
@@ -77,8 +84,13 @@ function parseVideo(bytes: Uint8Array, where: string): Video {
   const raw = parseJson(bytes, where);
   const parsed = record.safeParse(raw);
   if (!parsed.success) throw new DataError(`${where}: ${problem(parsed.error.issues[0], raw)}`);
-  const { category_id: categoryId, tags, ...rest } = parsed.data;
-  return { ...rest, ...(categoryId !== undefined && { categoryId }), ...(tags && { tags }) };
+  const { category_id: categoryId, tags, group, ...rest } = parsed.data;
+  return {
+    ...rest,
+    ...(categoryId !== undefined && { categoryId }),
+    ...(tags && { tags }),
+    ...(group !== undefined && { group }),
+  };
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {

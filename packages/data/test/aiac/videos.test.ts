@@ -47,6 +47,31 @@ describe('AIAC videos', () => {
     expect(await collect(readAiacVideos(path, { width }))).toEqual(videos);
   });
 
+  it('groups videos of the same frames, and keeps groups that a record names', async () => {
+    const text = { title: '', asr: '', ocr: [] };
+    const frames = (value: number, count = 2) => floats([count, width], new Float32Array(count * width).fill(value));
+    const records = [
+      { ...text, id: 'v00', frames: frames(1) },
+      { ...text, id: 'v01', frames: frames(2) },
+      { ...text, id: 'v02', frames: frames(1) },
+      { ...text, id: 'v03', frames: frames(1), group: 'author' },
+      { ...text, id: 'v04', frames: frames(0, 0) },
+      { ...text, id: 'v05', frames: frames(0, 0) },
+      { ...text, id: 'v06', frames: frames(1, 3) },
+    ];
+    await writeAiacVideos(path, records);
+    const files = await openAiacFiles([path], { width });
+    const read = await collect(files.videos());
+    await files.close();
+    expect(read.map(({ group }) => group)).toEqual([
+      undefined,
+      undefined,
+      'v00',
+      'author',
+      ...Array(3).fill(undefined),
+    ]);
+  });
+
   it('refuses frame features that are no numbers', async () => {
     const [first] = await collect(readAiacVideos(python, { width }));
     const frames = floats([2, width], new Float32Array(2 * width).fill(NaN, 7, 8));

@@ -35,6 +35,7 @@ const videos = Array.from({ length: 11 }, (_, i): Video => ({
   ocr: i % 2 === 0 ? [] : [{ time: 1, text: '乙' }],
   ...(i < 9 && { tags: i % 2 === 0 ? ['7', '3'] : [] }),
   categoryId: `0${i % 3}0${i % 2}`,
+  ...(i % 4 === 1 && { group: `作者${i % 8}` }),
 }));
 
 async function writeStore(name: string, part: readonly Video[]): Promise<string> {

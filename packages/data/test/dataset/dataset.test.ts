@@ -40,7 +40,7 @@ const videos: Video[] = [
     ],
     tags: ['q'],
   }),
-  video('102', '', { tags: ['y'] }),
+  video('102', '', { tags: ['y'], group: '100' }),
 ];
 let features: FeatureSource;
 
@@ -71,6 +71,7 @@ describe('openDataset', () => {
     expect(dataset).toMatchObject({ size: 3, vocabSize: 10, tagCount: 3 });
     expect([...dataset.lengths]).toEqual([6, 8, 4]);
     expect(dataset.text(0)).toMatchObject({ id: '100', tags: [0, 1], categoryId: '0905' });
+    expect([0, 2].map((i) => dataset.text(i).group)).toEqual([undefined, '100']);
     const { tokens, segments, spans, categoryId } = dataset.text(1);
     expect([...Array.from(tokens)]).toEqual([CLS, 7, SEP, 5, 6, SEP, 8, SEP]);
     expect(segments).toHaveLength(8);

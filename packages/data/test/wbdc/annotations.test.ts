@@ -36,7 +36,7 @@ describe('readAnnotations', () => {
 
   it('reads what was written', async () => {
     const videos: Video[] = [
-      { ...plain, title: 'eins "zwei"\n', categoryId: '2201' },
+      { ...plain, title: 'eins "zwei"\n', categoryId: '2201', group: '作者' },
       { ...plain, id: '13', tags: [] as string[], ocr: [{ time: 1.5, text: '\u2028' }] },
     ].map((video, i) => ({ ...video, id: `${10 ** 18 + i}` }));
     expect(await writeAnnotations(path, videos)).toBe(2);

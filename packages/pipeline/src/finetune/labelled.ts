@@ -2,6 +2,7 @@ import type { Dataset } from '@wbdc/data';
 import {
   classesOf,
   countSingleVideos,
+  groupsOf,
   labelledExamples,
   labelledVideos,
   splitByFold,
@@ -29,7 +30,7 @@ export interface LabelledData {
 export async function divideLabelled(options: FinetuneOptions): Promise<LabelledData> {
   const { finetune } = options.settings;
   const { training } = options.data;
-  const labelled = labelledVideos(training);
+  const labelled = labelledVideos(training, undefined, groupsOf(training, options.data.groups));
   const where = 'finetune.splits';
   if (labelled.length === 0) {
     const expected = `videos with category_id in ${finetune.splits.join(', ')}`;
@@ -58,7 +59,8 @@ function byFold({ settings, data, observer }: FinetuneOptions, labelled: readonl
   if (single > 0) {
     const categories = counted(single, 'category', 'categories');
     const rule = 'each is learned from in every fold but its own, where it is predicted wrongly';
-    observer?.onWarning?.(`${categories} with one video each: ${rule}`);
+    const what = labelled.some(({ group }) => group !== undefined) ? 'one video or one group' : 'one video';
+    observer?.onWarning?.(`${categories} with ${what} each: ${rule}`);
   }
   const { train, validation } = splitByFold(labelled, { folds: folds!, fold: Number(fold) });
   return { train, measured: { dataset: data.training, videos: validation } };

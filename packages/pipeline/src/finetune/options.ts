@@ -23,6 +23,11 @@ export interface FinetuneData {
   readonly truth?: ReadonlyMap<string, string>;
   /** Similarity: labelled pairs of the training videos, and of held-out ones to measure on. */
   readonly pairs?: { readonly train: readonly Pair[]; readonly heldOut?: readonly Pair[] };
+  /**
+   * Which training videos no fold and no split of pairs may divide, by id: beside the `group`s of the data set, those
+   * of equal frames (`equalFrames` of `@wbdc/data`).
+   */
+  readonly groups?: ReadonlyMap<string, string>;
   /** Opens a split that `settings.finetune.predict` names. */
   readonly open?: (split: string) => Promise<Dataset>;
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '@wbdc/data';
-import { pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
+import { groupsOf, pairSet, scoresDiffer, splitPairs, type Pair, type PairSet } from '@wbdc/finetune';
 import { WbdcError } from '@wbdc/io/errors';
 import { counted } from '@wbdc/report/format';
 import type { FinetuneOptions } from './options.js';
@@ -17,7 +17,9 @@ export interface PairData {
 export function dividePairs({ settings, data, observer }: FinetuneOptions): PairData {
   const { finetune } = settings;
   const { train: all = [], heldOut: others = [] } = data.pairs ?? {};
-  const { train, validation, dropped } = splitPairs(all, { ...finetune, fold: Number(finetune.fold) });
+  const groups = groupsOf(data.training, data.groups);
+  const groupOf = (id: string): string => groups.get(id) ?? id;
+  const { train, validation, dropped } = splitPairs(all, { ...finetune, fold: Number(finetune.fold), groupOf });
   const where = 'finetune.pairs';
   if (train.length === 0) {
     throw new WbdcError({ where, expected: 'pairs to learn from', got: 'none after the split' });

@@ -73,7 +73,8 @@ async function splitAndNumber(items: readonly Item[], { root, heldOut, seed, war
   const { names, idOf } = numberCategories(labels, known);
   const split = items.map((item): SplitItem => {
     const { category } = item.text;
-    return { ...item, split: splits.get(item)!, categoryId: category.length > 0 ? idOf(category) : undefined };
+    const categoryId = category.length > 0 ? idOf(category) : undefined;
+    return { ...item, split: splits.get(item)!, categoryId, group: groups.get(item)! };
   });
   return { split: split.sort((a, b) => (a.id < b.id ? -1 : 1)), names };
 }

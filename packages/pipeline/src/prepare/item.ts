@@ -14,4 +14,6 @@ export interface Item {
 export interface SplitItem extends Item {
   readonly split: WbdcSplit;
   readonly categoryId: string | undefined;
+  /** Of videos with the same pictures, or of one group of the table: the first one's id. */
+  readonly group: string;
 }

@@ -57,8 +57,12 @@ export async function writeTexts(
 }
 
 /** Only labelled records show their category, as in the official files. */
-function toRecord({ id, split, categoryId, text: { title, asr, ocr, tags } }: SplitItem): Video {
-  return { id, title, asr, ocr, tags, ...(split === 'labeled' && categoryId !== undefined && { categoryId }) };
+function toRecord({ id, split, categoryId, group, text: { title, asr, ocr, tags } }: SplitItem): Video {
+  return {
+    ...{ id, title, asr, ocr, tags },
+    ...(split === 'labeled' && categoryId !== undefined && { categoryId }),
+    ...(group !== id && { group }),
+  };
 }
 
 function idLine({ id, split, categoryId, source, text }: SplitItem): string[] {

@@ -1,7 +1,8 @@
 import { SizesError } from '@wbdc/checkpoints';
-import { wbdcLayout } from '@wbdc/data';
+import { equalFrames, wbdcLayout } from '@wbdc/data';
 import { readTruth } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
+import { readSplitIds } from '@wbdc/pipeline/features';
 import { finetune, type FinetuneData, type FinetuneOptions, type InitialWeights } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { join, resolve } from 'node:path';
@@ -32,7 +33,12 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
       settings: { ...config, finetune: withFolders(context) },
       tokenizer,
       init,
-      data: { ...data, ...(await labelsOf(context, data)), open: (split: string) => openSplit(inputs, split) },
+      data: {
+        ...data,
+        ...(await labelsOf(context, data)),
+        ...(await groupsOf(context)),
+        open: (split: string) => openSplit(inputs, split),
+      },
       extractor: inputs.extractor,
       files: config.finetune.kind === 'category' ? await categoryNames(context) : [],
     };
@@ -110,6 +116,23 @@ async function labelsOf(
     if (await exists(path)) for (const [id, category] of await readTruth(path)) truth.set(id, category);
   }
   return { truth };
+}
+
+/**
+ * Videos of equal frames, which no fold divides; those of AIAC's records are in the annotations that the data stage
+ * made.
+ */
+async function groupsOf(context: StageContext): Promise<Pick<FinetuneData, 'groups'>> {
+  const { config, signal } = context;
+  const divides = config.finetune.folds !== null || config.finetune.kind === 'similarity';
+  if (!divides || config.data.layout !== 'wbdc') return {};
+  const root = dataRoot(context);
+  const zips = [];
+  for (const split of learnedSplits(config)) {
+    const ids = await readSplitIds(root, split, config.data.maxBadShare);
+    zips.push(...ids.map((id) => ({ id, path: wbdcLayout(root).frameZip(split, id) })));
+  }
+  return { groups: await equalFrames(zips, signal) };
 }
 
 /** The file with the categories' names, where there is one. */
