@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileError } from '@wbdc/io';
+import { describeError } from '../src/core/errors.js';
 import { runCommandLine } from '../src/program.js';
 import type { Stage, StageContext, StageResult } from '../src/run/stage.js';
 import { TestHost } from './host.js';
@@ -119,6 +122,33 @@ describe('failures', () => {
   ])('of the system are explained: %s', async (code, message) => {
     expect(await run('data', failing(Object.assign(new Error('raw'), { code, path: '/x' })))).toBe(1);
     expect(host.err).toBe(message);
+  });
+
+  it('of the system that a library has put into words name the file that it names', async () => {
+    const cause = Object.assign(new Error('raw'), { code: 'ENOSPC', path: '/x/a.json.tmp' });
+    expect(await run('data', failing(fileError('write', '/x/a.json', cause)))).toBe(1);
+    expect(host.err).toBe(
+      'error: cannot write /x/a.json: the disk is full: free some space, then run the same command with --resume\n',
+    );
+  });
+
+  it('name the file, not what it was written under, and no option that the command lacks', () => {
+    const refusal = (code: string): Error =>
+      Object.assign(new Error('raw'), { code, path: `/x/a.json.${randomUUID()}.tmp`, syscall: 'open' });
+    expect(describeError(refusal('ENOSPC'), false, { resume: false, folder: '--out' })).toBe(
+      'the disk is full (/x/a.json): free some space, then run the same command again',
+    );
+    expect(describeError(refusal('EROFS'), false, { resume: false, folder: '--out' })).toBe(
+      'the file system is read-only (/x/a.json): choose another folder with --out',
+    );
+  });
+
+  it('are at most a kilobyte, and with a stack not much more', () => {
+    const long = new Error(`x${'y'.repeat(1e6)}: make it again`, { cause: new Error('z'.repeat(1e6)) });
+    const message = describeError(long, false);
+    expect(message).toMatch(/^xy+ \.\.\. y+: make it again$/);
+    expect(message).toHaveLength(1024);
+    expect(describeError(long, true).length).toBeLessThan(20_000);
   });
 
   it.each([

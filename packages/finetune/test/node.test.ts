@@ -151,6 +151,16 @@ describe('files of embeddings', () => {
     await expect(writeEmbeddingFile(embeddings, new Map([['a', [NaN]]]))).rejects.toThrow('got NaN at place 0');
   });
 
+  it('of no video are refused with the name of the file, and so is a damaged one', async () => {
+    const path = join(root, 'empty.zip');
+    await writeEmbeddingFile(path, new Map());
+    await expect(readEmbeddingFile(path, 'x')).rejects.toThrow(/empty\.zip: expected embeddings, got none$/);
+    await writeFile(path, (await readFile(path)).subarray(0, 40));
+    await expect(readEmbeddingFile(path, 'x')).rejects.toThrow(
+      /empty\.zip: submission: expected a zip with result\.json/,
+    );
+  });
+
   it('of folds are joined, with the Spearman of every fold that has pairs', async () => {
     const dataset = datasetOf([undefined, undefined, undefined, undefined]);
     const folds = await Promise.all([0, 1, 2].map((fold) => folder(`similarity/fold-${fold}`)));

@@ -97,4 +97,68 @@ describe('result.json', () => {
     expect(() => readEmbeddings(zipSync({ other: strToU8('{}') }), ids)).toThrow('expected result.json in the zip');
     expect(() => readEmbeddings(strToU8('no zip'), ids)).toThrow('expected a zip with result.json, got something else');
   });
+
+  it('is read in linear time, whatever its text is', () => {
+    const hostile = [
+      '"a":['.repeat(2_000_000),
+      `{${'"a":['.repeat(2_000_000)}`,
+      '"'.repeat(10_000_000),
+      `{"a":"${'\\'.repeat(5_000_000)}`,
+      `{"a":${'['.repeat(10_000_000)}`,
+      `{"a":[${'"x":[NaN'.repeat(1_000_000)}`,
+      `{${' '.repeat(10_000_000)}`,
+    ];
+    for (const json of hostile) {
+      const packed = zip(json);
+      const start = performance.now();
+      expect(() => readEmbeddings(packed)).toThrow(/^result\.json: expected an object/);
+      expect(performance.now() - start, json.slice(0, 20)).toBeLessThan(5000); // minutes before, under a second now
+    }
+  });
+
+  it('is not unpacked where it claims too much, and never beyond what it claims', () => {
+    const bomb = zip(`{"1": [${'0,'.repeat(30_000_000)}0]}`);
+    const at = bomb.lastIndexOf(0x50, bomb.length - 23); // of the directory: the end record is 22 bytes
+    const directory = bomb.length - 22 - 46 - 'result.json'.length;
+    expect(at).toBe(directory);
+    const claiming = (size: number): Uint8Array => {
+      const copy = bomb.slice();
+      new DataView(copy.buffer).setUint32(directory + 24, size, true);
+      return copy;
+    };
+    const before = process.memoryUsage().rss;
+    expect(() => readEmbeddings(claiming(0xfffffff0))).toThrow(
+      'expected at most 536870912 bytes unpacked, got 4294967280',
+    );
+    expect(() => readEmbeddings(claiming(100))).toThrow('expected 100 bytes unpacked, as it says itself, got more');
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+    expect(() => readEmbeddings(bomb)).toThrow('got over 65536 bytes for 1, or the end of the file in it');
+  });
+
+  it('is refused where one byte of it has changed', () => {
+    const packed = zipSync({ 'result.json': strToU8('{"1": [0.25]}') }, { level: 0 });
+    const digit = packed.indexOf('2'.charCodeAt(0), 41);
+    packed[digit] = '3'.charCodeAt(0);
+    expect(() => readEmbeddings(packed)).toThrow('expected the bytes of its checksum (CRC-32), got other bytes');
+  });
+
+  it('is told in a message of at most a kilobyte', () => {
+    const long = 'x'.repeat(1000);
+    const record = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}${long}`, [long, long]]));
+    const message = messageOf(() => readEmbeddings(zip(JSON.stringify(record)), new Set([long])));
+    expect(message).toMatch(
+      /^result\.json:\n {2}0x+\.\.\.: expected 1 to 256 finite numbers, got x+\.\.\. at place 0\n/,
+    );
+    expect(message).toContain('and 992 more');
+    expect(message.length).toBeLessThanOrEqual(2000);
+  });
 });
+
+function messageOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}

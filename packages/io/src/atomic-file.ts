@@ -29,15 +29,18 @@ export class AtomicFile {
   }
 
   static async create(path: string, part = AtomicFile.partOf(path)): Promise<AtomicFile> {
-    const handle = await open(part, 'w').catch((cause) => Promise.reject(fileError('write', part, cause)));
+    const handle = await open(part, 'w').catch((cause) => Promise.reject(fileError('write', path, cause)));
     return new AtomicFile(path, part, handle, 0);
   }
 
   /** Goes on behind the first `length` bytes of an interrupted write; what stands after them is cut off. */
   static async resume(path: string, length: number): Promise<AtomicFile> {
     const part = AtomicFile.partOf(path);
-    const handle = await open(part, 'r+').catch((cause) => Promise.reject(fileError('write', part, cause)));
-    await handle.truncate(length);
+    const handle = await open(part, 'r+').catch((cause) => Promise.reject(fileError('go on with', part, cause)));
+    await handle.truncate(length).catch(async (cause) => {
+      await handle.close();
+      throw fileError('write', path, cause);
+    });
     return new AtomicFile(path, part, handle, length);
   }
 

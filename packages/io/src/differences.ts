@@ -12,7 +12,7 @@ export function differences(before: unknown, after: unknown, path = ''): Differe
     return keys.flatMap((key) => differences(before[key], after[key], path === '' ? key : `${path}.${key}`));
   }
   const [left, right] = [show(before), show(after)];
-  return left === right ? [] : [{ path, before: left, after: right }];
+  return left === right ? [] : [{ path, before: clip(left), after: clip(right) }];
 }
 
 function isGroup(value: unknown): value is Record<string, unknown> {
@@ -21,4 +21,8 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 
 function show(value: unknown): string {
   return value === undefined ? 'nothing' : JSON.stringify(value);
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

@@ -1,6 +1,9 @@
 export { differences } from './differences.js';
 export type { Difference } from './differences.js';
 export { nearestOf } from './nearest.js';
+export { briefly } from './briefly.js';
+
+import { briefly } from './briefly.js';
 
 /** What does not fit: a setting, a file, a model. */
 export interface Mismatch {
@@ -17,6 +20,7 @@ export interface Mismatch {
 /**
  * A failure that whoever called can act on. Its message reads `where: expected ..., got ...: advice`; the fields hold
  * the same for programs. All errors that the packages of wbdc throw on purpose are of this class or one below it.
+ * What a file holds may stand in a message: message and fields are at most a kilobyte each, see {@link briefly}.
  */
 export class WbdcError extends Error {
   override readonly name: string = 'WbdcError';
@@ -27,10 +31,16 @@ export class WbdcError extends Error {
   declare readonly code?: string;
 
   constructor(problem: Mismatch | string, options?: ErrorOptions) {
-    super(typeof problem === 'string' ? problem : messageOf(problem), options);
+    super(briefly(typeof problem === 'string' ? problem : messageOf(problem)), options);
     if (typeof problem === 'string') return;
-    const { where, expected, got, code } = problem;
-    Object.assign(this, { expected, got, ...(where !== undefined && { where }), ...(code !== undefined && { code }) });
+    const { expected, got, code } = problem;
+    const where = problem.where === undefined ? {} : { where: briefly(problem.where) };
+    Object.assign(this, {
+      expected: briefly(expected),
+      got: briefly(got),
+      ...where,
+      ...(code !== undefined && { code }),
+    });
   }
 }
 
@@ -39,6 +49,23 @@ export class WbdcError extends Error {
  */
 export class FormatError extends WbdcError {
   override readonly name: string = 'FormatError';
+}
+
+/** The system has refused to read or write a file: the disk is full, there is none, no permission. */
+export class FileError extends WbdcError {
+  override readonly name: string = 'FileError';
+
+  constructor(
+    /** What was tried, and with which file: `cannot write a.json`. */
+    readonly task: string,
+    /** What is in the way, and what to do. */
+    reason: string,
+    /** The system's code: `ENOSPC`. */
+    override readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${task}: ${reason}`, options);
+  }
 }
 
 function messageOf({ where, expected, got, advice }: Mismatch): string {

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FormatError, WbdcError } from './errors.js';
+import { FileError, FormatError, WbdcError } from './errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space or choose another folder',
@@ -15,15 +15,14 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The system's error in words: what was tried, where, and what to do; `code` is the system's (`ENOSPC`). Errors that
- * are not the system's, or in words already, stay as they are.
+ * The system's error in words, a {@link FileError}: what was tried, where, and what to do. Errors that are not the
+ * system's, or in words already, stay as they are.
  */
 export function fileError(action: string, path: string, cause: unknown): Error {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const code = 'code' in error ? String(error.code) : '';
   if (error instanceof WbdcError || !/^E[A-Z]+$/.test(code)) return error;
-  const problem = `cannot ${action} ${path}: ${ADVICE[code] ?? error.message}`;
-  return Object.assign(new WbdcError(problem, { cause }), { code });
+  return new FileError(`cannot ${action} ${path}`, ADVICE[code] ?? error.message, code, { cause });
 }
 
 /** Whether an error says that a file or folder is not there. */
@@ -42,7 +41,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
+    throw fileError('read', path, error);
   }
 }
 
@@ -95,13 +94,19 @@ export async function writeRange(file: FileHandle, start: number, bytes: Uint8Ar
   }
 }
 
-/** The JSON in a file. */
+/** The JSON in a file. @throws WbdcError where it is none, FileError where the system refuses to read it */
 export async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause) => Promise.reject(fileError('open', path, cause)));
+  return parseJson(text, path);
+}
+
+/** The value of a JSON text. @param path of the file that it comes from. @throws WbdcError where it is no JSON */
+export function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new WbdcError(`${path}: expected JSON, got something else`, { cause });
+    const got = text.trim() === '' ? 'an empty file' : 'something else';
+    throw new WbdcError({ where: path, expected: 'JSON', got }, { cause });
   }
 }
 

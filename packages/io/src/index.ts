@@ -8,6 +8,7 @@ export {
   fileError,
   isMissing,
   makeFolder,
+  parseJson,
   readIfThere,
   readJson,
   readRange,

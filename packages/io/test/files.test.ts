@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { WbdcError } from '../src/errors.js';
+import { FileError, WbdcError } from '../src/errors.js';
 import { exists, fileError, readIfThere, readJson, readRange, sizeOnDisk } from '../src/index.js';
 import { testFolder } from './folder.js';
 
@@ -23,7 +23,7 @@ it('tells what is there from what is not', async () => {
   expect(await readIfThere(path)).toBe('{"视": [1]}');
   expect(await readIfThere(join(folder, 'no'))).toBeUndefined();
   expect(await readIfThere(join(path, 'no'))).toBeUndefined();
-  await expect(readIfThere(folder)).rejects.toThrow('EISDIR');
+  await expect(readIfThere(folder)).rejects.toThrow(`cannot read ${folder}: a folder stands there`);
 });
 
 it('adds up the sizes below a folder', async () => {
@@ -51,7 +51,8 @@ it('puts the words of the system in its own, once', async () => {
   const error = fileError('open', '/nowhere/x', cause);
   expect(error).toBeInstanceOf(WbdcError);
   expect(error).toMatchObject({ message: 'cannot open /nowhere/x: no such file or folder: check the path', cause });
-  expect(error).toMatchObject({ code: 'ENOENT' });
+  expect(error).toBeInstanceOf(FileError);
+  expect(error).toMatchObject({ code: 'ENOENT', task: 'cannot open /nowhere/x' });
   expect(fileError('write', '/other', error)).toBe(error);
   const plain = new RangeError('not of the system');
   expect(fileError('open', 'x', plain)).toBe(plain);

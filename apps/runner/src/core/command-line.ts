@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { describeError, exitCodeOf } from './errors.js';
+import { describeError, exitCodeOf, type FailedCommand } from './errors.js';
 import type { Host } from './host.js';
 
 const USAGE_ERROR = 2;
@@ -36,8 +36,10 @@ export async function runProgram(
 ): Promise<number> {
   const program = createProgram(host, info);
   let code = 0;
+  let failed: FailedCommand | undefined;
   for (const { command, run } of addCommands(program)) {
     command.action(async (...values) => {
+      failed = aboutCommand(command);
       code = await run(...(values as unknown[]));
     });
   }
@@ -46,12 +48,21 @@ export async function runProgram(
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    host.report?.({ type: 'outcome', outcome: 'failed', error: describeError(error, false) });
+    host.report?.({ type: 'outcome', outcome: 'failed', error: describeError(error, false, failed) });
     if (error instanceof CommanderError) return USAGE_ERROR;
     const debug = args.includes('--debug') || Boolean(host.env['WBDC_DEBUG']);
-    host.stderr.write(`error: ${describeError(error, debug)}\n`);
+    host.stderr.write(`error: ${describeError(error, debug, failed)}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** What the options of a command allow to advise. */
+function aboutCommand({ options }: Command): FailedCommand {
+  const has = (name: string): boolean => options.some(({ long }) => long === name);
+  return {
+    resume: has('--resume'),
+    folder: has('--out') ? '--out' : has('--set') ? '--set run.folder=...' : undefined,
+  };
 }
 
 function createProgram(host: Host, { name, description, version, help }: ProgramInfo): Command {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Embeddings } from '@wbdc/ensemble-svd';
 import { fileError, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { readEmbeddings, writeEmbeddings } from '../submission.js';
 
 /**
@@ -19,12 +20,26 @@ export async function writeEmbeddingFile(
 /**
  * A submission as one member of an ensemble.
  * @param ids those it must hold, where they are known
+ * @throws WbdcError that names the file; also where it holds no embedding
  */
 export async function readEmbeddingFile(path: string, name: string, ids?: ReadonlySet<string>): Promise<Embeddings> {
   const zip = await readFile(path).catch((cause) => Promise.reject(fileError('read', path, cause)));
-  const vectors = readEmbeddings(zip, ids);
-  const rows = [...vectors.values()];
-  return { name, ids: [...vectors.keys()], width: rows[0].length, values: Float64Array.from(rows.flat()) };
+  const vectors = readNamed(path, zip, ids);
+  const [first] = vectors.values();
+  if (first === undefined) throw new WbdcError({ where: path, expected: 'embeddings', got: 'none' });
+  const width = first.length;
+  const values = new Float64Array(vectors.size * width);
+  let row = 0;
+  for (const vector of vectors.values()) values.set(vector, width * row++);
+  return { name, ids: [...vectors.keys()], width, values };
+}
+
+function readNamed(path: string, zip: Uint8Array, ids: ReadonlySet<string> | undefined): Map<string, number[]> {
+  try {
+    return readEmbeddings(zip, ids);
+  } catch (cause) {
+    throw cause instanceof WbdcError ? new WbdcError(`${path}: ${cause.message}`, { cause }) : cause;
+  }
 }
 
 /** Rows by id. */
