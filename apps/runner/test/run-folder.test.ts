@@ -134,3 +134,36 @@ describe('fingerprintOf', () => {
     expect(fingerprintOf({ a: [1, 2] })).not.toBe(fingerprintOf({ a: [2, 1] }));
   });
 });
+
+describe('a damaged stage.json', () => {
+  const whole = {
+    ...{ stage: 'data', status: 'complete', fingerprint: 'a', settings: {}, upstream: {}, created: '2026' },
+    ...{ seconds: 1, summary: {}, environment: {} },
+  };
+  it.each([
+    ['{"stage"', 'expected JSON, got a damaged file'],
+    ['', 'expected JSON, got a damaged file'],
+    ['null', 'expected the record of a stage, got a damaged one'],
+    ['[]', 'expected the record of a stage, got a damaged one'],
+    [JSON.stringify({ ...whole, settings: undefined }), 'got a damaged one (settings)'],
+    [JSON.stringify({ ...whole, upstream: [1] }), 'got a damaged one (upstream'],
+    [JSON.stringify({ ...whole, seconds: 'x' }), 'got a damaged one (seconds)'],
+    [`{"settings":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`, 'got a damaged one'],
+  ])('is named, with what to do: %.30s', async (text, message) => {
+    await run.open(plan(1), FRESH);
+    await writeFile(join(root, 'a', 'data', 'stage.json'), text);
+    const start = `${join(root, 'a', 'data', 'stage.json')}: `;
+    for (const reading of [run.open(plan(1), RESUME), run.needed({ stage: 'vocab', needs: ['data'] })]) {
+      const error = await reading.then(
+        () => undefined,
+        (reason: Error) => reason,
+      );
+      expect(error?.name).toBe('UserError');
+      expect(error?.message.startsWith(start)).toBe(true);
+      expect(error?.message).toContain(message);
+      expect(error?.message).toContain('make the stage again with --overwrite');
+      expect(error?.message.length).toBeLessThan(1024);
+    }
+    expect(await run.open(plan(1), OVERWRITE)).toMatchObject({ kind: 'start' });
+  });
+});

@@ -57,7 +57,7 @@ export {
   savedEncoderKeys,
 } from './weights/saved-encoder.js';
 export type { SavedEncoder } from './weights/saved-encoder.js';
-export { assertSameSizes, SizesError } from './weights/sizes.js';
+export { assertSameSizes, modelOf, SizesError } from './weights/sizes.js';
 export type { SizeDifference } from './weights/sizes.js';
 export { countLayers, joinSources, shapeOf, weightsOf, withDerived, withoutPrefixes } from './weights/source.js';
 export { findShape } from './weights/key-map.js';

@@ -9,6 +9,9 @@ export interface WeightFile<I extends WeightInfo = WeightInfo> extends WeightSou
   close(): Promise<void>;
 }
 
+/** All of them are open together. */
+const MOST_SHARDS = 512;
+
 /** The tensor of a name; an error that shows some others where there is none. */
 export function findTensor<I>(tensors: ReadonlyMap<string, I>, name: string, path: string): I {
   const info = tensors.get(name);
@@ -28,7 +31,11 @@ export async function openShards<I extends WeightInfo>(
   const close = async (): Promise<void> => void (await Promise.all([...shards.values()].map((shard) => shard.close())));
   const shardOf = (name: string): WeightFile<I> => shards.get(findTensor(map, name, path))!;
   try {
-    for (const name of new Set(map.values())) shards.set(name, await openFile(join(dirname(path), name)));
+    const names = new Set(map.values());
+    if (names.size > MOST_SHARDS) {
+      throw new WbdcError({ where: path, expected: `at most ${MOST_SHARDS} shards`, got: String(names.size) });
+    }
+    for (const name of names) shards.set(name, await openFile(join(dirname(path), name)));
     const infos = [...map.keys()].map((name) => {
       const shard = shardOf(name);
       return [name, findTensor(shard.tensors, name, shard.path)] as const;
@@ -40,6 +47,11 @@ export async function openShards<I extends WeightInfo>(
   }
 }
 
+/** A name without a path, of a length that file systems take. */
+function isFileName(name: string): boolean {
+  return name === basename(name) && !name.includes('\0') && name.length <= 255;
+}
+
 async function readWeightMap(path: string, extension: string): Promise<Map<string, string>> {
   const map: unknown = ((await readJson(path)) as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null)
@@ -47,7 +59,7 @@ async function readWeightMap(path: string, extension: string): Promise<Map<strin
   return new Map(
     Object.entries(map).map(([name, shard]: [string, unknown]) => {
       // A shard lies beside its index: a path would let a downloaded index read anywhere.
-      if (typeof shard === 'string' && shard === basename(shard) && shard.endsWith(extension)) return [name, shard];
+      if (typeof shard === 'string' && isFileName(shard) && shard.endsWith(extension)) return [name, shard];
       throw new WbdcError(
         `${path}: weight_map['${name}']: expected a *${extension} file beside the index, got ${String(shard)}`,
       );

@@ -211,3 +211,13 @@ describe('files of embeddings', () => {
     await expect(readSimilarityScores(scores)).rejects.toThrow('scores.json: expected scores of embeddings, got');
   });
 });
+
+describe('a file of probabilities', () => {
+  it('is refused where its lines are of several lengths', async () => {
+    const path = join(root, 'widths.jsonl');
+    await writeFile(path, '{"id":"1","probabilities":[0.5,0.5]}\n{"id":"2","probabilities":[1]}\n');
+    const message = /widths\.jsonl: 2: expected 2 probabilities, as many as before, got 1/;
+    await expect(readProbabilities(path)).rejects.toThrow(message);
+    await expect(collected(combineProbabilityFiles([path, path]))).rejects.toThrow(message);
+  });
+});

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileError, syncFolder, writeRange } from './files.js';
+import { cleanOnce, temporaryName } from './temporary.js';
 
 /** Small writes are gathered up to this many bytes: a million records are not a million system calls. */
 const GATHER_BYTES = 1 << 20;
@@ -127,12 +127,14 @@ export type FileContents = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
 
 /**
  * Writes a file whole or not at all: under a temporary name beside it, flushed to the disk, then renamed. On an error,
- * of the chunks too, the file that stood there before stays and nothing else is left behind.
+ * of the chunks too, the file that stood there before stays and nothing else is left behind; what a killed process has
+ * left is removed when the next one writes into the folder.
  */
 export async function writeFileAtomic(path: string, contents: FileContents): Promise<void> {
   const chunks = typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
   try {
-    const file = await AtomicFile.create(path, `${path}.${randomUUID()}.tmp`);
+    await cleanOnce(path);
+    const file = await AtomicFile.create(path, temporaryName(path));
     try {
       for await (const chunk of chunks) await file.write(chunk);
       await file.finish();

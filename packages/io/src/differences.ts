@@ -5,9 +5,12 @@ export interface Difference {
   readonly after: string;
 }
 
+/** Deeper than any settings: a damaged file may nest without end. */
+const LONGEST_PATH = 1000;
+
 /** The settings that differ between two trees of plain data, by dotted path. */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
-  if (isGroup(before) && isGroup(after)) {
+  if (isGroup(before) && isGroup(after) && path.length < LONGEST_PATH) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     return keys.flatMap((key) => differences(before[key], after[key], path === '' ? key : `${path}.${key}`));
   }
@@ -20,7 +23,11 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
+  try {
+    return value === undefined ? 'nothing' : JSON.stringify(value);
+  } catch {
+    return 'a value that is nested too deeply'; // the stack does not reach
+  }
 }
 
 function clip(text: string): string {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   assertParamShapes,
   assertVocabularyFits,
+  modelOf,
   exportWeights,
   joinSources,
   readWeights,
@@ -91,7 +92,7 @@ async function readModel(
   key: Key | undefined,
   folder: string,
 ): Promise<Pick<LoadedLxmertModel, 'model' | 'params' | 'config' | 'report'>> {
-  const model = lxmertModel(config);
+  const model = modelOf(join(folder, 'config.json'), () => lxmertModel(config));
   const fresh = foreign ? freshParts(key, config, folder) : new Map<string, () => object>();
   const { params, report } = await readWeights<LxmertModel>(lxmertModelShapes(config), keyMap, source, { fresh });
   return { model, params, config, report };

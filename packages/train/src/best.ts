@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import { openSafetensors, writeSafetensors, type SafetensorsFile } from '@wbdc/checkpoints/node';
-import { readIfThere, writeFileAtomic } from '@wbdc/io';
+import { parseJson, readIfThere, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { paramSources } from './checkpoint.js';
 import { assertNames } from './tensors.js';
 
@@ -41,11 +42,25 @@ export async function keepBest(
   for (const name of stale) await rm(join(folder, name), { force: true });
 }
 
-/** What {@link keepBest} has kept, the best first; nothing where it never ran. */
+/**
+ * What {@link keepBest} has kept, the best first; nothing where it never ran.
+ * @throws WbdcError where its list is damaged
+ */
 export async function bestOf(folder: string): Promise<Scored[]> {
-  const text = (await readIfThere(join(folder, LIST))) ?? '[]';
-  const list = JSON.parse(text) as { step: number; score: number }[];
-  return list.map(({ step, score }) => ({ step, score, file: fileOf(folder, step) }));
+  const path = join(folder, LIST);
+  const text = await readIfThere(path);
+  if (text === undefined) return [];
+  const list = parseJson(text, path);
+  if (Array.isArray(list) && list.every(isScore)) {
+    return list.map(({ step, score }) => ({ step, score, file: fileOf(folder, step) }));
+  }
+  const [expected, got] = ['a list of {step, score}, as keepBest wrote it', 'something else'];
+  throw new WbdcError({ where: path, expected, got, advice: 'remove it: the best weights are then kept from here on' });
+}
+
+function isScore(value: unknown): value is Pick<Scored, 'step' | 'score'> {
+  if (typeof value !== 'object' || value === null || !('step' in value) || !('score' in value)) return false;
+  return Number.isSafeInteger(value.step) && Number.isFinite(value.score);
 }
 
 function fileOf(folder: string, step: number): string {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { fileError, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
+import { wholeAppends } from './append.js';
 import type { Sink } from './telemetry.js';
 
 /**
@@ -9,16 +10,17 @@ import type { Sink } from './telemetry.js';
  */
 export async function jsonlSink(path: string, resumeStep?: number): Promise<Sink> {
   if (resumeStep !== undefined) await truncateAfter(path, resumeStep);
-  const file = await open(path, resumeStep === undefined ? 'wx' : 'a').catch((cause: NodeJS.ErrnoException) => {
+  const file = await open(path, resumeStep === undefined ? 'ax' : 'a').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'EEXIST') throw fileError('write', path, cause);
     throw new WbdcError(`${path} exists: expected a new file; resume the run or choose another folder`, { cause });
   });
   const guard = <T>(promise: Promise<T>): Promise<T> =>
     promise.catch((cause) => Promise.reject(fileError('write', path, cause)));
+  const append = await wholeAppends(file);
   return {
-    write: (record) => guard(file.appendFile(`${JSON.stringify(record)}\n`)),
+    write: (record) => guard(append(`${JSON.stringify(record)}\n`)),
     flush: () => guard(file.sync()),
-    close: () => file.close(),
+    close: () => guard(file.close()),
   };
 }
 

@@ -11,4 +11,5 @@ export {
 } from './checkpoint.js';
 export type { CheckpointContent, CheckpointFile, CheckpointTarget, RunState } from './checkpoint.js';
 export { jsonlSink } from './jsonl.js';
+export { lastingSink } from './lasting-sink.js';
 export { tensorBoardSink } from './tensorboard.js';

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileError, frameRecord } from '@wbdc/io';
 import { concatBytes, protoDouble, protoField, protoFloat, protoInt, protoText } from '@wbdc/io/proto';
+import { wholeAppends } from './append.js';
 import type { Sink, TelemetryRecord } from './telemetry.js';
 
 /**
@@ -18,14 +19,14 @@ export async function tensorBoardSink(folder: string, resumeStep?: number): Prom
   const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
   const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`;
   const file = await guard(open(join(folder, name), 'a'));
-  const append = (...events: Uint8Array[]): Promise<void> =>
-    guard(file.appendFile(concatBytes(events.map(frameRecord))));
+  const appendBytes = await wholeAppends(file);
+  const append = (...events: Uint8Array[]): Promise<void> => guard(appendBytes(concatBytes(events.map(frameRecord))));
   await append(event([protoText(FILE_VERSION, 'brain.Event:2')]));
   if (resumeStep !== undefined) await append(event([protoInt(STEP, resumeStep + 1), SESSION_START]));
   return {
     write: (record) => append(scalarsEvent(record.step, scalarsOf(record))),
     flush: () => guard(file.sync()),
-    close: () => file.close(),
+    close: () => guard(file.close()),
   };
 }
 

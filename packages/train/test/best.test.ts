@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -88,4 +88,17 @@ describe('averaged weights', () => {
     expect(values(target)).toEqual(before);
     await expect(averageParams([], target)).rejects.toThrow('expected one file or more, got none');
   });
+});
+
+it.each([
+  '[{"step"',
+  '{}',
+  'null',
+  '[{"step": 1}]',
+  '[{"step": "1", "score": 2}]',
+  '[null]',
+  '[{"step": 1.5, "score": 2}]',
+])('a damaged list is refused with its name and what to do: %s', async (text) => {
+  await writeFile(join(folder, 'best.json'), text);
+  await expect(bestOf(folder)).rejects.toThrow(/best\.json: expected .*, got something else/);
 });

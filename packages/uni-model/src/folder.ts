@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   assertParamShapes,
   assertVocabularyFits,
+  modelOf,
   exportWeights,
   readWeights,
   withoutPrefixes,
@@ -62,7 +63,7 @@ export async function loadUniModel(folder: string, options: LoadUniModelOptions 
       const described = describeFolder(json, where, source, { frames: fresh, layout });
       const { config, keyMap } = described;
       assertVocabularyFits(tokenizer.vocabSize, config, folder);
-      const model = uniModel(config);
+      const model = modelOf(where, () => uniModel(config));
       const { params, report } = await readWeights<UniModel>(uniModelShapes(config), keyMap, source, {
         fresh: new Map(described.bertAlone ? [['frames', () => newFrames(keyOf(fresh, folder), config)]] : []),
       });

@@ -43,10 +43,12 @@ function parseSettings(text: string, name: string): SettingMap {
     return `${name}:${line}:${col}`;
   };
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => `${locate(error.pos[0])}: ${error.message}`);
-    throw new UserError(
-      `the configuration is not valid YAML:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
-    );
+    const problems = document.errors
+      .slice(0, MOST_PROBLEMS)
+      .map(({ pos, message }) => `  ${locate(pos[0])}: ${message}`);
+    const more = document.errors.length - problems.length;
+    if (more > 0) problems.push(`  and ${more} more`);
+    throw new UserError(`the configuration is not valid YAML:\n${problems.join('\n')}`);
   }
   const root = document.contents;
   if (root === null) return { kind: 'map', where: name, entries: new Map() };
@@ -54,6 +56,9 @@ function parseSettings(text: string, name: string): SettingMap {
   if (setting.kind !== 'map') throw new UserError(`${setting.where}: expected settings of the form 'key: value'`);
   return setting;
 }
+
+/** One mistake makes many of those behind it. */
+const MOST_PROBLEMS = 8;
 
 /** More than any configuration has: aliases of aliases make billions of a few lines. */
 const MOST_NODES = 100_000;

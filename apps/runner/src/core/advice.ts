@@ -21,6 +21,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     expected: 'no folder or one that wbdc prepare made',
     advice: 'choose another --out',
   },
+  'out-damaged': { advice: 'choose another --out, or --overwrite (the old folder is renamed, not deleted)' },
   'out-inside': { advice: 'choose another --out', exitCode: 2 },
   'out-other-settings': {
     message: ({ where, got }) =>

@@ -1,7 +1,7 @@
 import { briefly, FileError, WbdcError } from '@wbdc/io/errors';
 import { advisedExitCode, advisedMessage } from './advice.js';
 
-/** A failure the user can act on: printed as its message alone, without a stack. */
+/** A failure the user can act on: printed as its message alone, of at most a kilobyte, without a stack. */
 export class UserError extends Error {
   override readonly name = 'UserError';
   constructor(
@@ -9,7 +9,7 @@ export class UserError extends Error {
     readonly exitCode: 1 | 2 = 1,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(briefly(message), options);
   }
 }
 
@@ -61,7 +61,7 @@ function messageOf(error: unknown, command: FailedCommand): string {
 }
 
 /** What stands between a file's name and the end of the name that it is written under. */
-const UNFINISHED = /(\.[0-9a-f]{8}-[0-9a-f-]{27})?\.(tmp|part)$/;
+const UNFINISHED = /(\.[0-9a-f]{8}-\d+-\d+-[0-9a-f]{12})?\.(tmp|part)$/;
 
 /**
  * A refusal of the operating system in the words of the command line. Where a library has put it into words, these name

@@ -6,6 +6,7 @@ import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipe
 import { clearStage, madeNothing } from '@wbdc/pipeline/stage-files';
 import type { Contents, StageAt } from '@wbdc/pipeline/contents';
 import type { JsonObject, StageName } from './names.js';
+import { parseStageRecord } from './stage-record.js';
 
 /** What stands in a stage's folder about how it was made: `stage.json`. */
 export interface StageRecord {
@@ -130,14 +131,7 @@ export class RunFolder {
   private async recordIn(folder: string): Promise<StageRecord | undefined> {
     const path = join(folder, 'stage.json');
     const text = await readIfThere(path);
-    if (text === undefined) return undefined;
-    try {
-      return JSON.parse(text) as StageRecord;
-    } catch (cause) {
-      throw new UserError(`${path}: expected JSON, got a damaged file: make the stage again with --overwrite`, 1, {
-        cause,
-      });
-    }
+    return text === undefined ? undefined : parseStageRecord(text, path);
   }
 
   /** All stages that one needs; an error with the command to run where one is missing. */

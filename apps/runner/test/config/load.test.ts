@@ -223,3 +223,11 @@ describe('aliases', () => {
     ]);
   });
 });
+
+it('mistakes without end are told by the first of them', async () => {
+  const lines = await problems(`model: ${'a: '.repeat(5000)}\n`);
+  expect(lines[0]).toBe('the configuration is not valid YAML:');
+  expect(lines[1]).toMatch(/^a\.yaml:1:\d+: /);
+  expect(lines.at(-1)).toMatch(/^and \d+ more$/);
+  expect(lines.join('\n').length).toBeLessThan(1024);
+});

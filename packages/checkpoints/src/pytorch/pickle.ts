@@ -6,6 +6,8 @@ import { resolveGlobal, storageOf, type StorageRef } from './globals.js';
 /** A state dict's pickle has some 200 bytes per tensor; it holds no values. */
 export const PICKLE_LIMIT = 8 * 2 ** 20;
 
+const DAMAGED = 'expected what torch.save writes, got operations that do not fit: damaged; download it again';
+
 /** A normal pickle takes milliseconds; a hostile one can make each of its bytes cost as much as all the others. */
 const SECONDS = 10;
 
@@ -38,7 +40,9 @@ export function unpickle(bytes: Uint8Array, start: number, where: string): Unpic
   try {
     return { value: parser.read<unknown>(reader), end: reader.position, storages };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    // The parser trusts its stack: what a damaged pickle lacks there comes as an error of JavaScript itself.
+    const ownFault = cause instanceof TypeError || cause instanceof RangeError || cause instanceof ReferenceError;
+    const reason = ownFault || !(cause instanceof Error) ? DAMAGED : cause.message;
     throw new WbdcError(`${where}: cannot read the pickle (byte ${reader.position}): ${reason}`, { cause });
   }
 }

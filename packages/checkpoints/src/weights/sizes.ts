@@ -26,6 +26,20 @@ export class SizesError extends WbdcError {
 }
 
 /**
+ * Builds a model of the sizes that a file gives: what the model's own check refuses is told as the file's fault.
+ *
+ * @throws WbdcError that names the file
+ */
+export function modelOf<T>(where: string, build: () => T): T {
+  try {
+    return build();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new WbdcError({ where, expected: 'the sizes of a model', got: `others (${cause.message})` }, { cause });
+  }
+}
+
+/**
  * Compares sizes that leave no trace in any shape, such as the number of heads, and those that do, before anything is
  * read.
  *

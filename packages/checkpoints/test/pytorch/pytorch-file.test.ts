@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { foldIn, randomInt, randomKey, type Floats, type Ints, type Key } from '@wbdc/nn';
+import { bytesInMemory } from '@wbdc/io';
 import { openPytorch } from '../../src/node.js';
 import { readPytorch } from '../../src/pytorch/pytorch-file.js';
 import { legacyFile, pickled, zipFile } from './craft.js';
@@ -126,8 +127,12 @@ describe('a stranger’s file', () => {
     ['a very long number', LONG4, /texts of at most 4096 bytes, got 65535/],
     ['a key that is no text', Buffer.concat([float, BIGINT, Buffer.from('N')]), /got no tensor under a bigint/],
     ['a list instead of a dict', Buffer.from(']'), /got a list under "a"/],
-    ['writing to our functions', Buffer.from('ccollections\nOrderedDict\n}(K\u0001K\u0002ub'), /not extensible/],
-    ['making instances', Buffer.from('ccollections\nOrderedDict\n)\u0081', 'latin1'), /not a constructor/],
+    [
+      'writing to our functions',
+      Buffer.from('ccollections\nOrderedDict\n}(K\u0001K\u0002ub'),
+      /operations that do not fit/,
+    ],
+    ['making instances', Buffer.from('ccollections\nOrderedDict\n)\u0081', 'latin1'), /operations that do not fit/],
     ['an unknown operation', Buffer.from([0xff]), /Unsupported opcode '255'/],
     ['marks that do not match', Buffer.from('ttt'), /cannot read the pickle/],
     ['a pickle that is cut', Buffer.from('X\u00ff\u000f\0\0', 'latin1'), /the file is cut or damaged/],
@@ -214,4 +219,30 @@ describe.each(['types-zip.bin', 'types-legacy.bin'])('mutations of %s', (name) =
     }
     expect(refused).toBeGreaterThan(200);
   });
+});
+
+it.each([
+  'a.',
+  'e.',
+  's.',
+  'u.',
+  'R.',
+  'b.',
+  't.',
+  '\x85.',
+  'h\0.',
+  '\x81.',
+  '0.',
+  ']K\x01K\x02s.',
+  'K\x01K\x02a.',
+  '',
+])('a pickle whose operations do not fit is refused in words: %j', async (operations) => {
+  const pickle = Buffer.from(`\x80\x02${operations}`, 'latin1');
+  const reading = readPytorch(bytesInMemory(zipFile(pickle, {}), 'x.bin'));
+  const message = await reading.then(
+    () => '',
+    ({ message: text }: Error) => text,
+  );
+  expect(message).toMatch(/^x\.bin: cannot read the pickle \(byte \d+\): .|^x\.bin: expected a state dict .*, got /);
+  expect(message).not.toMatch(/is not|undefined|Cannot|of null/);
 });

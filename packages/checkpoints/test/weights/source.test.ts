@@ -1,3 +1,4 @@
+import { WbdcError } from '@wbdc/io/errors';
 import { floats } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import {
@@ -5,6 +6,7 @@ import {
   findShape,
   joinSources,
   linearKeys,
+  modelOf,
   shapeOf,
   weightsOf,
   withDerived,
@@ -62,4 +64,19 @@ it('tells sizes that stand in the tensors alone', () => {
   expect(findShape(source, { entries: linearKeys('p', ['z', 'y']), unused: [] }, 'p.bias')).toBeUndefined();
   expect(shapeOf(source, 'y.weight')).toEqual([3, 2]);
   expect(() => shapeOf(source, 'z')).toThrow("memory: expected a tensor 'z', got none");
+});
+
+it('what a model says of its sizes is told as the fault of their file', () => {
+  expect(modelOf('a/config.json', () => 7)).toBe(7);
+  const wrong = () =>
+    modelOf('a/config.json', () => {
+      throw new RangeError('expected heads from 1, got 0');
+    });
+  expect(wrong).toThrow(WbdcError);
+  expect(wrong).toThrow('a/config.json: expected the sizes of a model, got others (expected heads from 1, got 0)');
+  expect(() =>
+    modelOf('a', () => {
+      throw new TypeError('a fault of the program');
+    }),
+  ).toThrow(TypeError);
 });

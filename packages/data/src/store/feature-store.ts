@@ -112,12 +112,22 @@ async function readArray(zip: ZipReader, id: string): Promise<Floats> {
   throw new DataError(`${zip.path}: ${id}: expected features [n, Dv], got the shape [${array.shape.join(', ')}]`);
 }
 
+/** So many videos one after another that cannot be read are no accident: the others are not tried. */
+const MOST_DAMAGED = 100;
+
 /** The width of the first video that can be read: one damaged entry does not close the store. */
 async function firstWidth(zip: ZipReader): Promise<number> {
   let last = new DataError(`${zip.path}: expected features, got an empty store: run the features command again`);
+  let tried = 0;
   for (const id of idsOf(zip)) {
+    if (tried++ === MOST_DAMAGED) {
+      const got = `none among the first ${MOST_DAMAGED} of ${zip.size} (${last.message.replace(`${zip.path}: `, '')})`;
+      throw new DataError({ where: zip.path, expected: 'features', got, advice: 'make the features again' });
+    }
     try {
-      return (await readArray(zip, id)).shape[1];
+      const [, width] = (await readArray(zip, id)).shape;
+      if (width > 0) return width;
+      last = new DataError(`${zip.path}: ${id}: expected features [n, Dv], got a width of 0`);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       last = error;

@@ -182,4 +182,20 @@ describe('a damaged store', () => {
     writeFileSync(path, zipSync({}));
     await expect(openFeatureStore(path)).rejects.toThrow(/got an empty store/);
   });
+
+  it('is refused at once with very many arrays that cannot be read, and opened with a few', async () => {
+    const broken = (count: number) => Array.from({ length: count }, (_, i) => [`${1000 + i}.npy`, new Uint8Array()]);
+    const npy = encodeNpy(features(1), 'float16');
+    const zip = (entries: unknown[][]): void => writeFileSync(path, zipSync(Object.fromEntries(entries), { level: 0 }));
+    zip([...broken(2000), ['9999.npy', npy]]);
+    await expect(openFeatureStore(path)).rejects.toThrow(
+      /expected features, got none among the first 100 of 2001 \(1099: expected a \.npy array, got 0 bytes/,
+    );
+    zip([...broken(99), ['9999.npy', npy]]);
+    const store = await openFeatureStore(path);
+    expect(store.width).toBe(5);
+    await store.close();
+    zip([['1000.npy', encodeNpy({ data: new Float32Array(0), shape: [0, 0] }, 'float16')]]);
+    await expect(openFeatureStore(path)).rejects.toThrow(/1000: expected features \[n, Dv\], got a width of 0/);
+  });
 });

@@ -38,9 +38,23 @@ async function* probabilityLines(
 /** A whole file of {@link writeProbabilities}. @param name of the model, for an ensemble's messages */
 export async function readProbabilities(path: string, name = path): Promise<Embeddings> {
   const rows: z.output<typeof row>[] = [];
-  for await (const line of readJsonLines(path, row, EXPECTED)) rows.push(line);
+  for await (const line of readRows(path)) rows.push(line);
   if (rows.length === 0) throw new WbdcError({ where: path, expected: `lines ${EXPECTED}`, got: 'none' });
   return asEmbeddings(rows, name);
+}
+
+/** The lines of a file, all of as many probabilities. */
+async function* readRows(path: string): AsyncGenerator<z.output<typeof row>> {
+  let width: number | undefined;
+  for await (const line of readJsonLines(path, row, EXPECTED)) {
+    width ??= line.probabilities.length;
+    if (line.probabilities.length !== width) {
+      const where = `${path}: ${line.id}`;
+      const got = String(line.probabilities.length);
+      throw new WbdcError({ where, expected: `${width} probabilities, as many as before`, got });
+    }
+    yield line;
+  }
 }
 
 function asEmbeddings(rows: readonly z.output<typeof row>[], name: string): Embeddings {
@@ -76,7 +90,7 @@ export async function* combineProbabilityFiles(
 
 async function* readBlocks(path: string): AsyncGenerator<Embeddings> {
   let rows: z.output<typeof row>[] = [];
-  for await (const line of readJsonLines(path, row, EXPECTED)) {
+  for await (const line of readRows(path)) {
     if (rows.push(line) < BLOCK) continue;
     yield asEmbeddings(rows, path);
     rows = [];

@@ -20,8 +20,8 @@ interface Entry {
 }
 
 /**
- * One file out of a zip in memory: what it claims is compared with the bounds before anything is unpacked, never more is
- * unpacked than it claims, and its CRC-32 is checked. Runs in a browser; files are read with `@wbdc/io/zip`.
+ * One file out of a zip in memory: what it claims is compared with the bounds before anything is unpacked, never more
+ * is unpacked than it claims, and its CRC-32 is checked. Runs in a browser; files are read with `@wbdc/io/zip`.
  *
  * @throws FormatError
  */

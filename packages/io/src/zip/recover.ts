@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { asBuffer, openBytes, type ByteSource } from '../bytes.js';
-import { ZIP, type WrittenEntry } from './format.js';
+import { STORED, ZIP, type WrittenEntry } from './format.js';
 
 /** Longest name that is looked for: a longer one would be no entry of the writer's caller. */
 const LONGEST_NAME = 256;
@@ -13,8 +13,8 @@ export interface Recovered {
 }
 
 /**
- * The complete entries at the start of a part file of {@link ZipWriter}, and where they end. Only the last can be torn:
- * its CRC is checked.
+ * The complete entries at the start of a part file of {@link ZipWriter}, and where they end: up to the first that is
+ * torn, or whose CRC-32 does not fit. All of the file is read.
  */
 export async function recoverEntries(part: string, longestName = LONGEST_NAME): Promise<Recovered> {
   const source = await openBytes(part);
@@ -24,13 +24,10 @@ export async function recoverEntries(part: string, longestName = LONGEST_NAME): 
     while (end + ZIP.localSize <= source.size) {
       const entry = await entryAt(source, end, longestName);
       if (!entry) break;
+      const next = end + ZIP.localSize + Buffer.byteLength(entry.name) + entry.size;
+      if (!(await isWhole(source, entry, next))) break;
       entries.push(entry);
-      end += ZIP.localSize + Buffer.byteLength(entry.name) + entry.size;
-    }
-    const last = entries.at(-1);
-    if (last && crc32(await source.read(end - last.size, last.size)) !== last.crc) {
-      entries.pop();
-      end = last.offset;
+      end = next;
     }
     return { entries, end };
   } finally {
@@ -38,14 +35,27 @@ export async function recoverEntries(part: string, longestName = LONGEST_NAME): 
   }
 }
 
-/** The entry whose local header stands at a place, or undefined when it is not complete. */
+/** Bytes that are read at once. */
+const CHUNK = 1 << 24;
+
+async function isWhole(source: ByteSource, { size, crc }: WrittenEntry, end: number): Promise<boolean> {
+  let actual = 0;
+  for (let at = end - size; at < end; at += CHUNK) {
+    actual = crc32(await source.read(at, Math.min(CHUNK, end - at)), actual);
+  }
+  return actual === crc;
+}
+
+/** The entry whose local header stands at a place, or undefined when it is not complete, or none of the writer's. */
 async function entryAt(source: ByteSource, offset: number, longestName: number): Promise<WrittenEntry | undefined> {
   const { size: fileSize } = source;
   const bytes = asBuffer(await source.read(offset, Math.min(ZIP.localSize + longestName, fileSize - offset)));
   const nameLength = bytes.readUInt16LE(26);
   const size = bytes.readUInt32LE(22);
-  if (bytes.readUInt32LE(0) !== ZIP.local || nameLength > longestName) return undefined;
+  const plain = bytes.readUInt16LE(8) === STORED && bytes.readUInt32LE(18) === size && bytes.readUInt16LE(28) === 0;
+  if (bytes.readUInt32LE(0) !== ZIP.local || !plain || nameLength > longestName) return undefined;
   if (offset + ZIP.localSize + nameLength + size > fileSize) return undefined;
   const name = bytes.toString('utf8', ZIP.localSize, ZIP.localSize + nameLength);
+  if (Buffer.byteLength(name) !== nameLength) return undefined; // no UTF-8
   return { name, offset, size, crc: bytes.readUInt32LE(14) };
 }

@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { numberCategories, wbdcLayout, type CategoryNames, type TagCount } from '@wbdc/data';
-import { readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
+import { numberCategories, wbdcLayout, type TagCount } from '@wbdc/data';
+import { writeFileAtomic, writeJson } from '@wbdc/io';
 import type { StoredFrameSettings } from './frames.js';
 import { groupItems } from './groups.js';
 import type { Item, SplitItem } from './item.js';
+import { readKnownCategories } from './known-categories.js';
 import { preparedPage } from './page.js';
 import { splitItems } from './splits.js';
 import { STAGED } from './staging.js';
@@ -68,7 +69,7 @@ export async function finish(items: readonly Item[], options: Finishing): Promis
 async function splitAndNumber(items: readonly Item[], { root, heldOut, seed, warnings }: Finishing) {
   const groups = groupItems(items, warnings);
   const splits = splitItems(items, groups, { seed, heldOut, earlier: await readEarlierSplits(root) }, warnings);
-  const known = JSON.parse((await readIfThere(wbdcLayout(root).categories)) ?? '{}') as CategoryNames;
+  const known = await readKnownCategories(root);
   const labels = items.map(({ text }) => text.category).filter(({ length }) => length > 0);
   const { names, idOf } = numberCategories(labels, known);
   const split = items.map((item): SplitItem => {

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { readIfThere } from '@wbdc/io';
 import type { FoundVideo } from '@wbdc/video-features';
+import { z } from 'zod';
 import type { StoredFrames } from './frames.js';
 
 /** A line about a video that was decoded, or could not be. */
@@ -15,6 +16,22 @@ export interface Entry {
   /** Why it could not be read. */
   readonly error?: string;
 }
+
+const count = z.int().min(1);
+
+const entrySchema: z.ZodType<Entry> = z.object({
+  id: z.string(),
+  name: z.string(),
+  bytes: z.number(),
+  modified: z.number(),
+  decoded: z
+    .object({
+      ...{ frames: count, width: count, height: count, seconds: z.number().exactOptional() },
+      ...{ hash: z.string(), look: z.string().regex(/^[0-9a-f]*$/) },
+    })
+    .exactOptional(),
+  error: z.string().exactOptional(),
+});
 
 /**
  * What has been decoded so far, a line of JSON a video, written as soon as it is done: an interrupted run goes on
@@ -51,10 +68,10 @@ export class Journal {
 
   private remember(line: string): void {
     try {
-      const entry = JSON.parse(line) as Entry;
-      if (typeof entry.id === 'string') this.entries.set(entry.id, entry);
+      const entry = entrySchema.parse(JSON.parse(line));
+      this.entries.set(entry.id, entry);
     } catch {
-      // An empty line, or one that was torn: its video is decoded again.
+      // An empty line, or one that was torn or damaged: its video is decoded again.
     }
   }
 }

@@ -17,6 +17,7 @@ import {
   findCheckpoint,
   hasCheckpoint,
   jsonlSink,
+  lastingSink,
   loadCheckpoint,
   saveStepCheckpoint,
   type CheckpointFile,
@@ -134,10 +135,13 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   try {
     const startStep = await restore(options, optimizer);
     const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
+    const lost = ({ message }: Error): void =>
+      options.observer?.onWarning?.(`${message}; the training goes on, its record lacks what comes now`);
+    const [record, ...others] = [metrics, ...(options.sinks ?? [])].map((sink) => lastingSink(sink, lost));
     try {
-      return await train(options, optimizer, [metrics, ...(options.sinks ?? [])], startStep);
+      return await train(options, optimizer, [record, ...others], startStep);
     } finally {
-      await metrics.close?.();
+      await record.close?.();
     }
   } finally {
     optimizer.dispose();

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { exists, readIfThere } from '@wbdc/io';
 import { findCheckpoint, hasCheckpoint } from '@wbdc/train/node';
+import { z } from 'zod';
 import { TrainedError } from '../errors.js';
 import { CONFIG_FILE, TOWER_FOLDER } from '../model-files.js';
 import { readTower, type Tower } from '../tower.js';
@@ -48,12 +49,13 @@ export async function namedTower(name: string, options: HubOptions): Promise<str
   return findCheckpoint(folder);
 }
 
-/** What is read of a stage's record. */
-interface StageRecord {
-  readonly settings?: { readonly features?: { readonly tower?: string | null } };
-  /** Folders of the stages that it read, from its own. */
-  readonly read?: Readonly<Record<string, string>>;
-}
+/** What is read of a stage's record: the tower, and the folders of the stages that it read, from its own. */
+const recordSchema = z.object({
+  settings: z.object({ features: z.object({ tower: z.string().nullable().optional() }).optional() }).optional(),
+  read: z.record(z.string(), z.string()).optional(),
+});
+
+type StageRecord = z.output<typeof recordSchema>;
 
 /** Follows what the stages read, as their stage.json says, from the model to the CLIP stage or a published tower. */
 async function towerOfRun(model: string): Promise<string> {
@@ -81,9 +83,10 @@ async function stageAbove(path: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** What the record says, as far as it is whole: the tower can also be given. */
 async function recordIn(folder: string): Promise<StageRecord> {
   try {
-    return JSON.parse((await readIfThere(join(folder, 'stage.json'))) ?? '{}') as StageRecord;
+    return recordSchema.parse(JSON.parse((await readIfThere(join(folder, 'stage.json'))) ?? '{}'));
   } catch {
     return {};
   }

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { parseJson } from '@wbdc/io';
+import { UserError } from '../core/errors.js';
+import type { StageRecord } from './run-folder.js';
+
+const object = z.record(z.string(), z.json());
+const texts = z.record(z.string(), z.string());
+
+/** Of what is read of a record; it may hold more. */
+const schema = z.looseObject({
+  stage: z.string(),
+  status: z.enum(['complete', 'unfinished']),
+  fingerprint: z.string(),
+  settings: object,
+  upstream: texts,
+  read: texts.optional(),
+  created: z.string(),
+  seconds: z.number(),
+  summary: object,
+  environment: texts,
+});
+
+/** The contents of a `stage.json`. @throws UserError that names the file and what of it is damaged */
+export function parseStageRecord(text: string, path: string): StageRecord {
+  const advice = 'make the stage again with --overwrite (the old folder is renamed, not deleted)';
+  let value: unknown;
+  try {
+    value = parseJson(text, path);
+  } catch (cause) {
+    throw new UserError(`${path}: expected JSON, got a damaged file: ${advice}`, 1, { cause });
+  }
+  const parsed = safely(() => schema.safeParse(value));
+  if (parsed?.success) return parsed.data as unknown as StageRecord;
+  const [issue] = parsed?.error.issues ?? [];
+  const place = issue === undefined || issue.path.length === 0 ? '' : ` (${issue.path.join('.').slice(0, 60)})`;
+  throw new UserError(`${path}: expected the record of a stage, got a damaged one${place}: ${advice}`);
+}
+
+/** Nothing where a value is nested deeper than a checker can follow. */
+function safely<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

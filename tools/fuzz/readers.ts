@@ -1,0 +1,39 @@
+import type { Reader } from './reader.js';
+import { DATA } from './readers/data.js';
+import { FINETUNE } from './readers/finetune.js';
+import { IO } from './readers/io.js';
+import { MODELS } from './readers/models.js';
+import { PICTURES } from './readers/pictures.js';
+import { RUNNER } from './readers/runner.js';
+import { WEIGHTS } from './readers/weights.js';
+
+/** Every reader of a stranger's bytes, and how it is tried. */
+export const READERS: readonly Reader[] = [...IO, ...DATA, ...WEIGHTS, ...MODELS, ...FINETUNE, ...PICTURES, ...RUNNER];
+
+/** Public functions that are called like readers and are none, with the reason. */
+export const NO_READERS: Readonly<Record<string, string>> = {
+  'checkpoints: findShape': 'looks a name up in shapes that are there',
+  'checkpoints: loadWeights': 'takes tensors of a file that openWeights has checked',
+  'checkpoints: readParams': 'takes tensors of a file that openWeights has checked',
+  'data: findAlike': 'compares videos in memory',
+  'data: openDataset': 'takes videos and features of the readers here',
+  'data: readBatch': 'takes videos out of a data set in memory',
+  'finetune: readCategoryBatch': 'takes videos out of a data set in memory',
+  'finetune: readPairBatch': 'takes videos out of a data set in memory',
+  'nn: decodeBfloat16': 'any 16 bits are a value',
+  'nn: decodeFloat16': 'any 16 bits are a value',
+  'nn: parseOperations': 'reads the lines of a source file of this repository',
+  'pipeline: findModel': 'looks for files by name; openTrained reads them',
+  'pipeline: openClipVideos': 'reads through readAnnotations and decodeFrames',
+  'pipeline: openVideoSet': 'reads through the sources that it is given',
+  'pipeline: readSplitIds': 'reads through readIds',
+  'pipeline: readSplits': 'reads through readAnnotations',
+  'pipeline: readTeaching': 'reads through readProbabilities',
+  'pipeline: verifyFeatures': 'reads through verifyFeatureStore',
+  'video-features: decodeFrames': 'takes frames of openFrameSource, or pictures in memory',
+  'video-features: decodeAhead': 'schedules a decoder that it is given',
+  'video-features: decodeVideo': 'reads through openFrameSource',
+  'video-features: decodeWorkers': 'starts threads that run decodeFrames',
+  'video-features: findVideos': 'lists a folder; contents are not opened',
+  'video-features: openFoundVideo': 'reads through openFrameSource',
+};
