@@ -19,7 +19,7 @@ const REGISTER = join(ROOT, 'tools', 'from-source', 'register.mjs');
 /** Of a reader's process, in MiB: the largest of what it may hold at once. */
 const HEAP = 1024;
 /** Without a word for so long, a process hangs. Generous: the machine may be busy. */
-const SILENCE_SECONDS = 90;
+const SILENCE_SECONDS = 300;
 const MOST_FAILURES = 5;
 
 interface Range {
