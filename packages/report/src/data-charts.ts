@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import { formatCount, formatNumber } from './format.js';
 import { rawHtml, type Html } from './markup.js';
 import { renderSvg } from './svg.js';
 
@@ -19,7 +20,7 @@ export function splitChart(bars: readonly { readonly split: string; readonly vid
     height: 150,
     marginLeft: 80,
     marginRight: 50,
-    x: { axis: null },
+    x: { axis: null, domain: [0, Math.max(1, ...bars.map(({ videos }) => videos))] },
     y: { label: null, domain: splits },
     color: colors(splits),
     marks: [
@@ -50,7 +51,7 @@ export function categoryChart(
     marginBottom: 44,
     marginTop: 24,
     x: { axis: null, domain: [...ids], padding: 0.15 },
-    y: { label: 'videos', grid: true },
+    y: counts('videos', videos.length),
     color: { ...colors(splits), legend: false },
     marks: [
       Plot.barY(videos, Plot.groupX({ y: 'count' }, { x: 'categoryId', fill: 'split', order: [...splits] })),
@@ -73,24 +74,37 @@ export function tagChart(tags: readonly { readonly tag: string; readonly count: 
     height: 290,
     marginBottom: 70,
     x: { label: null, domain: tags.map(({ tag }) => tag), tickRotate: -45, tickSize: 0 },
-    y: { label: unit, grid: true },
+    y: counts(unit, tags.length),
     marks: [Plot.barY(tags, { x: 'tag', y: 'count', fill: BAR_COLOR, rx: 2 }), Plot.ruleY([0])],
   });
 }
 
 /** How values are spread, in twenty or so bars; `label` is what is measured. */
 export function histogram(values: readonly number[], label: string): Html {
+  const [first] = values;
+  const same = values.every((value) => value === first);
+  const one = { x1: first - 0.5, x2: first + 0.5, y: values.length };
   return draw({
     width: 510,
     height: 200,
     marginBottom: 40,
-    x: { label },
-    y: { label: 'videos', grid: true },
+    x: { label, ...(same && values.length > 0 && { ...ONE_BAR, domain: [first - 1, first + 1], ticks: [first] }) },
+    y: counts('videos', values.length),
     marks: [
-      Plot.rectY(values, { ...Plot.binX({ y: 'count' }, { x: Plot.identity }), fill: BAR_COLOR }),
+      values.length > 0 && same // nothing to divide into bars
+        ? Plot.rectY([one], { x1: 'x1', x2: 'x2', y: 'y', fill: BAR_COLOR })
+        : Plot.rectY(values, { ...Plot.binX({ y: 'count' }, { x: Plot.identity }), fill: BAR_COLOR }),
       Plot.ruleY([0]),
     ],
   });
+}
+
+const ONE_BAR = { tickFormat: formatNumber, labelAnchor: 'right' } as const;
+
+/** An axis of counts: nothing between whole numbers is named. */
+function counts(label: string, of: number): Plot.ScaleOptions {
+  const tickFormat = (value: number): string => (Number.isInteger(value) ? formatCount(value) : '');
+  return { label, grid: true, tickFormat, ...(of === 0 && { domain: [0, 1] }) };
 }
 
 function draw(options: Plot.PlotOptions): Html {
