@@ -21,12 +21,19 @@ export interface RareClasses {
   readonly strength: number;
 }
 
-/** The most probable class of every row `[N, C]`, by name. */
+/**
+ * The most probable class of every row `[N, C]`, by name; of equals the first.
+ * @throws RangeError where a row holds a NaN, which no class is the largest of
+ */
 export function chooseClasses(
   probabilities: Float32Array | Float64Array,
   classes: readonly string[],
   rare?: RareClasses,
 ): string[] {
+  const bad = probabilities.findIndex(Number.isNaN);
+  if (bad >= 0) {
+    throw new RangeError(`expected probabilities, got NaN in row ${Math.floor(bad / classes.length)}`);
+  }
   const corrected = probabilities.slice();
   if (rare !== undefined && rare.strength > 0) favourRareClasses(corrected, rare.counts, rare.strength);
   return Array.from(largestInRows(corrected, classes.length), (index) => classes[index]);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { chooseClasses, countClasses, favourRareClasses } from '../src/index.js';
+import type { Batch } from '@wbdc/nn';
+import * as tf from '@tensorflow/tfjs';
+import { chooseClasses, countClasses, favourRareClasses, predictBatches } from '../src/index.js';
 
 describe('rare classes', () => {
   it('are favoured by p (10 / count + 1), one without samples as one with a single one', () => {
@@ -25,4 +27,24 @@ describe('rare classes', () => {
 
 it('of equal probabilities the first class is chosen', () => {
   expect(chooseClasses(Float64Array.of(0.25, 0.5, 0.5), ['a', 'b', 'c'])).toEqual(['b']);
+});
+
+describe('a row that is no answer', () => {
+  it('has no class', () => {
+    const rows = Float32Array.of(0.5, 0.5, NaN, NaN);
+    expect(() => chooseClasses(rows, ['a', 'b'])).toThrow('expected probabilities, got NaN in row 1');
+  });
+
+  it('is told by its video', async () => {
+    await tf.setBackend('cpu');
+    const batch = { ids: ['cat', 'dog', 'bird'] } as Partial<Batch> as Batch;
+    const logits = [1, 2, 3e38, 3e38, 0, 0];
+    async function* batches(): AsyncGenerator<Batch> {
+      yield batch;
+    }
+    const overflowing = (): tf.Tensor2D => tf.softmax(tf.mul<tf.Tensor2D>(tf.tensor2d(logits, [3, 2]), 10));
+    await expect(predictBatches(batches(), overflowing).next()).rejects.toThrow(
+      'dog: expected probabilities, got NaN: its logits are too large for float32',
+    );
+  });
 });

@@ -6,16 +6,28 @@ export function dot(left: ArrayLike<number>, right: ArrayLike<number>): number {
   return sum;
 }
 
-/** The cosine of two vectors of one width, in float64: `x y / sqrt(x x * y y)`. NaN where one of them is all zeros. */
+/**
+ * The cosine of two vectors of one width, in float64: `x y / sqrt(x x * y y)`, in [-1, 1] whatever their scale. NaN
+ * where one of them is all zeros.
+ */
 export function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
   assertWidth(left, right);
+  const [x, y] = [withinSquares(left), withinSquares(right)];
   let [product, leftSquares, rightSquares] = [0, 0, 0];
-  for (let i = 0; i < left.length; i++) {
-    product += left[i] * right[i];
-    leftSquares += left[i] * left[i];
-    rightSquares += right[i] * right[i];
+  for (let i = 0; i < x.length; i++) {
+    product += x[i] * y[i];
+    leftSquares += x[i] * x[i];
+    rightSquares += y[i] * y[i];
   }
-  return product / Math.sqrt(leftSquares * rightSquares);
+  return Math.max(-1, Math.min(1, product / Math.sqrt(leftSquares * rightSquares)));
+}
+
+/** The vector, or its share of the largest value where squares of squares would leave the range of a double. */
+function withinSquares(vector: ArrayLike<number>): ArrayLike<number> {
+  let largest = 0;
+  for (let i = 0; i < vector.length; i++) largest = Math.max(largest, Math.abs(vector[i]));
+  const safe = largest === 0 || (largest > 1e-60 && largest < 1e60);
+  return safe ? vector : Float64Array.from(vector, (value) => value / largest);
 }
 
 function assertWidth(left: ArrayLike<number>, right: ArrayLike<number>): void {

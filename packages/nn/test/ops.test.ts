@@ -4,6 +4,7 @@ import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import {
   addLayerNorm,
   attentionBias,
+  countCorrect,
   dotProductAttention,
   dropout,
   gelu,
@@ -232,6 +233,25 @@ describe('large operations on ort', () => {
       const scale = values.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
       expect(distance(actual[i], values) / scale, `output ${i}`).toBeLessThan(1e-4);
     });
+  });
+});
+
+describe.each(ENGINES)('answers that are right, on %s', (engine) => {
+  beforeEach(() => useEngine(engine));
+
+  it('are the largest of their rows, the first of equals', () => {
+    const logits = tf.tensor2d([0, 2, 1, 5, 5, 5, -1, -2, -3], [3, 3]);
+    const right = (...labels: number[]): number => countCorrect(logits, Int32Array.from(labels)).dataSync()[0];
+    expect([right(1, 0, 0), right(1, 1, 0), right(0, 2, 1)]).toEqual([3, 2, 0]);
+    expect(countCorrect(tf.zeros([0, 3]), new Int32Array(0)).dataSync()[0]).toBe(0);
+  });
+
+  it('are none where a row holds a NaN', () => {
+    const logits = tf.tensor2d([NaN, NaN, NaN, NaN, 1, 2, 3, 1, NaN, 3, 1, 2], [4, 3]);
+    for (const label of [0, 1, 2]) {
+      const labels = new Int32Array(4).fill(label);
+      expect(countCorrect(logits, labels).dataSync()[0]).toBe(label === 0 ? 1 : 0);
+    }
   });
 });
 

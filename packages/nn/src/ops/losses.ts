@@ -45,10 +45,12 @@ export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Scalar {
   );
 }
 
-/** Of rows `[N, C]`, how many have their largest value at the label. */
+/** Of rows `[N, C]`, how many have their largest value at the label; of equals the first. A row with a NaN has none. */
 export function countCorrect(logits: Tensor2D, labels: Int32Array): Scalar {
   if (labels.length === 0) return tf.scalar(0);
-  return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.tensor1d(labels, 'int32')), 'float32'));
+  const hits = tf.equal(tf.argMax(logits, 1), tf.tensor1d(labels, 'int32'));
+  const total = tf.sum(logits, 1); // NaN where one is; argMax answers the first place there
+  return tf.sum(tf.cast(tf.logicalAnd(hits, tf.equal(total, total)), 'float32'));
 }
 
 /**

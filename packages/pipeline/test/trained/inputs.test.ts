@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadParams } from '@wbdc/train/node';
@@ -188,6 +188,19 @@ describe('what a row depends on', () => {
     expect(skipped).toEqual([expect.stringMatching(/^bad: bad: expected finite frame features, got NaN/)]);
   });
 
+  it('logits that leave the range of float32 give no class, and the video is told', async () => {
+    const where = join(folder, 'overflowing');
+    await cp(join(OLD, 'category'), where, { recursive: true });
+    await makeHuge(join(where, 'model.safetensors'), 'head.output.weight');
+    await using classifier = await openTrained(where, { tower: TOWER });
+    const told: string[] = [];
+    const onSkip = ({ id, error }: { id: string; error: Error }): void => void told.push(`${id}: ${error.message}`);
+    expect(await classifier.classify([{ id: 'cat', video: VIDEO, ...TEXTS }], { onSkip })).toEqual([]);
+    expect(told).toEqual([
+      'cat: cat: expected features that the model can read, got values that are no numbers from it',
+    ]);
+  });
+
   it('is named by the input, by its file, or by its number', async () => {
     const frames = await videoFrames();
     const rows = await model.embed([
@@ -199,3 +212,16 @@ describe('what a row depends on', () => {
     expect(rows.map(({ id }) => id)).toEqual(['0', 'video', 'mine', '3']);
   });
 });
+
+/** Fills a tensor `[in, out]` of float32 in a safetensors file with 3e38, which is finite; columns differ in signs. */
+async function makeHuge(path: string, name: string): Promise<void> {
+  type Header = Record<string, { readonly shape: number[]; readonly data_offsets: [number, number] }>;
+  const bytes = await readFile(path);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { shape, data_offsets: offsets } = (JSON.parse(bytes.subarray(8, start).toString()) as Header)[name];
+  for (let i = 0; i < shape[0] * shape[1]; i++) {
+    const [row, column] = [Math.floor(i / shape[1]), i % shape[1]];
+    bytes.writeFloatLE((column >> row) & 1 ? -3e38 : 3e38, start + offsets[0] + 4 * i);
+  }
+  await writeFile(path, bytes);
+}
