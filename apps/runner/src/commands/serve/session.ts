@@ -26,6 +26,8 @@ export interface Session {
   readonly model: TrainedModel;
   /** Those given, without the ones that `done` names. */
   readonly videos: readonly VideoInput[];
+  /** How many of those given `done` names. */
+  readonly before: number;
   /** The same for the model, with their texts. */
   readonly inputs: readonly FileInput[];
   /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
@@ -77,7 +79,7 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
     output.say(`model    ${folder}`);
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
-    await use({ model, videos, inputs, ...watching(videos, progress, signal) });
+    await use({ model, videos, before: all.length - videos.length, inputs, ...watching(videos, progress, signal) });
   } finally {
     progress.stop();
     await model.close();
