@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { sizeOnDisk } from '@wbdc/io';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { counted, formatBytes } from '@wbdc/report/format';
-import { Output, type OutputOptions, type Terminal } from '../core/output.js';
+import { Output, type OutputOptions } from '../core/output.js';
+import type { Host } from '../core/host.js';
+import { interruptible } from '../core/interrupt.js';
 import { fetchModel } from '../core/published-model.js';
 import { addOutputOptions } from './options.js';
 
@@ -12,7 +14,7 @@ interface DownloadCommandOptions extends OutputOptions {
 }
 
 /** `wbdc download`: published weights for model.init and its like. */
-export function addDownloadCommand(program: Command, terminal: Terminal): CliCommand {
+export function addDownloadCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('download')
     .summary('fetch a published model from the Hugging Face hub or a mirror')
@@ -30,13 +32,22 @@ export function addDownloadCommand(program: Command, terminal: Terminal): CliCom
       '  HF_ENDPOINT=https://my-mirror npx wbdc download openai/clip-vit-base-patch32\n',
   );
   return cliCommand(command, (model: string, options: DownloadCommandOptions) =>
-    download(model, options, new Output(terminal, options)),
+    interruptible(
+      host,
+      (signal) => download(model, options, new Output(host, options), signal),
+      'stopped; what was fetched is kept: the same command goes on',
+    ),
   );
 }
 
-async function download(model: string, { revision }: DownloadCommandOptions, output: Output): Promise<number> {
+async function download(
+  model: string,
+  { revision }: DownloadCommandOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   const { hubSettings } = await import('@wbdc/checkpoints/node');
-  const { folder, commit, files, source } = await fetchModel(model, { output, revision });
+  const { folder, commit, files, source } = await fetchModel(model, { output, revision, signal });
   const sizes = await Promise.all(files.map((file) => sizeOnDisk(join(folder, file))));
   const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
   const from = source === 'hub' ? hubSettings(output.terminal.env).hubUrl : 'the cache alone';

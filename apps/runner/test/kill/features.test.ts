@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { wbdcLayout, openFeatureStore } from '@wbdc/data';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { makeWorld, type World } from './world.js';
+import { makeWorld, type World } from '../features/world.js';
+import { start, type Ended, type Started } from './process.js';
 
-const ROOT = resolve(import.meta.dirname, '../../../..');
 const WIDTH = 768;
 const FRAMES = 24;
 const SETTINGS = `
@@ -20,23 +19,12 @@ beforeAll(async () => {
   const tower = { imageSize: 16, patchSize: 16, width: WIDTH, layers: 1, heads: 12, intermediateSize: 256 };
   world = await makeWorld({ videos: { unlabeled: 200, test_a: 2 }, frames: () => FRAMES, tower });
   await writeFile(join(world.folder, 'my.yaml'), SETTINGS);
-  for (const name of ['killed', 'whole']) expect(await start(`data --name ${name}`).ended).toBe(0);
+  for (const name of ['killed', 'whole']) expect(await codeOf(`data --name ${name}`)).toBe(0);
 });
 afterAll(() => rm(world.folder, { recursive: true }));
 
-/** The command in a process of its own, from source. */
-function start(args: string): { kill(): void; ended: Promise<number | null> } {
-  const [command, ...rest] = args.split(' ');
-  const program = ['--import', join(ROOT, 'tools/from-source/register.mjs'), join(ROOT, 'apps/runner/src/cli.ts')];
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'VITEST'));
-  const child = spawn(process.execPath, [...program, command, '--config', 'my.yaml', ...rest], {
-    cwd: world.folder,
-    env,
-    stdio: 'ignore',
-  });
-  const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
-  return { kill: () => void child.kill('SIGKILL'), ended };
-}
+const run = (args: string): Started => start(`${args} --config my.yaml`.split(' '), { folder: world.folder });
+const codeOf = async (args: string): Promise<Ended['code']> => (await run(args).ended).code;
 
 const part = (): string => join(world.folder, 'runs/killed/features/unlabeled.zip.part');
 const sizeOf = (path: string): Promise<number> =>
@@ -56,12 +44,12 @@ async function storedIds(): Promise<string[]> {
 }
 
 it('killed at any moment, goes on behind what was written, and loses no video', async () => {
-  const running = start('features --name killed');
-  const over = running.ended.then((code) => Promise.reject(new Error(`ended with ${code} before it was killed`)));
+  const running = run('features --name killed');
+  const over = running.ended.then(({ code }) => Promise.reject(new Error(`ended with ${code} before it was killed`)));
   while ((await sizeOf(part())) < 1 << 20) await Promise.race([setTimeout(2), over]);
   over.catch(() => undefined);
-  running.kill();
-  expect(await running.ended).toBeNull();
+  running.kill('SIGKILL');
+  expect((await running.ended).code).toBe('SIGKILL');
   const stored = await storedIds();
   expect(stored.length).toBeGreaterThan(25); // 37 kB each
   expect(stored.length).toBeLessThan(200);
@@ -71,11 +59,11 @@ it('killed at any moment, goes on behind what was written, and loses no video', 
   const zips = stored.map((id) => wbdcLayout(join(world.folder, 'my')).frameZip('unlabeled', id));
   const kept = await Promise.all(zips.map(async (path) => [path, await readFile(path)] as const));
   await Promise.all(kept.map(([path, bytes]) => writeFile(path, Buffer.from(bytes).fill(0, 0, 200))));
-  expect(await start('features --name killed --resume').ended).toBe(0);
+  expect(await codeOf('features --name killed --resume')).toBe(0);
   await Promise.all(kept.map(([path, bytes]) => writeFile(path, bytes)));
 
-  expect(await start('verify-features --name killed').ended).toBe(0);
-  expect(await start('features --name whole').ended).toBe(0);
+  expect(await codeOf('verify-features --name killed')).toBe(0);
+  expect(await codeOf('features --name whole')).toBe(0);
   const [resumed, whole] = await Promise.all(
     ['killed', 'whole'].map((name) => openFeatureStore(join(world.folder, `runs/${name}/features/unlabeled.zip`))),
   );

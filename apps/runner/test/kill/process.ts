@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+const PROGRAM = ['--import', join(ROOT, 'tools/from-source/register.mjs'), join(ROOT, 'apps/runner/src/cli.ts')];
+
+/** A command in a process of its own, from source. */
+export interface Started {
+  kill(signal: NodeJS.Signals): void;
+  /** Its first words: the modules are loaded, the work begins. */
+  readonly spoke: Promise<unknown>;
+  readonly ended: Promise<Ended>;
+}
+
+export interface Ended {
+  /** The exit code, or what killed it. */
+  readonly code: number | NodeJS.Signals;
+  /** What it printed, stdout and stderr together. */
+  readonly said: string;
+}
+
+export function start(
+  args: readonly string[],
+  { folder, env }: { readonly folder: string; readonly env?: Readonly<Record<string, string>> },
+): Started {
+  const own = { ...process.env };
+  delete own['VITEST']; // see tools/from-source/register.mjs
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
+    cwd: folder,
+    env: { ...own, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  const spoke = new Promise<unknown>((done) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => done((said += text)));
+    }
+  });
+  const ended = new Promise<Ended>((done, failed) => {
+    child.once('error', failed);
+    child.once('close', (code, signal) => done({ code: code ?? signal ?? 1, said }));
+  });
+  return { kill: (signal) => void child.kill(signal), spoke: Promise.race([spoke, ended]), ended };
+}
