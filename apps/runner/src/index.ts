@@ -6,6 +6,6 @@ export { selectEngine } from './core/engine.js';
 export type { Engine, EngineName } from './core/engine.js';
 export { shippedConfig } from './config/shipped-config.js';
 export { RunFolder } from './run/run-folder.js';
-export type { StageRecord } from './run/run-folder.js';
+export type { StageRecord } from './run/stage-record.js';
 export { STAGES } from './run/stage.js';
 export type { StageName } from './run/stage.js';

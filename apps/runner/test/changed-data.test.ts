@@ -96,6 +96,7 @@ describe('data that did not change', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out.match(/already done/g)).toHaveLength(STAGES.length);
     expect(out.match(/^next /gm)).toBeNull();
+    expect((await run('run clip')).out.match(/^next .*/gm)).toEqual(['next     npx wbdc features --config my.yaml']);
   });
 });
 

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Output, type Terminal } from '../src/core/output.js';
-import {
-  createProgress,
-  measurementLine,
-  progressLine,
-  progressSink,
-  trainingNote,
-  waitingSink,
-} from '../src/core/progress.js';
+import { measurementLine, progressLine, trainingNote } from '@wbdc/report/progress';
+import { createProgress, progressSink, waitingSink } from '../src/core/progress.js';
 
 class TestTerminal implements Terminal {
   text = '';

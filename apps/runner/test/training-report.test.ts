@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StageRecord } from '../src/run/run-folder.js';
+import type { StageRecord } from '../src/run/stage-record.js';
 import { writeReport } from '../src/run/training-report.js';
 
 const record: StageRecord = {

@@ -34,6 +34,8 @@ export type {
   TrainingResult,
   TrainingStart,
 } from './training/run.js';
+export { nearest, readCollection } from './trained/node/collection.js';
+export type { Embedded, Neighbour } from './trained/node/collection.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
 export type { FindModelOptions } from './trained/node/find-model.js';
 export { openTower } from './trained/node/find-tower.js';

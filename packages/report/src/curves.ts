@@ -71,7 +71,7 @@ function steps(points: readonly Point[]): Plot.ScaleOptions {
   return { ticks: Array.from({ length: last - first + 1 }, (_, i) => first + i), tickFormat: formatCount };
 }
 
-/** An axis from one value to the same one has no length: room on both sides, or from 0 to 1 where nothing is above 0. */
+/** An axis from one value to the same has no length: room on both sides, or from 0 to 1 where nothing is above 0. */
 function oneValue(points: readonly Point[], fromZero: boolean): Plot.ScaleOptions {
   const [low, high] = extent(points.map(({ value }) => value));
   if (low !== high || (fromZero && high !== 0)) return {};

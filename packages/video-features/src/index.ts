@@ -26,6 +26,8 @@ export { resizePillow } from './resample.js';
 export type { Box, Filter } from './resample.js';
 export { DEFAULT_SAMPLING, sampleFrames } from './sampling.js';
 export type { Frames, Sampling } from './sampling.js';
+export { askedVideos } from './sources/asked.js';
+export type { AskedVideos } from './sources/asked.js';
 export { findVideos } from './sources/find.js';
 export type { FoundVideo, FoundVideos } from './sources/find.js';
 export { openFoundVideo, openFrameBytes, openFrameSource } from './sources/open.js';

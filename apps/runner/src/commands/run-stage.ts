@@ -17,7 +17,7 @@ import {
   type StageName,
   type StageResult,
 } from '../run/stage.js';
-import { shardName, shardOf, type Shard } from '../core/shard.js';
+import { shardName, shardOf, type Shard } from '@wbdc/pipeline/features';
 import { flagsOf, type StageOptions } from './options.js';
 import { againCommand, nextCommand, resumeCommand, type Chain } from './stage-commands.js';
 import { announce, report, reportDone, withReport } from './stage-report.js';
@@ -135,7 +135,7 @@ function asNowBy(stage: Pick<Stage, 'settings'>): (settings: JsonObject) => Json
 }
 
 /** The stages that one reads in a run of this configuration. */
-export function needsOf({ needs, alsoNeeds }: Pick<Stage, 'needs' | 'alsoNeeds'>, config: Config): StageName[] {
+function needsOf({ needs, alsoNeeds }: Pick<Stage, 'needs' | 'alsoNeeds'>, config: Config): StageName[] {
   return [...needs, ...(alsoNeeds?.(config) ?? [])];
 }
 

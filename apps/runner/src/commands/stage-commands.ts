@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import type { Shard } from '../core/shard.js';
+import type { Shard } from '@wbdc/pipeline/features';
 import { shellQuoted } from '../core/shell.js';
 import { STAGES, type Stage, type StageName } from '../run/stage.js';
 import type { StageOptions } from './options.js';

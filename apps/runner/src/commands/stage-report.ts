@@ -5,7 +5,8 @@ import { METRICS_FILE } from '@wbdc/report/history';
 import { EXIT_INTERRUPTED } from '../core/interrupt.js';
 import { scoresOf } from '../core/messages.js';
 import type { Output } from '../core/output.js';
-import type { Opened, StageRecord } from '../run/run-folder.js';
+import type { Opened } from '../run/run-folder.js';
+import type { StageRecord } from '../run/stage-record.js';
 import type { Artifact, JsonObject, Stage, StageResult } from '../run/stage.js';
 import type { ReportRequest } from '../run/training-report.js';
 

@@ -33,6 +33,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   'encoding-unknown': { where: '--encoding', exitCode: 2 },
   'feature-widths': { advice: 'make them again with wbdc features --overwrite' },
   'feature-order': { advice: 'make them again with wbdc features --overwrite' },
+  'shard-wrong': { message: ({ message }) => message, exitCode: 2 },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
   'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
   'tower-foreign': { advice: 'give the vision tower with --tower' },

@@ -1,15 +1,20 @@
 import { exists } from '@wbdc/io';
 import { hubSettings } from '@wbdc/checkpoints/node';
 import type { FindModelOptions } from '@wbdc/pipeline/node';
-import type { RunFolder } from '../run/run-folder.js';
 import { UserError } from './errors.js';
 import { observed } from './observer.js';
 import type { Output } from './output.js';
 
+/** A run, and the one whose stages are read where it has none of its own. */
+interface RunPaths {
+  readonly path: string;
+  readonly base: { readonly path: string } | undefined;
+}
+
 /** The folder of the model that `--checkpoint` names, or else the finished one of a run. */
 export async function findServed(
   named: string | undefined,
-  run: Pick<RunFolder, 'path' | 'base'>,
+  run: RunPaths,
   output: Output,
   signal?: AbortSignal,
 ): Promise<string> {

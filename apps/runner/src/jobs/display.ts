@@ -1,7 +1,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatSeconds } from '@wbdc/report/format';
 import type { Output, Terminal } from '../core/output.js';
-import { Pace, progressLine } from '../core/progress.js';
+import { Pace, progressLine } from '@wbdc/report/progress';
 import type { ProgressMessage } from '../core/messages.js';
 
 /** Shows several tasks at once: a bar each on a terminal, a line every few seconds elsewhere. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED } from '../core/interrupt.js';
 import type { Output } from '../core/output.js';
-import { measuredText } from '../core/progress.js';
+import { measuredText } from '@wbdc/report/progress';
 import type { StageName } from '../run/stage.js';
 import type { StartChild } from './child.js';
 import { createDisplay, type Display } from './display.js';

@@ -6,29 +6,7 @@ import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipe
 import { clearStage, madeNothing } from '@wbdc/pipeline/stage-files';
 import type { Contents, StageAt } from '@wbdc/pipeline/contents';
 import type { JsonObject, StageName } from './names.js';
-import { parseStageRecord } from './stage-record.js';
-
-/** What stands in a stage's folder about how it was made: `stage.json`. */
-export interface StageRecord {
-  readonly stage: StageName;
-  readonly status: 'complete' | 'unfinished';
-  /** Of the settings and of all stages it was made from: equal fingerprints, equal results. */
-  readonly fingerprint: string;
-  readonly settings: JsonObject;
-  /** Of the stages it was made from: what they hold, or the fingerprints of those that do not say it. */
-  readonly upstream: Readonly<Record<string, string>>;
-  /** Hashes of what it was made from besides: of the data set, and of files that settings name. */
-  readonly inputs?: Contents;
-  /** Hashes of what it holds, once it is complete; of the data stage, those of the data set. */
-  readonly contents?: Contents;
-  /** Where those stages stand, from this stage's folder. */
-  readonly read?: Readonly<Record<string, string>>;
-  readonly created: string;
-  readonly seconds: number;
-  readonly summary: JsonObject;
-  /** Engine, versions, machine: for reports, not for the fingerprint. */
-  readonly environment: Readonly<Record<string, string>>;
-}
+import { parseStageRecord, type StageRecord } from './stage-record.js';
 
 /** What is to be made and from what. */
 export interface StagePlan {

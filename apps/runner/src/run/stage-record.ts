@@ -1,7 +1,30 @@
 import { z } from 'zod';
 import { parseJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
-import type { StageRecord } from './run-folder.js';
+import type { Contents } from '@wbdc/pipeline/contents';
+import type { JsonObject, StageName } from './names.js';
+
+/** What stands in a stage's folder about how it was made: `stage.json`. */
+export interface StageRecord {
+  readonly stage: StageName;
+  readonly status: 'complete' | 'unfinished';
+  /** Of the settings and of all stages it was made from: equal fingerprints, equal results. */
+  readonly fingerprint: string;
+  readonly settings: JsonObject;
+  /** Of the stages it was made from: what they hold, or the fingerprints of those that do not say it. */
+  readonly upstream: Readonly<Record<string, string>>;
+  /** Hashes of what it was made from besides: of the data set, and of files that settings name. */
+  readonly inputs?: Contents;
+  /** Hashes of what it holds, once it is complete; of the data stage, those of the data set. */
+  readonly contents?: Contents;
+  /** Where those stages stand, from this stage's folder. */
+  readonly read?: Readonly<Record<string, string>>;
+  readonly created: string;
+  readonly seconds: number;
+  readonly summary: JsonObject;
+  /** Engine, versions, machine: for reports, not for the fingerprint. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 const object = z.record(z.string(), z.json());
 const texts = z.record(z.string(), z.string());
@@ -13,6 +36,8 @@ const schema = z.looseObject({
   fingerprint: z.string(),
   settings: object,
   upstream: texts,
+  inputs: texts.optional(),
+  contents: texts.optional(),
   read: texts.optional(),
   created: z.string(),
   seconds: z.number(),

@@ -2,7 +2,7 @@ import type { DataPart } from '@wbdc/pipeline/contents';
 import type { Config } from '../config/schema.js';
 import type { Output } from '../core/output.js';
 import type { RunFolder } from './run-folder.js';
-import type { Shard } from '../core/shard.js';
+import type { Shard } from '@wbdc/pipeline/features';
 import type { JsonObject, StageName } from './names.js';
 
 export { STAGES } from './names.js';

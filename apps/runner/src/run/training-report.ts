@@ -4,7 +4,7 @@ import { renderTrainingReport } from '@wbdc/report';
 import { METRICS_FILE, parseHistory } from '@wbdc/report/history';
 import { stringify } from 'yaml';
 
-import type { StageRecord } from './run-folder.js';
+import type { StageRecord } from './stage-record.js';
 
 export interface ReportRequest {
   /** The stage's folder, with metrics.jsonl. */

@@ -2,8 +2,9 @@ import { mergeFeatures } from '@wbdc/pipeline/features';
 import { UserError } from '../core/errors.js';
 import { observed } from '../core/observer.js';
 import { changesOf } from '@wbdc/pipeline/changes';
-import { partsOf, type StagePart, type StageRecord } from '../run/run-folder.js';
-import { parseShardName, shardName } from '../core/shard.js';
+import { partsOf, type StagePart } from '../run/run-folder.js';
+import type { StageRecord } from '../run/stage-record.js';
+import { parseShardName, shardName } from '@wbdc/pipeline/features';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findVideos } from '../../src/commands/serve/inputs.js';
+import { askedVideos } from '@wbdc/video-features';
 import { textsFor } from '../../src/commands/serve/texts.js';
 
 const OFFICIAL = '1234567890123456789';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const idsOf = async (...paths: string[]): Promise<string[]> =>
-  (await findVideos(paths.map((path) => at(path)))).videos.map(({ id }) => id);
+  (await askedVideos(paths.map((path) => at(path)))).videos.map(({ id }) => id);
 
 describe('the videos that paths mean', () => {
   it('have their paths below the folder for ids, and their names where these are official', async () => {
@@ -45,7 +45,7 @@ describe('the videos that paths mean', () => {
 describe('texts of videos', () => {
   const table = async (rows: readonly string[], ...paths: string[]) => {
     await writeFile(at('t.csv'), `video,title\n${rows.join('\n')}\n`);
-    const asked = await findVideos(paths.map((path) => at(path)));
+    const asked = await askedVideos(paths.map((path) => at(path)));
     const warned: string[] = [];
     const options = { texts: 't.csv', column: [] } as Partial<Options> as Options;
     const textOf = await textsFor(asked, options, at, (line) => warned.push(line));

@@ -11,3 +11,5 @@ export type { FeatureFolders, SplitFeatures } from './split.js';
 export { verifyFeatures } from './verify.js';
 export type { VerifiedFeatures, VerifyFeaturesOptions } from './verify.js';
 export { zipDecoders } from './zip-decoders.js';
+export { parseShardName, shardName, shardOf } from './shard-of.js';
+export type { Shard, ShardOptions } from './shard-of.js';

@@ -7,6 +7,7 @@ export type { AiacCounts, IndexAiacOptions, IndexedAiac, IndexedSplit } from './
 export { MissingSplitError } from './missing-split.js';
 export { DEFAULT_STORED_FRAMES, prepareVideos } from './prepare.js';
 export type { PrepareVideosOptions } from './prepare.js';
+export { titleOfName } from './read-texts.js';
 export type { TextSources } from './read-texts.js';
 export type { PreparedCounts, PrepareSummary } from './summary.js';
 export type { Warning } from './warnings.js';

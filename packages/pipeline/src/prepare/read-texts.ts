@@ -69,7 +69,7 @@ function withNames(
   const folders = name.split('/').slice(0, -1);
   return {
     ...text,
-    ...(titleFromName && text.title === '' && { title: basename(name).replace(/\.[^.]{1,5}$/, '') }),
+    ...(titleFromName && text.title === '' && { title: titleOfName(name) }),
     ...(categoryFromFolder && text.category.length === 0 && { category: categoryOf(folders.join('/')) }),
   };
 }
@@ -92,4 +92,9 @@ async function readRows(
 function describeColumns({ columns, unused }: TextTable): string {
   const used = Object.entries(columns).map(([field, column]) => (field === column ? field : `${field} = '${column}'`));
   return `${used.join(', ')}${unused.length > 0 ? `; not used: ${unused.join(', ')}` : ''}`;
+}
+
+/** A video's name as its title: without the folders above it and the ending. */
+export function titleOfName(path: string): string {
+  return basename(path).replace(/\.[^.]{1,5}$/, '');
 }

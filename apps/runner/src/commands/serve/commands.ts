@@ -6,7 +6,7 @@ import { assertSome, named, writeRows } from '../serving.js';
 import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';
-import { nearest, readCollection, type Neighbour } from './collection.js';
+import { nearest, readCollection, type Neighbour } from '@wbdc/pipeline/node';
 import { openLines } from './lines.js';
 import { withSession } from './session.js';
 

@@ -7,7 +7,7 @@ import {
   type TrainedModel,
   type Unreadable,
 } from '@wbdc/pipeline';
-import type { VideoInput } from '@wbdc/video-features';
+import { askedVideos, type VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -16,7 +16,6 @@ import { Output } from '../../core/output.js';
 import { createProgress, type Progress } from '../../core/progress.js';
 import { modelFolder } from '../../core/published-model.js';
 import { findServed } from '../../core/served-model.js';
-import { findVideos } from './inputs.js';
 import { textsFor } from './texts.js';
 
 /** What a command asks of a model. */
@@ -64,7 +63,7 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
-  const asked = await findVideos(request.paths.map(from));
+  const asked = await askedVideos(request.paths.map(from));
   const textOf = await textsFor(asked, options, from, (line) => output.warn(line));
   const videos = asked.videos.filter(({ id }) => !done.has(id));
   const config = await configOf(options, output);
@@ -79,7 +78,13 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
     output.say(`model    ${folder}`);
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
-    await use({ model, videos, before: all.length - videos.length, inputs, ...watching(videos, progress, signal) });
+    await use({
+      model,
+      videos,
+      before: asked.videos.length - videos.length,
+      inputs,
+      ...watching(videos, progress, signal),
+    });
   } finally {
     progress.stop();
     await model.close();

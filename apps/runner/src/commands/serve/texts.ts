@@ -1,4 +1,4 @@
-import { joinRows, plainName, readTextTable } from '@wbdc/data';
+import { joinRows, readTextTable } from '@wbdc/data';
 import type { VideoTexts } from '@wbdc/pipeline';
 import { columnsOf } from '../columns.js';
 import { separatorOf, type TableOptions } from '../options.js';
@@ -6,7 +6,8 @@ import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
-import type { AskedVideos } from './inputs.js';
+import { titleOfName } from '@wbdc/pipeline/prepare';
+import type { AskedVideos } from '@wbdc/video-features';
 
 /**
  * Texts by the ids of their videos, from a table such as `wbdc prepare` takes: CSV, TSV, JSON lines or WBDC's
@@ -43,7 +44,7 @@ export async function textsFor(
 ): Promise<(id: string) => VideoTexts> {
   const texts = await givenTexts(asked, options, from, warn);
   if (!options.titleFromName) return texts;
-  const titles = new Map(asked.videos.map(({ id, path }) => [id, plainName(path)]));
+  const titles = new Map(asked.videos.map(({ id, path }) => [id, titleOfName(path)]));
   return (id) => ({ ...texts(id), title: texts(id).title || (titles.get(id) ?? '') });
 }
 

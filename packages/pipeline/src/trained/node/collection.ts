@@ -1,8 +1,8 @@
 import { dot } from '@wbdc/metrics';
-import type { TrainedModel } from '@wbdc/pipeline';
 import { z } from 'zod';
-import { UserError } from '../../core/errors.js';
 import { readTable } from '@wbdc/data';
+import { WbdcError } from '@wbdc/io/errors';
+import type { TrainedModel } from '../trained-model.js';
 
 /** A line of `wbdc embed`. */
 const line = z.object({
@@ -44,7 +44,7 @@ export async function readCollection(
 }
 
 function refuse(message: string): never {
-  throw new UserError(message);
+  throw new WbdcError(message);
 }
 
 export interface Neighbour {

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
 import { isMissing } from '@wbdc/io';
-import { findVideos as findBelow, type VideoInput } from '@wbdc/video-features';
-import { UserError } from '../../core/errors.js';
+import type { VideoInput } from '../decode-video.js';
+import { SourceError } from '../errors.js';
+import { findVideos as findBelow } from './find.js';
 
 /** A video that is asked for, and its path below the folder of all. */
 interface AskedVideo extends VideoInput {
@@ -28,12 +29,12 @@ interface Found {
  * video's id is its path below that folder without the ending, or its name where that is an official id. Where two
  * would be the same they keep their endings, or say where they are below the folder of all.
  */
-export async function findVideos(paths: readonly string[]): Promise<AskedVideos> {
+export async function askedVideos(paths: readonly string[]): Promise<AskedVideos> {
   const found: Found[] = [];
   for (const path of paths) {
     const here = await videosAt(path);
     if (here.length === 0) {
-      throw new UserError(`${path}: expected videos, zips or folders of pictures in it, got none: check the path`);
+      throw new SourceError(`${path}: expected videos, zips or folders of pictures in it, got none: check the path`);
     }
     found.push(...here);
   }
@@ -53,7 +54,7 @@ function distinctIds(found: readonly Found[], names: readonly string[]): string[
   return found.map(({ path }, i) => {
     const way = ways.find(({ ids, counts }) => counts.get(ids[i]) === 1);
     if (way !== undefined) return way.ids[i];
-    throw new UserError(`expected every name once, got ${path} twice: give it once`);
+    throw new SourceError(`expected every name once, got ${path} twice: give it once`);
   });
 }
 
@@ -77,7 +78,7 @@ function commonFolder(folders: readonly string[]): string {
 async function videosAt(path: string): Promise<Found[]> {
   const status = await stat(path).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
-    throw new UserError(`${path}: expected a video, a zip or a folder, found nothing there: check the path`);
+    throw new SourceError(`${path}: expected a video, a zip or a folder, found nothing there: check the path`);
   });
   const itself = { path, below: basename(path), folder: dirname(path) };
   if (!status.isDirectory()) return [itself];

@@ -1,4 +1,4 @@
-import { UserError } from './errors.js';
+import { WbdcError } from '@wbdc/io/errors';
 
 /** A part of a stage's work: number `index`, from 0, of `count`. */
 export interface Shard {
@@ -22,10 +22,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function shardOf(options: ShardOptions, env: Environment): Shard | undefined {
   const shard = fromOption(options) ?? fromSlurm(options, env) ?? fromKubernetes(options, env);
   if (shard === undefined && options.shards !== undefined) {
-    throw new UserError(
+    throw wrongShard(
       `--shards ${options.shards}: expected the number of this shard in SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, ` +
         'got neither: use --shard i/n',
-      2,
     );
   }
   return shard === undefined || shard.count === 1 ? undefined : shard;
@@ -35,10 +34,10 @@ function fromOption({ shard, shards }: ShardOptions): Shard | undefined {
   if (shard === undefined) return undefined;
   const [index, count] = (/^(\d+)\/(\d+)$/.exec(shard)?.slice(1) ?? []).map(Number);
   if (!(index < count)) {
-    throw new UserError(`--shard ${shard}: expected i/n with i from 0 to n - 1, for example 0/16 to 15/16`, 2);
+    throw wrongShard(`--shard ${shard}: expected i/n with i from 0 to n - 1, for example 0/16 to 15/16`);
   }
   if (shards !== undefined && shards !== count)
-    throw new UserError(`--shard ${shard}: expected --shards ${count}, or none, got ${shards}`, 2);
+    throw wrongShard(`--shard ${shard}: expected --shards ${count}, or none, got ${shards}`);
   return { index, count, source: `--shard ${shard}` };
 }
 
@@ -58,10 +57,9 @@ function fromKubernetes({ shards }: ShardOptions, env: Environment): Shard | und
   if (id === undefined) return undefined;
   const count = shards ?? wholeNumber(env['JOB_COMPLETIONS']);
   if (count === undefined) {
-    throw new UserError(
+    throw wrongShard(
       `JOB_COMPLETION_INDEX=${id}: expected the job's completions in --shards or JOB_COMPLETIONS, got neither; ` +
         '--shard 0/1 does all the work here',
-      2,
     );
   }
   return checked(Number(id), count, `JOB_COMPLETION_INDEX=${id} of ${count}`);
@@ -69,7 +67,7 @@ function fromKubernetes({ shards }: ShardOptions, env: Environment): Shard | und
 
 function checked(index: number, count: number, source: string): Shard {
   if (Number.isInteger(index) && index >= 0 && index < count) return { index, count, source };
-  throw new UserError(`${source}: expected a shard from 0 to ${count - 1}, got ${index}: use --shard i/n`, 2);
+  throw wrongShard(`${source}: expected a shard from 0 to ${count - 1}, got ${index}: use --shard i/n`);
 }
 
 function wholeNumber(text: string | undefined): number | undefined {
@@ -86,4 +84,8 @@ export function shardName({ index, count }: Pick<Shard, 'index' | 'count'>): str
 export function parseShardName(name: string): Pick<Shard, 'index' | 'count'> | undefined {
   const [index, count] = (/^(\d{4,})-of-(\d{4,})$/.exec(name)?.slice(1) ?? []).map(Number);
   return index < count ? { index, count } : undefined;
+}
+
+function wrongShard(message: string): WbdcError {
+  return Object.assign(new WbdcError(message), { code: 'shard-wrong' });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseShardName, shardName, shardOf } from '../src/core/shard.js';
+import { parseShardName, shardName, shardOf } from '../../src/features/index.js';
 
 const slurm = (id: number, more: Record<string, string> = {}) => ({
   SLURM_ARRAY_TASK_ID: String(id),

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { nearest, readCollection } from '../../src/commands/serve/collection.js';
+import { nearest, readCollection } from '../../src/node.js';
 
 const model = { hash: 'abcd', saved: { kind: 'similarity', head: { outputs: 2 } } } as Parameters<
   typeof readCollection
