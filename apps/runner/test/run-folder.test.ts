@@ -153,8 +153,9 @@ describe('a damaged stage.json', () => {
     await run.open(plan(1), FRESH);
     await writeFile(join(root, 'a', 'data', 'stage.json'), text);
     const start = `${join(root, 'a', 'data', 'stage.json')}: `;
-    for (const reading of [run.open(plan(1), RESUME), run.needed({ stage: 'vocab', needs: ['data'] })]) {
-      const error = await reading.then(
+    const needs = { stage: 'vocab', needs: ['data'] } as const;
+    for (const read of [() => run.open(plan(1), RESUME), () => run.needed(needs)]) {
+      const error = await read().then(
         () => undefined,
         (reason: Error) => reason,
       );

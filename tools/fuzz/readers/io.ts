@@ -1,5 +1,5 @@
 import { zipSync } from 'fflate';
-import { openBytes, readJson, readLines } from '@wbdc/io';
+import { openBytes, readJson, readLines, readMarks } from '@wbdc/io';
 import { recoverEntries, ZipReader, ZipWriter } from '@wbdc/io/zip';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
@@ -48,6 +48,14 @@ export const IO: readonly Reader[] = [
     covers: ['io: parseJson', 'io: readIfThere'],
     corpus: () => [json('a.json', { a: [1, 2, { b: '视频' }], c: null })],
     read: ({ path }) => readJson(path),
+  },
+  {
+    name: 'io: readMarks',
+    corpus: () => [
+      text('contents.tsv', `ab12\t7\t1700000000000.5\t1700000000001\t1\t"视频/a.zip"\n-\t0\t0\t0\t1\t"b"\n`),
+    ],
+    lenient: true,
+    read: ({ path }) => readMarks(path),
   },
   {
     name: 'io: readLines',

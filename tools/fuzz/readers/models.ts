@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openTrained, parseSavedModel } from '@wbdc/pipeline';
-import { openTower, readSavedModel } from '@wbdc/pipeline/node';
+import { openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
 import { parseHistory } from '@wbdc/report/history';
 import { parseLayout, Tokenizer } from '@wbdc/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
@@ -30,7 +30,18 @@ function trained(kind: string): Reader {
   };
 }
 
+/** What `readCollection` looks at of a model. */
+const EMBEDDER = { hash: 'ab', saved: { kind: 'similarity', head: { outputs: 2 } } } as Parameters<
+  typeof readCollection
+>[1];
+
 export const MODELS: readonly Reader[] = [
+  {
+    name: 'pipeline: readCollection',
+    corpus: () => [text('all.jsonl', '{"id":"a","model":"ab","embedding":[0.6,0.8]}\n')],
+    tokens: ['1e999', '[[', '"embedding":[]'],
+    read: ({ path }) => readCollection(path, EMBEDDER),
+  },
   {
     name: 'tokenizer: loadTokenizer',
     covers: ['tokenizer: Tokenizer.fromFiles', 'tokenizer: Tokenizer.fromVocab'],

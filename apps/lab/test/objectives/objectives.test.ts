@@ -61,7 +61,8 @@ describe('the results', () => {
   async function record(trial: Trial, stage: string, summary: object, status = 'complete'): Promise<void> {
     const folder = join(root, runOf(trial).name, stage);
     await mkdir(folder, { recursive: true });
-    const content = { stage, status, settings, summary, seconds: 10, environment: { engine: 'an engine' } };
+    const made = { fingerprint: 'f', upstream: {}, created: '2026-01-01', seconds: 10 };
+    const content = { stage, status, settings, summary, ...made, environment: { engine: 'an engine' } };
     await writeFile(join(folder, 'stage.json'), JSON.stringify(content));
   }
   /** A trial that is done with this score. */

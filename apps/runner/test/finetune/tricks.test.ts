@@ -175,7 +175,7 @@ describe('a checkpoint to start from', () => {
     await writeFile(join(world.folder, 'whole/model.safetensors'), 'cut');
     await expect(train('from', 'finetune.init=whole')).rejects.toThrow(/model\.safetensors/);
     await expect(train('from', 'finetune.init=nowhere')).rejects.toThrow(
-      /finetune.init: expected a checkpoint .* none in .*nowhere/,
+      /finetune.init: .*nowhere: expected a trained model: its folder, a stage or a run .*, got none/,
     );
   });
 });

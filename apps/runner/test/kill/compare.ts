@@ -38,6 +38,7 @@ async function compare(expected: string, got: string): Promise<string | undefine
   if (name === 'stage.json') return sameText(withoutTimes(a), withoutTimes(b));
   if (name === 'metrics.jsonl')
     return sameText(...([a, b].map((bytes) => linesOf(bytes).map(withoutTimes).join('\n')) as [string, string]));
+  if (name === 'contents.tsv') return sameText(hashesOf(a), hashesOf(b));
   if (name === 'decoded.jsonl') return sameText(journalOf(a), journalOf(b));
   if (extname(name) === '.html') return sameText(headings(a), headings(b));
   if (name === 'predicted.jsonl' || name === 'embedded.jsonl') return compareAnswers(linesOf(a), linesOf(b));
@@ -51,6 +52,12 @@ function linesOf(bytes: Buffer): string[] {
 
 function withoutTimes(json: Buffer | string): string {
   return JSON.stringify(JSON.parse(json.toString()), (key, value: unknown) => (TIMES.includes(key) ? 0 : value));
+}
+
+/** Of marks: what the files hold, without their times. */
+function hashesOf(marks: Buffer): string {
+  const cells = linesOf(marks).map((line) => line.split('\t'));
+  return cells.map(([hash, size, , , , name]) => [name, hash, size].join(' ')).join('\n');
 }
 
 /** Lines in any order, without one that a kill has torn. */

@@ -189,7 +189,7 @@ describe('wbdc predict', () => {
     const base = ['--name', 'base'];
     expect(await error('no.mp4', ...base)).toMatch(/no\.mp4: expected a video, a zip or a folder, found nothing/);
     expect(await error(zipOf(0), '--name', 'other')).toMatch(
-      /runs\/other\/finetune: expected a checkpoint of the finetune stage/,
+      /runs\/other: expected a trained model: .* got none: run 'npx wbdc finetune' first/,
     );
     expect(await error(zipOf(0), '--name', 'sim')).toMatch(
       /expected a model that predicts categories .* got one that makes embeddings/,
@@ -200,7 +200,7 @@ describe('wbdc predict', () => {
     await cp(join(folder, 'runs/base/finetune/model'), join(folder, 'cut'), { recursive: true });
     await rm(join(folder, 'cut/model.safetensors'));
     expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(
-      /no such file or folder \(.*cut\/model\.safetensors\): check the path/,
+      /cut\/model\.safetensors: no such file or folder: check the path/,
     );
     await writeFile(join(folder, 'cut/model.safetensors'), 'cut');
     expect(await error(zipOf(0), '--checkpoint', 'cut')).toMatch(

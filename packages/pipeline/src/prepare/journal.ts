@@ -31,6 +31,7 @@ const entrySchema: z.ZodType<Entry> = z.object({
     })
     .exactOptional(),
   error: z.string().exactOptional(),
+  frameOrder: z.literal('natural').exactOptional(),
 });
 
 /**

@@ -170,9 +170,9 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   return { embed, tag };
 }
 
-/** The mean over tokens and frames. */
+/** The mean over tokens and frames, `[B, D]`. */
 function meanOf({ text, frames }: Encoded, { textMask, frameMask }: Batch): Tensor2D {
-  return meanPool(tf.concat([text, frames], 1), joinColumns(textMask, frameMask)); // [B, D]
+  return meanPool(tf.concat([text, frames], 1), joinColumns(textMask, frameMask));
 }
 
 function linesOf(text: string | undefined): string[] {

@@ -257,7 +257,9 @@ describe('a model', () => {
     await using classifier = await openTrained(join(OLD, 'category'));
     await expect(classifier.embed([features(1)])).rejects.toThrow('got one that predicts categories');
     await using pretrained = await openTrained(join(OLD, 'pretrained'));
-    await expect(pretrained.embed([features(1)])).rejects.toThrow('got one of pretraining');
+    await expect(pretrained.classify([features(1)])).rejects.toThrow('got one of pretraining');
+    const [{ embedding }] = await pretrained.embed([features(1)]);
+    expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
     expect(await pretrained.tag([features(1)], { top: 1 })).toHaveLength(1);
   });
 
