@@ -1,4 +1,6 @@
 import { cliCommand, interruptible, Option, Output, type CliCommand, type Command, type Host } from '@wbdc/runner/cli';
+import { resolve } from 'node:path';
+import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
 import type { Half } from '../competition/plan.js';
 import { addLabOptions, type LabOptions } from './options.js';
@@ -27,7 +29,8 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
     const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
     return interruptible(host, async (signal) => {
       const { runCompetition } = await import('../competition/run.js');
-      return runCompetition({ ...options, halves }, new Output(host, options), signal, startChild);
+      const run = () => runCompetition({ ...options, halves }, new Output(host, options), signal, startChild);
+      return withLock(resolve(host.folder, 'runs', options.name), run);
     });
   });
 }

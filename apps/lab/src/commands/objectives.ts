@@ -8,6 +8,8 @@ import {
   type Command,
   type Host,
 } from '@wbdc/runner/cli';
+import { resolve } from 'node:path';
+import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
 import { MODELS, type ModelName } from '../objectives/plan.js';
 import { addLabOptions, type LabOptions } from './options.js';
@@ -42,7 +44,8 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     const models = options.model === 'both' ? MODELS : [options.model];
     return interruptible(host, async (signal) => {
       const { runObjectives } = await import('../objectives/run.js');
-      return runObjectives({ ...options, models }, new Output(host, options), signal, startChild);
+      const run = () => runObjectives({ ...options, models }, new Output(host, options), signal, startChild);
+      return withLock(resolve(host.folder, 'runs', options.name), run);
     });
   });
 }

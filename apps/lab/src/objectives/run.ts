@@ -2,11 +2,11 @@ import { join, resolve } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import { counted } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
-import { runStageTasks, type StartChild } from '@wbdc/runner/jobs';
+import { runStageTasks, type Outcome, type StartChild } from '@wbdc/runner/jobs';
 import type { LabOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
 import { objectivesChart } from './chart.js';
-import { BASE, runOf, stageTasks, trialsOf, type ModelName } from './plan.js';
+import { BASE, runOf, stageTasks, trialsOf, type ModelName, type Trial } from './plan.js';
 import { changeText, objectivesReport } from './report.js';
 import { gatherResults, type ObjectivesResults } from './results.js';
 
@@ -32,7 +32,8 @@ export async function runObjectives(
   output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
   const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
   const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);
-  const results = { ...(await gatherResults(root, trials)), seconds };
+  const standing = trials.filter((trial) => stands(trial, outcomes));
+  const results = { ...(await gatherResults(root, standing)), planned: trials.length, seconds };
   if (results.done > 0) {
     await write(results, folder);
     say(results, folder, output);
@@ -41,6 +42,12 @@ export async function runObjectives(
   if (failed.length > 0)
     output.warn(`failed: ${failed.map(([name]) => name).join(', ')}; the same command tries again`);
   return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
+}
+
+/** Whether all stages of a trial may be read: one that is out of date has failed, and its old results are no result. */
+function stands(trial: Trial, outcomes: ReadonlyMap<string, Outcome>): boolean {
+  const own = [BASE, runOf(trial)].flatMap(({ name, stages }) => stages.map((stage) => outcomes.get(`${name} ${stage}`)));
+  return !own.includes('failed') && !own.includes('blocked');
 }
 
 /** What somebody has written about the numbers stays with them. */

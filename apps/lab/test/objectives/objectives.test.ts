@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '@wbdc/runner';
+import { Output } from '@wbdc/runner/cli';
+import type { StartChild } from '@wbdc/runner/jobs';
 import { objectivesChart } from '../../src/objectives/chart.js';
 import { configOf, runOf, settingsOf, stageTasks, trialsOf, type Trial } from '../../src/objectives/plan.js';
 import { objectivesReport } from '../../src/objectives/report.js';
 import { gatherResults, type ObjectivesResults } from '../../src/objectives/results.js';
+import { runObjectives } from '../../src/objectives/run.js';
+import { TestHost } from '../host.js';
 import { viewsOf } from '@wbdc/pipeline';
 
 describe('the trials', () => {
@@ -111,6 +115,22 @@ describe('the results', () => {
     expect(tag.seeds).toEqual([{ seed: 2, value: 0.6 }]);
     expect(tag.change).toEqual({ mean: expect.closeTo(0.1, 12) });
     expect(tag.spread).toBeUndefined();
+  });
+
+  it('leave out trials whose stages were refused, though their old results are there', async () => {
+    const host = new TestHost(root);
+    root = join(root, 'runs/tried');
+    await done(1, 1, 0.5);
+    await done(2, 1, 0.9);
+    const refused = runOf({ model: 'single', objectives: 2, seed: 1 }).name;
+    const startChild: StartChild = ({ args }) => Promise.resolve(args.includes(refused) ? 1 : 0);
+    const options = { name: 'tried', jobs: 1, set: [], models: ['single'], seeds: 1 } as const;
+    const { signal } = new AbortController();
+    expect(await runObjectives(options, new Output(host, { json: true }), signal, startChild)).toBe(1);
+    const { results } = JSON.parse(host.out) as { results: ObjectivesResults };
+    expect(results).toMatchObject({ done: 1, planned: 7, models: [{ rows: [{ mean: 0.5 }] }] });
+    expect(host.err).toContain(`failed: ${refused} pretrain`);
+    root = host.folder;
   });
 
   it('are reported as they are, whatever they show', async () => {
