@@ -11,6 +11,7 @@ import { bertKeyMap } from './weights/bert-keys.js';
 import { exportWeights, type ExportedTensor } from './weights/export.js';
 import { readWeights, type LoadWeightsOptions } from './weights/load.js';
 import type { WeightReport } from './weights/report.js';
+import { withoutPrefixes } from './weights/source.js';
 import { assertLayerCounts, assertParamShapes } from './weights/shapes.js';
 
 /** File names of weights in a folder, the one to prefer first. */
@@ -32,12 +33,13 @@ export interface OpenWeightsOptions extends PytorchOptions {
 /**
  * Opens the weights of a folder, safetensors before `pytorch_model.bin`, or a file of either format, or the index of
  * shards of either. A folder with one file of weights of any name (`*.safetensors`, `*.bin`, `*.pth`, `*.pt`) will do.
- * Close it when done.
+ * What DataParallel (`module.`) or a framework (`model.`) has put before all names is left out. Close it when done.
  */
 export async function openWeights(path: string, { file, entry }: OpenWeightsOptions = {}): Promise<WeightFile> {
   const isFolder = (await stat(path).catch((cause) => Promise.reject(fileError('open', path, cause)))).isDirectory();
   const target = file !== undefined ? join(path, file) : isFolder ? await weightsOfFolder(path) : path;
-  return /\.safetensors(\.index\.json)?$/.test(target) ? openSafetensors(target) : openPytorch(target, { entry });
+  const isSafetensors = /\.safetensors(\.index\.json)?$/.test(target);
+  return withoutPrefixes(await (isSafetensors ? openSafetensors(target) : openPytorch(target, { entry })));
 }
 
 /** Opens weights for the time of a function, see {@link openWeights}. */

@@ -4,12 +4,24 @@ import { BYTES_PER_VALUE } from '../safetensors.js';
 import { PICKLE_LIMIT, unpickle } from './pickle.js';
 import { locate, stateDict, storagesOf, type PytorchTensor } from './state-dict.js';
 
-/** The pickle of the long number 0x1950a86a20f9469cfc6c, with which `torch.save` began before PyTorch 1.6. */
-const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+/**
+ * The long number 0x1950a86a20f9469cfc6c and the end of its pickle (opcodes LONG1 and STOP), with which `torch.save`
+ * began before PyTorch 1.6.
+ */
+const MAGIC = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
 const PROTOCOL = 1001;
+/** Opcodes; a frame's is followed by its length, in 8 bytes. */
+const [PROTO, FRAME] = [0x80, 0x95];
+
+/** Where the pickle of the magic number ends, of any protocol from 2 on; nothing where the file begins otherwise. */
+function endOfMagic(head: Uint8Array): number | undefined {
+  if (head[0] !== PROTO || head[1] < 2 || head[1] > 5) return undefined;
+  const start = head[2] === FRAME ? 11 : 2;
+  return MAGIC.every((byte, i) => head[start + i] === byte) ? start + MAGIC.length : undefined;
+}
 
 export function isLegacy(head: Uint8Array): boolean {
-  return MAGIC.every((byte, i) => head[i] === byte);
+  return endOfMagic(head) !== undefined;
 }
 
 /**
@@ -19,7 +31,7 @@ export function isLegacy(head: Uint8Array): boolean {
 export async function readLegacy(source: ByteSource, entry?: string): Promise<Map<string, PytorchTensor>> {
   const { path, size } = source;
   const head = await source.read(0, Math.min(size, PICKLE_LIMIT));
-  const protocol = unpickle(head, MAGIC.length, path);
+  const protocol = unpickle(head, endOfMagic(head)!, path);
   if (protocol.value !== PROTOCOL)
     throw new WbdcError(
       `${path}: expected protocol ${PROTOCOL}, got ${typeof protocol.value === 'number' ? protocol.value : 'another'}`,
