@@ -60,7 +60,7 @@ export async function startEmbedding(options: FinetuneOptions, { output }: Head)
   if (init === undefined || !('checkpoint' in init)) {
     throw new WbdcError({ where, expected: "a pretraining to start from with 'tag'", got: 'none' });
   }
-  const checkpoint = await findCheckpoint(init.checkpoint);
+  const checkpoint = await findModel(init.checkpoint, { first: 'pretrain' });
   const expected = `a pretraining on tags with pooling mean and hidden ${output.bias.size} in ${checkpoint}`;
   const saved = await readSavedModel(checkpoint);
   const tag = saved.kind === 'pretrained' ? saved.tasks.tag : null;
