@@ -5,6 +5,8 @@ lxmert-model/wbdc      WBDC 2022 rank 8: MULTIBERT2, in {'epoch', 'model_state_d
 lxmert-model/lxmert    a LxmertModel of transformers as save_pretrained writes it
 checkpoints/*.bin      a state dict beside an optimizer's, in both containers of PyTorch
 The names are facts of the two repositories; the modules are transformers' own.
+
+pretrain-tasks/originals-*.json  logits and losses of all objectives on both models: see original_objectives.py
 """
 import json
 import shutil
@@ -13,6 +15,7 @@ from collections import OrderedDict
 import numpy as np
 import torch
 from common import ROOT, bert, flat, gradients, input_embedding, linear, norm, wave, write
+from original_objectives import objectives
 from models import BATCH, backward, bias_of, cross_layer, first, layer
 from transformers import BertConfig, BertModel, LxmertConfig, LxmertModel
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
@@ -195,3 +198,4 @@ if __name__ == "__main__":
     wbdc()
     lxmert()
     checkpoints()
+    objectives()

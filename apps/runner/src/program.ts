@@ -5,6 +5,7 @@ import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
+import { addEnsembleCommand } from './commands/ensemble.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
 import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
@@ -43,6 +44,7 @@ export function runCommandLine(
     addPredictCommand(program, host),
     addEmbedCommand(program, host),
     addSimilarCommand(program, host),
+    addEnsembleCommand(program, host),
     addCheckCommand(program, host),
     addDownloadCommand(program, host),
     addExportCommand(program, host),

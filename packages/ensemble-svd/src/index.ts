@@ -3,5 +3,12 @@ export type { FitOptions, SvdEnsemble, TransformOptions } from './svd.js';
 export type { Embeddings } from './members.js';
 export type { Blocks } from './rows.js';
 export { javascriptProducts, type Products } from './products.js';
-export { pairCosines, searchWeights, type Pair, type WeightSearch } from './weights.js';
+export {
+  climbWeights,
+  pairCosines,
+  searchWeights,
+  type ClimbedWeights,
+  type Pair,
+  type WeightSearch,
+} from './weights.js';
 export { combineProbabilities, type ProbabilityEnsemble } from './probabilities.js';

@@ -27,8 +27,8 @@ const STEPS = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01];
 /**
  * Weights whose sum of cosines ranks pairs most like their scores, by coordinate ascent from equal weights: each
  * model's weight is moved up and down by ever finer steps as long as Spearman rises. Deterministic. Use pairs that no
- * model was trained on; on the pairs searched the figure flatters, more so with few pairs. The truncation of the SVD is
- * left out: with all dimensions kept the ensemble's cosine is this sum.
+ * model was trained on; on the pairs searched the figure flatters, more so with few pairs. The truncation of the SVD
+ * is left out: with all dimensions kept the ensemble's cosine is this sum.
  *
  * @throws when a pair names an unknown id, or scores or cosines are constant, so that there is no Spearman
  */
@@ -46,18 +46,39 @@ export function searchWeights(members: readonly Embeddings[], pairs: readonly Pa
         'The model has collapsed, or it is the wrong file: leave it out.',
     );
   }
-  let best = { weights: names.map(() => 1 / names.length), spearman: 0 };
-  const equal = (best.spearman = rate(best.weights));
+  const { weights, value, equal } = climbWeights(names.length, rate);
+  return { weights, spearman: value, equal, single };
+}
+
+export interface ClimbedWeights {
+  /** One weight for each model, 0 or more, sum 1. */
+  readonly weights: number[];
+  /** What they are rated. */
+  readonly value: number;
+  /** The same with equal weights. */
+  readonly equal: number;
+}
+
+/**
+ * Weights of so many models that are rated best, by the coordinate ascent of {@link searchWeights}: for any measure,
+ * such as a score of categories. Greater is better.
+ */
+export function climbWeights(count: number, rate: (weights: readonly number[]) => number): ClimbedWeights {
+  const start = Array.from({ length: count }, () => 1 / count);
+  const equal = rate(start);
+  let best: Rated = { weights: start, value: equal };
   for (const step of STEPS) best = climb(best, step, rate);
-  return { ...best, equal, single };
+  return { ...best, equal };
 }
 
 interface Rated {
   weights: number[];
-  spearman: number;
+  value: number;
 }
 
-/** Tries the step on every weight until none helps; every move taken raises Spearman by 1e-9 or more, so this ends. */
+/**
+ * Tries the step on every weight until none helps; every move taken raises the value by 1e-9 or more, so this ends.
+ */
 function climb(from: Rated, step: number, rate: (weights: readonly number[]) => number): Rated {
   let best = from;
   for (let improved = true; improved;) {
@@ -66,9 +87,9 @@ function climb(from: Rated, step: number, rate: (weights: readonly number[]) => 
       for (const change of [step, -step]) {
         const weights = moved(best.weights, m, change);
         if (weights === undefined) continue;
-        const spearman = rate(weights);
-        if (!(spearman > best.spearman + 1e-9)) continue;
-        best = { weights, spearman };
+        const value = rate(weights);
+        if (!(value > best.value + 1e-9)) continue;
+        best = { weights, value };
         improved = true;
       }
     }

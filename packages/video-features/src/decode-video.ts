@@ -1,4 +1,4 @@
-import { decodeFrames, type DecodedVideo } from './decode-frames.js';
+import { decodeFrames, type DecodedVideo, type FrameDraw } from './decode-frames.js';
 import type { Preprocessing } from './pixels.js';
 import { cropForTower } from './preprocess.js';
 import type { Sampling } from './sampling.js';
@@ -18,6 +18,8 @@ export interface VideoInput {
 export interface DecodeSettings extends OpenOptions {
   readonly preprocessing: Preprocessing;
   readonly sampling: Sampling;
+  /** In training: not all of the sampled frames, or other squares of them. */
+  readonly draw?: FrameDraw;
 }
 
 /** Anything that decodes videos: this thread ({@link decodeVideo}) or others. */
@@ -30,13 +32,14 @@ export type DecodeVideo = (video: VideoInput, settings: DecodeSettings) => Promi
  */
 export const decodeVideo: DecodeVideo = async ({ id, path, bytes }, settings) => {
   const source = await (bytes ? openFrameBytes(bytes, path, settings) : openFrameSource(path, settings));
-  const { preprocessing, sampling, limits = SOURCE_LIMITS } = settings;
+  const { preprocessing, sampling, draw, limits = SOURCE_LIMITS } = settings;
   try {
     return await decodeFrames(id, source, {
       sampling,
+      draw,
       imageSize: preprocessing.imageSize,
       maxTaken: limits.maxTaken,
-      crop: (image) => cropForTower(image, preprocessing),
+      crop: (image, place) => cropForTower(image, preprocessing, place),
     });
   } finally {
     await source.close();

@@ -1,6 +1,6 @@
 export type { ComputeFeatures } from './compute-features.js';
 export { decodeFrames, framesOf } from './decode-frames.js';
-export type { DecodeFramesOptions, DecodedVideo, Pixels, ReadableFrames } from './decode-frames.js';
+export type { DecodeFramesOptions, DecodedVideo, FrameDraw, Pixels, ReadableFrames } from './decode-frames.js';
 export { decodeVideo } from './decode-video.js';
 export type { DecodeSettings, DecodeVideo, VideoInput } from './decode-video.js';
 export { decodeWorkers } from './decode-workers.js';

@@ -17,6 +17,8 @@ export const STATISTICS = {
 export interface Preprocessing {
   /** S: side of the square input in pixels. */
   readonly imageSize: number;
+  /** The shorter side before the square is cut out, at least S and S where absent. WBDC 2022: 256 for 224. */
+  readonly resize?: number;
   /** CLIP: bicubic. */
   readonly filter: Filter;
   /**
@@ -62,22 +64,57 @@ export function centerCrop(image: Image, size: number): Image {
   return { width: size, height: size, data };
 }
 
-/** The geometry of a picture after the resize to the tower's shorter side: width and height, and the square to keep. */
-export function towerBox(
-  image: Pick<Image, 'width' | 'height'>,
-  size: number,
-): { readonly width: number; readonly height: number; readonly box: Box } {
-  const [width, height] = shorterSideSize(image, size);
-  return { width, height, box: centerBox(width, height, size) };
+/** Which square of a resized picture to keep, in training. */
+export interface Place {
+  /** From 0 (left, top) to below 1 (right, bottom). */
+  readonly x: number;
+  readonly y: number;
+  /** Left and right change places. */
+  readonly mirrored: boolean;
 }
 
 /**
- * Shorter side to S, then the centred S x S, to the bit as Pillow does: the picture as the tower sees it, still in
- * bytes.
+ * The geometry of a picture after the resize of its shorter side: width and height, and the square to keep, the
+ * centred one or that at a place.
  */
-export function cropExactly(image: Image, { imageSize, filter }: Pick<Preprocessing, 'imageSize' | 'filter'>): Image {
-  const { width, height, box } = towerBox(image, imageSize);
-  return resizePillow(image, width, height, filter, box); // only the square: a panorama would else grow to gigabytes
+export function towerBox(
+  image: Pick<Image, 'width' | 'height'>,
+  { imageSize: size, resize = size }: Pick<Preprocessing, 'imageSize' | 'resize'>,
+  place?: Place,
+): { readonly width: number; readonly height: number; readonly box: Box } {
+  const [width, height] = shorterSideSize(image, resize);
+  const box = centerBox(width, height, size);
+  if (place === undefined) return { width, height, box };
+  const left = Math.floor(place.x * (width - size + 1));
+  const top = Math.floor(place.y * (height - size + 1));
+  return { width, height, box: { ...box, left, top } };
+}
+
+/** Left and right changed. */
+export function mirror({ width, height, data }: Image): Image {
+  const mirrored = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = 3 * (y * width + width - 1 - x);
+      mirrored.set(data.subarray(from, from + 3), 3 * (y * width + x));
+    }
+  }
+  return { width, height, data: mirrored };
+}
+
+/**
+ * Shorter side to S (or `resize`), then the centred S x S, or that at a place, to the bit as Pillow does: the picture
+ * as the tower sees it, still in bytes.
+ */
+export function cropExactly(
+  image: Image,
+  settings: Pick<Preprocessing, 'imageSize' | 'resize' | 'filter'>,
+  place?: Place,
+): Image {
+  const { width, height, box } = towerBox(image, settings, place);
+  // Only the square: a panorama would else grow to gigabytes.
+  const square = resizePillow(image, width, height, settings.filter, box);
+  return place?.mirrored ? mirror(square) : square;
 }
 
 /**
@@ -111,8 +148,8 @@ function normalTable(mean: number, deviation: number): Float32Array {
 }
 
 /**
- * RGB out of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels, composited on white as Pillow's `alpha_composite`
- * does.
+ * RGB out of 1 (grey), 2 (grey, alpha), 3 or 4 (RGB, alpha) channels, composited on white as Pillow's
+ * `alpha_composite` does.
  */
 export function onWhite(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
   if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);

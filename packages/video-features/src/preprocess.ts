@@ -1,14 +1,19 @@
 import sharp from 'sharp';
 import type { Image } from './image-data.js';
-import { STATISTICS, cropExactly, normalize, towerBox, type Preprocessing } from './pixels.js';
+import { STATISTICS, cropExactly, mirror, normalize, towerBox, type Place, type Preprocessing } from './pixels.js';
 import type { Box, Filter } from './resample.js';
 
-/** Shorter side to S, then the centred S x S: the picture as the tower sees it, still in bytes. */
-export async function cropForTower(image: Image, settings: Preprocessing): Promise<Image> {
-  const { width, height, box } = towerBox(image, settings.imageSize);
+/**
+ * Shorter side to S (or `resize`), then the centred S x S, or in training that at a place: the picture as the tower
+ * sees it, still in bytes.
+ */
+export async function cropForTower(image: Image, settings: Preprocessing, place?: Place): Promise<Image> {
+  const { width, height, box } = towerBox(image, settings, place);
   // Enlarging, sharp interpolates in another way, and there the exact result costs little.
   const exact = settings.resizer === 'pillow' || width > image.width;
-  return exact ? cropExactly(image, settings) : resizeFast(image, settings.filter, width, height, box);
+  if (exact) return cropExactly(image, settings, place);
+  const square = await resizeFast(image, settings.filter, width, height, box);
+  return place?.mirrored ? mirror(square) : square;
 }
 
 async function resizeFast(image: Image, filter: Filter, width: number, height: number, box: Box): Promise<Image> {

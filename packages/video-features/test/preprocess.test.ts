@@ -90,3 +90,40 @@ describe('preprocessing', () => {
     expect(STATISTICS.imagenet.mean[2]).toBe(0.406);
   });
 });
+
+describe('a square of a picture whose shorter side is larger', () => {
+  const settings = { ...CLIP_PREPROCESSING, imageSize: 23, resize: 29 };
+
+  it.each(['pillow', 'fast'] as const)('is the centred one of the resized picture, %s', async (resizer) => {
+    const image = await decodeImage(fixtureBytes('wide.jpg'));
+    const [width, height] = shorterSideSize(image, 29);
+    const whole = centerCrop(resizePillow(image, width, height, 'bicubic'), 23);
+    const cut = await cropForTower(image, { ...settings, resizer });
+    expect([cut.width, cut.height]).toEqual([23, 23]);
+    expect(distance(cut.data, whole.data)).toBeLessThanOrEqual(resizer === 'pillow' ? 0 : 20);
+  });
+
+  it('is any other at a place, mirrored where it says so', async () => {
+    const image = await decodeImage(fixtureBytes('wide.jpg'));
+    const [width, height] = shorterSideSize(image, 29);
+    const whole = resizePillow(image, width, height, 'bicubic');
+    const at = (left: number, top: number, x: number, y: number): number[] => {
+      const start = ((top + y) * width + left + x) * 3;
+      return [...whole.data.subarray(start, start + 3)];
+    };
+    const pixel = (data: Uint8Array, x: number, y: number): number[] => [
+      ...data.subarray((y * 23 + x) * 3).slice(0, 3),
+    ];
+    const corners = [
+      { x: 0, y: 0, left: 0, top: 0 },
+      { x: 0.9999, y: 0.9999, left: width - 23, top: height - 23 },
+    ];
+    for (const { x, y, left, top } of corners) {
+      for (const mirrored of [false, true]) {
+        const { data } = await cropForTower(image, settings, { x, y, mirrored });
+        expect(pixel(data, 0, 5)).toEqual(at(left, top, mirrored ? 22 : 0, 5));
+        expect(pixel(data, 22, 22)).toEqual(at(left, top, mirrored ? 0 : 22, 22));
+      }
+    }
+  });
+});

@@ -13,6 +13,7 @@ import { configOf, loadEngine, runFolderOf } from './run-stage.js';
 
 interface CheckOptions extends StageOptions {
   readonly videos?: number;
+  readonly small?: boolean;
 }
 
 /** `wbdc check`: what can be known of a training before hours are spent on it. */
@@ -28,7 +29,7 @@ export function addCheckCommand(program: Command, terminal: Terminal): CliComman
         'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and ' +
         'estimates ' +
         'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in ' +
-        'for it where it is not there. ' +
+        'for it where it is not there. With --small in seconds, at a small size alone. ' +
         'Fresh weights, also where the configuration starts from others. Exit code 1 when something is wrong.',
     )
     .addArgument(new Argument('<job>', 'the stage').choices(CHECK_JOBS))
@@ -37,6 +38,7 @@ export function addCheckCommand(program: Command, terminal: Terminal): CliComman
       'videos to train on (finetune for similarity: pairs), for the time; default: those of the data stage',
       wholeNumber(1),
     );
+  command.option('--small', 'at a small size alone: seconds, and nothing about memory and time');
   addOutputOptions(addEngineOptions(addRunOptions(command))).addHelpText(
     'after',
     '\nExamples:\n  npx wbdc check pretrain --config apps/runner/configs/demo.yaml\n' +
@@ -56,7 +58,8 @@ async function runCheck(job: CheckJob, options: CheckOptions, output: Output): P
   const examples = options.videos ?? (await countVideos(job, config, run));
   const sizes = await sizesOf(job, config, run, output);
   const items: CheckItem[] = [];
-  for await (const item of check(checkRequest(job, config, examples, sizes))) {
+  const request = { ...checkRequest(job, config, examples, sizes), small: options.small ?? false };
+  for await (const item of check(request)) {
     items.push(item);
     output.say(lineOf(item));
   }

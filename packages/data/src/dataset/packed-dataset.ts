@@ -1,7 +1,7 @@
 import { STRIDES, type SharedDataset } from './shared-dataset.js';
 import { floats, foldIn, type Batch, type Floats, type Key } from '@wbdc/nn/plain';
 import { DataError, SkipCounter, type OnBad } from '../files/data-error.js';
-import type { FeatureSource } from '../store/feature-source.js';
+import type { FeatureDraw, FeatureSource } from '../store/feature-source.js';
 import { openSharedSource } from '../store/shared-source.js';
 import { BatchReader } from './batch-reader.js';
 import { collate, type Example } from './collate.js';
@@ -123,9 +123,10 @@ export class PackedDataset implements Dataset {
 
   async example(i: number, key?: Key): Promise<Example> {
     const text = this.text(i);
-    const features = await this.readFeatures(i, text.id);
-    const [count] = features.shape;
     const { maxFrames, stride, randomFrames } = this.contents;
+    const draw = key && { key: foldIn(key, text.id), ...(randomFrames && { limit: maxFrames }) };
+    const features = await this.readFeatures(i, text.id, draw);
+    const [count] = features.shape;
     if (count <= maxFrames) return { ...text, frames: features };
     const indices =
       key && randomFrames ? randomSubset(foldIn(key, text.id), count, maxFrames) : stride(count, maxFrames);
@@ -157,12 +158,12 @@ export class PackedDataset implements Dataset {
     return shared ? new BatchReader(shared, this.contents.onUnreadable) : null;
   }
 
-  private async readFeatures(i: number, id: string): Promise<Floats> {
+  private async readFeatures(i: number, id: string, draw?: FeatureDraw): Promise<Floats> {
     const { features, onUnreadable } = this.contents;
     const none = floats([0, features.width]);
     if (!features.has(id)) return none;
     try {
-      return await features.read(id);
+      return await (draw && features.draw ? features.draw(id, draw) : features.read(id));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       if (!this.unreadable.has(i)) {

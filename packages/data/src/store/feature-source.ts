@@ -1,5 +1,5 @@
 import type { SharedZip } from '@wbdc/io/zip';
-import type { Floats } from '@wbdc/nn/plain';
+import type { Floats, Key } from '@wbdc/nn/plain';
 import type { SharedIndex } from '../aiac/record-index.js';
 
 /** Frame features by video id, wherever they are kept. */
@@ -13,9 +13,21 @@ export interface FeatureSource {
    * @throws DataError when there are none, or they are damaged
    */
   read(id: string): Promise<Floats>;
+  /**
+   * Those of a training batch: at most `limit` frames drawn by the key as `randomSubset` does, where a limit is given.
+   * For sources to which a frame that is not read is a saving, or whose frames the key changes; others `read`.
+   */
+  draw?(id: string, draw: FeatureDraw): Promise<Floats>;
   /** What another thread needs to read the same; where there is nothing, batches are read on this one. */
   share?(): SharedSource | undefined;
   close(): Promise<void>;
+}
+
+/** What a training batch draws of a video. */
+export interface FeatureDraw {
+  /** Of the video and the batch. */
+  readonly key: Key;
+  readonly limit?: number;
 }
 
 /** What a thread needs to read a store that another has open. */
@@ -54,6 +66,10 @@ export function joinSources(sources: readonly FeatureSource[]): FeatureSource {
     size: sources.reduce((sum, { size }) => sum + size, 0),
     has: (id) => sourceOf(id).has(id),
     read: (id) => sourceOf(id).read(id),
+    draw: (id, draw) => {
+      const source = sourceOf(id);
+      return source.draw ? source.draw(id, draw) : source.read(id);
+    },
     share: () => {
       const shared = sources.flatMap((source) => source.share?.() ?? []);
       return shared.length === sources.length ? { kind: 'several', sources: shared } : undefined;

@@ -4,7 +4,7 @@ import { adamW } from '@wbdc/train';
 import { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '@wbdc/report/format';
 import type { Expectation } from './expected.js';
 import { measure, startLosses, type Gradients, type Measured } from './measure.js';
-import { overfit, type OverfitResult } from './overfit.js';
+import { cutDown, overfit, type OverfitResult } from './overfit.js';
 import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { countValues, subjectOf, type Subject } from './subject.js';
 
@@ -25,6 +25,8 @@ export interface CheckRequest {
   readonly sizes: DataSizes;
   /** Draws weights and examples. Default 1. */
   readonly seed?: number;
+  /** Tries it at a small size alone: tells in seconds whether settings go together, and nothing of memory and time. */
+  readonly small?: boolean;
   /** Examples to train on, where that is known: without it no time for the whole job. */
   readonly examples?: number | undefined;
 }
@@ -38,8 +40,10 @@ const SHARE_OF_MEMORY = 0.9;
  * 8 samples can be learned by heart (at a small size), and estimates memory and time. The recipe is the one that
  * trainings run.
  */
-export async function* check({ job, settings, sizes, seed = 1, examples }: CheckRequest): AsyncGenerator<CheckItem> {
-  const subject = subjectOf(job, settings, sizes, randomKey(seed));
+export async function* check(request: CheckRequest): AsyncGenerator<CheckItem> {
+  const { job, settings, sizes, seed = 1, small = false, examples } = request;
+  const tried = small ? cutDown(job, settings, sizes) : { small: settings, data: sizes };
+  const subject = subjectOf(job, tried.small, tried.data, randomKey(seed));
   try {
     yield countParameters(subject);
     if (subject.passes) yield passesItem(subject.passes);
@@ -50,8 +54,10 @@ export async function* check({ job, settings, sizes, seed = 1, examples }: Check
     const measured = await measure(subject, optimizer);
     optimizer.dispose();
     yield gradientItem(measured.gradients);
-    yield memoryItem(measured, subject, job);
-    yield timeItem(measured, subject, examples);
+    if (!small) {
+      yield memoryItem(measured, subject, job);
+      yield timeItem(measured, subject, examples);
+    }
   } finally {
     disposeTree(subject.params);
   }

@@ -9,7 +9,17 @@ const STEPS = 80;
 const LEARNING_RATE = 3e-3;
 /** What is left of the way down to the smallest loss. */
 const SHARE_LEFT = 0.5;
-const LARGEST = { width: 64, layers: 2, budget: 24, frames: 6, vocabSize: 500, tagCount: 50, frameSize: 64, patch: 16 };
+const LARGEST = {
+  width: 64,
+  layers: 2,
+  crossLayers: 3,
+  budget: 24,
+  frames: 6,
+  vocabSize: 500,
+  tagCount: 50,
+  frameSize: 64,
+  patch: 16,
+};
 
 /** How far a task's loss fell on the samples. */
 interface Overfitted {
@@ -29,7 +39,7 @@ export interface OverfitResult {
 
 /** Trains a job on 8 samples, always masked the same: what cannot be learned by heart is broken. */
 export async function overfit(job: CheckJob, config: CheckSettings, sizes: DataSizes): Promise<OverfitResult> {
-  const { small, data, cut } = job === 'clip' ? cutClip(config, sizes) : cutModel(config, sizes);
+  const { small, data, cut } = cutDown(job, config, sizes);
   const { params, batchOf, loss, expected } = subjectOf(job, small, data, randomKey(0));
   const batch = batchOf(SAMPLES);
   const optimizer = adamW(params, { learningRate: LEARNING_RATE });
@@ -49,6 +59,11 @@ export async function overfit(job: CheckJob, config: CheckSettings, sizes: DataS
     return { metric, from, to, ok: to - floor <= SHARE_LEFT * (from - floor) };
   });
   return { steps: STEPS, samples: SAMPLES, cut, tasks };
+}
+
+/** A job of the same kind with sizes that train in seconds. */
+export function cutDown(job: CheckJob, config: CheckSettings, sizes: DataSizes): Cut {
+  return job === 'clip' ? cutClip(config, sizes) : cutModel(config, sizes);
 }
 
 interface Cut {
@@ -77,7 +92,7 @@ function cutModel(config: CheckSettings, sizes: DataSizes): Cut {
       heads: width % model.heads === 0 ? model.heads : 2,
       layers: atMost('layers', model.layers, LARGEST.layers),
       videoLayers: Math.min(model.videoLayers, LARGEST.layers),
-      crossLayers: Math.min(model.crossLayers, LARGEST.layers),
+      crossLayers: Math.min(model.crossLayers, LARGEST.crossLayers),
       dropout: 0,
     },
     text: { ...text, budget: atMost('text tokens', text.budget, LARGEST.budget) },

@@ -1,4 +1,4 @@
-import { DataError, randomSubset, type SkipCounter } from '@wbdc/data';
+import { DataError, type SkipCounter } from '@wbdc/data';
 import { floats, foldIn, ints, type Ints, type Key } from '@wbdc/nn';
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packText, type Tokenizer } from '@wbdc/tokenizer';
@@ -8,6 +8,7 @@ import {
   SourceError,
   STATISTICS,
   type DecodeVideo,
+  type FrameDraw,
   type Image,
 } from '@wbdc/video-features';
 import { PictureCache, pictureOf } from '../data/picture-cache.js';
@@ -34,7 +35,7 @@ export interface OpenClipVideosOptions {
   readonly tokenizer: Tokenizer;
   /** How titles are cleaned. */
   readonly text: Pick<TextSettings, 'cleaning'>;
-  readonly settings: Pick<ClipSettings, 'text' | 'vision'>;
+  readonly settings: Pick<ClipSettings, 'text' | 'vision'> & Partial<Pick<ClipSettings, 'resize' | 'augment'>>;
   /** Decodes frames: see `zipDecoders`. */
   readonly decode: DecodeVideo;
   /** Share of bad videos that are skipped and counted; above it they are an error. Default 0.001. */
@@ -46,7 +47,7 @@ export interface OpenClipVideosOptions {
 export async function openClipVideos(options: OpenClipVideosOptions): Promise<ClipVideos> {
   const { splits, tokenizer, text, settings, decode, signal } = options;
   const skipped = newSkipCounter(options);
-  const videos = new ClipVideos(decode, settings.vision.imageSize, skipped);
+  const videos = new ClipVideos(decode, settings.vision.imageSize, skipped, settings);
   const texts = textReader(text);
   const layout = { fields: ['title'], budget: settings.text.budget, separatorFirst: false };
   for (const split of splits) {
@@ -67,6 +68,8 @@ export class ClipVideos {
   /** Counted once, not every epoch. */
   readonly #unreadable = new Set<string>();
 
+  private readonly augment: boolean;
+
   /** Videos of each split. */
   readonly splits: { readonly name: string; readonly annotations: string; readonly videos: number }[] = [];
 
@@ -74,8 +77,10 @@ export class ClipVideos {
     decode: DecodeVideo,
     private readonly imageSize: number,
     private readonly skipped: SkipCounter,
+    { resize = null, augment = false }: Partial<Pick<ClipSettings, 'resize' | 'augment'>> = {},
   ) {
-    const preprocessing = { ...CLIP_PREPROCESSING, imageSize };
+    this.augment = augment;
+    const preprocessing = { ...CLIP_PREPROCESSING, imageSize, ...(resize !== null && { resize }) };
     this.#pictures = new PictureCache(decode, { preprocessing, sampling: { kind: 'all' } });
   }
 
@@ -92,16 +97,21 @@ export class ClipVideos {
   }
 
   /**
-   * The batch of some videos with at most `limit` frames each, a random sorted subset by the key or all of them
-   * without. Videos whose frames cannot be read are counted and left out. Titles of `past` videos stand behind the
-   * others.
+   * The batch of some videos with at most `limit` frames each, a random sorted subset by the key, which alone are
+   * decoded, or all of them without. Videos whose frames cannot be read are counted and left out. Titles of `past`
+   * videos stand behind the others.
    */
   async batch(indices: readonly number[], limit: number, key?: Key, past: readonly number[] = []): Promise<ClipBatch> {
     const entries = indices.map((index) => this.#entries[index]);
-    const read = await Promise.all(entries.map(async (entry) => ({ entry, images: await this.#frames(entry) })));
-    const videos = read
-      .filter(({ images }) => images.length > 0)
-      .map(({ entry, images }) => ({ entry, images: key ? choose(images, limit, foldIn(key, entry.id)) : images }));
+    const drawOf = ({ id }: ClipEntry): FrameDraw => {
+      if (key === undefined) return {};
+      const own = foldIn(key, id);
+      return { take: { limit, key: own }, ...(this.augment && { augment: foldIn(own, 'augment') }) };
+    };
+    const read = await Promise.all(
+      entries.map(async (entry) => ({ entry, images: await this.#frames(entry, drawOf(entry)) })),
+    );
+    const videos = read.filter(({ images }) => images.length > 0);
     if (videos.length === 0) {
       throw new DataError(`expected frames of ${entries.map(({ id }) => id).join(', ')}, got none that can be read`);
     }
@@ -129,10 +139,10 @@ export class ClipVideos {
     return indices.map((index) => this.#entries[index].tokens).filter((tokens) => !known.has(String(tokens)));
   }
 
-  async #frames({ id, archive }: ClipEntry): Promise<Image[]> {
+  async #frames({ id, archive }: ClipEntry, draw: FrameDraw): Promise<Image[]> {
     if (this.#unreadable.has(id)) return [];
     try {
-      const decoded = await this.#pictures.read({ id, path: archive });
+      const decoded = await this.#pictures.read({ id, path: archive }, draw);
       return Array.from({ length: decoded.count }, (_, i) => pictureOf(decoded, i, this.imageSize));
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
@@ -142,11 +152,6 @@ export class ClipVideos {
       return [];
     }
   }
-}
-
-function choose(images: readonly Image[], limit: number, key: Key): Image[] {
-  if (images.length <= limit) return [...images];
-  return Array.from(randomSubset(key, images.length, limit), (index) => images[index]);
 }
 
 function pixelsOf(videos: readonly (readonly Image[])[]): Pick<ClipBatch, 'pixels' | 'owner'> {

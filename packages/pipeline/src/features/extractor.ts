@@ -26,7 +26,8 @@ export interface FeatureExtractor extends VisionTower {
 }
 
 /** Of the settings of features: those that decide what they look like. */
-export type ExtractorSettings = Pick<FeatureSettings, 'output' | 'statistics' | 'resizer' | 'sampling'>;
+export type ExtractorSettings = Pick<FeatureSettings, 'output' | 'statistics' | 'resizer' | 'sampling'> &
+  Partial<Pick<FeatureSettings, 'resize'>>;
 
 /**
  * A tower as an extractor of features.
@@ -35,17 +36,21 @@ export type ExtractorSettings = Pick<FeatureSettings, 'output' | 'statistics' | 
  */
 export async function createExtractor(
   { tower, params }: VisionTower,
-  { output, statistics, resizer, sampling }: ExtractorSettings,
+  { output, statistics, resizer, resize = null, sampling }: ExtractorSettings,
 ): Promise<FeatureExtractor> {
   const { width, projection, imageSize } = tower.config;
   if (output === 'projected' && !projection) {
     const expected = 'pooled for a tower without a projection';
     throw new WbdcError({ where: 'features.output', expected, got: output });
   }
+  if (resize !== null && resize < imageSize) {
+    const expected = `at least the tower's ${imageSize} pixels`;
+    throw new WbdcError({ where: 'features.resize', expected, got: String(resize) });
+  }
   const settings = {
     tower,
     params,
-    preprocessing: { ...CLIP_PREPROCESSING, imageSize, statistics, resizer },
+    preprocessing: { ...CLIP_PREPROCESSING, imageSize, ...(resize !== null && { resize }), statistics, resizer },
     sampling,
     output,
   };

@@ -47,6 +47,10 @@ export const clipSchema = z
   .strictObject({
     vision: vision.prefault({}),
     text: text.prefault({}),
+    /** The shorter side of pictures before the square is cut out; null: vision.imageSize. WBDC: 256 for 224. */
+    resize: count(8).nullable().default(null),
+    /** Training takes random squares, mirrored half of the time, in place of the centred ones. WBDC did. */
+    augment: z.boolean().default(false),
     /** Random frames per video and epoch. WBDC: 4. */
     framesPerVideo: count().default(4),
     /** null learns it, from 0.07. */

@@ -33,6 +33,8 @@ export const featuresSchema = z.strictObject({
   output: z.enum(['pooled', 'projected']).default('pooled'),
   /** What pixels are normalised by. CLIP's own; WBDC's original took ImageNet's. */
   statistics: z.enum(['clip', 'imagenet']).default('clip'),
+  /** The shorter side of pictures before the centred square is cut out; null: the tower's side. WBDC: 256 for 224. */
+  resize: count(8).nullable().default(null),
   /** pillow: to the bit as CLIPImageProcessor does; fast: sharp's, 0.3 of 255 away on average, 13 at most. */
   resizer: z.enum(['pillow', 'fast']).default('pillow'),
   /** Which frames get features: all, evenly or randomly at most so many. */

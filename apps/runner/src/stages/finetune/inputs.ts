@@ -3,6 +3,7 @@ import { disposeTree } from '@wbdc/nn';
 import { readSplitIds, zipDecoders } from '@wbdc/pipeline/features';
 import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
+import type { FrameDraw } from '@wbdc/video-features';
 import type { StageContext } from '../../run/stage.js';
 import { dataRoot } from '../data-root.js';
 import { loadExtractor, type Extractor } from '../tower.js';
@@ -55,8 +56,9 @@ function pictureInput(context: StageContext, extractor: Extractor, pictures: Pic
     open: async (split) => {
       const root = dataRoot(context);
       const ids = new Set(await readSplitIds(root, split, data.maxBadShare));
-      const decode = (id: string) => pictures.read({ id, path: wbdcLayout(root).frameZip(split, id) });
-      return pictureSource({ ids, decode, extractor });
+      const decode = (id: string, draw?: FrameDraw) =>
+        pictures.read({ id, path: wbdcLayout(root).frameZip(split, id) }, draw);
+      return pictureSource({ ids, decode, extractor, augment: finetune.vision?.augment ?? false });
     },
   };
 }

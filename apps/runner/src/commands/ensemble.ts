@@ -1,0 +1,130 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { aiacLayout, readLabels } from '@wbdc/data';
+import { load } from '@wbdc/ensemble-svd/node';
+import {
+  ensembleOf,
+  readEnsembleMember,
+  readTruth,
+  writeEnsemble,
+  type EnsembleMember,
+  type EnsembleResult,
+} from '@wbdc/finetune/node';
+import { exists } from '@wbdc/io';
+import { formatNumber } from '@wbdc/report/format';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
+import { UserError } from '../core/errors.js';
+import { Output, type OutputOptions, type Terminal } from '../core/output.js';
+import { addOutputOptions, wholeNumber } from './options.js';
+
+interface Options extends OutputOptions {
+  readonly out: string;
+  readonly weights?: string;
+  readonly search?: boolean;
+  readonly dimensions: number;
+  readonly fit?: string;
+  readonly pairs?: string;
+  readonly truth?: string;
+}
+
+/** `wbdc ensemble`: several models as one. */
+export function addEnsembleCommand(program: Command, terminal: Terminal): CliCommand {
+  const command = program
+    .command('ensemble')
+    .summary('join the embeddings of several runs, or average their probabilities')
+    .description(
+      'Joins the embeddings of several models by weighted concatenation and SVD, or takes the weighted mean of their ' +
+        'probabilities; says how good each is alone, how much they agree, and how good the first n are together; and ' +
+        'writes the submission. A model is a run, or a file: result.zip, lines of wbdc embed, probabilities.jsonl.',
+    )
+    .argument('<models...>', 'runs such as runs/a, their finetune folders, or files of predictions')
+    .requiredOption('--out <folder>', 'where submission, projection and ensemble.json go')
+    .option('--weights <list>', 'one a model, such as 1,1,0.7,1 (WBDC); default: equal')
+    .option('--search', 'the weights that score best on --pairs or --truth, whose figure then flatters')
+    .option('--dimensions <number>', 'of joined embeddings; AIAC allows 256', wholeNumber(1), 256)
+    .option('--fit <file>', 'an ensemble.safetensors fitted before, applied with its weights')
+    .option('--pairs <file>', 'label.tsv: pairs to measure embeddings on; default: those of the embedded data set')
+    .option('--truth <file>', 'lines id,category_id to measure probabilities on');
+  addOutputOptions(command).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc ensemble runs/job1 runs/job2 runs/job3 --pairs test_a/label.tsv --out runs/all\n' +
+      '  npx wbdc ensemble runs/single runs/clip runs/pgd runs/double --weights 1,1,0.7,1 --out runs/fused\n',
+  );
+  return cliCommand(command, (models: string[], options: Options) =>
+    runEnsemble(models, options, new Output(terminal, options)),
+  );
+}
+
+async function runEnsemble(models: readonly string[], options: Options, output: Output): Promise<number> {
+  const { folder } = output.terminal;
+  const at = (path: string): string => resolve(folder, path);
+  const given = ['weights', 'search', 'fit'].filter((name) => name in options);
+  if (given.length > 1) throw new UserError(`ensemble: expected one of --weights, --search and --fit, got ${given}`, 2);
+  const members: EnsembleMember[] = [];
+  for (const model of models) {
+    const member = await readEnsembleMember(at(model));
+    output.say(`read     ${member.path}: ${member.kind} of ${member.rows.ids.length} videos`);
+    members.push(member);
+  }
+  const pairs = options.pairs ? at(options.pairs) : await demoPairs(at(models[0]));
+  const result = await ensembleOf({
+    members,
+    weights: weightsOf(options, models.length),
+    dimension: options.dimensions,
+    fitted: options.fit === undefined ? undefined : await load(at(options.fit)),
+    pairs: pairs === undefined ? undefined : await readLabels(pairs),
+    truth: options.truth === undefined ? undefined : await readTruth(at(options.truth)),
+    products: await fastProducts(members.reduce((sum, { rows }) => sum + rows.values.length, 0)),
+    onWarning: (line) => output.warn(line),
+  });
+  const files = await writeEnsemble(at(options.out), result);
+  tableOf(result).forEach((line) => output.say(line));
+  for (const path of Object.values(files)) output.say(`made     ${path}`);
+  const { kind, measure, weights, singles, correlations, growth } = result;
+  output.result({ kind, measure, weights, singles, correlations, growth, files });
+  return 0;
+}
+
+function weightsOf({ weights: list, search }: Options, count: number): number[] | 'search' | undefined {
+  if (search) return 'search';
+  if (list === undefined) return undefined;
+  const weights = list.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  if (weights.length === count && weights.every((weight) => weight >= 0)) return weights;
+  throw new UserError(`--weights: expected ${count} numbers of 0 or more with commas between, got '${list}'`, 2);
+}
+
+/** Held-out pairs of the embedded data set, which a finetune stage keeps. */
+async function demoPairs(run: string): Promise<string | undefined> {
+  for (const folder of [run, `${run}/finetune`]) {
+    const path = aiacLayout(`${folder}/aiac`).labels('test_a');
+    if (await exists(path)) return path;
+  }
+  return undefined;
+}
+
+/** From this many values on, ONNX Runtime is worth its start. */
+const MANY = 5_000_000;
+
+async function fastProducts(values: number) {
+  if (values < MANY) return undefined;
+  const { onnxProducts } = await import('@wbdc/ensemble-svd/onnxruntime');
+  return onnxProducts(await import('onnxruntime-node'));
+}
+
+const ALONE = 'not measured';
+
+/** Each model alone, how alike they are, and the first n together. */
+function tableOf({ singles, correlations, growth, weights, measure }: EnsembleResult): string[] {
+  const score = (value: number | undefined): string => (value === undefined ? ALONE : formatNumber(value));
+  const width = Math.max(...singles.map(({ name }) => name.length), 12);
+  const head = `${'model'.padEnd(width)}  weight  ${(measure ?? '').padEnd(12)}  correlation with each`;
+  const rows = singles.map(({ name, score: own }, m) => {
+    const alike = correlations[m].map((value) => value.toFixed(3)).join(' ');
+    return `${name.padEnd(width)}  ${weights[m].toFixed(3).padEnd(6)}  ${score(own).padEnd(12)}  ${alike}`;
+  });
+  return [
+    head,
+    ...rows,
+    ...growth.map(({ models, score: own }) => `${`first ${models}`.padEnd(width + 10)}${score(own)}`),
+  ];
+}

@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { finetuneFiles, writeClasses, writeEmbeddingFile, writeProbabilities } from '@wbdc/finetune/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runIn } from '../host.js';
+
+let folder: string;
+const ids = ['10001', '10002', '10003', '10004', '10005'];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wbdc-ensemble-command-'));
+  for (const [m, name] of ['job1', 'job2'].entries()) {
+    const files = finetuneFiles(join(folder, 'runs', name, 'finetune'));
+    await mkdir(join(folder, 'runs', name, 'finetune'), { recursive: true });
+    const rows = new Map(ids.map((id, i) => [id, [Math.cos(i + m), Math.sin(i * (1 + m)), 0.5]]));
+    await writeEmbeddingFile(files.embeddings, rows);
+  }
+  for (const [m, name] of ['single', 'double'].entries()) {
+    const files = finetuneFiles(join(folder, 'runs', name, 'finetune'));
+    await mkdir(join(folder, 'runs', name, 'finetune'), { recursive: true });
+    await writeClasses(files.classes, ['0100', '0203']);
+    const values = ids.flatMap((_, i) => (i % 2 === m ? [0.9, 0.1] : [0.4, 0.6]));
+    await writeProbabilities(files.probabilities, [{ ids: [...ids], values: Float32Array.from(values) }]);
+  }
+  const pairs = [0, 1, 2, 3].map((i) => `${ids[i]}\t${ids[i + 1]}\t${[0.1, 0.9, 0.4, 0.6][i]}\n`);
+  await writeFile(join(folder, 'label.tsv'), pairs.join(''));
+  await writeFile(join(folder, 'truth.csv'), ids.map((id, i) => `${id},${i % 2 === 0 ? '0100' : '0203'}\n`).join(''));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const run = (...args: string[]) => runIn(folder, ['ensemble', ...args]);
+
+describe('wbdc ensemble', () => {
+  it('joins embeddings, and says how good and how alike they are', async () => {
+    const { code, out, err } = await run('runs/job1', 'runs/job2', '--pairs', 'label.tsv', '--out', 'joined');
+    expect([code, err]).toEqual([0, expect.stringContaining('dimensions: joined to that width')]);
+    expect(out).toMatch(/job1 +0\.500 .* 1\.000 -?0\.\d{3}/);
+    expect(out).toMatch(/first 2 +-?\d/);
+    expect(out).toContain(join(folder, 'joined/result.zip'));
+    const again = await run(
+      'runs/job1',
+      'runs/job2',
+      '--fit',
+      'joined/ensemble.safetensors',
+      '--out',
+      'again',
+      '--json',
+    );
+    const { files } = JSON.parse(again.out) as { files: { submission: string } };
+    expect(await readFile(files.submission)).toEqual(await readFile(join(folder, 'joined/result.zip')));
+  });
+
+  it('averages probabilities by weights', async () => {
+    const weights = ['--weights', '1,0.7', '--truth', 'truth.csv', '--out', 'fused', '--json'];
+    const { code, out } = await run('runs/single', 'runs/double/finetune', ...weights);
+    const result = JSON.parse(out) as { singles: { score: number }[]; weights: number[]; growth: object[] };
+    expect([code, result.weights, result.growth.length]).toEqual([0, [1, 0.7], 2]);
+    expect(result.singles[0].score).toBe(1);
+    expect(await readFile(join(folder, 'fused/result.csv'), 'utf8')).toContain('10001,0100\n');
+  });
+
+  it('says what does not fit', async () => {
+    const short = await run('runs/single', 'runs/double', '--weights', '1', '--out', 'x');
+    expect([short.code, short.err]).toEqual([2, expect.stringContaining('expected 2 numbers of 0 or more')]);
+    const both = await run('runs/single', '--weights', '1', '--search', '--out', 'x');
+    expect([both.code, both.err]).toEqual([2, expect.stringContaining('one of --weights, --search and --fit')]);
+    const mixed = await run('runs/single', 'runs/job1', '--out', 'x');
+    expect([mixed.code, mixed.err]).toEqual([1, expect.stringContaining('expected probabilities, as of single')]);
+    const none = await run('runs/nowhere', '--out', 'x');
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining('expected a run with a finetune stage')]);
+  });
+});

@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Embeddings } from '@wbdc/ensemble-svd';
+import { exists } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
+import { z } from 'zod';
+import { readEmbeddingFile } from './embeddings.js';
+import { finetuneFiles } from './files.js';
+import { readJsonLines } from './json-lines.js';
+import { readClasses } from './labels.js';
+import { readProbabilities } from './probabilities.js';
+
+/** What one model says of some videos. */
+export interface EnsembleMember {
+  readonly name: string;
+  readonly kind: 'embeddings' | 'probabilities';
+  /** The file that was read. */
+  readonly path: string;
+  /** Embeddings, or probabilities of the classes. */
+  readonly rows: Embeddings;
+  /** In the order of the columns, where that is known. */
+  readonly classes?: readonly string[];
+}
+
+/**
+ * Reads what a model says: of a run (`runs/a`) or its finetune stage, or a file: `result.zip` (embeddings as
+ * submitted), lines `{id, embedding}` as `wbdc embed` writes them, or lines `{id, probabilities}`, with the classes
+ * in `categories.txt` beside it.
+ *
+ * @param name of the model, for tables and messages, and to tell it again in a saved projection
+ * @throws WbdcError that names the file
+ */
+export async function readEnsembleMember(path: string, name = memberName(path)): Promise<EnsembleMember> {
+  const file = await findPredictions(path);
+  if (file.endsWith('.zip')) return { name, kind: 'embeddings', path: file, rows: await readEmbeddingFile(file, name) };
+  const kind = await kindOfLines(file);
+  if (kind === 'embeddings') return { name, kind, path: file, rows: await readEmbeddingLines(file, name) };
+  const { classes } = finetuneFiles(dirname(file));
+  const rows = await readProbabilities(file, name);
+  return { name, kind, path: file, rows, ...((await exists(classes)) && { classes: await readClasses(classes) }) };
+}
+
+/** What to call the predictions at a path: the run's name, or the file's without its ending. */
+function memberName(path: string): string {
+  const last = basename(path);
+  return last === 'finetune' ? basename(dirname(path)) : last.replace(/\.(zip|jsonl)$/, '');
+}
+
+async function findPredictions(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return path;
+  for (const folder of [path, join(path, 'finetune')]) {
+    const { embeddings, probabilities } = finetuneFiles(folder);
+    for (const file of [embeddings, probabilities]) if (await exists(file)) return file;
+  }
+  throw new WbdcError({
+    where: path,
+    expected: 'a run with a finetune stage, or a file of predictions (result.zip, probabilities.jsonl)',
+    got: found ? 'a folder without' : 'nothing',
+  });
+}
+
+const embedding = z.object({ id: z.string(), embedding: z.array(z.number()).min(1) });
+
+async function kindOfLines(path: string): Promise<EnsembleMember['kind']> {
+  const any = z.looseObject({ id: z.string() });
+  const expected = '{id, embedding} or {id, probabilities}';
+  for await (const line of readJsonLines(path, any, expected)) {
+    if ('embedding' in line) return 'embeddings';
+    if ('probabilities' in line) return 'probabilities';
+    break;
+  }
+  throw new WbdcError({ where: path, expected: `lines ${expected}`, got: 'others, or none' });
+}
+
+async function readEmbeddingLines(path: string, name: string): Promise<Embeddings> {
+  const ids: string[] = [];
+  const rows: number[][] = [];
+  for await (const line of readJsonLines(path, embedding, '{id, embedding} of wbdc embed')) {
+    if (rows.length > 0 && line.embedding.length !== rows[0].length) {
+      const expected = `embeddings of one width, ${rows[0].length}`;
+      throw new WbdcError({ where: `${path}: ${line.id}`, expected, got: String(line.embedding.length) });
+    }
+    ids.push(line.id);
+    rows.push(line.embedding);
+  }
+  const width = rows[0].length;
+  const values = new Float64Array(rows.length * width);
+  rows.forEach((row, i) => values.set(row, i * width));
+  return { name, ids, width, values };
+}

@@ -1,0 +1,277 @@
+import { join } from 'node:path';
+import {
+  climbWeights,
+  combineProbabilities,
+  fit,
+  pairCosines,
+  RankError,
+  searchWeights,
+  transform,
+  type Embeddings,
+  type Products,
+  type SvdEnsemble,
+} from '@wbdc/ensemble-svd';
+import { save } from '@wbdc/ensemble-svd/node';
+import type { LabelledPair } from '@wbdc/data';
+import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
+import { categoryScore, pearson, spearman } from '@wbdc/metrics';
+import { foldIn, randomInt, randomKey } from '@wbdc/nn';
+import { writeCategories } from '../submission.js';
+import { rowsById, writeEmbeddingFile } from './embeddings.js';
+import type { EnsembleMember } from './ensemble-member.js';
+import { finetuneFiles } from './files.js';
+import { writeClasses } from './labels.js';
+import { writeProbabilities } from './probabilities.js';
+
+export interface EnsembleOptions {
+  /** All of embeddings, or all of probabilities, for the same videos. */
+  readonly members: readonly EnsembleMember[];
+  /** One a model; `search` finds those that score best, which flatters the score. Default: equal. */
+  readonly weights?: readonly number[] | 'search' | undefined;
+  /** Of joined embeddings, 256 as AIAC allows; fewer where the videos span fewer. */
+  readonly dimension?: number | undefined;
+  /** Joins embeddings by a projection that was fitted before, with its weights, in place of fitting one. */
+  readonly fitted?: SvdEnsemble | undefined;
+  /** Labelled pairs to measure embeddings on; those of other videos are left out. */
+  readonly pairs?: readonly LabelledPair[] | undefined;
+  /** Categories by id to measure probabilities on. */
+  readonly truth?: ReadonlyMap<string, string> | undefined;
+  /** Who multiplies. */
+  readonly products?: Products | undefined;
+  readonly onWarning?: ((line: string) => void) | undefined;
+}
+
+export interface EnsembleResult {
+  readonly kind: EnsembleMember['kind'];
+  /** Spearman of pairs, or WBDC's score; nothing where there is nothing to measure on. */
+  readonly measure?: 'Spearman' | 'score';
+  readonly weights: readonly number[];
+  /** Of each model alone. */
+  readonly singles: readonly { readonly name: string; readonly score?: number }[];
+  /**
+   * `[M][M]`: of the models' cosines of the same pairs (Spearman), or of their probabilities (Pearson). Models that
+   * differ gain more by each other.
+   */
+  readonly correlations: readonly (readonly number[])[];
+  /** Of the first n models together; the last is the ensemble. A saved projection is of all alone. */
+  readonly growth: readonly { readonly models: number; readonly score?: number }[];
+  /** Embeddings, or probabilities. */
+  readonly rows: Embeddings;
+  /** Of embeddings. */
+  readonly projection?: SvdEnsemble;
+  /** Of probabilities, where they are known. */
+  readonly classes?: readonly string[];
+}
+
+/**
+ * Joins the embeddings of several models by weighted concatenation and SVD (AIAC 2021, rank 1), or takes the weighted
+ * mean of their probabilities (WBDC 2022, rank 8: 1, 1, 0.7, 1), and measures each alone and the first n together.
+ *
+ * @throws WbdcError where models are of different kinds, videos or classes, or there is nothing to search weights on
+ */
+export async function ensembleOf(options: EnsembleOptions): Promise<EnsembleResult> {
+  const [first] = options.members;
+  const other = options.members.find(({ kind }) => kind !== first.kind);
+  if (other)
+    throw new WbdcError({ where: other.path, expected: `${first.kind}, as of ${first.name}`, got: other.kind });
+  return first.kind === 'embeddings' ? joinEmbeddings(options) : meanProbabilities(options);
+}
+
+async function joinEmbeddings(options: EnsembleOptions): Promise<EnsembleResult> {
+  const { members, fitted } = options;
+  const rows = members.map((member) => member.rows);
+  const pairs = knownPairs(options, rows[0]);
+  const scores = pairs.map(({ score }) => score);
+  const rate = (one: Embeddings): number => spearman(pairCosines(one, pairs), scores);
+  const measurable = pairs.length > 0;
+  const weights = fitted ? fitted.weights : embeddingWeights(options, rows, pairs);
+  const growth: { models: number; score?: number }[] = [];
+  let joined: Joined | undefined;
+  for (let models = fitted || !measurable ? rows.length : 1; models <= rows.length; models++) {
+    const some = weights.slice(0, models);
+    if (some.every((weight) => weight === 0)) continue;
+    joined = await joinRows(rows.slice(0, models), some, { ...options, quiet: models < rows.length });
+    growth.push({ models, ...(measurable && { score: rate(joined.rows) }) });
+  }
+  const sampled = measurable ? pairs : samplePairs(rows[0].ids);
+  const cosines = rows.map((one) => pairCosines(one, sampled));
+  return {
+    kind: 'embeddings',
+    ...(measurable && { measure: 'Spearman' as const }),
+    weights,
+    singles: members.map(({ name }, m) => ({ name, ...(measurable && { score: rate(rows[m]) }) })),
+    correlations: correlate(cosines, spearman),
+    growth,
+    rows: joined!.rows,
+    projection: joined!.projection,
+  };
+}
+
+/** Pairs of videos that are there, with scores that differ. */
+function knownPairs({ pairs = [], onWarning }: EnsembleOptions, { ids }: Embeddings): LabelledPair[] {
+  const known = new Set(ids);
+  const found = pairs.filter(({ id1, id2 }) => known.has(id1) && known.has(id2));
+  if (found.length < pairs.length) onWarning?.(`${pairs.length - found.length} pairs of other videos are left out`);
+  if (found.length === 0 || found.some(({ score }) => score !== found[0].score)) return found;
+  onWarning?.(`all ${found.length} pairs have the score ${found[0].score}: nothing is measured on them`);
+  return [];
+}
+
+function embeddingWeights(
+  { weights }: EnsembleOptions,
+  rows: readonly Embeddings[],
+  pairs: readonly LabelledPair[],
+): readonly number[] {
+  if (weights !== 'search') return weights ?? rows.map(() => 1 / rows.length);
+  if (pairs.length > 0) return searchWeights(rows, pairs).weights;
+  throw new WbdcError({ where: 'weights', expected: 'labelled pairs to search them on', got: 'none' });
+}
+
+interface Joined {
+  readonly rows: Embeddings;
+  readonly projection: SvdEnsemble;
+}
+
+/** Fits and applies a projection, or applies the one that is given. */
+async function joinRows(
+  rows: readonly Embeddings[],
+  weights: readonly number[],
+  options: Pick<EnsembleOptions, 'dimension' | 'fitted' | 'products' | 'onWarning'> & { readonly quiet?: boolean },
+): Promise<Joined> {
+  const { fitted, products, quiet = false, onWarning } = options;
+  const multiplying = products ? { products } : {};
+  if (fitted) return { rows: await transform(fitted, rows, multiplying), projection: fitted };
+  const widest = rows.reduce((sum, { width }) => sum + width, 0);
+  const dimension = Math.min(options.dimension ?? 256, widest);
+  try {
+    const projection = await fit(rows, { dimension, weights, ...multiplying });
+    return { rows: await transform(projection, rows, multiplying), projection };
+  } catch (error) {
+    if (!(error instanceof RankError) || error.rank === 0) throw error;
+    if (!quiet) onWarning?.(`the embeddings span ${error.rank} of ${dimension} dimensions: joined to that width`);
+    return joinRows(rows, weights, { ...options, dimension: error.rank });
+  }
+}
+
+/** Where nothing is labelled: pairs to compare models on. */
+function samplePairs(ids: readonly string[], count = 10_000): { id1: string; id2: string }[] {
+  const key = randomKey(0);
+  return Array.from({ length: Math.min(count, ids.length * (ids.length - 1)) }, (_, i) => {
+    const first = randomInt(key, i, ids.length);
+    const second = (first + 1 + randomInt(foldIn(key, 'other'), i, ids.length - 1)) % ids.length;
+    return { id1: ids[first], id2: ids[second] };
+  });
+}
+
+function meanProbabilities(options: EnsembleOptions): EnsembleResult {
+  const { members, truth, weights } = options;
+  const rows = members.map((member) => member.rows);
+  const classes = sameClasses(members);
+  const judge = classes && truth && judgeBy(classes, truth, rows[0].ids);
+  if (truth && !judge) options.onWarning?.('the classes of the models, or the truth of their videos, are not known');
+  const rate = (some: readonly Embeddings[], by?: readonly number[]): number =>
+    judge!(combineProbabilities(some, by).labels);
+  const chosen = probabilityWeights(weights, rows, judge && ((by) => rate(rows, by)));
+  const scored = <T extends object>(value: T, some: readonly Embeddings[], by?: readonly number[]) =>
+    judge ? { ...value, score: rate(some, by) } : value;
+  const firsts = rows.map((_, n) => chosen.slice(0, n + 1));
+  return {
+    kind: 'probabilities',
+    ...(judge && { measure: 'score' as const }),
+    weights: chosen,
+    singles: members.map(({ name }, m) => scored({ name }, ...alone(rows, m))),
+    correlations: correlate(
+      rows.map((_, m) => combineProbabilities(...alone(rows, m)).values),
+      pearson,
+    ),
+    growth: firsts
+      .map((some, n) => ({ models: n + 1, some }))
+      .filter(({ some, models }) => (judge || models === rows.length) && some.some((weight) => weight > 0))
+      .map(({ models, some }) => scored({ models }, rows.slice(0, models), some)),
+    rows: { name: 'ensemble', ...combineProbabilities(rows, chosen) },
+    ...(classes && { classes }),
+  };
+}
+
+/** One model, in the order of the first one's videos, which it stands behind with all the weight. */
+function alone(rows: readonly Embeddings[], m: number): [readonly Embeddings[], readonly number[]] {
+  return m === 0
+    ? [[rows[0]], [1]]
+    : [
+        [rows[0], rows[m]],
+        [0, 1],
+      ];
+}
+
+function probabilityWeights(
+  weights: EnsembleOptions['weights'],
+  rows: readonly Embeddings[],
+  rate: ((weights: readonly number[]) => number) | undefined,
+): readonly number[] {
+  if (weights !== 'search') return weights ?? rows.map(() => 1 / rows.length);
+  if (rate) return climbWeights(rows.length, rate).weights;
+  throw new WbdcError({ where: 'weights', expected: 'known categories to search them on', got: 'none' });
+}
+
+/** The classes of the models that name them. */
+function sameClasses(members: readonly EnsembleMember[]): readonly string[] | undefined {
+  const named = members.filter(({ classes }) => classes !== undefined);
+  const [first] = named;
+  const other = named.find(({ classes }) => classes!.join() !== first.classes!.join());
+  if (other === undefined) return first?.classes;
+  throw new WbdcError({ where: other.path, expected: `the classes of ${first.name}`, got: 'others' });
+}
+
+/** WBDC's score of chosen classes on the videos whose category is known. */
+function judgeBy(classes: readonly string[], truth: ReadonlyMap<string, string>, ids: readonly string[]) {
+  const known = [...ids.keys()].filter((row) => truth.has(ids[row]));
+  if (known.length === 0) return undefined;
+  const right = known.map((row) => truth.get(ids[row])!);
+  return (labels: Int32Array): number =>
+    categoryScore(
+      right,
+      known.map((row) => classes[labels[row]]),
+    ).mean;
+}
+
+function correlate(
+  values: readonly Float64Array[],
+  measure: (a: ArrayLike<number>, b: ArrayLike<number>) => number,
+): number[][] {
+  return values.map((a, i) => values.map((b, j) => (i === j ? 1 : measure(a, b))));
+}
+
+/** Paths of what an ensemble leaves. */
+export interface EnsembleFiles {
+  /** As submitted: `result.zip` or `result.csv`. */
+  readonly submission?: string;
+  /** `probabilities.jsonl` */
+  readonly probabilities?: string;
+  /** The projection, for other videos: `ensemble.safetensors`. */
+  readonly projection?: string;
+  /** Weights and measurements: `ensemble.json`. */
+  readonly report: string;
+}
+
+/** Writes the submission, the projection and what was measured. */
+export async function writeEnsemble(folder: string, result: EnsembleResult): Promise<EnsembleFiles> {
+  const { rows, projection, classes, ...told } = result;
+  await makeFolder(folder);
+  const report = join(folder, 'ensemble.json');
+  await writeJson(report, told);
+  const files = finetuneFiles(folder);
+  if (projection) {
+    const path = join(folder, 'ensemble.safetensors');
+    await save(projection, path);
+    await writeEmbeddingFile(files.embeddings, rowsById(rows));
+    return { report, submission: files.embeddings, projection: path };
+  }
+  await writeProbabilities(files.probabilities, [{ ids: [...rows.ids], values: Float32Array.from(rows.values) }]);
+  if (classes === undefined) return { report, probabilities: files.probabilities };
+  await writeClasses(files.classes, classes);
+  const { labels } = combineProbabilities([rows]);
+  const predicted = new Map(rows.ids.map((id, row) => [id, classes[labels[row]]]));
+  await writeFileAtomic(files.categories, writeCategories(predicted));
+  return { report, probabilities: files.probabilities, submission: files.categories };
+}
