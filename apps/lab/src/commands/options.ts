@@ -7,7 +7,7 @@ import {
   type Command,
   type OutputOptions,
 } from '@wbdc/runner/cli';
-import type { SharedOptions } from '@wbdc/runner/jobs';
+import type { SharedOptions } from '../jobs/run-jobs.js';
 
 /** Options of a command that runs many stages. */
 export interface LabOptions extends SharedOptions, OutputOptions {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { STAGES } from '@wbdc/runner';
-import type { StageTask } from '@wbdc/runner/jobs';
+import type { StageTask } from '../jobs/run-jobs.js';
 import { BASE, type Entry } from './plan.js';
 
 const CONFIGS = fileURLToPath(new URL('../../configs/competition', import.meta.url));

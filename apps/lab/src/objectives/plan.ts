@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TaskName } from '@wbdc/pipeline';
 import { shippedConfig, type StageName } from '@wbdc/runner';
-import type { StageTask } from '@wbdc/runner/jobs';
+import type { StageTask } from '../jobs/run-jobs.js';
 
 /** The objectives in the order in which they are added: those of QQ Browser AIAC 2021, then those of WBDC 2022. */
 export const OBJECTIVES: readonly TaskName[] = ['tag', 'mlm', 'mfm', 'ftm', 'ftc', 'mmm'];

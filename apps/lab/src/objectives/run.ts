@@ -2,7 +2,9 @@ import { join, resolve } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import { counted } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
-import { runStageTasks, type Outcome, type StartChild } from '@wbdc/runner/jobs';
+import { type StartChild } from '@wbdc/runner/jobs';
+import { runStageTasks } from '../jobs/run-jobs.js';
+import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
 import { objectivesChart } from './chart.js';
@@ -46,7 +48,9 @@ export async function runObjectives(
 
 /** Whether all stages of a trial may be read: one that is out of date has failed, and its old results are no result. */
 function stands(trial: Trial, outcomes: ReadonlyMap<string, Outcome>): boolean {
-  const own = [BASE, runOf(trial)].flatMap(({ name, stages }) => stages.map((stage) => outcomes.get(`${name} ${stage}`)));
+  const own = [BASE, runOf(trial)].flatMap(({ name, stages }) =>
+    stages.map((stage) => outcomes.get(`${name} ${stage}`)),
+  );
   return !own.includes('failed') && !own.includes('blocked');
 }
 

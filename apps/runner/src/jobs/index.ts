@@ -1,7 +1,4 @@
-/** `@wbdc/runner/jobs`: stages side by side, each in a process of its own. */
+/** `@wbdc/runner/jobs`: a command line in a process of its own, and what it tells its parent. */
 export { childStarter, WBDC_PROGRAM } from './child.js';
 export type { ChildOptions, StartChild } from './child.js';
 export type { JobMessage, OutcomeMessage, ProgressMessage } from '../core/messages.js';
-export { runStageTasks, threadsFor } from './run-jobs.js';
-export type { JobsOptions, SharedOptions, StageTask } from './run-jobs.js';
-export type { Outcome } from './schedule.js';

@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { formatSeconds } from '@wbdc/report/format';
-import type { Output, Terminal } from '../core/output.js';
+import type { Output, Terminal } from '@wbdc/runner/cli';
+import type { ProgressMessage } from '@wbdc/runner/jobs';
 import { Pace, progressLine } from '@wbdc/report/progress';
-import type { ProgressMessage } from '../core/messages.js';
 
 /** Shows several tasks at once: a bar each on a terminal, a line every few seconds elsewhere. */
 export interface Display {

@@ -1,13 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED } from '../core/interrupt.js';
-import type { Output } from '../core/output.js';
+import type { StageName } from '@wbdc/runner';
+import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
+import type { JobMessage, OutcomeMessage, StartChild } from '@wbdc/runner/jobs';
 import { measuredText } from '@wbdc/report/progress';
-import type { StageName } from '../run/stage.js';
-import type { StartChild } from './child.js';
 import { createDisplay, type Display } from './display.js';
-import type { JobMessage, OutcomeMessage } from '../core/messages.js';
 import { runTasks, type Outcome, type Task } from './schedule.js';
 
 /** A stage of a run, in a process of its own. */

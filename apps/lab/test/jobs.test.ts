@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { childStarter, type ChildOptions } from '../../src/jobs/child.js';
-import type { JobMessage } from '../../src/core/messages.js';
-import { lineDisplay } from '../../src/jobs/display.js';
-import { runStageTasks, threadsFor, type StageTask } from '../../src/jobs/run-jobs.js';
-import { runTasks, type Outcome } from '../../src/jobs/schedule.js';
-import { Output } from '../../src/core/output.js';
+import { Output } from '@wbdc/runner/cli';
+import { childStarter, type ChildOptions, type JobMessage } from '@wbdc/runner/jobs';
+import { lineDisplay } from '../src/jobs/display.js';
+import { runStageTasks, threadsFor, type StageTask } from '../src/jobs/run-jobs.js';
+import { runTasks, type Outcome } from '../src/jobs/schedule.js';
 
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-jobs-'))));
@@ -136,7 +135,7 @@ describe('stages in processes', () => {
     await mkdir(join(folder, 'own/annotations'), { recursive: true });
     await writeFile(join(folder, 'my.yaml'), 'data: { folder: own, trainSplits: [a], heldOutSplits: [b] }\n');
     for (const split of ['a', 'b']) await writeFile(join(folder, `own/annotations/${split}.json`), '[]');
-    const wbdc = childStarter(fileURLToPath(new URL('../../src/cli.ts', import.meta.url)));
+    const wbdc = childStarter(fileURLToPath(new URL('../../runner/src/cli.ts', import.meta.url)));
     await run([stage('one')], wbdc);
     expect(err).toBe('done     one (0.0 s)\n');
     expect(await readFile(join(folder, 'runs/one/log.txt'), 'utf8')).toContain('next     npx wbdc vocab');
