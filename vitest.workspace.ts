@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { checkingShapes } from './tools/shapes/instrument.js';
+import { findTestGpu } from './tools/test-gpu.mjs';
 
 const root = import.meta.dirname;
+findTestGpu(); // into the environment of the processes that run tests
 const folders = ['packages', 'apps'].flatMap((group) =>
   readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
 );

@@ -4,18 +4,28 @@ import { dirname } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
 import { registerNodeKernels } from '@wbdc/tfjs-node-kernels';
 import { expect } from 'vitest';
 
 /** The package of libtensorflow that has its binary (tools/install-tensorflow), if any. */
 const TENSORFLOW = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].find(hasBinary);
 
+/** What the GPU of the engine 'webgpu' is called here; none where tools/test-gpu.mjs found none, and said why. */
+export const WEBGPU: string | undefined = process.env['WBDC_TEST_GPU'] || undefined;
+
 /** Engines on which values and gradients are checked. */
-export const ENGINES: readonly string[] = ['cpu', 'ort', ...(TENSORFLOW ? ['tensorflow'] : [])];
+export const ENGINES: readonly string[] = [
+  'cpu',
+  'ort',
+  ...(TENSORFLOW ? ['tensorflow'] : []),
+  ...(WEBGPU ? ['webgpu'] : []),
+];
 
 export async function useEngine(name: string): Promise<void> {
   registerOrtBackend();
   if (name === 'tensorflow') await loadTensorflow();
+  if (name === 'webgpu') await registerWebGpuBackend();
   if (!(await tf.setBackend(name))) throw new Error(`expected the engine '${name}' to load`);
 }
 

@@ -14,6 +14,7 @@ const PURE = [
   'nn',
   'pipeline',
   'pretrain-tasks',
+  'tfjs-backend-webgpu',
   'tokenizer',
   'train',
   'uni-model',
@@ -30,7 +31,7 @@ async function bundle(code: string): Promise<{ inputs: string[]; bytes: number }
     platform: 'browser',
     format: 'esm',
     conditions: ['@wbdc/source'],
-    external: ['@tensorflow/tfjs'],
+    external: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu'],
     logLevel: 'silent',
   });
   return { inputs: Object.keys(metafile.inputs), bytes: outputFiles[0].contents.length };

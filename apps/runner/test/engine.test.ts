@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { WEBGPU } from '../../../tools/testing.js';
 import {
+  automatic,
+  ENGINE_NAMES,
   engineLoaders,
   PrecisionError,
   selectEngine,
@@ -19,10 +22,46 @@ function loaders(...there: EngineName[]): EngineLoaders {
       if (!there.includes(name)) throw new Error(`no ${name} here\nand a second line`);
       return `${name} with ${threads} threads`;
     };
-  return { tensorflow: load('tensorflow'), ort: load('ort'), cpu: load('cpu') };
+  return { tensorflow: load('tensorflow'), webgpu: load('webgpu'), ort: load('ort'), cpu: load('cpu') };
+}
+
+/** The same on a machine where so many of them find a GPU. */
+function loadersOnGpu(there: readonly EngineName[], gpu: readonly EngineName[]): EngineLoaders {
+  const all = loaders(...there);
+  const load =
+    (name: EngineName) =>
+    async (settings: EngineSettings): Promise<string> => {
+      if (settings.gpuOnly && !gpu.includes(name)) throw new Error('no GPU');
+      return all[name](settings);
+    };
+  return { tensorflow: load('tensorflow'), webgpu: load('webgpu'), ort: load('ort'), cpu: load('cpu') };
 }
 
 describe('selectEngine', () => {
+  it.each([
+    [['tensorflow', 'webgpu'], 'tensorflow'],
+    [['webgpu'], 'webgpu'],
+    [[], 'tensorflow'],
+  ] as const)('takes a GPU first with auto, CUDA before others: of %j it is %s', async (gpu, expected) => {
+    const all = loadersOnGpu(['tensorflow', 'webgpu', 'ort', 'cpu'], gpu);
+    expect(await selectEngine('auto', FP32, all)).toMatchObject({ name: expected });
+    const loading = new Map(ENGINE_NAMES.map((name) => [name, { gpu: gpu.some((found) => found === name) }]));
+    expect(automatic(loading)).toBe(expected);
+  });
+
+  it('takes no GPU that the processor plays with auto, and takes it where it is asked for', async () => {
+    const played = loadersOnGpu(['webgpu', 'ort'], []);
+    expect(await selectEngine('auto', FP32, played)).toMatchObject({ name: 'ort' });
+    expect(await selectEngine('webgpu', FP32, played)).toMatchObject({ name: 'webgpu' });
+  });
+
+  it.skipIf(!WEBGPU)('the GPU of the tests, which the processor plays, is not taken', async () => {
+    await expect(engineLoaders.webgpu({ ...FP32, gpuOnly: true })).rejects.toThrow(/expected a GPU/);
+    const { about } = await selectEngine('webgpu', FP32);
+    expect(about).toMatch(/^webgpu \(.*MiB in one piece.*\)$/);
+    await expect(selectEngine('webgpu', BF16)).rejects.toThrow(/does not compute in bf16/);
+  });
+
   it.each([
     [['tensorflow', 'ort', 'cpu'], 'tensorflow'],
     [['ort', 'cpu'], 'ort'],
@@ -36,7 +75,9 @@ describe('selectEngine', () => {
 
   it('warns of cpu, with the reasons why it is not another', async () => {
     const { warning } = await selectEngine('auto', FP32, loaders('cpu'));
-    expect(warning).toMatch(/plain JavaScript.*\(tensorflow: no tensorflow here; ort: no ort here\)/);
+    expect(warning).toMatch(
+      /plain JavaScript.*\(tensorflow: no tensorflow here; webgpu: no webgpu here; ort: no ort here\)/,
+    );
     expect((await selectEngine('cpu', FP32, loaders('cpu', 'ort'))).warning).not.toMatch(/others do not load/);
     expect(await selectEngine('ort', FP32, loaders('ort'))).not.toHaveProperty('warning');
   });
@@ -49,7 +90,7 @@ describe('selectEngine', () => {
 
   it('lists all reasons where nothing loads', async () => {
     await expect(selectEngine('auto', FP32, loaders())).rejects.toThrow(
-      /no engine loads:\n {2}tensorflow: .*\n {2}ort: .*\n {2}cpu: /,
+      /no engine loads:\n {2}tensorflow: .*\n {2}webgpu: .*\n {2}ort: .*\n {2}cpu: /,
     );
   });
 
@@ -68,7 +109,7 @@ describe('selectEngine', () => {
     await expect(selectEngine('auto', BF16, incapable)).rejects.toThrow(
       new RegExp(
         'no engine computes in bf16 here:\\n {2}tensorflow: .* faster here\\n' +
-          ' {2}ort: it multiplies in float32 only\\n {2}cpu: ',
+          ' {2}webgpu: it multiplies in float32 only\\n {2}ort: it multiplies in float32 only\\n {2}cpu: ',
       ),
     );
     const capable = { ...engineLoaders, tensorflow: async () => 'tensorflow, bf16' };

@@ -155,7 +155,7 @@ describe('failures', () => {
     ['competition --data=demo --half=aiac', /competition: .*npx nx run lab:competition/],
     ['data --nam x', /unknown option '--nam'[\s\S]*Did you mean --name\?/],
     ['data --threads 0', /expected a whole number from 1, got '0'/],
-    ['data --engine gpu', /Allowed choices are auto, ort, cpu, tensorflow/],
+    ['data --engine gpu', /Allowed choices are auto, ort, cpu, tensorflow, webgpu/],
     ['data --resume --overwrite', /give one of them/],
     ['data --set model', /expected the form --set section\.key=value/],
     ['data extra', /too many arguments/],

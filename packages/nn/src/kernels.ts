@@ -62,7 +62,9 @@ export interface FusedKernels<T> {
     attributes: NoAttributes;
     outputs: [dx: T, dweight: T, dbias: T];
   };
-  /** `y = softmax(x scale + bias)` over the last axis: x and y `[B, H, Q, K]`, bias `[B, 1, 1, K]`. */
+  /**
+   * `y = softmax(x scale + bias)` over the last axis: x and y `[B, H, Q, K]`, bias `[B, 1, 1, K]` or `[B, 1, Q, K]`.
+   */
   WbdcMaskedSoftmax: {
     inputs: { readonly x: T; readonly bias: T };
     attributes: { readonly scale: number };
@@ -76,8 +78,8 @@ export interface FusedKernels<T> {
   };
   /**
    * Attention of each head: `y = dropout(softmax(q k^T scale + bias)) v`, with q and y `[B, Q, D]`, k and v `[B, K,
-   * D]`, bias `[B, 1, 1, K]`; heads are consecutive blocks of D / H values. The weights w `[B, H, Q, K]` are what the
-   * engine's own `WbdcAttentionGrad` wants to read, in a form of its choice.
+   * D]`, bias `[B, 1, 1, K]` or `[B, 1, Q, K]`; heads are consecutive blocks of D / H values. The weights w `[B, H, Q,
+   * K]` are what the engine's own `WbdcAttentionGrad` wants to read, in a form of its choice.
    */
   WbdcAttention: {
     inputs: { readonly q: T; readonly k: T; readonly v: T; readonly bias: T };

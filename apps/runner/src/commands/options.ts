@@ -19,7 +19,7 @@ export interface StageOptions {
   readonly debug?: boolean;
 }
 
-const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow'];
+const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow', 'webgpu'];
 const PRECISIONS = ['fp32', 'bf16'];
 
 /** Options that say which run and how. */

@@ -64,7 +64,7 @@ export const configSchema = z
     run: run.prefault({}),
     /** Decides every random choice: weights, order, masks, dropout. */
     seed: count(0).default(1),
-    engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow']).default('auto'),
+    engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow', 'webgpu']).default('auto'),
     /** Threads of the engine; null takes one per core. */
     threads: count().nullable().default(null),
     /** In what matrices are multiplied. bf16: engine tensorflow, on a processor or GPU that is faster at it. */

@@ -2,7 +2,9 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { bfloat16Speedup } from '@wbdc/tfjs-node-kernels';
 import { videoBackends, type VideoBackend } from '@wbdc/video-features';
-import { PREFERENCE, REMEDY, engineLoaders, firstLine, type EngineLoaders, type EngineName } from './engine.js';
+import { findWebGpu, type AdapterReport } from '@wbdc/tfjs-backend-webgpu';
+import { ENGINE_NAMES, REMEDY, automatic, engineLoaders, firstLine, onGpu } from './engine.js';
+import type { EngineLoaders, EngineName } from './engine.js';
 import { describeEnvironment } from './environment.js';
 
 /** One engine: what loads, or why it does not and what to do. */
@@ -13,6 +15,10 @@ interface EngineHealth {
   readonly about: string;
   /** Of a product of two 512 x 512 matrices, in 1e9 operations a second. */
   readonly gflops?: number;
+  /** It computes on a GPU, and none that the processor plays. */
+  readonly gpu?: boolean;
+  /** The GPU of `webgpu`: its features and limits. */
+  readonly adapter?: AdapterReport;
   /** How much faster it multiplies in bfloat16; absent where it cannot. */
   readonly bf16Speedup?: number;
   readonly remedy?: string;
@@ -46,8 +52,9 @@ export async function diagnose(
 ): Promise<Diagnosis> {
   tf.enableProdMode();
   const engines: EngineHealth[] = [];
-  for (const name of PREFERENCE) engines.push(await examine(name, threads, loaders));
-  const auto = engines.find(({ loads }) => loads)?.name ?? null;
+  for (const name of ENGINE_NAMES) engines.push(await examine(name, threads, loaders));
+  const loading = engines.filter(({ loads }) => loads).map(({ name, gpu = false }) => [name, { gpu }] as const);
+  const auto = automatic(new Map(loading)) ?? null;
   return {
     ok: auto !== null && auto !== 'cpu',
     auto,
@@ -63,10 +70,16 @@ async function examine(name: EngineName, threads: number, loaders: EngineLoaders
   try {
     const about = await loaders[name]({ threads, precision: 'fp32' });
     const bf16 = tf.getBackend() === 'tensorflow' ? { bf16Speedup: bfloat16Speedup() } : {};
-    return { name, loads: true, about, gflops: speed(), ...bf16 };
+    return { name, loads: true, about, gflops: speed(), ...(await gpuOf(name)), ...bf16 };
   } catch (cause) {
     return { name, loads: false, about: firstLine(cause), remedy: REMEDY[name] };
   }
+}
+
+async function gpuOf(name: EngineName): Promise<Pick<EngineHealth, 'gpu' | 'adapter'>> {
+  if (tf.getBackend() !== 'webgpu') return name === 'tensorflow' ? { gpu: onGpu() } : {};
+  const adapter = await findWebGpu();
+  return { gpu: !adapter.fallback, adapter };
 }
 
 /** The better of two products, after one that warms up. */

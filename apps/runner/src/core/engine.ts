@@ -3,10 +3,11 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { registerWebGpuBackend, type AdapterReport } from '@wbdc/tfjs-backend-webgpu';
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { UserError } from './errors.js';
 
-export type EngineName = 'tensorflow' | 'ort' | 'cpu';
+export type EngineName = 'tensorflow' | 'webgpu' | 'ort' | 'cpu';
 
 export interface Engine {
   readonly name: EngineName;
@@ -21,6 +22,8 @@ export interface EngineSettings {
   readonly threads: number;
   /** In what it multiplies matrices. */
   readonly precision: Precision;
+  /** Only where it computes on a GPU, and none that the processor plays. */
+  readonly gpuOnly?: boolean;
   /** Told once of each kernel that an engine serves badly. */
   readonly onFallback?: ((message: string) => void) | undefined;
 }
@@ -29,8 +32,21 @@ export interface EngineSettings {
 type EngineLoader = (settings: EngineSettings) => Promise<string>;
 export type EngineLoaders = Readonly<Record<EngineName, EngineLoader>>;
 
-/** In the order of `auto`. */
-export const PREFERENCE: readonly EngineName[] = ['tensorflow', 'ort', 'cpu'];
+/** What `auto` tries, one after another: GPUs first, CUDA before others. */
+const ATTEMPTS: readonly { readonly name: EngineName; readonly gpuOnly: boolean }[] = [
+  { name: 'tensorflow', gpuOnly: true },
+  { name: 'webgpu', gpuOnly: true },
+  { name: 'tensorflow', gpuOnly: false },
+  { name: 'ort', gpuOnly: false },
+  { name: 'cpu', gpuOnly: false },
+];
+
+export const ENGINE_NAMES: readonly EngineName[] = ['tensorflow', 'webgpu', 'ort', 'cpu'];
+
+/** Which of the engines that load `auto` takes. */
+export function automatic(loading: ReadonlyMap<EngineName, { readonly gpu: boolean }>): EngineName | undefined {
+  return ATTEMPTS.find(({ name, gpuOnly }) => loading.get(name) && (!gpuOnly || loading.get(name)!.gpu))?.name;
+}
 
 /** What to do where an engine does not load. */
 export const REMEDY: Readonly<Record<EngineName, string>> = {
@@ -40,6 +56,9 @@ export const REMEDY: Readonly<Record<EngineName, string>> = {
   ort:
     `check that onnxruntime-node 1.30.0 is installed ('npm ls onnxruntime-node') and that this platform has a ` +
     `build of it, or use --engine cpu`,
+  webgpu:
+    `npm install --save-exact webgpu@0.6.2 @tensorflow/tfjs-backend-webgpu@4.22.0, with a driver of the GPU for ` +
+    `Vulkan, Metal or Direct3D 12; or use --engine ort`,
   cpu: 'reinstall @tensorflow/tfjs',
 };
 
@@ -49,8 +68,8 @@ export class PrecisionError extends WbdcError {
 }
 
 /**
- * Loads an engine and makes it tfjs's current one. `auto` takes the first of tensorflow, ort and cpu that loads and has
- * the precision.
+ * Loads an engine and makes it tfjs's current one. `auto` takes tensorflow where it computes on a GPU, then webgpu
+ * where there is a real one, then the first of tensorflow, ort and cpu that loads; all with the precision asked for.
  * @throws UserError with the reason and what to do where the engine asked for does not load
  */
 export async function selectEngine(
@@ -59,18 +78,23 @@ export async function selectEngine(
   loaders: EngineLoaders = engineLoaders,
 ): Promise<Engine> {
   tf.enableProdMode(); // no banner about other packages: what is to be said about an engine is said here
-  const reasons: string[] = [];
-  for (const candidate of name === 'auto' ? PREFERENCE : [name]) {
+  const failed = new Map<EngineName, string>();
+  for (const attempt of name === 'auto' ? ATTEMPTS : [{ name, gpuOnly: false }]) {
     try {
-      const about = await loaders[candidate](settings);
-      return { name: candidate, about, ...warningFor(candidate, reasons) };
+      const about = await loaders[attempt.name]({ ...settings, gpuOnly: attempt.gpuOnly });
+      return { name: attempt.name, about, ...warningFor(attempt.name, reasonsOf(failed)) };
     } catch (cause) {
-      reasons.push(`${candidate}: ${firstLine(cause)}`);
+      failed.set(attempt.name, firstLine(cause));
       if (name !== 'auto') throw new UserError(complaint(name, cause, settings), 1, { cause });
     }
   }
+  const reasons = reasonsOf(failed);
   const what = settings.precision === 'fp32' ? 'no engine loads' : `no engine computes in ${settings.precision} here`;
   throw new UserError(`${what}:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`);
+}
+
+function reasonsOf(failed: ReadonlyMap<EngineName, string>): string[] {
+  return [...failed].map(([name, reason]) => `${name}: ${reason}`);
 }
 
 function complaint(name: EngineName, cause: unknown, { precision }: EngineSettings): string {
@@ -99,6 +123,12 @@ export function firstLine(cause: unknown): string {
 /** The engines of this installation. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
+  webgpu: async ({ precision, gpuOnly }) => {
+    assertFp32(precision);
+    const report = await registerWebGpuBackend({ allowFallback: !gpuOnly });
+    await use('webgpu');
+    return `webgpu (${describeGpu(report)})`;
+  },
   ort: async ({ threads, precision, onFallback }) => {
     assertFp32(precision);
     registerOrtBackend({ threads, ...(onFallback && { onFallback }) });
@@ -112,15 +142,25 @@ export const engineLoaders: EngineLoaders = {
   },
 };
 
+/** The GPU, and what of it the kernels could use and do not find. */
+function describeGpu({ description, fallback, missing, limits }: AdapterReport): string {
+  return [
+    fallback ? `${description}, played by the processor: for checks, not for training` : description,
+    `${Math.round(limits.maxStorageBufferBindingSize / 2 ** 20)} MiB in one piece`,
+    ...(missing.length > 0 ? [`without ${missing.join(', ')}`] : []),
+  ].join(', ');
+}
+
 function assertFp32(precision: Precision): void {
   if (precision !== 'fp32') throw new PrecisionError('it multiplies in float32 only');
 }
 
-async function loadTensorflow({ threads, precision }: EngineSettings): Promise<string> {
+async function loadTensorflow({ threads, precision, gpuOnly }: EngineSettings): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads); // read once, when the library loads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // warnings and errors
   Object.assign(util, { isNullOrUndefined }); // tfjs-node 4.22 calls it; Node 23 took it away
   const specifier = await importTensorflow();
+  if (gpuOnly && !onGpu()) throw new Error('it computes on the processor');
   addKernels(precision);
   const shown = `${threads} ${threads === 1 ? 'thread' : 'threads'}${precision === 'fp32' ? '' : `, ${precision}`}`;
   return `tensorflow (${specifier} ${versionOf(specifier)}, TensorFlow ${libraryVersion()}, ${shown})`;
@@ -158,6 +198,12 @@ function whyNot(cause: unknown): string {
   if (isMissing(cause)) return 'is not installed';
   const line = firstLine(cause);
   return line.includes('native addon module') ? 'has no binary' : `fails: ${line}`;
+}
+
+/** Whether the current engine computes on a GPU. */
+export function onGpu(): boolean {
+  const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
+  return isUsingGpuDevice === true;
 }
 
 /** The C library's own version: it need not be that of the npm package. */

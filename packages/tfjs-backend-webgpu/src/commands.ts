@@ -1,0 +1,218 @@
+import type { Faults } from './faults.js';
+import { shaderOf, type KernelSource, type ParamType } from './kernel-source.js';
+
+/** A piece of a buffer. */
+export interface Region {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export type Groups = readonly [x: number, y: number, z: number];
+
+interface Compiled {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: Layout;
+  readonly names: readonly string[];
+  readonly params: readonly (readonly [name: string, type: ParamType])[];
+  readonly paramBytes: number;
+}
+
+interface Layout {
+  readonly key: number;
+  readonly group: GPUBindGroupLayout;
+  readonly pipeline: GPUPipelineLayout;
+}
+
+/** Dispatches of one submission: more wait longer for the host, fewer cost it more. */
+const BATCH = 48;
+/** Of the buffer of all numbers of a submission. */
+const UNIFORM_BYTES = 1 << 16;
+const MOST_GROUPS_KEPT = 8192;
+
+/**
+ * Records dispatches and submits them in batches. What a dispatch costs the host is kept small: pipelines and bind
+ * groups are kept by what they were made of, and the numbers of a batch travel in one transfer.
+ */
+export class Commands {
+  dispatches = 0;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pending = 0;
+  readonly #compiled = new Map<KernelSource, Compiled>();
+  readonly #layouts = new Map<string, Layout>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #ids = new WeakMap<object, number>();
+  #nextId = 1;
+  readonly #uniforms: GPUBuffer;
+  readonly #numbers = new DataView(new ArrayBuffer(UNIFORM_BYTES));
+  readonly #alignment: number;
+  #at = 0;
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly faults: Faults,
+    readonly onSubmit: () => void,
+  ) {
+    this.#alignment = device.limits.minUniformBufferOffsetAlignment;
+    this.#uniforms = device.createBuffer({
+      label: 'wbdc numbers of kernels',
+      size: UNIFORM_BYTES,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** Runs a kernel on regions and numbers by the names in its source. */
+  run(
+    source: KernelSource,
+    regions: Readonly<Record<string, Region>>,
+    params: Readonly<Record<string, number>>,
+    groups: Groups,
+  ): void {
+    const kernel = this.#compiled.get(source) ?? this.#newKernel(source);
+    const offset = this.#reserve(kernel.paramBytes);
+    kernel.params.forEach(([name, type], i) => {
+      if (type === 'f32') this.#numbers.setFloat32(offset + 4 * i, params[name], true);
+      else if (type === 'i32') this.#numbers.setInt32(offset + 4 * i, params[name], true);
+      else this.#numbers.setUint32(offset + 4 * i, params[name], true);
+    });
+    const list = kernel.names.map((name) => regions[name]);
+    const group = this.#group(kernel.layout.key, kernel.layout.group, list, kernel.paramBytes);
+    this.#record(source.name, kernel.pipeline, group, groups, [offset]);
+  }
+
+  /** Runs a pipeline with a layout of its own, whose last binding is for `numbers`. */
+  runPipeline(
+    name: string,
+    pipeline: GPUComputePipeline,
+    regions: readonly Region[],
+    numbers: ArrayBuffer,
+    groups: Groups,
+  ): void {
+    const offset = this.#reserve(numbers.byteLength);
+    new Uint8Array(this.#numbers.buffer).set(new Uint8Array(numbers), offset);
+    const uniform = { buffer: this.#uniforms, offset, bytes: numbers.byteLength };
+    const key = `p${this.#idOf(pipeline)}`;
+    const group = this.#group(key, () => pipeline.getBindGroupLayout(0), [...regions, uniform]);
+    this.#record(name, pipeline, group, groups, []);
+  }
+
+  copy(from: Region, to: Region): void {
+    this.#encoderNow().copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, to.bytes);
+  }
+
+  clear({ buffer, offset, bytes }: Region): void {
+    this.#encoderNow().clearBuffer(buffer, offset, bytes);
+  }
+
+  submit(): void {
+    if (!this.#encoder) return;
+    this.#pass?.end();
+    this.#pass = undefined;
+    if (this.#at > 0) this.device.queue.writeBuffer(this.#uniforms, 0, this.#numbers.buffer, 0, this.#at);
+    this.#at = 0;
+    this.#pending = 0;
+    this.device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.onSubmit();
+  }
+
+  #record(name: string, pipeline: GPUComputePipeline, group: GPUBindGroup, groups: Groups, offsets: number[]): void {
+    this.#encoder ??= this.device.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    const pass = this.#pass;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group, offsets);
+    pass.dispatchWorkgroups(...groups);
+    this.dispatches++;
+    if (++this.#pending >= BATCH) this.faults.during(`a batch that ended with ${name}`, () => this.submit());
+  }
+
+  /** Outside of a pass. */
+  #encoderNow(): GPUCommandEncoder {
+    this.#pass?.end();
+    this.#pass = undefined;
+    return (this.#encoder ??= this.device.createCommandEncoder());
+  }
+
+  /** Room for numbers of the current batch. */
+  #reserve(bytes: number): number {
+    if (this.#at + bytes > UNIFORM_BYTES) this.submit();
+    const offset = this.#at;
+    this.#at = Math.ceil((offset + bytes) / this.#alignment) * this.#alignment;
+    return offset;
+  }
+
+  #newKernel(source: KernelSource): Compiled {
+    const kernel = this.faults.during(`the kernel '${source.name}'`, () => this.#compile(source));
+    this.#compiled.set(source, kernel);
+    return kernel;
+  }
+
+  #compile(source: KernelSource): Compiled {
+    const { name, write, read } = source;
+    const layout = this.#layoutOf(Object.keys(write).length, Object.keys(read).length);
+    const module = this.device.createShaderModule({ label: name, code: shaderOf(source) });
+    const compute = { module, entryPoint: 'main' };
+    const pipeline = this.device.createComputePipeline({ label: name, layout: layout.pipeline, compute });
+    const params = Object.entries(source.params);
+    return {
+      ...{ pipeline, layout, params },
+      names: [...Object.keys(write), ...Object.keys(read)],
+      paramBytes: Math.max(16, Math.ceil(params.length / 4) * 16),
+    };
+  }
+
+  #layoutOf(writes: number, reads: number): Layout {
+    const key = `${writes},${reads}`;
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const types: GPUBufferBindingLayout[] = [
+        ...Array.from({ length: writes }, (): GPUBufferBindingLayout => ({ type: 'storage' })),
+        ...Array.from({ length: reads }, (): GPUBufferBindingLayout => ({ type: 'read-only-storage' })),
+        { type: 'uniform', hasDynamicOffset: true },
+      ];
+      const entries = types.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }));
+      const group = this.device.createBindGroupLayout({ entries });
+      layout = {
+        key: this.#nextId++,
+        group,
+        pipeline: this.device.createPipelineLayout({ bindGroupLayouts: [group] }),
+      };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  /** The bind group of regions; with `paramBytes`, numbers at a dynamic offset follow them. */
+  #group(
+    key: string | number,
+    layout: GPUBindGroupLayout | (() => GPUBindGroupLayout),
+    regions: readonly Region[],
+    paramBytes?: number,
+  ): GPUBindGroup {
+    let name = `${key},${paramBytes ?? 0}`;
+    for (const { buffer, offset, bytes } of regions) name += `;${this.#idOf(buffer)},${offset},${bytes}`;
+    let group = this.#groups.get(name);
+    if (!group) {
+      const all =
+        paramBytes === undefined ? regions : [...regions, { buffer: this.#uniforms, offset: 0, bytes: paramBytes }];
+      group = this.device.createBindGroup({
+        layout: typeof layout === 'function' ? layout() : layout,
+        entries: all.map(({ buffer, offset, bytes }, binding) => ({
+          binding,
+          resource: { buffer, offset, size: bytes },
+        })),
+      });
+      if (this.#groups.size >= MOST_GROUPS_KEPT) this.#groups.clear();
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  #idOf(object: object): number {
+    let id = this.#ids.get(object);
+    if (id === undefined) this.#ids.set(object, (id = this.#nextId++));
+    return id;
+  }
+}

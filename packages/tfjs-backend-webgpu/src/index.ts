@@ -1,0 +1,14 @@
+export type { AdapterLimits, AdapterOptions, AdapterReport } from './adapter.js';
+export type { Precision } from './backend.js';
+export { DAWN_VERSION, TFJS_WEBGPU_VERSION } from './dawn.js';
+export { WebGpuError, WebGpuLostError, WebGpuMemoryError, WebGpuUnavailableError } from './errors.js';
+export type { PoolStatistics } from './pool.js';
+export {
+  BACKEND_NAME,
+  drainGpuMemory,
+  findWebGpu,
+  registerWebGpuBackend,
+  webGpuStatistics,
+  type WebGpuOptions,
+  type WebGpuStatistics,
+} from './register.js';

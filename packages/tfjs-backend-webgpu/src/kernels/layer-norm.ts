@@ -1,0 +1,130 @@
+import type { TensorInfo } from '@tensorflow/tfjs';
+import { sizeOf } from '@wbdc/nn/plain';
+import type { WebGpuBackend } from '../backend.js';
+import { EACH_ROW, groupsFor, rowEntry, workgroupSum, type KernelSource } from '../kernel-source.js';
+import { defineKernels, dispatch, type Fused } from '../kernel.js';
+
+const WIDE = 128;
+
+const forward = (adding: boolean): KernelSource => ({
+  name: adding ? 'WbdcAddLayerNorm' : 'WbdcLayerNorm',
+  write: { y: 'f32', mean: 'f32', rstd: 'f32', ...(adding && { x: 'f32' }) },
+  read: { ...(adding ? { a: 'f32', b: 'f32' } : { x: 'f32' }), gamma: 'f32', beta: 'f32' },
+  params: { rows: 'u32', width: 'u32', epsilon: 'f32' },
+  code: `${workgroupSum(WIDE, 'f32')}
+${rowEntry(WIDE)} {
+  ${EACH_ROW}
+  let base = row * u.width;
+  var sum = 0.0;
+  for (var c = t; c < u.width; c += ${WIDE}u) {
+    ${adding ? 'x[base + c] = a[base + c] + b[base + c];' : ''}
+    sum += x[base + c];
+  }
+  let m = total(sum, t) / f32(u.width);
+  var squares = 0.0;
+  for (var c = t; c < u.width; c += ${WIDE}u) { let d = x[base + c] - m; squares += d * d; }
+  let r = 1.0 / sqrt(total(squares, t) / f32(u.width) + u.epsilon);
+  for (var c = t; c < u.width; c += ${WIDE}u) { y[base + c] = (x[base + c] - m) * r * gamma[c] + beta[c]; }
+  if (t == 0u) { mean[row] = m; rstd[row] = r; }
+}`,
+});
+
+const FORWARD = forward(false);
+const ADD_FORWARD = forward(true);
+
+const BACKWARD: KernelSource = {
+  name: 'WbdcLayerNormGrad',
+  write: { dx: 'f32' },
+  read: { dy: 'f32', x: 'f32', gamma: 'f32', mean: 'f32', rstd: 'f32' },
+  params: { rows: 'u32', width: 'u32' },
+  code: `${workgroupSum(WIDE, 'vec2f')}
+${rowEntry(WIDE)} {
+  ${EACH_ROW}
+  let base = row * u.width;
+  let m = mean[row];
+  let r = rstd[row];
+  var sums = vec2f();
+  for (var c = t; c < u.width; c += ${WIDE}u) {
+    let e = dy[base + c] * gamma[c];
+    sums += vec2f(e, e * (x[base + c] - m) * r);
+  }
+  let along = total(sums, t) / f32(u.width);
+  for (var c = t; c < u.width; c += ${WIDE}u) {
+    let h = (x[base + c] - m) * r;
+    dx[base + c] = r * (dy[base + c] * gamma[c] - along.x - h * along.y);
+  }
+}`,
+};
+
+/** 16 columns a workgroup, whose rows 16 threads share. */
+const COLUMNS = 16;
+
+const BACKWARD_COLUMNS: KernelSource = {
+  name: 'WbdcLayerNormGrad of scale and shift',
+  write: { dgamma: 'f32', dbeta: 'f32' },
+  read: { dy: 'f32', x: 'f32', mean: 'f32', rstd: 'f32' },
+  params: { rows: 'u32', width: 'u32' },
+  code: `var<workgroup> parts: array<vec2f, ${COLUMNS * COLUMNS}>;
+@compute @workgroup_size(${COLUMNS}, ${COLUMNS})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
+  let c = group.x * ${COLUMNS}u + lane.x;
+  var sums = vec2f();
+  if (c < u.width) {
+    for (var row = lane.y; row < u.rows; row += ${COLUMNS}u) {
+      let d = dy[row * u.width + c];
+      sums += vec2f(d * (x[row * u.width + c] - mean[row]) * rstd[row], d);
+    }
+  }
+  parts[lane.y * ${COLUMNS}u + lane.x] = sums;
+  workgroupBarrier();
+  for (var half = ${COLUMNS / 2}u; half > 0u; half >>= 1u) {
+    if (lane.y < half) { parts[lane.y * ${COLUMNS}u + lane.x] += parts[(lane.y + half) * ${COLUMNS}u + lane.x]; }
+    workgroupBarrier();
+  }
+  if (lane.y == 0u && c < u.width) { dgamma[c] = parts[lane.x].x; dbeta[c] = parts[lane.x].y; }
+}`,
+};
+
+interface Outcome {
+  readonly y: TensorInfo;
+  readonly mean: TensorInfo;
+  readonly rstd: TensorInfo;
+}
+
+function outcomeOf(backend: WebGpuBackend, shape: readonly number[]): Outcome {
+  const column = [...shape.slice(0, -1), 1];
+  return { y: backend.empty(shape), mean: backend.empty(column), rstd: backend.empty(column) };
+}
+
+const layerNorm: Fused<'WbdcLayerNorm'> = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) => {
+  const outcome = outcomeOf(backend, x.shape);
+  const width = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / width;
+  dispatch(backend, FORWARD, { ...outcome, x, gamma, beta }, { rows, width, epsilon }, groupsFor(rows));
+  return [outcome.y, outcome.mean, outcome.rstd];
+};
+
+const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
+  const outcome = outcomeOf(backend, a.shape);
+  const x = backend.empty(a.shape);
+  const width = a.shape.at(-1)!;
+  const rows = sizeOf(a.shape) / width;
+  dispatch(backend, ADD_FORWARD, { ...outcome, x, a, b, gamma, beta }, { rows, width, epsilon }, groupsFor(rows));
+  return [outcome.y, outcome.mean, outcome.rstd, x];
+};
+
+const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, gamma, mean, rstd }, attrs: _ }) => {
+  const width = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / width;
+  const [dx, dgamma, dbeta] = [backend.empty(x.shape), backend.empty([width]), backend.empty([width])];
+  dispatch(backend, BACKWARD, { dx, dy, x, gamma, mean, rstd }, { rows, width }, groupsFor(rows));
+  const groups = groupsFor(width, COLUMNS);
+  dispatch(backend, BACKWARD_COLUMNS, { dgamma, dbeta, dy, x, mean, rstd }, { rows, width }, groups);
+  return [dx, dgamma, dbeta];
+};
+
+export const layerNormKernels = defineKernels({
+  WbdcLayerNorm: layerNorm,
+  WbdcAddLayerNorm: addLayerNorm,
+  WbdcLayerNormGrad: layerNormGrad,
+});
