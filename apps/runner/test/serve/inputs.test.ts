@@ -66,4 +66,16 @@ describe('texts of videos', () => {
     ]);
     expect((await table([`${at('pets/dogs/001.mp4')},b`], 'pets/dogs')).titles).toEqual(['b', undefined]);
   });
+
+  it('take the name for a title with --title-from-name, where a table gives none', async () => {
+    await writeFile(at('t.csv'), 'video,title\ncats/001.mp4,给出的\n');
+    const asked = await askedVideos([at('pets/cats'), at('pets/two'), at('shots')]);
+    const titlesBy = async (more: object): Promise<(string | undefined)[]> => {
+      const options = { column: [], titleFromName: true, ...more } as Partial<Options> as Options;
+      const textOf = await textsFor(asked, options, at, (line) => expect(line).toBe(''));
+      return asked.videos.map(({ id }) => textOf(id).title);
+    };
+    expect(await titlesBy({})).toEqual(['001', 'a', 'a', 'shots']);
+    expect(await titlesBy({ texts: 't.csv' })).toEqual(['给出的', 'a', 'a', 'shots']);
+  });
 });
