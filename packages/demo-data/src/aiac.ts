@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   aiacLayout,
@@ -10,7 +10,7 @@ import {
   writeTagList,
 } from '@wbdc/data';
 import type { AiacLayout, AiacVideo, FeatureSource } from '@wbdc/data';
-import { writeJson } from '@wbdc/io';
+import { makeFolder, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { makeItems } from './items.js';
 import type { DemoVideo } from './items.js';
@@ -79,7 +79,7 @@ async function writeAiac(root: string, options: DemoAiacOptions): Promise<DemoAi
   const layout = aiacLayout(root);
   for (const split of DEMO_SPLITS) {
     const folder = layout.records(FILES[split].folder);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const videos = records(splits[split], split, features[split], tagIds, signal);
     await writeAiacVideos(join(folder, FILES[split].file), videos);
   }

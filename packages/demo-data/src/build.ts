@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { wbdcLayout, writeAnnotations, writeTagList } from '@wbdc/data';
 import type { CategoryName, Video, WbdcLayout } from '@wbdc/data';
-import { writeJson } from '@wbdc/io';
+import { makeFolder, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { writeFrames } from './frames.js';
 import type { DemoProgress } from './frames.js';
@@ -95,7 +95,7 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
 }
 
 async function writeTexts(layout: WbdcLayout, plan: DemoPlan): Promise<void> {
-  await mkdir(dirname(layout.truth('test_a')), { recursive: true });
+  await makeFolder(dirname(layout.truth('test_a')));
   for (const split of DEMO_SPLITS) {
     const records = plan[split].map((video) => toRecord(video, split));
     await writeAnnotations(layout.annotations(split), records);

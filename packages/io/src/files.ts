@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, readdir, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FileError, FormatError, WbdcError } from './errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -110,9 +110,21 @@ export function parseJson(text: string, path: string): unknown {
   }
 }
 
-/** Makes a folder and those above it, where they are not there yet. */
+/** Makes a folder and those above it, where they are not there yet. @throws FileError */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause) => Promise.reject(fileError('make the folder', path, cause)));
+  await mkdir(path, { recursive: true }).catch(async (cause) => {
+    throw fileError('make the folder', path, isMissing(cause) ? await trueCause(path, cause) : cause);
+  });
+}
+
+/** On a disk that is read-only, Node says that there is no such folder: the first that is to be made says why. */
+async function trueCause(path: string, cause: unknown): Promise<unknown> {
+  const parent = dirname(path);
+  if (parent !== path && !(await exists(parent))) return trueCause(parent, cause);
+  return mkdir(path).then(
+    () => cause,
+    (error: unknown) => error,
+  );
 }
 
 /** Makes renames inside a folder last through a power cut, where the system can. */

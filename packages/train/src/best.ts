@@ -1,10 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '@wbdc/nn';
 import { openSafetensors, writeSafetensors, type SafetensorsFile } from '@wbdc/checkpoints/node';
-import { parseJson, readIfThere, writeFileAtomic } from '@wbdc/io';
+import { makeFolder, parseJson, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { paramSources } from './checkpoint.js';
 import { assertNames } from './tensors.js';
@@ -33,7 +33,7 @@ export async function keepBest(
   const all = [...others, { step, score, file }].sort((a, b) => b.score - a.score || b.step - a.step);
   const kept = all.slice(0, count);
   if (!kept.some((entry) => entry.step === step)) return;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeSafetensors(file, paramSources(params), { format: 'wbdc' });
   const list = kept.map((entry) => ({ step: entry.step, score: entry.score }));
   await writeFileAtomic(join(folder, LIST), `${JSON.stringify(list)}\n`);

@@ -1,9 +1,9 @@
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { readFile, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
-import { exists, fileError, readJson, syncFolder, writeFileAtomic, writeJson } from '@wbdc/io';
+import { exists, fileError, makeFolder, readJson, syncFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { openSafetensors, writeSafetensors, type TensorSource } from '@wbdc/checkpoints/node';
 import type { Optimizer } from './adamw.js';
 import { assertSameConfig } from './config.js';
@@ -49,7 +49,7 @@ export async function saveCheckpoint(folder: string, content: CheckpointContent)
   const temporary = join(dirname(folder), `.${basename(folder)}.tmp`);
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await writeContent(temporary, content);
     await syncFolder(temporary);
     await replaceFolder(temporary, folder);

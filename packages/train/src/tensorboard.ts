@@ -1,7 +1,7 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileError, frameRecord } from '@wbdc/io';
+import { fileError, frameRecord, makeFolder } from '@wbdc/io';
 import { concatBytes, protoDouble, protoField, protoFloat, protoInt, protoText } from '@wbdc/io/proto';
 import { wholeAppends } from './append.js';
 import type { Sink, TelemetryRecord } from './telemetry.js';
@@ -15,7 +15,7 @@ import type { Sink, TelemetryRecord } from './telemetry.js';
 export async function tensorBoardSink(folder: string, resumeStep?: number): Promise<Sink> {
   const guard = <T>(promise: Promise<T>): Promise<T> =>
     promise.catch((cause) => Promise.reject(fileError('write', folder, cause)));
-  await guard(mkdir(folder, { recursive: true }));
+  await guard(makeFolder(folder));
   const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
   const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`;
   const file = await guard(open(join(folder, name), 'a'));

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { writeFileAtomic, writeJson } from '@wbdc/io';
+import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { counted, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
 import { type StartChild } from '@wbdc/runner/jobs';
@@ -63,7 +62,7 @@ interface Conclusion {
 async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusion, output: Output): Promise<void> {
   const root = resolve(output.terminal.folder, runs);
   const folder = join(root, 'results');
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
   await writeJson(join(folder, 'results.json'), results);
   await writeFileAtomic(join(folder, 'report.html'), await competitionPage(results, root));

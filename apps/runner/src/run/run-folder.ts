@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { exists, readIfThere, writeJson } from '@wbdc/io';
+import { exists, makeFolder, readIfThere, writeJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
 import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipeline/changes';
 import { clearStage, madeNothing } from '@wbdc/pipeline/stage-files';
@@ -203,7 +203,7 @@ export class RunFolder {
   }
 
   private async start(record: StageRecord, folder: string, movedTo?: string): Promise<Opened> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await this.write(record, folder);
     return { kind: 'start', folder, record, ...(movedTo === undefined ? {} : { movedTo }) };
   }

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DemoSummary } from '@wbdc/demo-data';
+import { makeFolder } from '@wbdc/io';
 import { checkWbdcData, indexAiac, type AiacCounts } from '@wbdc/pipeline/prepare';
 import { loadDemoData } from '../core/demo-data.js';
 import { counted } from '@wbdc/report/format';
@@ -68,7 +69,7 @@ function splitCounts({ splits }: DemoSummary): JsonObject {
 
 async function checkFolder(context: StageContext): Promise<StageResult> {
   const { data } = context.config;
-  await mkdir(context.folder, { recursive: true });
+  await makeFolder(context.folder);
   const read: Artifact[] = [];
   const splits: Record<string, JsonObject> = {};
   const options = { root: dataRoot(context), splits: allSplits(data), maxBadShare: data.maxBadShare };

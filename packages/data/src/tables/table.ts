@@ -83,12 +83,21 @@ async function readText(path: string, encoding: string | undefined): Promise<str
     throw tableError(path, `at most ${most}`, got, 'give JSON lines, which are read one by one');
   }
   const bytes = await readFile(path);
+  if (isWorkbook(bytes)) {
+    throw tableError(path, 'a table as text', 'a workbook (Excel, Numbers)', 'save it as CSV in UTF-8');
+  }
   const label = encoding ?? encodingOf(bytes);
   try {
     return new TextDecoder(label, { fatal: true }).decode(bytes);
   } catch (cause) {
     throw cause instanceof RangeError ? unknownEncoding(label, cause) : otherEncoding(path, label, cause);
   }
+}
+
+/** Zips, and the format of Excel before 2007, whatever the file is called. */
+function isWorkbook(bytes: Buffer): boolean {
+  const start = bytes.subarray(0, 8).toString('hex');
+  return start.startsWith('504b0304') || start === 'd0cf11e0a1b11ae1';
 }
 
 function unknownEncoding(label: string, cause: RangeError): WbdcError {

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '@wbdc/io';
 import { ZipWriter } from '@wbdc/io/zip';
 import { asData } from '../files/data-error.js';
 
@@ -14,7 +14,7 @@ export interface FrameFile {
  * frames follow (`00000.jpg`). The same frames give the same bytes.
  */
 export async function writeFrameZip(path: string, images: readonly FrameFile[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const writer = await ZipWriter.create(path);
   try {
     for (const { name, bytes } of images) await asData(writer.add(name, bytes));

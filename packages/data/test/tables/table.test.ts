@@ -153,3 +153,14 @@ describe('columns', () => {
     expect(() => choose(columns, choice)).toThrow(message);
   });
 });
+
+it.each([
+  ['t.xlsx', Buffer.from('504b030414000600', 'hex')],
+  ['t.csv', Buffer.from('504b030414000600', 'hex')],
+  ['t.xls', Buffer.from('d0cf11e0a1b11ae1', 'hex')],
+])('a workbook is told from a text of another encoding, whatever it is called: %s', async (name, start) => {
+  const bytes = Buffer.concat([start, Buffer.alloc(500, 0xe7)]);
+  await expect(read(name, bytes)).rejects.toThrow(
+    /t\.\w+: expected a table as text, got a workbook \(Excel, Numbers\): save it as CSV in UTF-8$/,
+  );
+});

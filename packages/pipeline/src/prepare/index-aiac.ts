@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   aiacIndexLayout,
@@ -12,7 +12,7 @@ import {
   type AiacFiles,
   type Video,
 } from '@wbdc/data';
-import { exists, isSystemFile, sizeOnDisk } from '@wbdc/io';
+import { exists, isSystemFile, makeFolder, sizeOnDisk } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { counted } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
@@ -64,7 +64,7 @@ export async function indexAiac(options: IndexAiacOptions): Promise<IndexedAiac>
   const layout = aiacIndexLayout(options.out);
   const sources = new Map<string, string[]>();
   for (const split of options.splits) sources.set(split, await recordFiles(options.root, split));
-  for (const path of [layout.annotations(''), layout.recordIndex('')]) await mkdir(dirname(path), { recursive: true });
+  for (const path of [layout.annotations(''), layout.recordIndex('')]) await makeFolder(dirname(path));
   const plain = new Map<string, string[]>();
   for (const [split, paths] of sources) plain.set(split, await unpacked(options, split, paths));
   const width = await findAiacWidth([...plain.values()].flat(), { onBad: () => undefined });
@@ -112,7 +112,7 @@ async function unpacked(
     plain.push(copy);
     if (await exists(copy)) continue;
     observer?.onMessage?.(`unpacking ${path}, for access by id`);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await unpackTfRecords(path, copy, signal);
   }
   return plain;

@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { exists, parseJson, readIfThere, writeJson } from '@wbdc/io';
+import { exists, makeFolder, parseJson, readIfThere, writeJson } from '@wbdc/io';
 import { differences, WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
 
@@ -60,7 +60,7 @@ export function assertOutside(root: string, folder: string): void {
 /** Makes the folder, with a note of the settings; one that is there is moved aside where it is to be overwritten. */
 export async function openOutFolder(root: string, settings: PrepareSettings, overwrite: boolean): Promise<void> {
   if (overwrite && (await exists(root))) await moveAside(root);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   await writeJson(join(root, RECORD), settings);
 }
 

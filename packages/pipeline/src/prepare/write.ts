@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   countTags,
@@ -11,7 +11,7 @@ import {
   type Video,
   type WbdcSplit,
 } from '@wbdc/data';
-import { exists, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
+import { exists, makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import type { SplitItem } from './item.js';
 import { STAGED } from './staging.js';
 
@@ -26,7 +26,7 @@ export async function moveFrames(root: string, items: readonly SplitItem[]): Pro
     for (const from of [...WBDC_SPLITS, STAGED].filter((other) => other !== split)) {
       const path = layout.frameZip(from, id);
       if (!(await exists(path))) continue;
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await rename(path, target);
     }
   }
@@ -39,7 +39,7 @@ export async function writeTexts(
   names: CategoryNames,
 ): Promise<readonly TagCount[]> {
   const layout = wbdcLayout(root);
-  await mkdir(dirname(layout.annotations('')), { recursive: true });
+  await makeFolder(dirname(layout.annotations('')));
   for (const split of WBDC_SPLITS) {
     const records = items.filter((item) => item.split === split).map(toRecord);
     await writeAnnotations(layout.annotations(split), records);

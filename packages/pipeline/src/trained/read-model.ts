@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
-import { modelOf, readParams } from '@wbdc/checkpoints';
+import { assertLayerCounts, modelOf, readParams } from '@wbdc/checkpoints';
 import { categoryModel, similarityModel, type Head } from '@wbdc/finetune';
 import { disposeTree, joinColumns, l2Normalize, meanPool, type Batch, type Encoded, type Encoder } from '@wbdc/nn';
 import { tagProbabilities, type TagHead } from '@wbdc/pretrain-tasks/tag';
@@ -68,6 +68,9 @@ export async function readModel(files: ModelFiles): Promise<ReadModel> {
     const tokenizer = await readTokenizer(files);
     const nameOf = await readCategoryNames(files);
     const tags = linesOf(await files.readText('tag_list.txt'));
+    const { layers, videoLayers, crossLayers } = saved.sizes;
+    const crossed = saved.sizes.kind === 'lxmert-model' ? { videoLayers, crossLayers } : {};
+    assertLayerCounts({ layers, ...crossed }, weights);
     const architecture = { model: saved.sizes, frames: saved.frames };
     const encoder = modelOf(pathOf(files, CONFIG_FILE), () =>
       encoderOf(architecture, sizes.vocabSize, sizes.frameSize),

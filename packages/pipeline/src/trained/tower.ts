@@ -1,4 +1,4 @@
-import { readParams, readWeights } from '@wbdc/checkpoints';
+import { assertLayerCounts, readParams, readWeights } from '@wbdc/checkpoints';
 import {
   clipVision,
   clipVisionKeyMap,
@@ -59,6 +59,7 @@ async function readOwn(files: ModelFiles, json: unknown): Promise<ReadTower> {
   const { vision: config } = saved;
   const weights = await files.openWeights(WEIGHTS_FILE);
   try {
+    assertLayerCounts({ layers: config.layers }, weights);
     return { config, params: await readParams<ClipVisionParams>(clipVisionShapes(config), weights, 'vision.') };
   } finally {
     await weights.close();
@@ -70,6 +71,7 @@ async function readPublished(files: ModelFiles, json: unknown): Promise<ReadTowe
   try {
     const hasProjection = weights.tensors.has('visual_projection.weight');
     const config = parseClipVisionConfig(json, hasProjection, pathOf(files, CONFIG_FILE));
+    assertLayerCounts({ layers: config.layers }, weights);
     const { params } = await readWeights<ClipVisionParams>(clipVisionShapes(config), clipVisionKeyMap(config), weights);
     return { config, params };
   } finally {

@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startHub, type FakeHub } from '../../../checkpoints/test/hub/server.js';
 import { openTrained, type OpenTrainedOptions, type ModelBytes } from '../../src/index.node.js';
-import { findModel, readSavedModel, saveTrained } from '../../src/node.js';
+import { findModel, openTower, readSavedModel, saveTrained } from '../../src/node.js';
 import { MODEL_FILES, OLD, TEXTS, TOWER, VIDEO, bytesOf, expectedLine, scratchFolder } from './fixtures.js';
 
 let folder: string;
@@ -251,5 +251,29 @@ describe('a model elsewhere', () => {
       await hub.close();
       expect(await embed('hub:owner/name', { hub: { ...options.hub, offline: true } })).toEqual(EXPECTED);
     });
+  });
+});
+
+describe('a config.json that claims what its tensors do not hold', () => {
+  it.each([
+    ['pretrained', 'layers'],
+    ['category', 'layers'],
+    ['similarity', 'layers'],
+  ])('is refused before anything of that size is made: %s', async (kind, name) => {
+    const path = join(folder, `claims-${kind}`);
+    await cp(join(OLD, kind), path, { recursive: true });
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as { sizes: Record<string, number> };
+    config.sizes[name] = 1e9;
+    await writeFile(join(path, 'config.json'), JSON.stringify(config));
+    await expect(openTrained(path)).rejects.toThrow(/expected tensors of 1000000000 layers, got \d+ tensors in all/);
+  });
+
+  it('so is that of a vision tower', async () => {
+    const path = join(folder, 'claims-tower');
+    await cp(TOWER, path, { recursive: true });
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as { vision: { layers: number } };
+    config.vision.layers = 1e9;
+    await writeFile(join(path, 'config.json'), JSON.stringify(config));
+    await expect(openTower(path)).rejects.toThrow(/expected tensors of 1000000000 layers, got \d+ tensors in all/);
   });
 });
