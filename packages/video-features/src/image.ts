@@ -37,7 +37,8 @@ const SECONDS = 30;
 
 /**
  * Decodes JPEG, PNG, WebP, GIF, AVIF or TIFF. Pixels are those that Pillow's `convert('RGB')` gives for the same file:
- * orientation tags and colour profiles are not applied, the inks of CMYK are multiplied, grey of 16 bits is cut at 255.
+ * orientation tags (but of TIFF) and colour profiles are not applied, the inks of CMYK are multiplied, grey of 16 bits
+ * is cut at 255.
  * Transparent pixels are composited on white, as Pillow's `alpha_composite` does.
  *
  * @throws SourceError when the file is broken, cut, of another format (SVG) or beyond the limits; and for an AVIF with
@@ -92,6 +93,7 @@ function notAPicture(name: string, error: unknown): Error {
 
 async function pixelsOf(picture: Sharp, bytes: Uint8Array, format: PictureFormat): Promise<Image> {
   const space = format === 'tiff' ? (await picture.metadata()).space : undefined;
+  if (format === 'tiff') picture.autoOrient(); // the one format whose orientation Pillow applies
   if (space === 'cmyk' || (format === 'jpeg' && jpegComponents(bytes) === 4)) return cmykPixels(picture);
   if (space === 'grey16' || (format === 'png' && isGrey16Png(bytes))) return grey16Pixels(picture);
   return srgbPixels(picture);

@@ -62,4 +62,21 @@ describe('decodeImage', () => {
     expect((await limit({ maxPixels: 60_000 })).data).toHaveLength(180_000);
     await expect(limit({ maxBytes: 100 })).rejects.toThrow(`at most 100 bytes, got ${bomb.length}`);
   });
+
+  it.each([
+    [1, 3, [0, 40]],
+    [2, 3, [80, 40]],
+    [3, 3, [200, 160]],
+    [4, 3, [120, 160]],
+    [5, 2, [0, 120]],
+    [6, 2, [120, 0]],
+    [7, 2, [200, 80]],
+    [8, 2, [80, 200]],
+  ])('turns a TIFF by its orientation tag, as Pillow does, and no JPEG: %i', async (orientation, width, start) => {
+    const red = Uint8Array.from({ length: 18 }, (_, i) => (i % 3 === 0 ? 40 * (i / 3) : 7));
+    const tagged = sharp(red, { raw: { width: 3, height: 2, channels: 3 } }).withMetadata({ orientation });
+    const turned = await decodeImage(await tagged.clone().tiff({ compression: 'none' }).toBuffer());
+    expect([turned.width, turned.data[0], turned.data[3]]).toEqual([width, ...start]);
+    expect((await decodeImage(await tagged.clone().jpeg().toBuffer())).width).toBe(3);
+  });
 });
