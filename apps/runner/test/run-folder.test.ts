@@ -136,6 +136,13 @@ describe('fingerprintOf', () => {
 });
 
 describe('a damaged stage.json', () => {
+  it('that a kill left half written is no record, and not in the way', async () => {
+    const folder = join(root, 'a', 'data');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'stage.json.0123abcd-4194399-0-0123456789ab.tmp'), '{"st');
+    expect((await run.open(plan(1), FRESH)).kind).toBe('start');
+  });
+
   const whole = {
     ...{ stage: 'data', status: 'complete', fingerprint: 'a', settings: {}, upstream: {}, created: '2026' },
     ...{ seconds: 1, summary: {}, environment: {} },

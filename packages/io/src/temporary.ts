@@ -19,6 +19,11 @@ export function temporaryName(path: string): string {
   return `${path}.${MACHINE}-${process.pid}-${threadId}-${randomBytes(6).toString('hex')}.tmp`;
 }
 
+/** Whether a file was being written when its name was given: a process that is killed leaves it. */
+export function isTemporary(path: string): boolean {
+  return NAME.test(basename(path));
+}
+
 /**
  * Removes, the first time that this process writes into a folder, what processes that were killed have left there of
  * files that they were writing. Files of processes that run, or may run on another machine, stay.

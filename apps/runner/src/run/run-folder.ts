@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { exists, makeFolder, readIfThere, writeJson } from '@wbdc/io';
+import { exists, isTemporary, makeFolder, readIfThere, writeJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
 import { changedSince, changesOf, fingerprintOf, type Changes } from '@wbdc/pipeline/changes';
 import { clearStage, madeNothing } from '@wbdc/pipeline/stage-files';
@@ -249,7 +249,8 @@ export class RunFolder {
   }
 
   private async assertEmpty(folder: string): Promise<void> {
-    const files = (await exists(folder)) ? await readdir(folder) : [];
+    const there = (await exists(folder)) ? await readdir(folder) : [];
+    const files = there.filter((name) => !isTemporary(name));
     if (files.length === 0) return;
     throw new UserError(
       `${folder}: expected no folder or one that wbdc made (with stage.json), got ${files.length} files without it: ` +
