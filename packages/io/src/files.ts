@@ -110,9 +110,12 @@ export function parseJson(text: string, path: string): unknown {
   }
 }
 
-/** Makes a folder and those above it, where they are not there yet. @throws FileError */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch(async (cause) => {
+/**
+ * Makes a folder and those above it, where they are not there yet; gives the uppermost that it made.
+ * @throws FileError
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  return mkdir(path, { recursive: true }).catch(async (cause) => {
     throw fileError('make the folder', path, isMissing(cause) ? await trueCause(path, cause) : cause);
   });
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, open, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { WbdcError } from './errors.js';
-import { fileError, isMissing, readIfThere } from './files.js';
+import { fileError, isMissing, makeFolder, readIfThere } from './files.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -37,9 +37,7 @@ const [BEAT_MS, SILENT_MS] = [20_000, 300_000];
  */
 export async function takeLock(path: string, what: string): Promise<Lock> {
   const folder = dirname(path);
-  const made = await mkdir(folder, { recursive: true }).catch((cause) => {
-    throw fileError('make the folder', folder, cause);
-  });
+  const made = await makeFolder(folder);
   const mine: LockHolder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   const [started, space] = [await startOf(process.pid), await numberSpace()];
   const more = { ...(started !== undefined && { started }), ...(space !== undefined && { space }) };
