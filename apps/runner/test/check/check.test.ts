@@ -180,10 +180,10 @@ describe('check of other jobs', () => {
 describe('viewsOf', () => {
   it('is one view, and so one encoder pass, per corrupted copy', async () => {
     expect(viewsOf(await configOf(...ALL))).toEqual([
-      { name: 'exchanged', tasks: ['ftm'], share: 1 },
-      { name: 'masked', tasks: ['mlm', 'mfm', 'tag'], share: 1 },
-      { name: 'onesided', tasks: ['mmm'], share: 0.5 },
-      { name: 'plain', tasks: ['ftc'], share: 1 },
+      { name: 'exchanged', tasks: ['ftm'], share: 1, from: null },
+      { name: 'masked', tasks: ['mlm', 'mfm', 'tag'], share: 1, from: null },
+      { name: 'onesided', tasks: ['mmm'], share: 0.5, from: null },
+      { name: 'plain', tasks: ['ftc'], share: 1, from: null },
     ]);
   });
 });

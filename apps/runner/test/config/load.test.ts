@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, type ConfigRequest } from '../../src/config/load.js';
 import { UserError } from '../../src/core/errors.js';
 
+const ENGINES = "'auto', 'ort', 'cpu', 'tensorflow', 'webgpu'";
+
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'wbdc-config-'))));
 afterEach(() => rm(folder, { recursive: true }));
@@ -68,7 +70,7 @@ describe('loadConfig', () => {
     expect(await problems(yaml)).toEqual([
       'the configuration has 7 problems:',
       'a.yaml:1:7: seed: expected a number at least 0, got -1',
-      "a.yaml:5:9: engine: expected one of 'auto', 'ort', 'cpu', 'tensorflow', got the text 'orc'; did you mean 'ort'?",
+      `a.yaml:5:9: engine: expected one of ${ENGINES}, got the text 'orc'; did you mean 'ort'?`,
       "a.yaml:3:10: model.width: expected a number, got the text 'big'",
       'a.yaml:4:12: model.dropout: expected a number below 1, got 1',
       "a.yaml:8:21: train.rules.0.pattern: expected a text that is not empty, got the text ''",
@@ -182,8 +184,7 @@ describe('--set', () => {
     expect(await problems('{}', request)).toEqual([
       'the configuration has 3 problems:',
       "--set seed=abc: seed: expected a number, got the text 'abc'",
-      "--engine gpu: engine: expected one of 'auto', 'ort', 'cpu', 'tensorflow', got the text 'gpu'; did you " +
-        "mean 'cpu'?",
+      `--engine gpu: engine: expected one of ${ENGINES}, got the text 'gpu'; did you mean 'cpu'?`,
       "--set model.layrs=4: model.layrs: unknown setting; did you mean 'layers'?",
     ]);
   });

@@ -223,7 +223,7 @@ describe('wbdc predict', () => {
     );
     await mkdir(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001'), { recursive: true });
     expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(
-      /runs\/all: expected a checkpoint of the finetune stage, found none/,
+      /runs\/all: expected a trained model: .*, got none/,
     );
     await writeFile(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001/state.json'), '{}');
     expect(await error(zipOf(0), '--name', 'all')).toMatch(
