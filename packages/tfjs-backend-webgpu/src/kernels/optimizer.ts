@@ -5,7 +5,7 @@ import type { WebGpuBackend } from '../backend.js';
 import type { Region } from '../commands.js';
 import { groupsFor, THREADS, workgroupSum, type KernelSource } from '../kernel-source.js';
 import { defineKernels, dispatch, type Fused } from '../kernel.js';
-import { type Slab } from '../slab.js';
+import type { Slab } from '../slab.js';
 import { moveTogether, shelvesFor } from '../shelves.js';
 
 /** Values of a workgroup of the kernels that go over many tensors in one buffer. */
