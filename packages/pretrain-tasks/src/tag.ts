@@ -117,7 +117,7 @@ function rankTags(
 
 /** `output(activation(hidden(state)))` `[N, T]`; the hidden layer and the activation where there are such. */
 export function tagLogits(head: TagHead, state: Tensor2D, activation: TagActivation): Tensor2D {
-  const read = head.hidden ? linear(state, head.hidden) : state; // [N, D] or [N, hidden]
+  const read = head.hidden ? linear(state, head.hidden) : state;
   return linear(activation === 'relu' ? tf.relu(read) : read, head.output);
 }
 
@@ -137,7 +137,7 @@ export function tagProbabilities(
  */
 export function pretrainedEmbedding(encoded: Encoded, batch: Batch, hidden?: Linear): Tensor2D {
   return tf.tidy(() => {
-    const pooled = pool(encoded, positionsOf(batch, 'mean')); // [B, D]
+    const pooled = pool(encoded, positionsOf(batch, 'mean'));
     return l2Normalize(hidden ? linear(pooled, hidden) : pooled);
   });
 }

@@ -87,6 +87,6 @@ it('writes the events that TensorBoard reads', async () => {
 it('says where it cannot write', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(tensorBoardSink(join(folder, 'file', 'x'))).rejects.toThrow(
-    /cannot write .*: a part of the path is a file/,
+    /cannot make the folder .*: a part of the path is a file/,
   );
 });
