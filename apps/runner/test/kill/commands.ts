@@ -72,6 +72,7 @@ export const WRITING: readonly WritingCommand[] = [
     makes: ['runs/pairs'],
     unhurt: true,
   },
+  { name: 'ensemble', args: 'ensemble runs/my --out fused', makes: ['fused'] },
   {
     name: 'report',
     args: `report ${MY}`,
