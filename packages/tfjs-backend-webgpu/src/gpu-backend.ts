@@ -172,6 +172,7 @@ export class Backend extends Base implements WebGpuBackend {
 
   override readSync(dataId: object): Values {
     const { values, dtype, complexTensorInfos, resource, shape } = this.#placed(dataId);
+    if (isEmpty(values, shape, dtype)) return noValues(dtype);
     if (values || dtype === 'string' || complexTensorInfos || !resource) return super.readSync(dataId);
     const pump = this.#pump;
     if (!pump)
@@ -187,6 +188,7 @@ export class Backend extends Base implements WebGpuBackend {
 
   override async read(dataId: object): Promise<Values> {
     const { values, dtype, complexTensorInfos, resource, shape } = this.#placed(dataId);
+    if (isEmpty(values, shape, dtype)) return noValues(dtype);
     if (values || dtype === 'string' || complexTensorInfos || !resource) return super.read(dataId);
     const staging = this.#stage(dataId, 4 * sizeOf(shape));
     await staging.mapAsync(GPUMapMode.READ).catch(() => {
@@ -256,4 +258,13 @@ function tooLarge(bytes: number, limit: number, shape?: readonly number[]): WebG
     `the GPU takes at most ${bytesText(limit)} in one piece, got ${what}; lower the batch size, ` +
       'the length of the texts or the vocabulary',
   );
+}
+
+/** Of no values there is nothing on the GPU to read. */
+function isEmpty(values: unknown, shape: readonly number[], dtype: DataType): boolean {
+  return !values && dtype !== 'string' && dtype !== 'complex64' && sizeOf(shape) === 0;
+}
+
+function noValues(dtype: DataType): Values {
+  return dtype === 'int32' ? new Int32Array(0) : dtype === 'bool' ? new Uint8Array(0) : new Float32Array(0);
 }
