@@ -20,7 +20,6 @@ export const NO_READERS: Readonly<Record<string, string>> = {
   'data: readBatch': 'takes videos out of a data set in memory',
   'finetune: readCategoryBatch': 'takes videos out of a data set in memory',
   'finetune: readPairBatch': 'takes videos out of a data set in memory',
-  'finetune: readEnsembleMember': 'reads through readEmbeddingFile, readEmbeddings and readProbabilities',
   'nn: decodeBfloat16': 'any 16 bits are a value',
   'nn: decodeFloat16': 'any 16 bits are a value',
   'nn: parseOperations': 'reads the lines of a source file of this repository',

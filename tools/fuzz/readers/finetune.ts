@@ -5,6 +5,7 @@ import {
   readCategoryScores,
   readClasses,
   readEmbeddingFile,
+  readEnsembleMember,
   readOutOfFold,
   readOutOfFoldPairs,
   readProbabilities,
@@ -90,5 +91,14 @@ export const FINETUNE: readonly Reader[] = [
       text('p.jsonl', lines({ id: 'a', probabilities: [0.25, 0.75] }, { id: 'b', probabilities: [1, 0] })),
     ],
     read: ({ path }) => readProbabilities(path),
+  },
+  {
+    name: 'finetune: readEnsembleMember',
+    corpus: () => [
+      text('p.jsonl', lines({ id: 'a', probabilities: [0.25, 0.75] }, { id: 'b', probabilities: [1, 0] })),
+      text('e.jsonl', lines({ id: 'a', embedding: [0.5, -3], model: 'x' }, { id: 'b', embedding: [1, 2] })),
+      { name: 'result.zip', bytes: writeEmbeddings(EMBEDDINGS) },
+    ],
+    read: ({ path }) => readEnsembleMember(path),
   },
 ];

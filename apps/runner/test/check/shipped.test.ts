@@ -18,27 +18,40 @@ function jobsOf({ data, features }: Config): CheckJob[] {
   return [...(data.layout === 'wbdc' && features.tower === null ? (['clip'] as const) : []), 'pretrain', 'finetune'];
 }
 
-/**
- * Found by this test and not yet solved: at this size the tags' mean through a hidden layer draws all states together,
- * and masked words and frames are learned no further than how often each occurs.
- */
-const DRAWN_TOGETHER = ['aiac2021/job2.yaml', 'aiac2021/job3.yaml'];
+/** What a job's check depends on: those of configurations that differ in data and length alone are the same. */
+function checkedBy(job: CheckJob, { model, text, frames, features, clip, tasks, views, train, finetune }: Config) {
+  if (job === 'clip') return { clip };
+  const { reduction, rules, learningRate } = train;
+  const training = { reduction, rules, learningRate };
+  const shared = { model, text, frames };
+  return job === 'pretrain' ? { ...shared, tasks, views, training } : { ...shared, features, clip, finetune };
+}
+
+const checked = new Map<string, Promise<CheckItem[]>>();
+
+function itemsOf(job: CheckJob, config: Config): Promise<CheckItem[]> {
+  const key = job + JSON.stringify(checkedBy(job, config));
+  const run = async (): Promise<CheckItem[]> => {
+    const items: CheckItem[] = [];
+    for await (const item of check({ ...checkRequest(job, config), small: true })) items.push(item);
+    return items;
+  };
+  const known = checked.get(key) ?? run();
+  checked.set(key, known);
+  return known;
+}
 
 describe('wbdc check on every configuration that comes with the runner, at a small size', () => {
-  it.each(files)('%s', { timeout: 600_000 }, async (path) => {
+  it.each(files)('%s', { timeout: 1_200_000 }, async (path) => {
     const config = await loadConfig({ path, folder });
     const problems: string[] = [];
     for (const job of jobsOf(config)) {
-      const items: CheckItem[] = [];
-      for await (const item of check({ ...checkRequest(job, config), small: true })) items.push(item);
-      expect(items.map(({ name }) => name)).toEqual(
-        expect.arrayContaining(['parameters', 'start', 'gradients', 'overfit']),
-      );
-      problems.push(
-        ...items.flatMap(({ name, status, about }) => (status === 'failed' ? `${job}: ${name}: ${about}` : [])),
-      );
+      const items = await itemsOf(job, config);
+      const names = items.map(({ name }) => name);
+      expect(names).toEqual(expect.arrayContaining(['parameters', 'start', 'gradients', 'overfit']));
+      const failed = items.filter(({ status }) => status === 'failed');
+      problems.push(...failed.map(({ name, about }) => `${job}: ${name}: ${about}`));
     }
-    const known = DRAWN_TOGETHER.includes(path) ? [expect.stringMatching(/^pretrain: overfit: [^]*HARDLY FALLS/)] : [];
-    expect(problems).toEqual(known);
+    expect(problems).toEqual([]);
   });
 });
