@@ -21,6 +21,6 @@ export { takeLock, withLock } from './lock.js';
 export type { Lock, LockHolder } from './lock.js';
 export { contentHash, markFiles, NO_FILE, readMarks, writeMarks } from './marks.js';
 export type { FileMark, FileMarks, MarkOptions } from './marks.js';
-export { compareNatural, isSystemFile } from './names.js';
+export { compareNatural, isSystemFile, withoutEnding } from './names.js';
 export { frameRecord, RECORD_FOOTER, RECORD_HEADER } from './tfrecord.js';
 export { isTemporary } from './temporary.js';

@@ -16,6 +16,11 @@ export function isSystemFile(path: string): boolean {
   });
 }
 
+/** A path without the ending of its last name: one of at most five characters, `.mp4` or `.jsonl`. */
+export function withoutEnding(path: string): string {
+  return path.replace(/\.[^./]{1,5}$/, '');
+}
+
 /**
  * Natural order of names, for `sort`: runs of digits count as numbers (`frame2` before `frame10`), everything else by
  * its code units. Names that differ in leading zeros alone follow by their code units, so that equal names alone tie.

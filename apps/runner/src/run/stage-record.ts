@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseJson } from '@wbdc/io';
 import { UserError } from '../core/errors.js';
 import type { Contents } from '@wbdc/pipeline/contents';
-import type { JsonObject, StageName } from './names.js';
+import { STAGES, type JsonObject, type StageName } from './names.js';
 
 /** What stands in a stage's folder about how it was made: `stage.json`. */
 export interface StageRecord {
@@ -30,15 +30,15 @@ const object = z.record(z.string(), z.json());
 const texts = z.record(z.string(), z.string());
 
 /** Of what is read of a record; it may hold more. */
-const schema = z.looseObject({
-  stage: z.string(),
+const schema: z.ZodType<StageRecord> = z.looseObject({
+  stage: z.enum(STAGES),
   status: z.enum(['complete', 'unfinished']),
   fingerprint: z.string(),
   settings: object,
   upstream: texts,
-  inputs: texts.optional(),
-  contents: texts.optional(),
-  read: texts.optional(),
+  inputs: texts.exactOptional(),
+  contents: texts.exactOptional(),
+  read: texts.exactOptional(),
   created: z.string(),
   seconds: z.number(),
   summary: object,
@@ -55,7 +55,7 @@ export function parseStageRecord(text: string, path: string): StageRecord {
     throw new UserError(`${path}: expected JSON, got a damaged file: ${advice}`, 1, { cause });
   }
   const parsed = safely(() => schema.safeParse(value));
-  if (parsed?.success) return parsed.data as unknown as StageRecord;
+  if (parsed?.success) return parsed.data;
   const [issue] = parsed?.error.issues ?? [];
   const place = issue === undefined || issue.path.length === 0 ? '' : ` (${issue.path.join('.').slice(0, 60)})`;
   throw new UserError(`${path}: expected the record of a stage, got a damaged one${place}: ${advice}`);

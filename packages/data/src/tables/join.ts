@@ -1,4 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
+import { withoutEnding } from '@wbdc/io';
 import type { TextRecord } from './records.js';
 
 /** Why a row is not used: it names no video, several, or one that an earlier row has. */
@@ -44,7 +45,7 @@ type Index<V> = ReadonlyMap<string, V | 'several'>;
 
 /** Looks a name up: whole, then without its extension, then the last segment of either. */
 function finder<V extends { readonly name: string }>(videos: readonly V[]) {
-  const keys = [(name: string) => name, withoutExtension, lastSegment, (n: string) => withoutExtension(lastSegment(n))];
+  const keys = [(name: string) => name, withoutEnding, lastSegment, (n: string) => withoutEnding(lastSegment(n))];
   const indexes = keys.map((keyOf) => indexBy(videos, ({ name }) => keyOf(name)));
   return (name: string | undefined): V | 'several' | undefined => {
     if (name === undefined) return undefined;
@@ -69,8 +70,4 @@ function indexBy<V>(videos: readonly V[], keyOf: (video: V) => string): Index<V>
 
 function lastSegment(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1);
-}
-
-function withoutExtension(name: string): string {
-  return name.replace(/\.[^./]{1,5}$/, '');
 }

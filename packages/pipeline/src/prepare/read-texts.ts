@@ -9,6 +9,7 @@ import {
   type TextTable,
   type VideoText,
 } from '@wbdc/data';
+import { withoutEnding } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { FoundVideo } from '@wbdc/video-features';
 import type { Observer } from '../observer.js';
@@ -96,5 +97,5 @@ function describeColumns({ columns, unused }: TextTable): string {
 
 /** A video's name as its title: without the folders above it and the ending. */
 export function titleOfName(path: string): string {
-  return basename(path).replace(/\.[^.]{1,5}$/, '');
+  return withoutEnding(basename(path));
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
-import { isMissing } from '@wbdc/io';
+import { isMissing, withoutEnding } from '@wbdc/io';
 import type { VideoInput } from '../decode-video.js';
 import { SourceError } from '../errors.js';
 import { findVideos as findBelow } from './find.js';
@@ -61,10 +61,6 @@ function distinctIds(found: readonly Found[], names: readonly string[]): string[
 function plainId({ below }: Found): string {
   const name = withoutEnding(basename(below));
   return /^\d{19,20}$/.test(name) ? name : withoutEnding(below);
-}
-
-function withoutEnding(path: string): string {
-  return path.replace(/\.[^./]{1,5}$/, '');
 }
 
 function commonFolder(folders: readonly string[]): string {
