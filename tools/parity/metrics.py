@@ -1,10 +1,17 @@
-"""Ranks by scipy, F1 and confusions by scikit-learn: packages/metrics/test/fixtures/metrics.json."""
+"""
+Ranks and bootstrap intervals by scipy, F1, confusions, calibration and TF-IDF by scikit-learn:
+packages/metrics/test/fixtures/{metrics,evaluation}.json.
+"""
 import warnings
 
 import numpy as np
 from common import write
-from scipy.stats import rankdata, spearmanr
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from scipy.stats import bootstrap, rankdata, spearmanr
+from sklearn.calibration import calibration_curve
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import (
+    brier_score_loss, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support, top_k_accuracy_score,
+)
 
 warnings.filterwarnings("ignore")  # constant input, absent classes: the cases are here because of them
 rng = np.random.default_rng(2022)
@@ -67,3 +74,85 @@ f1 = [
 ]
 
 write("metrics", "metrics.json", {"ranks": ranks, "f1": f1})
+
+
+def bootstrap_case(statistic, data, paired):
+    """scipy's percentile interval of many resamples, and of given ones."""
+    result = bootstrap(data, statistic, paired=paired, vectorized=False, n_resamples=20000, method="percentile", rng=np.random.default_rng(7))
+    few = result.bootstrap_distribution[:200]
+    given = type(result)(result.confidence_interval, few, 0.0)
+    interval = lambda level: list(map(float, bootstrap(
+        data, statistic, paired=paired, vectorized=False, n_resamples=0, bootstrap_result=given, confidence_level=level, method="percentile",
+    ).confidence_interval))
+    return {
+        "interval": list(map(float, result.confidence_interval)), "distribution": few.tolist(),
+        "intervals": {"0.95": interval(0.95), "0.5": interval(0.5)},
+    }
+
+
+def counted(case_rng, size):
+    return case_rng.multinomial(size, np.full(size, 1 / size))
+
+
+def evaluation():
+    rng = np.random.default_rng(2021)
+    scores = np.round(rng.random(97) * 20) / 20
+    cosines = np.round(0.6 * scores + 0.4 * rng.random(97), 2)  # ties on both sides
+    rank_counts = [counted(rng, 97) for _ in range(4)]
+    truth = labels_of(rng, 151, 13)
+    predicted = [t if rng.random() < 0.6 else p for t, p in zip(truth, labels_of(rng, 151, 13))]
+    label_counts = [counted(rng, 151) for _ in range(3)]
+    names = sorted(set(truth))
+    right = np.array([names.index(label) for label in truth])
+    logits = rng.normal(size=(151, len(names)))
+    logits[np.arange(151), right] += 1.5
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    best = probabilities.argmax(1)
+    confidence = probabilities.max(1)
+    edges = np.array([0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 1.0])  # on the edges of bins
+    confidence = np.concatenate([confidence, edges])
+    hits = np.concatenate([(best == right).astype(int), np.arange(8) % 2])
+    true_share, mean_confidence = calibration_curve(hits, confidence, n_bins=10, strategy="uniform")
+    bins = np.clip(np.searchsorted(np.linspace(0, 1, 11)[1:-1], confidence), 0, 9)
+    used = np.bincount(bins, minlength=10)
+    gaps = np.abs(true_share - mean_confidence)
+    indices = np.arange(151)
+    macro = lambda rows: f1_score(np.array(truth)[rows.astype(int)], np.array(predicted)[rows.astype(int)], average="macro")
+    corpus = ["一只黑猫在睡觉", "黑猫和  白狗", "Cat  sleeps", "", "狗在跑 RUN", "一只白猫"]
+    asked = [*corpus, "黑猫黑猫", "鸟", "cat runs"]
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(corpus)
+    rows = vectorizer.transform(asked)
+    return {
+        "spearman": {
+            "left": cosines.tolist(), "right": scores.tolist(), "counts": [c.tolist() for c in rank_counts],
+            "values": [float(spearmanr(np.repeat(cosines, c), np.repeat(scores, c)).statistic) for c in rank_counts],
+            "bootstrap": bootstrap_case(lambda a, b: spearmanr(a, b).statistic, (cosines, scores), True),
+        },
+        "categories": {
+            "truth": truth, "predicted": predicted, "counts": [c.tolist() for c in label_counts],
+            "scores": [f1_case(np.repeat(truth, c).tolist(), np.repeat(predicted, c).tolist())["score"] for c in label_counts],
+            "macroBootstrap": bootstrap_case(macro, (indices,), False)["interval"],
+        },
+        "calibration": {
+            "confidence": confidence.tolist(), "right": hits.tolist(), "counts": used.tolist(),
+            "meanConfidence": mean_confidence.tolist(), "accuracy": true_share.tolist(),
+            "ece": float((gaps * used[used > 0]).sum() / used.sum()), "mce": float(gaps.max()),
+        },
+        "probabilities": {
+            "values": probabilities.ravel().tolist(), "truth": right.tolist(),
+            "logLoss": float(log_loss(right, probabilities, labels=range(len(names)))),
+            "brier": float(brier_score_loss(right, probabilities, labels=range(len(names)))),
+            "top": {str(k): float(top_k_accuracy_score(right, probabilities, k=k, labels=range(len(names)))) for k in (1, 2, 5)},
+        },
+        "tfidf": {
+            "corpus": corpus, "asked": asked, "cosines": (rows @ rows.T).toarray().tolist(),
+            "vector": {name: float(rows[1, i]) for name, i in vectorizer.vocabulary_.items() if rows[1, i] > 0},
+        },
+    }
+
+
+def labels_of(rng, count, classes):
+    return [f"{c // 5:02d}{c % 5:02d}" for c in rng.integers(0, classes, count)]
+
+
+write("metrics", "evaluation.json", evaluation())

@@ -1,7 +1,14 @@
 export { averageRanks, pearson, spearman } from './ranks.js';
 export { averagePrecision, recallAt } from './retrieval.js';
+export { bootstrap, pairedDifference, percentileInterval } from './bootstrap.js';
+export type { BootstrapOptions, CountedStatistic, Interval, PairedDifference } from './bootstrap.js';
+export { calibration, properScores, topAccuracies } from './calibration.js';
+export type { Calibration, CalibrationBin, ProperScores } from './calibration.js';
 export { categoryScore, classScores, confusion, level1, macroF1, meanSquaredError, microF1 } from './classes.js';
 export type { CategoryScore, ClassScore, Confusion } from './classes.js';
+export { countedCategoryScore, countedSpearman } from './counted.js';
+export { characterOverlap, tfidf, tfidfCosine } from './letters.js';
+export type { TfidfVector } from './letters.js';
 export { meanAndSpread } from './spread.js';
 export { flattenMeasured, gatherMeasured } from './measured.js';
 export type { Measured } from './measured.js';
