@@ -13,7 +13,9 @@ import { formatMessage } from 'publint/utils';
 const root = resolve(import.meta.dirname, '..');
 const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
 const runner = join(root, 'apps', 'runner');
-const PEERS = ['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0'];
+const PEERS = ['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0', '@lancedb/lancedb@0.31.0', 'apache-arrow@18.1.0'];
+/** Without LanceDB's clients of embedding services: 300 MB that nothing here uses. */
+const { overrides } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** Their snippets work on models and videos: their own tests run them, and here a stranger's program does the like. */
 const NEED_FILES = ['@wbdc/pipeline'];
 const scratch = mkdtempSync(join(tmpdir(), 'wbdc-pack-'));
@@ -48,7 +50,7 @@ async function pack(folder) {
 /** An empty project with these tarballs. */
 function install(tarballs, others = PEERS) {
   const project = mkdtempSync(join(scratch, 'project-'));
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', overrides }));
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
   run('npm', ['install', ...flags, ...tarballs.map(({ file }) => file), ...others], project);
   return project;

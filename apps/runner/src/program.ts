@@ -9,6 +9,7 @@ import { addEnsembleCommand } from './commands/ensemble.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
 import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
+import { addIndexCommands } from './commands/index-videos.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPrepareCommand } from './commands/prepare.js';
 import { addReportCommand } from './commands/report.js';
@@ -45,6 +46,7 @@ export function runCommandLine(
     addEmbedCommand(program, host),
     addSimilarCommand(program, host),
     addEnsembleCommand(program, host),
+    ...addIndexCommands(program, host),
     addCheckCommand(program, host),
     addDownloadCommand(program, host),
     addExportCommand(program, host),

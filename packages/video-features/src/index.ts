@@ -20,6 +20,8 @@ export type { DecodeOptions, ImageLimits } from './image.js';
 export { CLIP_PREPROCESSING, STATISTICS, centerCrop, normalize, shorterSideSize } from './pixels.js';
 export type { Preprocessing, Statistics } from './pixels.js';
 export { cropForTower, preprocess } from './preprocess.js';
+export { keepThumbnails } from './keep-thumbnails.js';
+export type { ThumbnailKeeper } from './keep-thumbnails.js';
 export { recipeDifferences } from './recipe.js';
 export type { FeatureRecipe } from './recipe.js';
 export { resizePillow } from './resample.js';

@@ -19,6 +19,26 @@ export interface ServeCommandOptions extends StageOptions, TableOptions {
   readonly texts?: string;
 }
 
+/** Options of the commands of an index. */
+export interface IndexOptions {
+  readonly in: string;
+}
+
+export interface IndexAddOptions extends ServeCommandOptions, IndexOptions {
+  readonly as: string;
+}
+
+export interface IndexSearchOptions extends ServeCommandOptions, IndexOptions {
+  readonly as: string;
+  readonly top: number;
+  readonly video?: string;
+  readonly like?: string;
+  readonly category: readonly string[];
+  readonly tag: readonly string[];
+  readonly after?: string;
+  readonly before?: string;
+}
+
 export const VIDEOS_HELP =
   'A video is a video file, an animated GIF or WebP, a zip of pictures, or a folder of pictures; any other ' +
   'folder stands ' +

@@ -7,7 +7,8 @@ import {
   type TrainedModel,
   type Unreadable,
 } from '@wbdc/pipeline';
-import { askedVideos, type VideoInput } from '@wbdc/video-features';
+import type { VideoDetails } from '@wbdc/serve';
+import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -29,6 +30,8 @@ export interface Session {
   readonly before: number;
   /** The same for the model, with their texts. */
   readonly inputs: readonly FileInput[];
+  /** What the table of texts says of a video, labels included. */
+  readonly detailsOf: (id: string) => VideoDetails;
   /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
   readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */
@@ -52,6 +55,8 @@ export interface SessionRequest {
   readonly signal: AbortSignal;
   /** Ids of videos to leave out. */
   readonly done?: Pick<ReadonlySet<string>, 'has' | 'size'>;
+  /** What decodes the videos. */
+  readonly decode?: DecodeVideo;
 }
 
 /**
@@ -59,36 +64,45 @@ export interface SessionRequest {
  * what it does on stderr: stdout is for the lines. The model is closed in the end.
  */
 export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
-  const { kind, options, signal, done = new Set() } = request;
+  const { options, signal, done = new Set() } = request;
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
   const asked = await askedVideos(request.paths.map(from));
   const textOf = await textsFor(asked, options, from, (line) => output.warn(line));
   const videos = asked.videos.filter(({ id }) => !done.has(id));
-  const config = await configOf(options, output);
-  const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
-  await loadEngine(config, output);
-  const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
-  const opening = { ...(tower && { tower }), from: terminal.folder, signal };
-  const model = await openTrained(folder, opening).catch(explainForeign);
+  const model = await openServed(request, output);
   const progress = createProgress(output, 'videos');
   try {
-    assertKind(model, kind);
-    output.say(`model    ${folder}`);
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
-    await use({
-      model,
-      videos,
-      before: asked.videos.length - videos.length,
-      inputs,
-      ...watching(videos, progress, signal),
-    });
+    const before = asked.videos.length - videos.length;
+    await use({ model, videos, before, inputs, detailsOf: textOf, ...watching(videos, progress, signal) });
   } finally {
     progress.stop();
     await model.close();
   }
+}
+
+/** Opens the model that a command's options mean, on the engine that they mean. */
+export async function openServed(
+  { kind, options, signal, decode, output: { terminal } }: Omit<SessionRequest, 'paths'>,
+  output: Output,
+): Promise<TrainedModel> {
+  const config = await configOf(options, output);
+  const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
+  await loadEngine(config, output);
+  const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
+  const opening = { ...(tower && { tower }), ...(decode && { decode }), from: terminal.folder, signal };
+  const model = await openTrained(folder, opening).catch(explainForeign);
+  try {
+    assertKind(model, kind);
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+  output.say(`model    ${folder}`);
+  return model;
 }
 
 function watching(

@@ -1,5 +1,5 @@
-import { joinRows, readTextTable } from '@wbdc/data';
-import type { VideoTexts } from '@wbdc/pipeline';
+import { joinRows, readTextTable, type TextRecord } from '@wbdc/data';
+import type { VideoDetails } from '@wbdc/serve';
 import { columnsOf } from '../columns.js';
 import { separatorOf, type TableOptions } from '../options.js';
 import type { ServeCommandOptions } from '../serve-options.js';
@@ -19,14 +19,19 @@ async function readTexts(
   { videos, root }: AskedVideos,
   { column, separator, encoding }: TableOptions,
   warn: (line: string) => void,
-): Promise<Map<string, VideoTexts>> {
+): Promise<Map<string, VideoDetails>> {
   const own = definedOnly({ columns: columnsOf(column), separator: separatorOf(separator), encoding });
-  const { records } = await readTextTable(path, { onBad: (error) => warn(error.message), ...own });
+  const { records, columns } = await readTextTable(path, { onBad: (error) => warn(error.message), ...own });
   const joined = joinRows(records, videos, {
     root,
     onProblem: (problem, message) => problem !== 'row without video' && warn(`${problem}: ${message}`),
   });
-  if (joined.size > 0) return new Map([...joined].map(([{ id }, { title, ocr, asr }]) => [id, { title, ocr, asr }]));
+  const detailsOf = ({ title, ocr, asr, category, tags }: TextRecord): VideoDetails => ({
+    ...{ title, ocr, asr },
+    ...(columns.category !== undefined && { categories: category }),
+    ...(columns.tags !== undefined && { tags }),
+  });
+  if (joined.size > 0) return new Map([...joined].map(([{ id }, record]) => [id, detailsOf(record)]));
   const [row] = records;
   throw new UserError(
     `${path}: expected texts of the videos (such as '${videos[0].id}'), ` +
@@ -41,7 +46,7 @@ export async function textsFor(
   options: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
-): Promise<(id: string) => VideoTexts> {
+): Promise<(id: string) => VideoDetails> {
   const texts = await givenTexts(asked, options, from, warn);
   if (!options.titleFromName) return texts;
   const titles = new Map(asked.videos.map(({ id, path }) => [id, titleOfName(path)]));
@@ -53,7 +58,7 @@ async function givenTexts(
   { title, ocr, asr, texts: path, titleFromName, ...table }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
-): Promise<(id: string) => VideoTexts> {
+): Promise<(id: string) => VideoDetails> {
   const { videos } = asked;
   const given = [title, ocr, asr].some((text) => text !== undefined);
   if (given && (videos.length > 1 || path !== undefined)) {

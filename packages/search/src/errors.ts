@@ -1,0 +1,43 @@
+import { WbdcError, type Mismatch } from '@wbdc/io/errors';
+
+/**
+ * What may be wrong with an index or its use.
+ *
+ * - `lancedb-missing`: the database is not installed
+ * - `index-missing`: there is none at a place; `index-foreign`: something else is there
+ * - `index-place`: an address of a kind that is not understood
+ * - `index-damaged`: the database cannot read or write its files
+ * - `index-closed`: it is used after `close()`
+ * - `model-missing`: it has no vectors of such a model; `model-other`: vectors of another model than its own
+ * - `row`: a row that is none; `query`: a query that asks for nothing, or the impossible
+ */
+export type SearchErrorCode =
+  | 'index-closed'
+  | 'index-damaged'
+  | 'index-foreign'
+  | 'index-missing'
+  | 'index-place'
+  | 'lancedb-missing'
+  | 'model-missing'
+  | 'model-other'
+  | 'query'
+  | 'row';
+
+/** A failure of an index that whoever called can act on. */
+export class SearchError extends WbdcError {
+  override readonly name = 'SearchError';
+  override readonly code: SearchErrorCode;
+
+  constructor(problem: Mismatch & { readonly code: SearchErrorCode }, options?: ErrorOptions) {
+    super(problem, options);
+    this.code = problem.code;
+  }
+}
+
+/** A failure of the database in a few words: its own go on with paths of its sources. */
+export function databaseError(where: string, doing: string, cause: unknown): SearchError {
+  const got = (cause instanceof Error ? cause.message : String(cause))
+    .split(/[\n]|, \/|\s+Caused by:/)[0]
+    .slice(0, 300);
+  return new SearchError({ where, expected: `an index that can be ${doing}`, got, code: 'index-damaged' }, { cause });
+}

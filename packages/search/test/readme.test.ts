@@ -1,0 +1,8 @@
+import { resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { runSnippets } from '../../../tools/readme.js';
+
+it('shows a snippet that runs', async () => {
+  const runs = await runSnippets(resolve(import.meta.dirname, '..'));
+  expect(runs.map(({ logged }) => logged)).toEqual([['["雨中的猫"]']]);
+});

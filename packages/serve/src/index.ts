@@ -1,0 +1,2 @@
+export { indexRows } from './indexing.js';
+export type { IndexRowsOptions, VideoDetails } from './indexing.js';
