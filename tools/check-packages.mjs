@@ -2,8 +2,8 @@
 // publint and are-the-types-wrong, installs them into empty projects, runs the snippets of their READMEs, type checks
 // and runs a program that opens trained models (tools/stranger), bundles it for a browser, and asks the command line
 // for its version.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSync, transformSync } from 'esbuild';
@@ -123,10 +123,17 @@ function runCommandLine(tarballs) {
   const project = install(tarballs, []);
   const version = run('npx', ['wbdc', '--version'], project).trim();
   const installed = readdirSync(join(project, 'node_modules'), { recursive: true }).map(String);
-  const emoji = installed.filter((path) =>
-    /(emojibase-data|openmoji|fluent-emoji[^/]*|@twemoji\/svg|cldr-annotations-full)$/.test(path),
+  const large = installed.filter((path) =>
+    /(emojibase-data|openmoji|fluent-emoji[^/]*|@twemoji\/svg|cldr-annotations-full|@lancedb\/.*)$/.test(path),
   );
-  if (emoji.length > 0)
-    throw new Error(`@wbdc/runner: expected no emoji package to be installed, got ${emoji.join(', ')}`);
-  console.log(`@wbdc/runner: installed from its tarball, wbdc ${version} runs, no emoji package comes with it`);
+  if (large.length > 0) throw new Error(`@wbdc/runner: expected no large package, got ${large.slice(0, 9).join(', ')}`);
+  const index = join(project, 'an-index');
+  mkdirSync(join(index, 'videos.lance'), { recursive: true });
+  const { status, stderr } = spawnSync('npx', ['wbdc', 'search', 'x', '--in', index], {
+    cwd: project,
+    encoding: 'utf8',
+  });
+  if (status !== 1 || !stderr.includes('npm install @lancedb/lancedb@0.31.0 apache-arrow@18.1.0'))
+    throw new Error(`@wbdc/runner: expected to be told what to install for an index, got ${status}: ${stderr}`);
+  console.log(`@wbdc/runner: installed from its tarball, wbdc ${version} runs, no emoji and no database come with it`);
 }

@@ -5,10 +5,20 @@ import { IO } from './readers/io.js';
 import { MODELS } from './readers/models.js';
 import { PICTURES } from './readers/pictures.js';
 import { RUNNER } from './readers/runner.js';
+import { SEARCH } from './readers/search.js';
 import { WEIGHTS } from './readers/weights.js';
 
 /** Every reader of a stranger's bytes, and how it is tried. */
-export const READERS: readonly Reader[] = [...IO, ...DATA, ...WEIGHTS, ...MODELS, ...FINETUNE, ...PICTURES, ...RUNNER];
+export const READERS: readonly Reader[] = [
+  ...IO,
+  ...DATA,
+  ...WEIGHTS,
+  ...MODELS,
+  ...FINETUNE,
+  ...PICTURES,
+  ...SEARCH,
+  ...RUNNER,
+];
 
 /** Public functions that are called like readers and are none, with the reason. */
 export const NO_READERS: Readonly<Record<string, string>> = {

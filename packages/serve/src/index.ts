@@ -1,2 +1,2 @@
-export { indexRows } from './indexing.js';
-export type { IndexRowsOptions, VideoDetails } from './indexing.js';
+export { addEmbedded, indexRows } from './indexing.js';
+export type { AddEmbeddedOptions, IndexRowsOptions, VideoDetails } from './indexing.js';

@@ -22,6 +22,7 @@ async function stageRecord(folder: string): Promise<Sample[]> {
 export const RUNNER: readonly Reader[] = [
   {
     name: 'runner: loadConfig',
+    covers: ['pipeline: readSettings'],
     corpus: () => [
       text('a.yaml', 'run:\n  name: a # comment\nmodel: &m\n  width: 768\n  layers: 1\ntasks:\n  mfm: null\nseed: 3\n'),
       text('b.yaml', 'extends: c.yaml\ndata: { folder: x, trainSplits: [labeled] }\n'),

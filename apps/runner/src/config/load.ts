@@ -1,9 +1,15 @@
+import {
+  assignSetting,
+  describeIssues,
+  merge,
+  plain,
+  readSettings,
+  toSetting,
+  type SettingMap,
+} from '@wbdc/pipeline/configuration';
 import { UserError } from '../core/errors.js';
 import { applyPreset } from './preset.js';
-import { describeIssues } from './problems.js';
 import { configSchema, type Config } from './schema.js';
-import { applySet, merge, plain, toSetting, type SettingMap } from './setting.js';
-import { readSettings } from './source.js';
 
 export interface ConfigRequest {
   /** A YAML file; without one every setting has its default. */
@@ -25,12 +31,12 @@ export interface Flag {
 
 /**
  * Reads, merges and checks a configuration.
- * @throws UserError naming every problem at once, each with file, line and column or the flag it came from
+ * @throws UserError or WbdcError naming every problem at once, each with file, line and column or the flag it came from
  */
 export async function loadConfig({ path, folder, set = [], flags = [] }: ConfigRequest): Promise<Config> {
   const empty: SettingMap = { kind: 'map', where: 'the defaults', entries: new Map() };
-  const file = path === undefined ? empty : await readSettings(path, folder);
-  const assigned = set.reduce(applySet, file);
+  const file = path === undefined ? empty : await readSettings(path, { folder, asked: '--config' });
+  const assigned = set.reduce((base, assignment) => assignSetting(base, assignment, '--set'), file);
   return checkConfig(applyPreset(flags.reduce(applyFlag, assigned)));
 }
 

@@ -1,5 +1,5 @@
 import { isPreset, PRESETS } from '@wbdc/pipeline/settings';
-import { merge, toSetting, type SettingMap } from './setting.js';
+import { merge, toSetting, type SettingMap } from '@wbdc/pipeline/configuration';
 
 /** The configuration with the numbers of its `model.preset` under the settings that it gives itself. */
 export function applyPreset(settings: SettingMap): SettingMap {

@@ -15,6 +15,7 @@ interface Advice {
 
 /** By the code of the failure: the libraries know nothing of options. */
 const ADVICE: Readonly<Record<string, Advice>> = {
+  assignment: { message: ({ message }) => message, exitCode: 2 },
   'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
   'column-video': { advice: 'say which with --column video=<name>' },
   'out-foreign': {

@@ -91,6 +91,11 @@ export const WRITING: readonly WritingCommand[] = [
     again: RESUME,
     makes: ['embedded.jsonl'],
   },
+  {
+    name: 'index add',
+    args: `index add data/zip_frames --texts data/annotations/test_a.json ${SIMILAR} --in my-index`,
+    makes: ['my-index'],
+  },
   { name: 'download', args: 'download owner/name', makes: ['cache'], hub: true },
 ];
 
@@ -101,6 +106,8 @@ export const READING: readonly { readonly args: string; readonly long?: true }[]
     args: `similar data/zip_frames --texts data/annotations/test_a.json ${SIMILAR} --among embedded.jsonl`,
     long: true,
   },
+  { args: 'search 黑猫 --in my-index' },
+  { args: 'index stats --in my-index', long: true },
   { args: 'check clip --config my.yaml', long: true },
   { args: 'config --config my.yaml' },
   { args: 'doctor', long: true },

@@ -19,7 +19,7 @@ export async function differences(expected: string, got: string): Promise<string
     const difference = await compare(join(expected, name), join(got, name));
     if (difference !== undefined) other.push(`${name}: ${difference}`);
   }
-  return [...missing, ...left, ...other];
+  return [...missing, ...left, ...other, ...(await indexDifferences(expected, got))];
 }
 
 /** All files below a folder, by their paths from there. */
@@ -27,8 +27,40 @@ export async function filesOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory() && !/^mat-debug-\d+\.log$/.test(entry.name)) // empty, of ONNX Runtime
+    .filter(({ parentPath }) => !parentPath.includes(TABLE)) // its files are called as the database likes
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
+}
+
+/** The folder of an index's table. */
+const TABLE = 'videos.lance';
+
+async function indexDifferences(expected: string, got: string): Promise<string[]> {
+  const rows = await rowsOf(expected);
+  const there = await rowsOf(got);
+  return [...new Set([...rows.keys(), ...there.keys()])].flatMap((name) => {
+    if (rows.get(name) === undefined) return [`${name}: left over`];
+    const [wanted, found] = [rows.get(name)!, there.get(name)];
+    if (found === undefined) return [`${name}: missing`];
+    const difference = compareAnswers(wanted, found);
+    return difference === undefined ? [] : [`${name}: ${difference}`];
+  });
+}
+
+/** What the indices below a folder hold, by their folders: a line a row. */
+async function rowsOf(folder: string): Promise<Map<string, string[]>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const found = new Map<string, string[]>();
+  for (const { parentPath } of entries.filter(({ name }) => name === TABLE)) {
+    const { connect } = await import('@lancedb/lancedb');
+    const connection = await connect(parentPath);
+    const table = await connection.openTable('videos');
+    const rows = (await table.query().toArray()) as Readonly<Record<string, unknown>>[];
+    const lines = rows.map((row) => JSON.stringify({ ...row, thumbnail: undefined }));
+    found.set(relative(folder, parentPath), lines.sort());
+    connection.close();
+  }
+  return found;
 }
 
 async function compare(expected: string, got: string): Promise<string | undefined> {

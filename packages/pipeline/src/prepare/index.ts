@@ -10,6 +10,8 @@ export type { PrepareVideosOptions } from './prepare.js';
 export { titleOfName } from './read-texts.js';
 export type { TextSources } from './read-texts.js';
 export type { PreparedCounts, PrepareSummary } from './summary.js';
+export { textsOfTable } from './texts-of-table.js';
+export type { TableTexts, TextsOfTableOptions } from './texts-of-table.js';
 export type { Warning } from './warnings.js';
 export { buildVocabulary } from './vocabulary.js';
 export type { BuildVocabularyOptions, BuiltVocabulary, VocabularyCoverage } from './vocabulary.js';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { counted, formatBytes } from '@wbdc/report/format';
 import { openIndex, type IndexHit, type ModelVector, type VideoIndex } from '@wbdc/search';
-import { indexRows } from '@wbdc/serve';
+import { addEmbedded } from '@wbdc/serve';
 import { keepThumbnails } from '@wbdc/video-features';
 import { UserError } from '../../core/errors.js';
 import { Output } from '../../core/output.js';
@@ -17,8 +17,8 @@ async function withIndex<T>(
   create = false,
 ): Promise<T> {
   const place = options.in.includes('://') ? options.in : resolve(output.terminal.folder, options.in);
-  await using index = await openIndex(place, { create });
-  return await use(index);
+  const index = await openIndex(place, { create });
+  return use(index).finally(() => index.close());
 }
 
 /** `wbdc index add` */
@@ -36,25 +36,14 @@ export async function addVideos(
       output,
       options,
       async (index) => {
-        const embedded = embeddingsOf(watch(model.embed(inputs, running)));
-        let width: number | undefined;
-        const rows = indexRows(embedded, {
+        // Small batches: decoding takes longer than writing, and what is written is safe.
+        const added = await addEmbedded(index, embeddingsOf(watch(model.embed(inputs, running))), {
           name: options.as,
+          hash: model.hash,
           detailsOf: (id) => ({ ...detailsOf(id), path: pathOf.get(id)! }),
           thumbnail: take,
+          ...{ batchSize: 32, signal, onMessage: (line) => output.say(line) },
         });
-        const prepared = async function* () {
-          for await (const row of rows) {
-            if (width === undefined) {
-              width = row.vectors![0].values.length;
-              await index.addModel({ name: options.as, hash: model.hash, width });
-            }
-            yield row;
-          }
-        };
-        // Small batches: decoding takes longer than writing, and what is written is safe.
-        const onMessage = (line: string): void => output.say(line);
-        const added = await index.add(prepared(), { batchSize: 32, signal, onMessage });
         return { ...added, videos: (await index.stats()).videos };
       },
       true,
@@ -156,8 +145,8 @@ async function queryVectors(
     );
     if (vectors.length === 0) throw new UserError('the video could not be read');
   } else if (words !== undefined && (options.checkpoint ?? options.name ?? options.config) !== undefined) {
-    await using model = await openServed({ kind: 'similarity', ...request }, quiet);
-    const [{ embedding }] = await model.embed([{ features: [], title: words }]);
+    const model = await openServed({ kind: 'similarity', ...request }, quiet);
+    const [{ embedding }] = await model.embed([{ features: [], title: words }]).finally(() => model.close());
     vectors.push({ model: name, hash: model.hash, values: embedding });
   }
   return vectors;

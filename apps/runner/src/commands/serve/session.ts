@@ -7,7 +7,7 @@ import {
   type TrainedModel,
   type Unreadable,
 } from '@wbdc/pipeline';
-import type { VideoDetails } from '@wbdc/serve';
+import type { TableTexts } from '@wbdc/pipeline/prepare';
 import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
@@ -31,7 +31,7 @@ export interface Session {
   /** The same for the model, with their texts. */
   readonly inputs: readonly FileInput[];
   /** What the table of texts says of a video, labels included. */
-  readonly detailsOf: (id: string) => VideoDetails;
+  readonly detailsOf: (id: string) => TableTexts;
   /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
   readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */

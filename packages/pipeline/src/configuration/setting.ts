@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { parse } from 'yaml';
-import { UserError } from '../core/errors.js';
+import { WbdcError } from '@wbdc/io/errors';
 
 /** A configuration before it is checked: plain data in which every part knows where it was written. */
 export type Setting = SettingMap | SettingList | SettingValue;
@@ -13,13 +13,13 @@ export interface SettingMap {
   readonly keys?: Map<string, string>;
 }
 
-interface SettingList {
+export interface SettingList {
   readonly kind: 'list';
   readonly where: string;
   readonly items: Setting[];
 }
 
-interface SettingValue {
+export interface SettingValue {
   readonly kind: 'value';
   readonly where: string;
   readonly value: unknown;
@@ -35,32 +35,33 @@ export function merge(base: SettingMap, over: SettingMap): SettingMap {
   return { kind: 'map', where: over.where, entries, keys: new Map([...(base.keys ?? []), ...(over.keys ?? [])]) };
 }
 
-/** Lays one `--set a.b=value` on a configuration; the value reads like YAML. */
-export function applySet(base: SettingMap, assignment: string): SettingMap {
+/**
+ * Lays one assignment `a.b=value` on a configuration; the value reads like YAML.
+ *
+ * @param option what it is called in messages: `--set` gives `--set a.b=value: expected ...`
+ * @throws WbdcError `assignment`
+ */
+export function assignSetting(base: SettingMap, assignment: string, option: string): SettingMap {
+  const where = `${option} ${assignment}`;
   const split = assignment.indexOf('=');
   const path = assignment.slice(0, Math.max(0, split)).trim().split('.');
   if (split < 1 || path.some((part) => part === '')) {
-    throw new UserError(
-      `--set ${assignment}: expected the form --set section.key=value, for example --set model.layers=4`,
-      2,
-    );
+    const expected = `the form ${option} section.key=value`;
+    throw new WbdcError({ where, expected, got: 'another', advice: `for example ${option} model.layers=4`, ...WRONG });
   }
-  const where = `--set ${assignment}`;
-  return assign(base, path, toSetting(parseValue(assignment.slice(split + 1), where), where), where) as SettingMap;
+  const value = toSetting(parseValue(assignment.slice(split + 1), where, option), where);
+  return assign(base, path, value, where) as SettingMap;
 }
 
-function parseValue(text: string, where: string): unknown {
+const WRONG = { code: 'assignment' } as const;
+
+function parseValue(text: string, where: string, option: string): unknown {
   try {
     return parse(text, { prettyErrors: false });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UserError(
-      `${where}: the value is not valid YAML (${reason}): quote it, for example --set 'a.b="x: y"'`,
-      2,
-      {
-        cause,
-      },
-    );
+    const got = cause instanceof Error ? cause.message : String(cause);
+    const advice = `quote it, for example ${option} 'a.b="x: y"'`;
+    throw new WbdcError({ where, expected: 'a value that is valid YAML', got, advice, ...WRONG }, { cause });
   }
 }
 
@@ -79,7 +80,7 @@ function assign(base: Setting | undefined, path: readonly string[], value: Setti
     const items = [...base.items];
     const index = Number(key);
     if (!Number.isInteger(index) || index < 0 || index > items.length) {
-      throw new UserError(
+      throw new WbdcError(
         `${where}: expected a place in a list of ${items.length} (0 to ${items.length}), got '${key}'`,
       );
     }
@@ -123,9 +124,9 @@ function childOf(setting: Setting, key: PropertyKey): Setting | undefined {
 }
 
 /** Throws when `file` already stands in the chain of files that extend one another. */
-export function assertAcyclic(chain: readonly string[], file: string): void {
+export function assertAcyclic(chain: readonly string[], file: string, folder: string): void {
   const start = chain.indexOf(file);
   if (start < 0) return;
-  const names = [...chain.slice(start), file].map((path) => relative(process.cwd(), path) || path);
-  throw new UserError(`the configurations extend one another in a circle: ${names.join(' -> ')}: remove one 'extends'`);
+  const names = [...chain.slice(start), file].map((path) => relative(folder, path) || path);
+  throw new WbdcError(`the configurations extend one another in a circle: ${names.join(' -> ')}: remove one 'extends'`);
 }

@@ -1,36 +1,55 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import { UserError } from '../core/errors.js';
+import { WbdcError } from '@wbdc/io/errors';
 import { assertAcyclic, merge, type Setting, type SettingMap } from './setting.js';
+
+/** Where a settings file is looked for. */
+export interface SettingsPlace {
+  /** Folder that relative paths start from, and that paths in messages are relative to. */
+  readonly folder: string;
+  /** What asks for the file, for messages: an option's name. */
+  readonly asked?: string;
+}
 
 /**
  * Reads a YAML file and the chain of files it `extends`, nearest last, into one tree in which every setting knows where
  * it was written. Mappings merge key by key; lists and scalars replace.
+ *
+ * @throws WbdcError with file, line and column of what is no settings file
  */
-export async function readSettings(path: string, folder: string, chain: readonly string[] = []): Promise<SettingMap> {
+export function readSettings(path: string, place: SettingsPlace): Promise<SettingMap> {
+  return readChain(path, place, []);
+}
+
+async function readChain(path: string, place: SettingsPlace, chain: readonly string[]): Promise<SettingMap> {
+  const { folder } = place;
   const file = resolve(folder, path);
-  assertAcyclic(chain, file);
-  const own = parseSettings(await readText(file, folder, chain), relative(folder, file) || file);
+  assertAcyclic(chain, file, folder);
+  const own = parseSettings(await readText(file, place, chain), relative(folder, file) || file);
   const base = own.entries.get('extends');
   if (base === undefined) return own;
   own.entries.delete('extends');
   if (base.kind !== 'value' || typeof base.value !== 'string') {
-    throw new UserError(`${base.where}: extends: expected the path of a YAML file`);
+    throw new WbdcError(`${base.where}: extends: expected the path of a YAML file`);
   }
-  const parent = await readSettings(resolve(dirname(file), base.value), folder, [...chain, file]);
+  const parent = await readChain(resolve(dirname(file), base.value), place, [...chain, file]);
   return merge(parent, own);
 }
 
-async function readText(file: string, folder: string, chain: readonly string[]): Promise<string> {
+async function readText(
+  file: string,
+  { folder, asked: by = 'settings' }: SettingsPlace,
+  chain: readonly string[],
+): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code !== 'ENOENT' && code !== 'EISDIR') throw cause;
-    const asked = chain.length === 0 ? '--config' : `'extends' in ${relative(folder, chain[chain.length - 1])}`;
+    const asked = chain.length === 0 ? by : `'extends' in ${relative(folder, chain[chain.length - 1])}`;
     const got = code === 'ENOENT' ? 'there is none' : 'it is a folder';
-    throw new UserError(`${asked}: expected a YAML file at ${file}, but ${got}`, 1, { cause });
+    throw new WbdcError(`${asked}: expected a YAML file at ${file}, but ${got}`, { cause });
   }
 }
 
@@ -48,12 +67,12 @@ function parseSettings(text: string, name: string): SettingMap {
       .map(({ pos, message }) => `  ${locate(pos[0])}: ${message}`);
     const more = document.errors.length - problems.length;
     if (more > 0) problems.push(`  and ${more} more`);
-    throw new UserError(`the configuration is not valid YAML:\n${problems.join('\n')}`);
+    throw new WbdcError(`the configuration is not valid YAML:\n${problems.join('\n')}`);
   }
   const root = document.contents;
   if (root === null) return { kind: 'map', where: name, entries: new Map() };
   const setting = nodeToSetting(root, { document, locate, left: MOST_NODES, above: [] });
-  if (setting.kind !== 'map') throw new UserError(`${setting.where}: expected settings of the form 'key: value'`);
+  if (setting.kind !== 'map') throw new WbdcError(`${setting.where}: expected settings of the form 'key: value'`);
   return setting;
 }
 
@@ -76,10 +95,10 @@ interface Reading {
 function nodeToSetting(node: Node, reading: Reading): Setting {
   const where = reading.locate(node.range?.[0] ?? 0);
   if (reading.above.includes(node)) {
-    throw new UserError(`${where}: expected an alias (*name) of something before it, got one of what it stands in`);
+    throw new WbdcError(`${where}: expected an alias (*name) of something before it, got one of what it stands in`);
   }
   if (reading.left-- === 0) {
-    throw new UserError(`${where}: expected at most ${MOST_NODES} settings, got more: do not nest aliases (*name)`);
+    throw new WbdcError(`${where}: expected at most ${MOST_NODES} settings, got more: do not nest aliases (*name)`);
   }
   reading.above.push(node);
   const setting = settingOf(node, where, reading);
