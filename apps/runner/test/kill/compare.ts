@@ -27,13 +27,14 @@ export async function filesOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory() && !/^mat-debug-\d+\.log$/.test(entry.name)) // empty, of ONNX Runtime
-    .filter(({ parentPath }) => !parentPath.includes(TABLE)) // its files are called as the database likes
+    .filter(({ parentPath }) => !INDEX.test(parentPath)) // its files are called as the database likes
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
 }
 
 /** The folder of an index's table. */
 const TABLE = 'videos.lance';
+const INDEX = /[\\/](videos\.lance|__manifest)([\\/]|$)/;
 
 async function indexDifferences(expected: string, got: string): Promise<string[]> {
   const rows = await rowsOf(expected);

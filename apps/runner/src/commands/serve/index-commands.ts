@@ -146,7 +146,8 @@ async function queryVectors(
     if (vectors.length === 0) throw new UserError('the video could not be read');
   } else if (words !== undefined && (options.checkpoint ?? options.name ?? options.config) !== undefined) {
     const model = await openServed({ kind: 'similarity', ...request }, quiet);
-    const [{ embedding }] = await model.embed([{ features: [], title: words }]).finally(() => model.close());
+    const rows = Promise.resolve(model.embed([{ features: [], title: words }]));
+    const [{ embedding }] = await rows.finally(() => model.close());
     vectors.push({ model: name, hash: model.hash, values: embedding });
   }
   return vectors;
