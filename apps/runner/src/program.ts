@@ -6,6 +6,7 @@ import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
 import { addEmbedCommand } from './commands/embed.js';
 import { addEnsembleCommand } from './commands/ensemble.js';
+import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
 import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
@@ -47,6 +48,7 @@ export function runCommandLine(
     addSimilarCommand(program, host),
     addEnsembleCommand(program, host),
     ...addIndexCommands(program, host),
+    addEvaluateCommand(program, host),
     addCheckCommand(program, host),
     addDownloadCommand(program, host),
     addExportCommand(program, host),

@@ -1,3 +1,5 @@
+export { categoryBaselines, pairBaselines } from './baselines.js';
+export type { PlainLabelled, PlainVideo } from './baselines.js';
 export { categoryModel } from './category.js';
 export type { CategoryBatch, CategoryOptions } from './category.js';
 export { distilledExample, distilledExamples, unlabelledVideos } from './distillation.js';

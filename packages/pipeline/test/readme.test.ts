@@ -14,12 +14,16 @@ function runOf(name: string, kind: string): Record<string, Uint8Array> {
 
 it('runs the snippets of the README', async () => {
   const files = { ...runOf('demo', 'category'), ...runOf('similarity', 'similarity'), 'cat.mp4': readFileSync(VIDEO) };
-  const [trained, prepared, features, pretrained, finetuned] = await runSnippets(resolve(import.meta.dirname, '..'), {
-    files,
-  });
+  const [trained, prepared, features, pretrained, finetuned, evaluated] = await runSnippets(
+    resolve(import.meta.dirname, '..'),
+    {
+      files,
+    },
+  );
   expect(trained.logged).toEqual([expect.stringMatching(/^cat \d{4} \d{2}$/), '6']);
   expect(prepared.logged).toEqual(['4 2 1 好吃']);
   expect(features.logged).toEqual(['labeled 3', 'test_a 1']);
   expect(pretrained.logged).toEqual([expect.stringMatching(/^120 \{"value":1,/)]);
   expect(finetuned.logged).toEqual([expect.stringMatching(/^32 \{"value":1,/)]);
+  expect(evaluated.logged).toEqual(['true', '9']);
 });

@@ -53,6 +53,10 @@ th { text-align: left; font-weight: 500; }
 thead { color: var(--ink-soft); font-size: 0.87rem; }
 tbody tr > * { border-top: 1px solid var(--line); }
 tbody td:nth-child(2) { font-weight: 650; }
+.confusion th, .confusion td { padding: 0.3rem 0.6rem; text-align: center; }
+.confusion tbody th { text-align: left; white-space: nowrap; }
+.confusion td:nth-child(2) { font-weight: inherit; }
+.confusion td:last-child { color: var(--ink-soft); font-weight: 400; border-left: 1px solid var(--line); }
 details { margin-top: 1.2rem; }
 summary { cursor: pointer; font-weight: 600; }
 pre { padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto;

@@ -8,6 +8,7 @@ import {
   readEnsembleMember,
   readOutOfFold,
   readOutOfFoldPairs,
+  readPredictions,
   readProbabilities,
   readSimilarityScores,
   readTruth,
@@ -100,5 +101,15 @@ export const FINETUNE: readonly Reader[] = [
       { name: 'result.zip', bytes: writeEmbeddings(EMBEDDINGS) },
     ],
     read: ({ path }) => readEnsembleMember(path),
+  },
+  {
+    name: 'finetune: readPredictions',
+    corpus: () => [
+      text('p.csv', '10001,0007\n10002,2201\n'),
+      text('p.jsonl', lines({ id: 'a', category: '0100', probability: 0.5 }, { id: 'b', category: '0203' })),
+      text('e.jsonl', lines({ id: 'a', embedding: [0.5, -3], model: 'x' }, { id: 'b', embedding: [1, 2] })),
+      { name: 'result.zip', bytes: writeEmbeddings(EMBEDDINGS) },
+    ],
+    read: ({ path }) => readPredictions(path),
   },
 ];

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { card, cardSection, markup, renderPage, tableSection, type Html } from '@wbdc/report';
+import { card, cardSection, confusionSection, markup, renderPage, tableSection, type Html } from '@wbdc/report';
 import { formatSeconds } from '@wbdc/report/format';
 import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
 import type { Evidence } from './evidence.js';
 import type { CompetitionResults } from './gather.js';
-import { confusionPart, neighboursPart, PARTS_STYLE } from './parts.js';
+import { neighboursPart, PARTS_STYLE } from './parts.js';
 import type { Half } from './plan.js';
 import type { AiacResults, WbdcResults } from './results.js';
 import { ensembleTable, evidenceTable, hardestTable, jobsTable, wbdcTable } from './tables.js';
@@ -57,7 +57,12 @@ async function wbdcParts(wbdc: WbdcResults, root: string): Promise<Html[]> {
   return [
     tableSection(wbdcTable(wbdc)),
     cardSection({ title: 'WBDC: curves' }, await wbdcCurves(root)),
-    confusionPart(wbdc.confusion, nameOf),
+    confusionSection({
+      title: 'WBDC: confusion of level 1',
+      note: 'Of the ensemble: truth in rows, predictions in columns, held-out videos.',
+      confusion: wbdc.confusion,
+      nameOf,
+    }),
     tableSection(hardestTable(wbdc, nameOf)),
   ];
 }

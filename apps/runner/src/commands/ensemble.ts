@@ -1,17 +1,16 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { aiacLayout, readLabels } from '@wbdc/data';
+import { readLabels } from '@wbdc/data';
 import { load } from '@wbdc/ensemble-svd/node';
 import {
+  describeEnsemble,
+  embeddedPairs,
   ensembleOf,
   readEnsembleMember,
   readTruth,
   writeEnsemble,
   type EnsembleMember,
-  type EnsembleResult,
 } from '@wbdc/finetune/node';
-import { exists } from '@wbdc/io';
-import { formatNumber } from '@wbdc/report/format';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { UserError } from '../core/errors.js';
 import { Output, type OutputOptions, type Terminal } from '../core/output.js';
@@ -66,7 +65,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     output.say(`read     ${member.path}: ${member.kind} of ${member.rows.ids.length} videos`);
     members.push(member);
   }
-  const pairs = options.pairs ? at(options.pairs) : await demoPairs(at(models[0]));
+  const pairs = options.pairs ? at(options.pairs) : await embeddedPairs(at(models[0]));
   const result = await ensembleOf({
     members,
     weights: weightsOf(options, models.length),
@@ -78,7 +77,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     onWarning: (line) => output.warn(line),
   });
   const files = await writeEnsemble(at(options.out), result);
-  tableOf(result).forEach((line) => output.say(line));
+  describeEnsemble(result).forEach((line) => output.say(line));
   for (const path of Object.values(files)) output.say(`made     ${path}`);
   const { kind, measure, weights, singles, correlations, growth } = result;
   output.result({ kind, measure, weights, singles, correlations, growth, files });
@@ -93,15 +92,6 @@ function weightsOf({ weights: list, search }: Options, count: number): number[] 
   throw new UserError(`--weights: expected ${count} numbers of 0 or more with commas between, got '${list}'`, 2);
 }
 
-/** Held-out pairs of the embedded data set, which a finetune stage keeps. */
-async function demoPairs(run: string): Promise<string | undefined> {
-  for (const folder of [run, `${run}/finetune`]) {
-    const path = aiacLayout(`${folder}/aiac`).labels('test_a');
-    if (await exists(path)) return path;
-  }
-  return undefined;
-}
-
 /** From this many values on, ONNX Runtime is worth its start. */
 const MANY = 5_000_000;
 
@@ -109,22 +99,4 @@ async function fastProducts(values: number) {
   if (values < MANY) return undefined;
   const { onnxProducts } = await import('@wbdc/ensemble-svd/onnxruntime');
   return onnxProducts(await import('onnxruntime-node'));
-}
-
-const ALONE = 'not measured';
-
-/** Each model alone, how alike they are, and the first n together. */
-function tableOf({ singles, correlations, growth, weights, measure }: EnsembleResult): string[] {
-  const score = (value: number | undefined): string => (value === undefined ? ALONE : formatNumber(value));
-  const width = Math.max(...singles.map(({ name }) => name.length), 12);
-  const head = `${'model'.padEnd(width)}  weight  ${(measure ?? '').padEnd(12)}  correlation with each`;
-  const rows = singles.map(({ name, score: own }, m) => {
-    const alike = correlations[m].map((value) => value.toFixed(3)).join(' ');
-    return `${name.padEnd(width)}  ${weights[m].toFixed(3).padEnd(6)}  ${score(own).padEnd(12)}  ${alike}`;
-  });
-  return [
-    head,
-    ...rows,
-    ...growth.map(({ models, score: own }) => `${`first ${models}`.padEnd(width + 10)}${score(own)}`),
-  ];
 }

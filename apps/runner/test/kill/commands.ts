@@ -74,6 +74,11 @@ export const WRITING: readonly WritingCommand[] = [
   },
   { name: 'ensemble', args: 'ensemble runs/my --out fused', makes: ['fused'] },
   {
+    name: 'evaluate',
+    args: 'evaluate runs/my --truth truth.csv --samples 100 --out evaluated',
+    makes: ['evaluated'],
+  },
+  {
     name: 'report',
     args: `report ${MY}`,
     makes: ['clip', 'pretrain', 'finetune'].map((stage) => `runs/my/${stage}/report.html`),

@@ -48,6 +48,7 @@ export async function makeWorld(folder: string): Promise<void> {
     labeled.slice(i + 1).map((id2, k) => ({ id1, id2, score: ((i + k) % 3) / 2 })),
   );
   await writeLabels(join(folder, 'pairs.tsv'), pairs);
+  await writeFile(join(folder, 'truth.csv'), ids.test_a.map((id, i) => `${id},${CATEGORIES[i % 2]}\n`).join(''));
 }
 
 const idsOf = (split: number, count: number): string[] =>

@@ -46,7 +46,8 @@ function memberName(path: string): string {
   return last === 'finetune' ? basename(dirname(path)) : last.replace(/\.(zip|jsonl)$/, '');
 }
 
-async function findPredictions(path: string): Promise<string> {
+/** The file of a run, of its finetune stage, or the file itself. */
+export async function findPredictions(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return path;
   for (const folder of [path, join(path, 'finetune')]) {
@@ -57,6 +58,7 @@ async function findPredictions(path: string): Promise<string> {
     where: path,
     expected: 'a run with a finetune stage, or a file of predictions (result.zip, probabilities.jsonl)',
     got: found ? 'a folder without' : 'nothing',
+    code: 'predictions-missing',
   });
 }
 

@@ -1,0 +1,85 @@
+import { basename, extname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { TrainedModel } from '@wbdc/pipeline';
+import { describeEvaluation, evaluateModels, evaluationFolder, writeEvaluation } from '@wbdc/pipeline/evaluate';
+import { cliCommand, type CliCommand } from '../core/command-line.js';
+import type { Host } from '../core/host.js';
+import { interruptible } from '../core/interrupt.js';
+import { Output } from '../core/output.js';
+import { findServed } from '../core/served-model.js';
+import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
+
+interface Options extends StageOptions {
+  readonly truth: string;
+  readonly data?: string;
+  readonly texts?: string;
+  readonly out?: string;
+  readonly samples: number;
+  readonly by: string;
+}
+
+/** `wbdc evaluate`: how good models are, and whether one is better than another. */
+export function addEvaluateCommand(program: Command, host: Host): CliCommand {
+  const command = program
+    .command('evaluate')
+    .summary('how good models are, with confidence intervals, beside baselines and each other')
+    .description(
+      'Measures predictions on a truth: every measure with the interval of its bootstrap, confusion, calibration and ' +
+        'every category, or cosines beside what people said; beside what letters and frame features alone reach. ' +
+        'Several models are compared with the first one by the paired bootstrap. A model is a run or a file ' +
+        '(result.csv, result.zip, probabilities.jsonl, lines of predict or embed); one that has not predicted the ' +
+        'split yet predicts it now.',
+    )
+    .argument('<models...>', 'runs such as runs/a, files of predictions, or checkpoints')
+    .requiredOption('--truth <file or split>', 'id,category_id lines, annotations or label.tsv; or a split as test_a')
+    .option('--data <folder>', 'your own data set, where the truth is a split of it')
+    .option('--texts <file>', 'annotations with the texts of the videos, for baselines; default: those of the split')
+    .option('--by <unit>', 'what is drawn of pairs: videos, with all their pairs, or pairs', 'videos')
+    .option('--samples <number>', 'resamples of the bootstrap', wholeNumber(100), 2000)
+    .option('--out <folder>', 'where <truth>.json and .html go; default: evaluation/ in the run or beside the file');
+  addOutputOptions(addEngineOptions(addRunOptions(command))).addHelpText(
+    'after',
+    '\nExamples:\n  npx wbdc evaluate runs/demo --truth test_a\n' +
+      '  npx wbdc evaluate runs/single runs/double --truth test_a --data my-data\n' +
+      '  npx wbdc evaluate result.zip --truth pairs.tsv --texts videos.json\n',
+  );
+  return cliCommand(command, (models: string[], options: Options) =>
+    interruptible(host, (signal) => runEvaluate(models, options, new Output(host, options), signal)),
+  );
+}
+
+async function runEvaluate(models: string[], options: Options, output: Output, signal: AbortSignal): Promise<number> {
+  const at = (path: string): string => resolve(output.terminal.folder, path);
+  const evaluation = await evaluateModels({
+    models: models.map(at),
+    truth: /[/\\.]/.test(options.truth) ? at(options.truth) : options.truth,
+    data: options.data && at(options.data),
+    texts: options.texts && at(options.texts),
+    unit: options.by === 'pairs' ? 'pairs' : 'videos',
+    samples: options.samples,
+    seed: options.seed,
+    signal,
+    openModel: (path) => openModel(path, options, output, signal),
+    onMessage: (line) => output.say(line),
+    onWarning: (line) => output.warn(line),
+  });
+  const truth = basename(options.truth, extname(options.truth));
+  const out = options.out === undefined ? await evaluationFolder(at(models[0])) : at(options.out);
+  const files = await writeEvaluation(out, truth, evaluation);
+  describeEvaluation(evaluation).forEach((line) => output.say(line));
+  for (const path of Object.values(files)) output.say(`made     ${path}`);
+  output.result({ ...evaluation, files });
+  return 0;
+}
+
+async function openModel(path: string, options: Options, output: Output, signal: AbortSignal): Promise<TrainedModel> {
+  const [{ openTrained }, { configOf, loadEngine, runFolderOf }] = await Promise.all([
+    import('@wbdc/pipeline'),
+    import('./run-stage.js'),
+  ]);
+  const config = await configOf(options, output);
+  const { folder: from } = output.terminal;
+  const model = await findServed(path, runFolderOf(config, from), output, signal);
+  await loadEngine(config, output);
+  return openTrained(model, { from, signal });
+}

@@ -1,0 +1,105 @@
+import { basename, dirname } from 'node:path';
+import type { Embeddings } from '@wbdc/ensemble-svd';
+import { exists } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
+import { z } from 'zod';
+import { chooseClasses } from '../prediction.js';
+import { findPredictions, readEnsembleMember, type EnsembleMember } from './ensemble-member.js';
+import { finetuneFiles } from './files.js';
+import { readJsonLines } from './json-lines.js';
+import { readTruth } from './labels.js';
+
+/** Which categories a model says videos have. */
+export interface PredictedCategories {
+  readonly kind: 'categories';
+  readonly name: string;
+  /** The file that was read. */
+  readonly path: string;
+  readonly ids: readonly string[];
+  /** Of each video. */
+  readonly predicted: readonly string[];
+  /** Probability of each, where that is known. */
+  readonly confidence?: Float64Array;
+  /** Of all classes `[N, C]`, where they are known. */
+  readonly probabilities?: { readonly classes: readonly string[]; readonly values: Embeddings['values'] };
+}
+
+/** Embeddings, or categories. */
+export type Predictions = (EnsembleMember & { readonly kind: 'embeddings' }) | PredictedCategories;
+
+/**
+ * Reads what a model says, for measuring it: whatever {@link readEnsembleMember} reads, and categories without
+ * probabilities: `result.csv` as submitted, or the lines of `wbdc predict`. Where a run's probabilities have a
+ * `result.csv` beside them, the categories are those of it: they may favour rare classes.
+ *
+ * @throws WbdcError that names the file
+ */
+export async function readPredictions(path: string, name?: string): Promise<Predictions> {
+  const file = await findPredictions(path);
+  if (file.endsWith('.csv')) {
+    const labels = await readTruth(file);
+    const own = name ?? basename(file, '.csv');
+    return { kind: 'categories', name: own, path: file, ids: [...labels.keys()], predicted: [...labels.values()] };
+  }
+  if (file.endsWith('.jsonl') && (await holdsCategories(file))) return readPredictLines(file, name);
+  const member = await readEnsembleMember(path, ...(name === undefined ? [] : [name]));
+  if (member.kind === 'embeddings') return { ...member, kind: 'embeddings' };
+  return categoriesOf(member);
+}
+
+async function holdsCategories(path: string): Promise<boolean> {
+  const any = z.looseObject({ id: z.string() });
+  for await (const line of readJsonLines(path, any, '{id, …}')) return 'category' in line && !('probabilities' in line);
+  return false;
+}
+
+const predicted = z.object({ id: z.string(), category: z.string(), probability: z.number().min(0).max(1).optional() });
+
+async function readPredictLines(path: string, name = basename(path, '.jsonl')): Promise<PredictedCategories> {
+  const lines: z.output<typeof predicted>[] = [];
+  for await (const line of readJsonLines(path, predicted, '{id, category, probability} of wbdc predict')) {
+    lines.push(line);
+  }
+  const known = lines.every(({ probability }) => probability !== undefined);
+  return {
+    kind: 'categories',
+    name,
+    path,
+    ids: lines.map(({ id }) => id),
+    predicted: lines.map(({ category }) => category),
+    ...(known && { confidence: Float64Array.from(lines, ({ probability }) => probability!) }),
+  };
+}
+
+async function categoriesOf({ name, path, rows, classes }: EnsembleMember): Promise<PredictedCategories> {
+  if (classes === undefined) {
+    throw new WbdcError({
+      where: path,
+      expected: 'categories.txt beside it, the classes in the order of the probabilities',
+      got: 'none',
+    });
+  }
+  if (classes.length !== rows.width) {
+    throw new WbdcError({
+      where: path,
+      expected: `${classes.length} probabilities of each video`,
+      got: `${rows.width}`,
+    });
+  }
+  const submitted = finetuneFiles(dirname(path)).categories;
+  const chosen = (await exists(submitted)) ? await readTruth(submitted) : new Map<string, string>();
+  const likely = chooseClasses(Float64Array.from(rows.values), classes);
+  const known = new Set(classes);
+  const choice = (id: string, i: number): string => {
+    const own = chosen.get(id);
+    return own !== undefined && known.has(own) ? own : likely[i];
+  };
+  return {
+    kind: 'categories',
+    name,
+    path,
+    ids: rows.ids,
+    predicted: rows.ids.map(choice),
+    probabilities: { classes, values: rows.values },
+  };
+}

@@ -1,0 +1,155 @@
+import { dirname, join } from 'node:path';
+import { openAiacIndex, openFeatureStore, type FeatureSource } from '@wbdc/data';
+import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
+import { readPredictions, type PredictedCategories, type Predictions } from '@wbdc/finetune/node';
+import { WbdcError } from '@wbdc/io/errors';
+import type { TrainedModel } from '../trained/trained-model.js';
+import { evaluateCategories } from './categories.js';
+import type { Evaluation } from './kinds.js';
+import type { EvaluateOptions } from './options.js';
+import { labelledOf, readPlainVideos } from './plain-videos.js';
+import { predictSplit } from './predict-split.js';
+import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
+import { evaluateSimilarity } from './similarity.js';
+import { findTruth, readEvaluationTruth } from './truth.js';
+
+export interface EvaluateModelsOptions extends Omit<EvaluateOptions, 'videos' | 'train'> {
+  /** Runs, files of predictions, or what `openModel` opens. */
+  readonly models: readonly string[];
+  /** A file of categories or scored pairs, or a split of the first run's data. */
+  readonly truth: string;
+  /** The folder of one's own data set, where the truth is a split of it. */
+  readonly data?: string | undefined;
+  /** Annotations with the texts of the measured videos; default: those of the split. */
+  readonly texts?: string | undefined;
+  /** Opens a model to predict a split that nothing is known of yet; without it only predictions are read. */
+  readonly openModel?: ((path: string) => Promise<TrainedModel>) | undefined;
+  readonly onMessage?: ((line: string) => void) | undefined;
+}
+
+/** Labelled videos beyond so many are not looked at for neighbours. */
+const MOST_NEIGHBOURS = 20_000;
+
+/**
+ * Measures models on a truth, with confidence intervals, beside baselines, each against the first: what
+ * `wbdc evaluate` prints.
+ *
+ * @throws WbdcError where predictions and truth are of different kinds, or nothing is predicted
+ */
+export async function evaluateModels(options: EvaluateModelsOptions): Promise<Evaluation> {
+  const data = await dataOf(options.models[0], options.data);
+  const predictions: Predictions[] = [];
+  for (const path of options.models) {
+    const one = await predictionsOf(path, data, options);
+    predictions.push(unlikeOthers(one, predictions));
+    options.onMessage?.(`read     ${one.path}: ${one.kind} of ${idsOf(one).length} videos`);
+  }
+  const [first] = predictions;
+  const other = predictions.find(({ kind }) => kind !== first.kind);
+  if (other)
+    throw new WbdcError({ where: other.path, expected: `${first.kind}, as of ${first.name}`, got: other.kind });
+  const truth = await readEvaluationTruth(await findTruth(options.truth, first.kind, data), first.kind);
+  options.onMessage?.(`truth    ${truth.path}`);
+  const ids = new Set(
+    truth.kind === 'categories' ? truth.labels.keys() : truth.pairs.flatMap(({ id1, id2 }) => [id1, id2]),
+  );
+  const videos = await videosOf(options, data, ids);
+  const shared = { ...options, truth: truth.path, videos };
+  if (truth.kind === 'embeddings') {
+    const models = predictions.filter((one) => one.kind === 'embeddings');
+    return evaluateSimilarity({ ...shared, models, pairs: truth.pairs });
+  }
+  const models = predictions.filter((one): one is PredictedCategories => one.kind === 'categories');
+  const train = await labelledVideosOf(data, ids);
+  return evaluateCategories({ ...shared, models, labels: truth.labels, train });
+}
+
+function idsOf(one: Predictions): readonly string[] {
+  return one.kind === 'embeddings' ? one.rows.ids : one.ids;
+}
+
+/** Two models of one name are told apart by their paths. */
+function unlikeOthers(one: Predictions, others: readonly Predictions[]): Predictions {
+  return others.some(({ name }) => name === one.name) ? { ...one, name: one.path } : one;
+}
+
+/** What is stored of a model, or what it says of the split now. */
+async function predictionsOf(
+  path: string,
+  data: RunData,
+  { truth, openModel, onMessage, signal }: EvaluateModelsOptions,
+): Promise<Predictions> {
+  const stored = await readPredictions(path).catch((error: unknown) => {
+    if (openModel === undefined || !(error instanceof WbdcError && error.code === 'predictions-missing')) throw error;
+    return undefined;
+  });
+  if (openModel === undefined || (stored !== undefined && (await knowsSome(stored, truth, data)))) return stored!;
+  const paths = splitPaths(data, truth);
+  const annotations = await firstThere(paths.annotations);
+  if (annotations === undefined) {
+    if (stored !== undefined) return stored;
+    throw new WbdcError({
+      where: path,
+      expected: `predictions, or the annotations of a split called ${truth} to predict`,
+      got: 'neither',
+    });
+  }
+  onMessage?.(`predicts ${annotations} with ${path}`);
+  const features = await openFeatures(data, truth);
+  const frames = data.roots.find((root) => annotations.startsWith(join(root, 'annotations'))) ?? dirname(annotations);
+  const model = await openModel(path);
+  try {
+    return await predictSplit({ model, name: path, annotations, features, root: frames, split: truth, signal });
+  } finally {
+    await Promise.all([model.close(), features?.close()]);
+  }
+}
+
+/** Whether stored predictions are of videos that the truth names. */
+async function knowsSome(stored: Predictions, named: string, data: RunData): Promise<boolean> {
+  const truth = await readEvaluationTruth(await findTruth(named, stored.kind, data), stored.kind);
+  const ids = new Set(idsOf(stored));
+  if (truth.kind === 'categories') return [...truth.labels.keys()].some((id) => ids.has(id));
+  return truth.pairs.some(({ id1, id2 }) => ids.has(id1) && ids.has(id2));
+}
+
+async function openFeatures(data: RunData, split: string): Promise<FeatureSource | undefined> {
+  const { stores, records } = splitPaths(data, split);
+  const store = await firstThere(stores);
+  if (store !== undefined) return openFeatureStore(store);
+  const index = await firstThere(records);
+  return index === undefined ? undefined : openAiacIndex(index);
+}
+
+/** The measured videos as they are; nothing where their texts are not known. */
+async function videosOf(
+  { truth, texts }: EvaluateModelsOptions,
+  data: RunData,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, PlainVideo> | undefined> {
+  const annotations = texts ?? (await firstThere(splitPaths(data, truth).annotations));
+  if (annotations === undefined) return undefined;
+  const features = await openFeatures(data, truth);
+  try {
+    return await readPlainVideos({ annotations, features }, (id) => ids.has(id));
+  } finally {
+    await features?.close();
+  }
+}
+
+/** Videos with a category that the run learned from, without those that are measured. */
+async function labelledVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<PlainLabelled[]> {
+  const found: PlainLabelled[] = [];
+  for (const split of data.labelled) {
+    const annotations = await firstThere(splitPaths(data, split).annotations);
+    if (annotations === undefined) continue;
+    const features = await openFeatures(data, split);
+    try {
+      const videos = await readPlainVideos({ annotations, features }, (id) => !measured.has(id));
+      found.push(...labelledOf(videos, MOST_NEIGHBOURS));
+    } finally {
+      await features?.close();
+    }
+  }
+  return found;
+}

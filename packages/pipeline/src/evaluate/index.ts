@@ -1,0 +1,21 @@
+export { describeEvaluation } from './describe.js';
+export { evaluateCategories } from './categories.js';
+export type { EvaluateCategoriesOptions } from './categories.js';
+export { evaluateModels } from './evaluate.js';
+export type { EvaluateModelsOptions } from './evaluate.js';
+export type {
+  CategoryEvaluation,
+  CosineBin,
+  Difference,
+  Estimate,
+  EvaluatedCategories,
+  EvaluatedModel,
+  EvaluatedSimilarity,
+  Evaluation,
+  SimilarityEvaluation,
+} from './kinds.js';
+export type { EvaluateOptions } from './options.js';
+export { evaluateSimilarity } from './similarity.js';
+export type { EvaluateSimilarityOptions } from './similarity.js';
+export { evaluationFolder, writeEvaluation } from './write.js';
+export type { EvaluationFiles } from './write.js';

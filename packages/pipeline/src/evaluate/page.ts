@@ -1,0 +1,152 @@
+import {
+  cardSection,
+  confusionSection,
+  curveChart,
+  intervalChart,
+  renderPage,
+  section,
+  table,
+  tableSection,
+  type Card,
+  type Html,
+} from '@wbdc/report';
+import { formatCount, formatNumber } from '@wbdc/report/format';
+import { differenceOf, officialOf, verdictOf, withInterval } from './describe.js';
+import type {
+  CategoryEvaluation,
+  EvaluatedCategories,
+  EvaluatedModel,
+  Evaluation,
+  SimilarityEvaluation,
+} from './kinds.js';
+
+/** An evaluation as a page that stands alone. */
+export function evaluationPage(evaluation: Evaluation): string {
+  const { models, truth, bootstrap, official, kind } = evaluation;
+  const what = kind === 'categories' ? 'videos' : 'pairs';
+  const verdicts = models.flatMap((model) => verdictOf(evaluation, model) ?? []);
+  return renderPage({
+    title: `Evaluation: ${models.map(({ name }) => name).join(', ')}`,
+    lead: [`Measured on ${truth.path}.`, ...verdicts.map((text) => `${text}.`)].join(' '),
+    facts: [
+      [official, formatNumber(officialOf(evaluation, models[0]).value)],
+      [`measured ${what}`, formatCount(truth.measured)],
+      ...(truth.unpredicted > 0 ? [['not predicted', formatCount(truth.unpredicted)] as const] : []),
+      ['resamples', `${formatCount(bootstrap.samples)} of ${bootstrap.unit}`],
+    ],
+    body: [overview(evaluation), ...(kind === 'categories' ? categoryParts(evaluation) : similarityParts(evaluation))],
+  });
+}
+
+function overview(evaluation: Evaluation): Html {
+  const { models, baselines, official, bootstrap } = evaluation;
+  const rows = [
+    ...models.map((one) => ({ ...officialOf(evaluation, one), label: one.name, model: true })),
+    ...baselines.map((one) => ({ ...officialOf(evaluation, one), label: one.name, model: false })),
+  ];
+  const percent = Number((100 * bootstrap.confidence).toFixed(3));
+  const heading = {
+    title: 'Models and baselines',
+    note: `${percent} % intervals of the bootstrap; differences are of the same resamples, from ${models[0].name}.`,
+  };
+  const measures = Object.keys(models[0].measures);
+  const line = (one: EvaluatedModel): string[] => [
+    one.name,
+    ...measures.map((name) => (name in one.measures ? withInterval(one.measures[name]) : '')),
+    differenceOf(one),
+  ];
+  return section(
+    heading,
+    intervalChart({ rows, across: official }),
+    table({ head: ['', ...measures, `difference of ${official}`], rows: [...models, ...baselines].map(line) }),
+  );
+}
+
+function categoryParts({ models }: CategoryEvaluation): Html[] {
+  return [
+    cardSection(
+      { title: 'Calibration', note: 'How often what a model is so sure of is right.' },
+      models.flatMap(calibrationCard),
+    ),
+    ...models.map(({ name, confusionByLevel1 }) =>
+      confusionSection({
+        title: `Confusion of level 1: ${name}`,
+        note: 'Truth in rows, predictions in columns.',
+        confusion: confusionByLevel1,
+      }),
+    ),
+    ...models.flatMap(({ name, mostConfused, classes }) => [
+      tableSection({
+        title: `Most often confused: ${name}`,
+        head: ['truth', 'taken for', 'videos'],
+        rows: mostConfused.map(({ truth, predicted, count }) => [truth, predicted, formatCount(count)]),
+      }),
+      tableSection({
+        title: `Every category: ${name}`,
+        head: ['category', 'F1', 'precision', 'recall', 'videos'],
+        rows: classes.map(({ label, f1, precision, recall, support }) => [
+          label,
+          ...[f1, precision, recall].map((value) => value.toFixed(3)),
+          formatCount(support),
+        ]),
+      }),
+    ]),
+  ];
+}
+
+function calibrationCard({ name, calibration }: EvaluatedCategories): Card[] {
+  if (calibration === undefined) return [];
+  const used = calibration.bins.filter(({ count }) => count > 0);
+  const points = used.map(({ confidence, accuracy }) => ({ step: 100 * confidence, value: accuracy }));
+  return [
+    reliabilityCard(`${name}: expected calibration error ${formatNumber(calibration.ece)}`, points, {
+      right: 'share that is right',
+      across: 'probability, %',
+      ideal: [
+        { step: 0, value: 0 },
+        { step: 100, value: 1 },
+      ],
+    }),
+  ];
+}
+
+function similarityParts({ models }: SimilarityEvaluation): Html[] {
+  const cards = models.map(({ name, reliability }) => {
+    const points = reliability.map(({ cosine, label }) => ({ step: 100 * cosine, value: label }));
+    const ends = [reliability[0].cosine, reliability.at(-1)!.cosine];
+    const ideal = ends.map((cosine) => ({ step: 100 * cosine, value: cosine }));
+    return reliabilityCard(name, points, { right: 'mean rank of the scores', across: 'cosine, hundredths', ideal });
+  });
+  return [
+    cardSection({ title: 'Cosines and what people said', note: 'Tenths of the pairs by their cosines.' }, cards),
+    ...models.map(({ name, byScore }) =>
+      tableSection({
+        title: `By score: ${name}`,
+        head: ['score', 'mean cosine', 'deviation', 'pairs'],
+        rows: byScore.map(({ score, cosine, deviation, count }) => [
+          String(score),
+          cosine.toFixed(3),
+          deviation.toFixed(3),
+          formatCount(count),
+        ]),
+      }),
+    ),
+  ];
+}
+
+interface Points {
+  readonly step: number;
+  readonly value: number;
+}
+
+function reliabilityCard(
+  title: string,
+  points: readonly Points[],
+  { right, across, ideal }: { readonly right: string; readonly across: string; readonly ideal: readonly Points[] },
+): Card {
+  const curves = [
+    { label: right, points, style: 'dots' },
+    { label: 'as it says', points: ideal, style: 'baseline' },
+  ] as const;
+  return { title, chart: curveChart({ curves, across }), legend: curves };
+}

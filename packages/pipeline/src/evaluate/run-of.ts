@@ -1,0 +1,61 @@
+import { join, resolve } from 'node:path';
+import { aiacIndexLayout, aiacLayout, featureLayout, wbdcLayout } from '@wbdc/data';
+import { exists, parseJson, readIfThere } from '@wbdc/io';
+import { z } from 'zod';
+
+/** Where the finetuning of a run has its data from. */
+export interface RunData {
+  /** Folders that may hold annotations, truth and pairs. */
+  readonly roots: readonly string[];
+  /** Folders that may hold stores of frame features. */
+  readonly features: readonly string[];
+  /** Splits with the categories that it learned from. */
+  readonly labelled: readonly string[];
+}
+
+const record = z.looseObject({
+  read: z.record(z.string(), z.string()).optional(),
+  settings: z
+    .looseObject({ finetune: z.looseObject({ splits: z.array(z.string()).optional() }).optional() })
+    .optional(),
+});
+
+/**
+ * What a run says of its data in the record of its finetune stage; nothing of a folder without one.
+ *
+ * @param data folder of one's own data set, which no record names
+ */
+export async function dataOf(run: string, data?: string): Promise<RunData> {
+  const own = data === undefined ? [] : [data];
+  for (const folder of [run, join(run, 'finetune')]) {
+    const path = join(folder, 'stage.json');
+    const text = await readIfThere(path);
+    const parsed = text === undefined ? undefined : record.safeParse(parseJson(text, path)).data;
+    if (parsed === undefined) continue;
+    const { read = {}, settings } = parsed;
+    const stage = (name: string): string[] => (name in read ? [resolve(folder, read[name])] : []);
+    return {
+      roots: [...own, join(folder, 'aiac'), ...stage('data')],
+      features: stage('features'),
+      labelled: settings?.finetune?.splits ?? ['labeled'],
+    };
+  }
+  return { roots: own, features: [], labelled: ['labeled'] };
+}
+
+/** The first path that is there. */
+export async function firstThere(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await exists(path)) return path;
+  return undefined;
+}
+
+/** Paths where something of a split may lie. */
+export function splitPaths({ roots, features }: RunData, split: string) {
+  return {
+    annotations: roots.map((root) => wbdcLayout(root).annotations(split)),
+    truth: roots.map((root) => wbdcLayout(root).truth(split)),
+    pairs: roots.map((root) => aiacLayout(root).labels(split)),
+    stores: features.map((root) => featureLayout(root).store(split)),
+    records: roots.map((root) => aiacIndexLayout(root).recordIndex(split)),
+  };
+}
