@@ -38,13 +38,15 @@ def encoded(image, format, **options):
     return stream.getvalue()
 
 
-def png(depth, colour, rows):
+def png(depth, colour, rows, transparent=b""):
+    """`transparent`: the one value that a tRNS chunk names."""
     def chunk(tag, body):
         return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
 
     head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, colour, 0, 0, 0)
     body = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    named = chunk(b"tRNS", transparent) if transparent else b""
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + named + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def odd_scan(jpeg):
@@ -76,6 +78,18 @@ keep("PNG, partly transparent", encoded(Image.fromarray(rgba), "PNG"), white=Tru
 keep("PNG, partly transparent, 16 bits", png(16, 6, [row.tobytes() for row in rgba16]), white=True)
 keep("PNG, partly transparent grey", encoded(Image.merge("LA", [NOISY.convert("L"), Image.fromarray(alpha)]), "PNG"), white=True)
 keep("PNG, transparent colour of a palette", encoded(RAMPS.quantize(8), "PNG", transparency=3), white=True)
+for depth in (1, 2, 4, 8, 16):
+    values = (x + y) % 2 ** min(depth, 8) * (257 if depth == 16 else 1)
+    bits = (values[..., None] >> np.arange(depth)[::-1] & 1).astype(np.uint8).reshape(HEIGHT, -1)
+    rows = [np.packbits(row).tobytes() for row in bits]
+    keep(f"PNG, a transparent grey of {depth} bits", png(depth, 0, rows, struct.pack(">H", int(values[2, 3]))), white=True)
+    keep(f"PNG, a transparent black of {depth} bits", png(depth, 0, rows, b"\0\0"), white=True)
+low16 = np.where((x % 4 == 0)[..., None], 200 * 257, 5000).astype(">u2") + np.zeros((1, 1, 3), ">u2")
+keep("PNG, a transparent colour of 16 bits that is one of 8", png(16, 2, [row.tobytes() for row in low16.astype(">u2")],
+     struct.pack(">HHH", 200, 200, 200)), white=True)
+for depth, pixels in ((8, RGB), (16, rgb16)):
+    keep(f"PNG, a transparent colour of {depth} bits",
+         png(depth, 2, [row.tobytes() for row in pixels], struct.pack(">HHH", *map(int, pixels[2, 3]))), white=True)
 keep("PNG, one bit", encoded(NOISY.convert("1"), "PNG"))
 keep("WebP, lossy", encoded(RAMPS, "WEBP", quality=80))
 keep("WebP, partly transparent", encoded(Image.fromarray(rgba), "WEBP", lossless=True, exact=True), white=True)

@@ -67,6 +67,10 @@ def main():
     config = lambda **more: {"tokenizer_config.json": {**CONFIG, **more}}
     cases = [
         case("plain", plain),
+        case("a blank line in the vocabulary, and white space behind tokens", {
+            "vocab.txt": lines([*VOCAB[:-1], "", f"{VOCAB[-1]} ", "\u5c3e\u2028", "x\u2028y"]), "tokenizer_config.json": CONFIG,
+        }),
+        case("a blank last line", {"vocab.txt": lines([*VOCAB, ""]), "tokenizer_config.json": CONFIG}),
         case("cased", {**vocab, **config(do_lower_case=False)}),
         case("tokenizer.json lower-cases, the configuration does not",
              {**vocab, "tokenizer.json": tokenizer_json(), **config(do_lower_case=False)}),

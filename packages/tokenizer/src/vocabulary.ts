@@ -12,14 +12,13 @@ export interface SpecialIds {
   readonly mask: number;
 }
 
-/** Token -> id of a vocabulary; throws when a token is empty, holds a line break or occurs twice. */
+/** Token -> id of a vocabulary; throws when a token holds a line break or occurs twice. An empty one is in no text. */
 export function indexVocab(vocab: readonly string[], where: string): Map<string, number> {
   const ids = new Map<string, number>();
   const problems: string[] = [];
   vocab.forEach((token, id) => {
     const before = ids.get(token);
-    if (token === '' || /[\r\n]/.test(token))
-      problems.push(`line ${id + 1}: ${JSON.stringify(token)} cannot be a token`);
+    if (/[\r\n]/.test(token)) problems.push(`line ${id + 1}: ${JSON.stringify(token)} cannot be a token`);
     else if (before !== undefined) problems.push(`line ${id + 1}: '${token}' stands already on line ${before + 1}`);
     else ids.set(token, id);
   });
@@ -27,7 +26,7 @@ export function indexVocab(vocab: readonly string[], where: string): Map<string,
     const shown = [...problems.slice(0, 5), ...(problems.length > 5 ? [`and ${problems.length - 5} more`] : [])];
     throw new WbdcError(
       `${where}: expected one token a line, each once, because the line is the token's id; got ${shown.join('; ')}. ` +
-        'Remove the repeated or empty entries (and retrain what was trained with them), or fetch the file again.',
+        'Remove the repeated entries (and retrain what was trained with them), or fetch the file again.',
     );
   }
   return ids;
@@ -45,11 +44,14 @@ export function specialIds(ids: ReadonlyMap<string, number>, where: string): Spe
   return { pad, unk, cls, sep, mask };
 }
 
-/** The lines of a vocab.txt: a byte order mark, Windows line ends and the last line's end are not part of tokens. */
+/**
+ * The lines of a vocab.txt, as the Rust `tokenizers` cut them: white space behind a token is not part of it, a blank
+ * line is an empty token with an id. A byte order mark is no part of the first.
+ */
 export function parseVocabText(text: string): string[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
   if (lines.at(-1) === '') lines.pop();
-  return lines;
+  return lines.map((line) => line.trimEnd());
 }
 
 export function formatVocabText(vocab: readonly string[]): string {

@@ -92,8 +92,8 @@ describe('errors', () => {
     expect(() => Tokenizer.fromVocab(['[PAD]', '[UNK]', '[CLS]', '你'])).toThrow(
       /expected the special tokens .*, got 4 tokens without \[SEP\] \[MASK\]/,
     );
-    expect(() => Tokenizer.fromVocab([...small, '好', ''])).toThrow(
-      /line 12: '好' stands already on line 7; line 13: "" cannot be a token/,
+    expect(() => Tokenizer.fromVocab([...small, '好', 'a\nb'])).toThrow(
+      /line 12: '好' stands already on line 7; line 13: "a\\nb" cannot be a token/,
     );
   });
 

@@ -21,6 +21,25 @@ export function isGrey16Png(bytes: Uint8Array): boolean {
   return bytes[24] === 16 && bytes[25] === 0;
 }
 
+const [IDAT, TRNS] = [0x49444154, 0x74524e53];
+
+/**
+ * The transparent value (tRNS) of a PNG in grey of 2, 4 or 16 bits or in RGB of 16, by channel: Pillow compares it
+ * with pixels that are 8 bits by then, which hits few or none.
+ */
+export function unscaledTransparency(png: Uint8Array): readonly number[] | undefined {
+  const [depth, colour] = [png[24], png[25]];
+  const channels = colour === 0 && [2, 4, 16].includes(depth) ? 1 : colour === 2 && depth === 16 ? 3 : 0;
+  if (channels === 0) return undefined;
+  const view = new DataView(png.buffer, png.byteOffset, png.length);
+  for (let at = 8; at + 8 + 2 * channels <= png.length; at += 12 + view.getUint32(at)) {
+    const type = view.getUint32(at + 4);
+    if (type === IDAT) return undefined; // tRNS precedes the pixels
+    if (type === TRNS) return Array.from({ length: channels }, (_, c) => view.getUint16(at + 8 + 2 * c));
+  }
+  return undefined;
+}
+
 /**
  * Whether the first picture of an AVIF stores its colours in fewer rows or columns than its brightness: the
  * `chroma_subsampling` bits of the AV1 configuration box (AV1 in ISOBMFF, 2.3.3).

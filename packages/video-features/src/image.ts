@@ -7,6 +7,7 @@ import {
   isGrey16Png,
   jpegComponents,
   pictureFormat,
+  unscaledTransparency,
   withSequentialScan,
   type PictureFormat,
 } from './image-format.js';
@@ -95,8 +96,18 @@ async function pixelsOf(picture: Sharp, bytes: Uint8Array, format: PictureFormat
   const space = format === 'tiff' ? (await picture.metadata()).space : undefined;
   if (format === 'tiff') picture.autoOrient(); // the one format whose orientation Pillow applies
   if (space === 'cmyk' || (format === 'jpeg' && jpegComponents(bytes) === 4)) return cmykPixels(picture);
-  if (space === 'grey16' || (format === 'png' && isGrey16Png(bytes))) return grey16Pixels(picture);
-  return srgbPixels(picture);
+  const transparent = format === 'png' ? unscaledTransparency(bytes) : undefined;
+  const grey16 = space === 'grey16' || (format === 'png' && isGrey16Png(bytes));
+  const pixels = grey16 ? grey16Pixels(picture) : srgbPixels(transparent ? picture.removeAlpha() : picture);
+  return transparent ? withWhite(await pixels, transparent) : pixels;
+}
+
+/** Pixels of exactly this grey or colour become white. */
+function withWhite(image: Image, value: readonly number[]): Image {
+  const { data } = image;
+  const isValue = (at: number) => [0, 1, 2].every((c) => data[at + c] === value[c % value.length]);
+  for (let at = 0; at < data.length; at += 3) if (isValue(at)) data.fill(255, at, at + 3);
+  return image;
 }
 
 async function srgbPixels(picture: Sharp): Promise<Image> {
