@@ -2,10 +2,12 @@
 // publint and are-the-types-wrong, installs them into empty projects, runs the snippets of their READMEs, type checks
 // and runs a program that opens trained models (tools/stranger), bundles it for a browser, and asks the command line
 // for its version.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { buildSync, transformSync } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -23,12 +25,12 @@ const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 try {
-  const tarballs = [];
-  for (const folder of folders) tarballs.push(await pack(folder));
-  const project = install(tarballs);
-  runSnippets(project, tarballs);
+  const tarballs = await pack([...folders, runner]);
+  const packages = tarballs.filter(({ folder }) => folder !== runner);
+  const project = install(packages);
+  await runSnippets(project, packages);
   runStranger(project);
-  runCommandLine([...tarballs.filter(({ name }) => name !== '@wbdc/demo-data'), await pack(runner)]);
+  runCommandLine(tarballs.filter(({ name }) => name !== '@wbdc/demo-data'));
 } catch (error) {
   console.error(error.stdout ?? '', error.stderr ?? '', error.message);
   process.exitCode = 1;
@@ -36,15 +38,31 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-async function pack(folder) {
-  const [{ filename, name, size }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', scratch], folder));
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const { messages } = await publint({ pkgDir: folder, strict: true, pack: 'npm' });
-  if (messages.length > 0) throw new Error(messages.map((m) => `${name}: ${formatMessage(m, manifest)}`).join('\n'));
-  const file = join(scratch, filename);
-  run('npx', ['attw', file, '--profile', 'esm-only'], root);
-  console.log(`${name}: ${(size / 1024).toFixed(0)} KiB, publint and are-the-types-wrong found nothing`);
-  return { file, folder, name };
+/** Tarballs of the packages, checked. */
+async function pack(folders) {
+  const workspaces = folders.flatMap((folder) => ['--workspace', folder]);
+  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', scratch, ...workspaces], root));
+  const tarballs = [];
+  for (const folder of folders) {
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { filename, name, size } = packed.find(({ name }) => name === manifest.name);
+    const file = join(scratch, filename);
+    const { messages } = await publint({ pkgDir: folder, strict: true, pack: 'npm' });
+    const problems = [...messages.map((m) => formatMessage(m, manifest)), ...(await typeProblems(file))];
+    if (problems.length > 0) throw new Error(problems.map((problem) => `${name}: ${problem}`).join('\n'));
+    console.log(`${name}: ${(size / 1024).toFixed(0)} KiB, publint and are-the-types-wrong found nothing`);
+    tarballs.push({ file, folder, name });
+  }
+  return tarballs;
+}
+
+/** What are-the-types-wrong finds, but for those who cannot import ES modules (its profile `esm-only`). */
+async function typeProblems(file) {
+  const { types, problems } = await checkPackage(createPackageFromTarballData(readFileSync(file)));
+  if (!types) return ['expected types, got none'];
+  return problems
+    .filter(({ resolutionKind }) => resolutionKind !== 'node10' && resolutionKind !== 'node16-cjs')
+    .map((problem) => JSON.stringify(problem));
 }
 
 /** An empty project with these tarballs. */
@@ -56,19 +74,25 @@ function install(tarballs, others = PEERS) {
   return project;
 }
 
-function runSnippets(project, tarballs) {
-  for (const { folder, name } of tarballs.filter(({ name }) => !NEED_FILES.includes(name))) {
-    const readme = readFileSync(join(folder, 'README.md'), 'utf8');
-    const snippets = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]);
-    if (snippets.length === 0) throw new Error(`${name}: expected a snippet in its README, got none`);
-    snippets.forEach((snippet, i) => {
-      const { code } = transformSync(snippet, { loader: 'ts', format: 'esm', target: 'node20' });
-      const file = join(project, `snippet-${i}.mjs`);
-      writeFileSync(file, code);
-      run('node', [file], project);
+async function runSnippets(project, tarballs) {
+  const snippets = tarballs
+    .filter(({ name }) => !NEED_FILES.includes(name))
+    .flatMap(({ folder, name }) => {
+      const readme = readFileSync(join(folder, 'README.md'), 'utf8');
+      const found = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]);
+      if (found.length === 0) throw new Error(`${name}: expected a snippet in its README, got none`);
+      return found.map((snippet, i) => ({ snippet, name, file: join(project, `${name.slice(6)}-${i}.mjs`) }));
     });
-    console.log(`${name}: installed from its tarball, its README's ${snippets.length} snippet(s) run`);
-  }
+  const waiting = [...snippets];
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { code } = transformSync(next.snippet, { loader: 'ts', format: 'esm', target: 'node20' });
+      writeFileSync(next.file, code);
+      await promisify(execFile)('node', [next.file], { cwd: project });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  console.log(`installed from their tarballs, the packages run the ${snippets.length} snippets of their READMEs`);
 }
 
 /** A program of somebody else's: no runner is installed. */

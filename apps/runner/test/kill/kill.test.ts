@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
@@ -50,6 +51,16 @@ describe.each([
     expect(said).toMatch(advice);
     expect(code).toBe(130);
     expect(differences).toEqual([]);
+  });
+});
+
+describe.each([
+  ['pretrain', 'closed'],
+  ['predict', 'disk full'],
+] as const)('wbdc %s whose output is lost (%s)', (name, lost) => {
+  it.skipIf(lost === 'disk full' && !existsSync('/dev/full'))('does all of its work', async () => {
+    const { code, differences } = await world.lose(commandOf(name), lost);
+    expect([code, differences]).toEqual([0, []]);
   });
 });
 

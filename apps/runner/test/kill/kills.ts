@@ -6,7 +6,7 @@ import { foldIn, randomKey, uniform, type Key } from '@wbdc/nn';
 import { FILES, startHub, type FakeHub } from '../../../../packages/checkpoints/test/hub/server.js';
 import { WRITING, type WritingCommand } from './commands.js';
 import { differences } from './compare.js';
-import { start, type Ended, type Started } from './process.js';
+import { start, type Ended, type LostOutput, type Started } from './process.js';
 import { makeWorld } from './world.js';
 
 /** What became of a command that was killed. */
@@ -124,6 +124,13 @@ export class KillWorld {
     return { ...ended, differences: await this.finish(command, true) };
   }
 
+  /** Runs a command whose output is lost. */
+  async lose(command: WritingCommand, lost: LostOutput): Promise<Signalled> {
+    await this.before(command);
+    const ended = await this.start(command.args, lost).ended;
+    return { ...ended, differences: await this.left(command) };
+  }
+
   /** The world as all commands left it. */
   async complete(): Promise<void> {
     await this.restore([]);
@@ -137,20 +144,24 @@ export class KillWorld {
 
   private async finish(command: WritingCommand, again: boolean): Promise<string[]> {
     const { code, said } = await this.start(argsOf(command, again)).ended;
-    if (code !== 0) return [`wbdc ${argsOf(command, again)}: exit code ${code}: ${said}`];
+    return code === 0 ? this.left(command) : [`wbdc ${argsOf(command, again)}: exit code ${code}: ${said}`];
+  }
+
+  /** How what a command left differs from what it leaves uninterrupted. */
+  private async left(command: WritingCommand): Promise<string[]> {
     const own = command.makes;
     const beside = this.from(command).flatMap(({ makes }) => makes.filter((path) => !own.includes(path)));
     const found = await differences(join(this.root, 'reference'), this.folder);
     return found.filter((line) => !beside.some((path) => line.startsWith(path) && line.endsWith(': missing')));
   }
 
-  start(args: string): Started {
+  start(args: string, lost?: LostOutput): Started {
     const env = {
       HF_ENDPOINT: this.hub.url,
       HF_HUB_CACHE: join(this.folder, 'cache'),
       TMPDIR: join(this.folder, 'tmp'),
     };
-    return start(args.split(' '), { folder: this.folder, env });
+    return start(args.split(' '), { folder: this.folder, env, ...(lost && { lost }) });
   }
 
   /** When a command begins to work: it says something, or something of what it makes is there. */

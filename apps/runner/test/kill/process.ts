@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
@@ -19,21 +20,30 @@ export interface Ended {
   readonly said: string;
 }
 
-export function start(
-  args: readonly string[],
-  { folder, env }: { readonly folder: string; readonly env?: Readonly<Record<string, string>> },
-): Started {
+interface Place {
+  readonly folder: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Loses what the command prints: nobody reads it any more, or the disk of its log is full. */
+  readonly lost?: LostOutput;
+}
+
+export type LostOutput = 'closed' | 'disk full';
+
+export function start(args: readonly string[], { folder, env, lost }: Place): Started {
   const own = { ...process.env };
   delete own['VITEST']; // see tools/from-source/register.mjs
+  const full = lost === 'disk full' ? openSync('/dev/full', 'w') : undefined;
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd: folder,
     env: { ...own, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', full ?? 'pipe', full ?? 'pipe'],
   });
+  if (full !== undefined) closeSync(full);
   let said = '';
   const spoke = new Promise<unknown>((done) => {
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => done((said += text)));
+      if (lost) stream?.destroy();
+      else stream?.setEncoding('utf8').on('data', (text: string) => done((said += text)));
     }
   });
   const ended = new Promise<Ended>((done, failed) => {

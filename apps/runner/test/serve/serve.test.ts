@@ -83,6 +83,12 @@ describe('wbdc predict', () => {
     expect(lines(await readFile(join(folder, 'out.jsonl'), 'utf8')).map(({ id }) => id)).toEqual(['a', 'c']);
     expect((await run('predict', 'mixed/b.zip', '--name', 'base')).err).toContain('the video could not be read');
     expect((await run(...args, '--resume')).code).toBe(0); // nothing to add, and the same to tell as at first
+    await writeFile(join(folder, 'mixed.csv'), 'id,title\nc,红色的车\n');
+    const retold = await run(...args, '--resume', '--texts', 'mixed.csv');
+    expect([retold.code, retold.err]).toEqual([
+      1,
+      expect.stringContaining("'c': expected the texts and the video that its line in --out was made from, got others"),
+    ]);
   });
 
   it('says what is wrong with what it is given', async () => {

@@ -7,7 +7,7 @@ import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';
 import { nearest, readCollection, type Neighbour } from '@wbdc/pipeline/node';
-import { openLines } from './lines.js';
+import { openLines, type Done } from './lines.js';
 import { withSession } from './session.js';
 
 type ToFile = ServeCommandOptions & { readonly out?: string | undefined };
@@ -34,7 +34,7 @@ async function predictUnlocked(
   await withSession(request, async (session) => {
     const { hash } = session.model;
     // Lines of before that was written name no model.
-    const named = [...lines.done].filter(([, model]) => model !== undefined);
+    const named = [...lines.done].filter(([, { model }]) => model !== undefined);
     assertSameModel('predictions', new Map(named), hash, options.out);
     const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
     await writeRows(session, lines, rows, ({ categories }) => {
@@ -89,14 +89,14 @@ async function writing(out: string | undefined, work: () => Promise<void>): Prom
 /** A collection of two models is none. */
 function assertSameModel(
   what: 'predictions' | 'embeddings',
-  done: ReadonlyMap<string, unknown>,
+  done: ReadonlyMap<string, Done>,
   hash: string,
   out: string | undefined,
 ): void {
-  const foreign = [...done].find(([, model]) => model !== hash);
+  const foreign = [...done].find(([, { model }]) => model !== hash);
   if (foreign === undefined) return;
   throw new UserError(
-    `${out}: expected ${what} of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1])}: ` +
+    `${out}: expected ${what} of the same model (${hash}), got '${foreign[0]}' of ${String(foreign[1].model)}: ` +
       'choose another --out, or make all again with --overwrite',
   );
 }

@@ -8,11 +8,17 @@ import type { JsonObject } from '../../run/stage.js';
 
 /** Where the lines of a command go: a file, stdout, or, with --json, one object at the end. */
 export interface Lines {
-  /** Ids that a file holds from before, with the model that the line names. */
-  readonly done: ReadonlyMap<string, unknown>;
+  /** Ids that a file holds from before. */
+  readonly done: ReadonlyMap<string, Done>;
   write(line: JsonObject): Promise<void>;
   /** With --json: prints the object that holds them all, or says where they are. */
   end(summary: JsonObject): void;
+}
+
+/** What a line says of how it was made; those of earlier versions say less. */
+export interface Done {
+  readonly model: unknown;
+  readonly input: unknown;
 }
 
 export interface LinesMode {
@@ -62,14 +68,14 @@ function toStdout(output: Output): Lines {
   };
 }
 
-/** The ids in a file of lines, with their models; a last line that an interruption cut is dropped from it. */
-async function keepWhole(path: string): Promise<[string, unknown][]> {
+/** The ids in a file of lines; a last line that an interruption cut is dropped from it. */
+async function keepWhole(path: string): Promise<[string, Done][]> {
   const text = (await readIfThere(path)) ?? '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) await writeFile(path, whole);
   const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
-  return rows.map(({ where, cells: { id, model } }) => {
-    return typeof id === 'string' ? [id, model] : refuse(`${where}: expected an id`);
+  return rows.map(({ where, cells: { id, model, input } }) => {
+    return typeof id === 'string' ? [id, { model, input }] : refuse(`${where}: expected an id`);
   });
 }
 

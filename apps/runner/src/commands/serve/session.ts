@@ -8,7 +8,9 @@ import {
   type Unreadable,
 } from '@wbdc/pipeline';
 import type { TableTexts } from '@wbdc/pipeline/prepare';
+import { inputMark } from '@wbdc/pipeline/node';
 import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
+import type { Done } from './lines.js';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -32,6 +34,8 @@ export interface Session {
   readonly inputs: readonly FileInput[];
   /** What the table of texts says of a video, labels included. */
   readonly detailsOf: (id: string) => TableTexts;
+  /** Hash of what a row is made from. */
+  markOf(video: VideoInput): Promise<string>;
   /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
   readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */
@@ -54,7 +58,7 @@ export interface SessionRequest {
   readonly output: Output;
   readonly signal: AbortSignal;
   /** Ids of videos to leave out. */
-  readonly done?: Pick<ReadonlySet<string>, 'has' | 'size'>;
+  readonly done?: ReadonlyMap<string, Done>;
   /** What decodes the videos. */
   readonly decode?: DecodeVideo;
 }
@@ -64,20 +68,25 @@ export interface SessionRequest {
  * what it does on stderr: stdout is for the lines. The model is closed in the end.
  */
 export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
-  const { options, signal, done = new Set() } = request;
+  const { options, signal, done = new Map<string, Done>() } = request;
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
   const asked = await askedVideos(request.paths.map(from));
   const textOf = await textsFor(asked, options, from, (line) => output.warn(line));
   const videos = asked.videos.filter(({ id }) => !done.has(id));
+  const markOf = ({ id, path }: VideoInput): Promise<string> => inputMark(path, textOf(id));
+  for (const video of asked.videos) {
+    const mark = done.get(video.id)?.input;
+    if (mark !== undefined && mark !== (await markOf(video))) refuseChanged(video.id);
+  }
   const model = await openServed(request, output);
   const progress = createProgress(output, 'videos');
   try {
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
     const before = asked.videos.length - videos.length;
-    await use({ model, videos, before, inputs, detailsOf: textOf, ...watching(videos, progress, signal) });
+    await use({ model, videos, before, inputs, detailsOf: textOf, markOf, ...watching(videos, progress, signal) });
   } finally {
     progress.stop();
     await model.close();
@@ -103,6 +112,13 @@ export async function openServed(
   }
   output.say(`model    ${folder}`);
   return model;
+}
+
+function refuseChanged(id: string): never {
+  throw new UserError(
+    `'${id}': expected the texts and the video that its line in --out was made from, got others: ` +
+      'choose another --out, or make all again with --overwrite',
+  );
 }
 
 function watching(
