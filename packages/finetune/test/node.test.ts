@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { judgeCategories, pairSet, readCategories, writeCategories } from '../src/index.js';
+import { judgeCategories, measuredCategories, pairSet, readCategories, writeCategories } from '../src/index.js';
 import {
   combineCategoryFolds,
   combineProbabilityFiles,
@@ -95,7 +95,13 @@ describe('files of categories', () => {
       ['a', '0100'],
       ['b', '0203'],
     ]);
-    const judged = judgeCategories(['0100', '0203'], ['0100', '0100'], '0100');
+    const score = { mean: 0.5, level1Micro: 0.5, level1Macro: 0.25, level2Micro: 0.75, level2Macro: 0.5 };
+    const judged = judgeCategories(['0100', '0203'], ['0100', '0100'], '0100', { nearest: score });
+    expect(measuredCategories(judged!).level2Micro).toEqual({
+      value: 0.5,
+      baseline: 0.75,
+      baselines: { nearest: 0.75 },
+    });
     await writeCategoryScores(scores, judged);
     expect(await readCategoryScores(scores)).toEqual(judged);
     await writeCategoryScores(scores, undefined);
@@ -200,13 +206,15 @@ describe('files of embeddings', () => {
     expect((await lines(files.outOfFold)).length).toBe(4);
     const scores = await readSimilarityScores(files.scores);
     expect(scores.outOfFold).toEqual({ spearman: 0, folds: [1, NaN, -1] });
-    expect(scores.spearman).toEqual({ value: combined.heldOut, baseline: 0 });
+    expect(scores.spearman).toEqual({ value: combined.heldOut });
   });
 
   it('have scores that may be no number', async () => {
     const { scores } = finetuneFiles(root);
-    await writeSimilarityScores(scores, { spearman: { value: NaN, baseline: 0 } });
-    expect(await readSimilarityScores(scores)).toEqual({ spearman: { value: NaN, baseline: 0 } });
+    await writeSimilarityScores(scores, { spearman: { value: NaN, baseline: 0.5, baselines: { titles: 0.5 } } });
+    expect(await readSimilarityScores(scores)).toEqual({
+      spearman: { value: NaN, baseline: 0.5, baselines: { titles: 0.5 } },
+    });
     await writeFile(scores, '{"spearman": 3}');
     await expect(readSimilarityScores(scores)).rejects.toThrow('scores.json: expected scores of embeddings, got');
   });

@@ -96,8 +96,13 @@ describe('scores', () => {
     const judged = judgeCosines(Float64Array.of(0.5, 0.25, 1), Float64Array.of(0.1, 0.2, 0.3), {
       target: (score) => 5 * score, // 0.5, 1, 1.5
       constant: 1,
+      baselines: { 'TF-IDF, titles': 0.25, 'frame features': 0.75 },
     });
-    expect(judged.spearman).toEqual({ value: expect.closeTo(0.5, 12), baseline: 0 });
+    expect(judged.spearman).toEqual({
+      value: expect.closeTo(0.5, 12),
+      baseline: 0.75,
+      baselines: { 'TF-IDF, titles': 0.25, 'frame features': 0.75 },
+    });
     expect(judged.mse.value).toBeCloseTo((0.75 ** 2 + 0.5 ** 2) / 3, 12);
     expect(judged.mse.baseline).toBeCloseTo(0.5 / 3, 12);
   });

@@ -10,6 +10,6 @@ export { countedCategoryScore, countedSpearman } from './counted.js';
 export { characterOverlap, tfidf, tfidfCosine } from './letters.js';
 export type { TfidfVector } from './letters.js';
 export { meanAndSpread } from './spread.js';
-export { flattenMeasured, gatherMeasured } from './measured.js';
+export { besideBaselines, flattenMeasured, gatherMeasured, isBelowBaseline, strongestBaseline } from './measured.js';
 export type { Measured } from './measured.js';
 export { cosine, dot } from './vectors.js';

@@ -1,3 +1,4 @@
+export type { PlainTexts } from './finetune/baselines.js';
 export { finetune } from './finetune/finetune.js';
 export type {
   FinetuneConclusion,
@@ -17,7 +18,7 @@ export { trainClip } from './clip/train-clip.js';
 export type { TrainClipOptions } from './clip/train-clip.js';
 export { PictureCache, pictureOf } from './data/picture-cache.js';
 export { tagChooser } from './data/tags.js';
-export { openVideoSet, readSplits } from './data/video-set.js';
+export { openVideoSet, readSplits, textsOfSets } from './data/video-set.js';
 export type { SplitInput, SplitTexts, VideoSet, VideoSetOptions } from './data/video-set.js';
 export { pretrain } from './pretrain/pretrain.js';
 export type { Initialize } from './training/initialize.js';

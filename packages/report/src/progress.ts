@@ -1,4 +1,4 @@
-import { gatherMeasured } from '@wbdc/metrics';
+import { gatherMeasured, isBelowBaseline, strongestBaseline, type Measured } from '@wbdc/metrics';
 import { formatCount, formatNumber, formatSeconds } from './format.js';
 
 /** How far, and how long still. */
@@ -75,9 +75,16 @@ export function measurementLine({ step, metrics }: MeasuredStep): string {
 export function measuredText(metrics: Readonly<Record<string, number>>): string {
   return Object.entries(gatherMeasured(metrics))
     .filter(([name]) => !name.endsWith('/loss'))
-    .map(([name, { value, baseline }]) => {
-      const against = baseline === undefined ? '' : ` (baseline ${formatNumber(baseline)})`;
-      return `${name.replace('/', ' ')} ${formatNumber(value)}${against}`;
-    })
+    .map(([name, one]) => `${name.replace('/', ' ')} ${besideText(name, one)}`)
     .join('  ');
+}
+
+/** `0.607 (BELOW the baseline 0.679: characters in common, all texts)`. @param name of the measurement */
+export function besideText(name: string, measured: Measured): string {
+  const { value, baseline } = measured;
+  if (baseline === undefined) return formatNumber(value);
+  const which = strongestBaseline(measured);
+  const below = isBelowBaseline(name, measured) ? 'BELOW the ' : '';
+  const called = which === undefined ? '' : `: ${which}`;
+  return `${formatNumber(value)} (${below}baseline ${formatNumber(baseline)}${called})`;
 }

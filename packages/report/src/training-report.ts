@@ -1,3 +1,4 @@
+import { isBelowBaseline, strongestBaseline } from '@wbdc/metrics';
 import { cardSection, details, tableSection, type Card, type TitledTable } from './components.js';
 import { curveChart, smooth, type Curve, type CurveChartOptions, type Point } from './curves.js';
 import { formatCount, formatNumber, formatSeconds } from './format.js';
@@ -24,7 +25,7 @@ export function renderTrainingReport(history: History, head: TrainingReportHead)
     lead: head.lead,
     facts: factsOf(history, head),
     body: [
-      ...(results.rows.length > 0 ? [tableSection(results)] : []),
+      ...[results, baselineTable(history)].filter(({ rows }) => rows.length > 0).map(tableSection),
       cardSection({ title: 'Loss' }, lossCards(history)),
       cardSection({ title: 'Held-out measurements' }, measurementCards(history)),
       cardSection({ title: 'Training' }, trainingCards(history)),
@@ -57,12 +58,29 @@ function resultsTable({ measurements }: History): TitledTable {
   const rest = measured.filter(([, { baseline }]) => baseline === undefined);
   return {
     title: 'Held-out results',
-    head: ['measure', 'value', 'trivial baseline', 'value / baseline'],
-    rows: [...compared, ...rest].map(([name, { value, baseline }]) => {
+    head: ['measure', 'value', 'best baseline', 'value / baseline'],
+    rows: [...compared, ...rest].map(([name, one]) => {
+      const { value, baseline } = one;
       const times = baseline !== undefined && baseline > 0 ? `${formatNumber(value / baseline)} x` : '';
       const against = baseline === undefined ? '' : formatNumber(baseline);
-      return [name.replace('/', ' '), formatNumber(value), against, times];
+      const below = isBelowBaseline(name, one) ? ' BELOW' : '';
+      const which = strongestBaseline(one);
+      const named = which === undefined ? against : `${against} (${which})`;
+      return [name.replace('/', ' '), formatNumber(value), named, `${times}${below}`.trim()];
     }),
+  };
+}
+
+/** What is reached without the model, where there are several ways to. */
+function baselineTable({ measurements }: History): TitledTable {
+  const measured = Object.entries(measurements.at(-1)?.values ?? {}).filter(([, { baselines }]) => baselines);
+  const names = [...new Set(measured.flatMap(([, { baselines = {} }]) => Object.keys(baselines)))];
+  const cell = (value: number | undefined): string => (value === undefined ? '' : formatNumber(value));
+  return {
+    title: 'Without a model',
+    note: 'What letters, frame features and the most frequent category reach on the same held-out videos.',
+    head: ['', ...measured.map(([name]) => name.replace('/', ' '))],
+    rows: names.map((which) => [which, ...measured.map(([, { baselines = {} }]) => cell(baselines[which]))]),
   };
 }
 
@@ -113,7 +131,7 @@ function measurementCards(history: History): Card[] {
         isFinitePoint,
       );
       const curves: Curve[] = [{ label: 'held out', points: measured(history, name), style: 'dots' }];
-      if (baseline.length > 0) curves.push({ label: 'trivial baseline', points: baseline, style: 'baseline' });
+      if (baseline.length > 0) curves.push({ label: 'best baseline', points: baseline, style: 'baseline' });
       return curveCard(name.replace('/', ' '), curves, { fromZero: true });
     });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseHistory } from '../src/history.js';
+import { measuredText } from '../src/progress.js';
 import { renderTrainingReport } from '../src/index.js';
 
 const HEAD = {
@@ -58,6 +59,21 @@ describe('renderTrainingReport', () => {
 
   it('puts results beside their baselines', () => {
     expect(html).toContain('<tr><th>mlm accuracy</th><td>0.420</td><td>0.0700</td><td>6.00 x</td></tr>');
+  });
+
+  it('names the strongest of several baselines, and says where the model is below it', () => {
+    const metrics = {
+      spearman: 0.6,
+      'spearman baseline': 0.68,
+      'spearman baseline: TF-IDF, all texts': 0.68,
+      'spearman baseline: TF-IDF, titles': 0.55,
+    };
+    const page = renderTrainingReport(parseHistory(JSON.stringify({ ...evaluation, metrics })), HEAD);
+    expect(page).toContain(
+      '<tr><th>spearman</th><td>0.600</td><td>0.680 (TF-IDF, all texts)</td><td>0.882 x BELOW</td></tr>',
+    );
+    expect(page).toContain('<tr><th>TF-IDF, titles</th><td>0.550</td></tr>');
+    expect(measuredText(metrics)).toBe('spearman 0.600 (BELOW the baseline 0.680: TF-IDF, all texts)');
   });
 
   it('stands alone: no script, nothing from elsewhere, text escaped', () => {

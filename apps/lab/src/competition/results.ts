@@ -42,6 +42,8 @@ interface JobResult {
 
 export interface AiacResults {
   readonly jobs: readonly JobResult[];
+  /** Held-out Spearman of what needs no model, by name. */
+  readonly baselines: Readonly<Record<string, number>>;
   /** Held-out Spearman of the first n jobs' SVD ensemble, equal weights, beside the best of them alone. */
   readonly ensembles: readonly { readonly models: number; readonly spearman: number; readonly bestSingle: number }[];
   /** Held-out videos with those most like them by the largest ensemble. */
@@ -55,6 +57,8 @@ export interface WbdcResults {
     readonly score: CategoryScore;
     readonly baseline: CategoryScore;
   }[];
+  /** Of what needs no model, by name. */
+  readonly baselines: Readonly<Record<string, CategoryScore>>;
   /** Mean of the probabilities, equal weights. */
   readonly ensemble: CategoryScore;
   /** Of the ensemble, on level 1. */
@@ -94,7 +98,8 @@ export async function aiacResults(root: string, folder: string): Promise<AiacRes
     await writeEmbeddingFile(finetuneFiles(folder).embeddings, rowsById(embeddings));
   }
   const jobs = await Promise.all(AIAC.map((entry) => jobResult(root, entry)));
-  return { jobs, ensembles, neighbours };
+  const { spearman: first } = await readSimilarityScores(filesOf(root, names[0]).scores);
+  return { jobs, baselines: first?.baselines ?? {}, ensembles, neighbours };
 }
 
 async function jobResult(root: string, { name, about, published }: PublishedEntry): Promise<JobResult> {
@@ -123,6 +128,7 @@ export async function wbdcResults(root: string, folder: string): Promise<WbdcRes
   const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)];
   return {
     models: await Promise.all(WBDC.map(({ name, about }) => modelResult(root, name, about))),
+    baselines: (await readCategoryScores(filesOf(root, WBDC[0].name).scores)).baselines ?? {},
     ensemble: categoryScore(right, said),
     confusion: confusion(right.map(level1), said.map(level1)),
     hardest: hardestOf(classScores(right, said)),

@@ -43,7 +43,7 @@ const PUBLISHED = [
   '0.8858. WBDC 2022, rank 8, gives no such table for ftm, ftc and mmm.',
 ].join('\n');
 
-function modelParts({ model, rows, settings }: ModelResults): string[] {
+function modelParts({ model, rows, baselines, settings }: ModelResults): string[] {
   const seeds = [...new Set(rows.flatMap((row) => row.seeds.map(({ seed }) => seed)))].sort((a, b) => a - b);
   const head = [
     'objectives',
@@ -56,11 +56,14 @@ function modelParts({ model, rows, settings }: ModelResults): string[] {
     'pretraining',
     'published',
   ];
-  const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds))];
+  const without = Object.entries(baselines).map(([name, value]) => {
+    return [`no model: ${name}`, digits(value), ...head.slice(2).map(() => '')];
+  });
+  const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds)), ...without];
   return [
     `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,
     lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
-    rows.flatMap((row) => verdict(row) ?? []).join('\n'),
+    rows.flatMap((row) => [...(verdict(row) ?? []), ...(belowLine(row, baselines) ?? [])]).join('\n'),
     ...learnedParts(rows),
     `Settings: ${sizesOf(settings)}.`,
   ];
@@ -115,10 +118,20 @@ export function changeText(change: Change | undefined): string {
   return change.error === undefined ? signed(change.mean) : `${signed(change.mean)} ± ${digits(change.error)}`;
 }
 
-function verdict({ label, change, published }: Reached): string | undefined {
+/** Said of whatever needs no model to be reached. */
+function belowLine({ label, mean }: Reached, baselines: ModelResults['baselines']): string[] | undefined {
+  const best = Object.entries(baselines).reduce<readonly [string, number] | undefined>(
+    (most, one) => (most === undefined || one[1] > most[1] ? one : most),
+    undefined,
+  );
+  if (best === undefined || mean > best[1]) return undefined;
+  return [`- ${label}: BELOW what needs no model (${best[0]}: ${digits(best[1])})`];
+}
+
+function verdict({ label, change, published }: Reached): string[] | undefined {
   if (change === undefined) return undefined;
   const theirs = published?.change === undefined ? '' : `; published ${signed(published.change)}, up`;
-  return `- ${label}: ${direction(change)} (${changeText(change)})${theirs}`;
+  return [`- ${label}: ${direction(change)} (${changeText(change)})${theirs}`];
 }
 
 function direction({ mean, error }: Change): string {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { meanAndSpread } from '@wbdc/metrics';
+import { gatherMeasured, meanAndSpread } from '@wbdc/metrics';
 import { RunFolder, type StageRecord } from '@wbdc/runner';
 import { labelOf, OBJECTIVES, runOf, type ModelName, type Trial } from './plan.js';
 
@@ -26,6 +26,8 @@ export interface ModelResults {
   readonly model: ModelName;
   /** By number of objectives. */
   readonly rows: readonly Reached[];
+  /** What needs no model reaches on the same videos, by name. */
+  readonly baselines: Readonly<Record<string, number>>;
   /** Of the pretraining with all objectives that are done, and of the probe. */
   readonly settings: { readonly pretrain?: StageRecord['settings']; readonly finetune: StageRecord['settings'] };
 }
@@ -72,6 +74,7 @@ interface Outcome {
   readonly trial: Trial;
   readonly measure: Measure;
   readonly value: number;
+  readonly baselines: Readonly<Record<string, number>>;
   readonly finetune: StageRecord;
   readonly pretrain: StageRecord | undefined;
 }
@@ -105,8 +108,9 @@ async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefi
   if (finetune?.status !== 'complete') return undefined;
   const { kind } = finetune.settings['finetune'] as { kind: 'category' | 'similarity' };
   const measure = kind === 'category' ? 'score' : 'spearman';
-  const value = (finetune.summary['measured'] as Readonly<Record<Measure, number>>)[measure];
-  return { trial, measure, value, finetune, pretrain: await run.record('pretrain') };
+  const measured = gatherMeasured(finetune.summary['measured'] as Readonly<Record<string, number>>)[measure];
+  const { value, baseline, baselines = baseline === undefined ? {} : { baseline } } = measured;
+  return { trial, measure, value, baselines, finetune, pretrain: await run.record('pretrain') };
 }
 
 function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResults {
@@ -115,6 +119,7 @@ function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResu
   return {
     model,
     rows: groups.flatMap((own, count) => (own.length === 0 ? [] : [rowOf(count, own, groups[count - 1] ?? [])])),
+    baselines: last.baselines,
     settings: {
       ...(last.pretrain && { pretrain: last.pretrain.settings }),
       finetune: last.finetune.settings,

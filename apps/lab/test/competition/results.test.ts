@@ -61,7 +61,8 @@ async function writeJobs(left: readonly string[] = ids): Promise<void> {
       0.02 * Math.cos(5 * i * (job + 1)),
     ];
     await writeFile(join(folder, 'result.zip'), writeEmbeddings(new Map(own.map((id, i) => [id, row(i)]))));
-    const scores = { spearman: { value: 0.5 }, mse: { value: 0.1 } };
+    const spearman = { value: 0.5, baseline: 0.6, baselines: { 'TF-IDF, all texts': 0.6 } };
+    const scores = { spearman, mse: { value: 0.1 } };
     await writeFile(join(folder, 'scores.json'), JSON.stringify(scores));
   }
   await mkdir(join(root, 'job1/finetune/aiac/test_a'), { recursive: true });
@@ -91,6 +92,8 @@ describe('the AIAC half', () => {
       root,
     );
     for (const text of [
+      'no model: TF-IDF, all texts',
+      'needs no model has 0.6000: the ensemble is above it',
       'x&#60;y',
       'job6',
       '0.8863',

@@ -11,7 +11,7 @@ export const finetuneStage: Stage = {
   description:
     'Finetunes the pretrained model (finetune.init) for categories (finetune.kind: category; WBDC 2022) or for ' +
     'similarity ' +
-    'of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside trivial baselines and predicts the ' +
+    'of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside what needs no model, and predicts the ' +
     'held-out ' +
     'splits: result.csv with probabilities, or result.zip with embeddings. Writes those, scores.json, checkpoints, ' +
     'metrics.jsonl and report.html to runs/<name>/finetune.',

@@ -1,5 +1,5 @@
 import { bertSizesOf, lxmertSizesOf } from '@wbdc/pipeline';
-import { pretrain, type PretrainOptions } from '@wbdc/pipeline/node';
+import { pretrain, textsOfSets, type PretrainOptions } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { Dataset } from '@wbdc/data';
 import { splitPairs } from '@wbdc/finetune';
@@ -35,7 +35,7 @@ export async function runPretrainStage(context: StageContext): Promise<StageResu
           heldOut: heldOut.dataset,
           features: training.recipe,
           sizes: training.sizes(),
-          ...(pairs && { pairs }),
+          ...(pairs && { pairs, texts: textsOfSets([training, heldOut]) }),
         },
         initialize: initializer(context, tokenizer.vocabSize, training.dataset.frameSize),
         checkpoint,

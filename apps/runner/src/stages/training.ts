@@ -1,5 +1,6 @@
 import { flattenMeasured } from '@wbdc/metrics';
 import type { Measurement, RunOptions, TrainingResult } from '@wbdc/pipeline/node';
+import { besideText } from '@wbdc/report/progress';
 import { formatNumber } from '@wbdc/report/format';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { observedTraining } from '../core/training-display.js';
@@ -52,11 +53,6 @@ function averagedSummary(
 }
 
 function summaryOf({ measured }: Measurement): JsonObject {
-  const lines = Object.entries(measured).map(([name, { value, baseline }]) => [
-    `held-out ${name}`,
-    baseline === undefined
-      ? formatNumber(value)
-      : `${formatNumber(value)} (trivial baseline ${formatNumber(baseline)})`,
-  ]);
+  const lines = Object.entries(measured).map(([name, one]) => [`held-out ${name}`, besideText(name, one)]);
   return { ...Object.fromEntries(lines), measured: flattenMeasured(measured) };
 }

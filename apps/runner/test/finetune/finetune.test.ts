@@ -12,11 +12,13 @@ afterAll(() => world.remove());
 const context = (stage: string, set?: string[]): Promise<StageContext> => world.context(stage, set);
 
 describe('category finetuning', () => {
-  it('learns, measures beside the majority class, and predicts every held-out video', async () => {
+  it('learns, measures beside what needs no model, and predicts every held-out video', async () => {
     const stage = await context('category', ['finetune.ema=0.5', 'finetune.adversarial.kind=fgm', 'finetune.rDrop=1']);
     const { status, summary } = await runFinetuneStage(stage);
     expect(status).toBe('complete');
-    expect(summary['measured']).toHaveProperty(['score baseline']);
+    // The title tells the category: whoever looks at the nearest one is right.
+    expect(summary['measured']).toMatchObject({ 'score baseline': 1, 'score baseline: nearest by TF-IDF, titles': 1 });
+    expect(summary['held-out score']).toMatch(/BELOW the baseline 1.00: nearest by TF-IDF, titles|^1.00 /);
     const result = await readFile(join(stage.folder, 'result.csv'), 'utf8');
     const predicted = readCategories(result, new Set(heldOut.map(({ id }) => id)), new Set(CATEGORIES));
     expect(predicted.size).toBe(7);
@@ -24,6 +26,12 @@ describe('category finetuning', () => {
     const scores = JSON.parse(await readFile(join(stage.folder, 'scores.json'), 'utf8')) as Record<string, unknown>;
     expect(scores).toMatchObject({ videos: 7, majority: '0100', confusionByLevel1: { labels: ['01', '02'] } });
     // Of 0100, 0101, 0203 times 3, 2, 2: always 0100 has micro-F1 5/7 and 3/7, macro-F1 (10/12)/2 and (6/10)/3.
+    expect(Object.keys(scores['baselines'] as object)).toEqual([
+      'the most frequent category',
+      'nearest by TF-IDF, titles',
+      'nearest by TF-IDF, all texts',
+      'nearest by frame features',
+    ]);
     expect(scores['baseline']).toMatchObject({
       level1Micro: 5 / 7,
       level2Micro: 3 / 7,
@@ -82,6 +90,9 @@ describe('similarity finetuning', () => {
     const { summary } = await runFinetuneStage(stage);
     const names = Object.keys(summary['measured'] as object);
     expect(names).toEqual(expect.arrayContaining(['spearman', 'mse', 'mse baseline', 'validation/spearman']));
+    const letters = ['characters in common', 'TF-IDF'].flatMap((how) => [`${how}, titles`, `${how}, all texts`]);
+    const expected = [...letters, 'frame features'].map((name) => `spearman baseline: ${name}`);
+    expect(names.filter((name) => name.startsWith('spearman baseline: ')).sort()).toEqual(expected.sort());
     const zip = await readFile(join(stage.folder, 'result.zip'));
     const rows = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
     expect([...rows.values()].map(({ length }) => length)).toEqual(Array.from({ length: 7 }, () => 4));

@@ -1,4 +1,5 @@
 import { writeFileAtomic } from '@wbdc/io';
+import type { CategoryScore } from '@wbdc/metrics';
 import { chooseClasses, countClasses } from '../prediction.js';
 import { judgeCategories, mostFrequent, type CategoryScores } from '../judging.js';
 import type { Predicted } from '../predicted.js';
@@ -20,6 +21,8 @@ export interface CombineCategoriesOptions {
   readonly rareClass?: number;
   /** Categories of the held-out videos by id, where they are known. */
   readonly truth?: ReadonlyMap<string, string>;
+  /** Scores on the held-out videos of what needs no model, by name. */
+  readonly baselines?: Readonly<Record<string, CategoryScore>> | undefined;
 }
 
 export interface CombinedCategories {
@@ -64,7 +67,7 @@ export async function combineCategoryFolds(options: CombineCategoriesOptions): P
     rows.map(({ predicted }) => predicted),
     majority,
   )!; // there are rows: mostFrequent has thrown otherwise
-  const heldOut = judgeHeldOut(truth, predictions, majority);
+  const heldOut = judgeHeldOut(truth, predictions, majority, options.baselines);
   await writeCategoryScores(files.scores, scores, { scores: heldOut });
   return { scores, heldOut, counts: { labelled: rows.length, predicted: predictions.size } };
 }
@@ -91,11 +94,13 @@ function judgeHeldOut(
   truth: ReadonlyMap<string, string>,
   predictions: ReadonlyMap<string, string>,
   majority: string,
+  baselines?: Readonly<Record<string, CategoryScore>>,
 ): CategoryScores | undefined {
   const known = [...truth].filter(([id]) => predictions.has(id));
   return judgeCategories(
     known.map(([, category]) => category),
     known.map(([id]) => predictions.get(id)!),
     majority,
+    baselines,
   );
 }

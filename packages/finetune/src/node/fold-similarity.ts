@@ -1,7 +1,7 @@
 import { fitTransform, pairCosines, RankError, type Embeddings } from '@wbdc/ensemble-svd';
 import type { LabelledPair } from '@wbdc/data';
 import { exists, writeFileAtomic } from '@wbdc/io';
-import { spearman } from '@wbdc/metrics';
+import { besideBaselines, spearman } from '@wbdc/metrics';
 import { readEmbeddingFile, rowsById, writeEmbeddingFile } from './embeddings.js';
 import { finetuneFiles } from './files.js';
 import { readOutOfFoldPairs, type OutOfFoldPair } from './out-of-fold.js';
@@ -14,6 +14,8 @@ export interface CombineSimilarityOptions {
   readonly folder: string;
   /** Pairs of the held-out videos, where their labels are known. */
   readonly pairs?: readonly LabelledPair[];
+  /** Spearman on them of what needs no model, by name. */
+  readonly baselines?: Readonly<Record<string, number>>;
   readonly onWarning?: (line: string) => void;
 }
 
@@ -32,7 +34,7 @@ export interface CombinedSimilarity {
 
 /** Gathers out-of-fold cosines and joins the folds' embeddings of the held-out videos by SVD. */
 export async function combineSimilarityFolds(options: CombineSimilarityOptions): Promise<CombinedSimilarity> {
-  const { folder, pairs = [], onWarning } = options;
+  const { folder, pairs = [], baselines = {}, onWarning } = options;
   const files = finetuneFiles(folder);
   const members = options.folds.map(finetuneFiles);
   const rows = await Promise.all(members.map(({ outOfFold }) => pairsOf(outOfFold)));
@@ -54,7 +56,7 @@ export async function combineSimilarityFolds(options: CombineSimilarityOptions):
   const heldOut = spearmanOfHeldOut(embeddings, pairs);
   await writeSimilarityScores(files.scores, {
     outOfFold: { spearman: outOfFold, folds },
-    ...(heldOut !== undefined && { spearman: { value: heldOut, baseline: 0 } }),
+    ...(heldOut !== undefined && { spearman: besideBaselines(heldOut, baselines) }),
   });
   return { folds, outOfFold, heldOut, videos: embeddings.ids.length };
 }

@@ -18,6 +18,7 @@ const categoryScores = z.object({
   score,
   baseline: score,
   majority: z.string(),
+  baselines: z.record(z.string(), score).exactOptional(),
   confusionByLevel1: z.object({ labels: z.array(z.string()), counts: z.array(z.array(z.int())) }),
   classes: z.array(
     z.object({ label: z.string(), precision: z.number(), recall: z.number(), f1: z.number(), support: z.int() }),
@@ -38,7 +39,11 @@ export async function readCategoryScores(path: string): Promise<CategoryScores> 
   return parse(categoryScores, 'scores of predicted categories', path);
 }
 
-const measured = z.object({ value: numberOrNaN, baseline: numberOrNaN.optional() });
+const measured = z.object({
+  value: numberOrNaN,
+  baseline: numberOrNaN.exactOptional(),
+  baselines: z.record(z.string(), numberOrNaN).exactOptional(),
+});
 
 const similarityScores = z
   .object({

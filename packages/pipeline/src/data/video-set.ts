@@ -17,6 +17,8 @@ import type { Tokenizer } from '@wbdc/tokenizer';
 import type { Observer } from '../observer.js';
 import type { FrameSettings } from '../settings/frames.js';
 import type { TextSettings } from '../settings/text.js';
+import { readPlainVideos } from '../evaluate/plain-videos.js';
+import type { PlainTexts } from '../finetune/baselines.js';
 import { layoutOf, textReader } from '../text.js';
 
 /** The texts of a split of a data set. */
@@ -57,6 +59,8 @@ export interface VideoSet {
   readonly splits: readonly { readonly name: string; readonly annotations: string; readonly videos: number }[];
   /** Videos of the data set by split: they follow one another. */
   sizes(): number[];
+  /** The texts of some of its videos as they are, read anew. */
+  texts(wanted: ReadonlySet<string>): Promise<PlainTexts>;
   close(): Promise<void>;
 }
 
@@ -95,6 +99,7 @@ export async function openVideoSet(options: VideoSetOptions): Promise<VideoSet> 
       recipe: sources[0].recipe,
       splits: splits.map(({ name, annotations }, i) => ({ name, annotations, videos: sources[i].size })),
       sizes: () => sizesOf(dataset, sources),
+      texts: (wanted) => readTexts(splits, wanted),
       close: () => closeAll([dataset, ...sources]),
     };
   } catch (error) {
@@ -119,6 +124,20 @@ export async function* readSplits(
       yield tagless ? { ...video, tags: [] } : video;
     }
   }
+}
+
+async function readTexts(splits: readonly SplitTexts[], wanted: ReadonlySet<string>): Promise<PlainTexts> {
+  const found = new Map<string, { readonly title: string; readonly texts: string }>();
+  for (const { annotations } of splits) {
+    for (const [id, video] of await readPlainVideos({ annotations }, (one) => wanted.has(one))) found.set(id, video);
+  }
+  return found;
+}
+
+/** The texts of several sets of videos. */
+export function textsOfSets(sets: readonly Pick<VideoSet, 'texts'>[]): VideoSet['texts'] {
+  return async (wanted) =>
+    new Map((await Promise.all(sets.map((set) => set.texts(wanted)))).flatMap((some) => [...some]));
 }
 
 async function closeAll(opened: readonly { close(): Promise<void> }[]): Promise<void> {

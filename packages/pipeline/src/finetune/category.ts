@@ -23,10 +23,12 @@ import {
 } from '@wbdc/finetune/node';
 import { writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
+import type { CategoryScore } from '@wbdc/metrics';
 import { disposeTree, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
 import { runTraining, type TrainingResult } from '../training/run.js';
-import { savedFields, savedFiles, weightsKey } from './common.js';
+import { categoryBaselinesOf } from './baselines.js';
+import { baselineSource, savedFields, savedFiles, weightsKey } from './common.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import { divideLabelled, type LabelledData } from './labelled.js';
@@ -40,6 +42,8 @@ interface Running {
   readonly data: LabelledData;
   readonly rare: RareClasses;
   readonly recipe: CategoryRecipe;
+  /** Scores of what needs no model, by name; measured once. */
+  readonly baselines: () => Promise<Record<string, CategoryScore> | undefined>;
 }
 
 /** Category finetuning: measured on a fold, or on the held-out videos whose category is known. */
@@ -61,7 +65,10 @@ export async function finetuneCategory(
       data.classes,
     );
     const rare = { counts: [...counts], strength: rareClass };
-    const running: Running = { options, data, rare, recipe };
+    const train = { dataset: options.data.training, videos: data.train };
+    let reached: ReturnType<Running['baselines']> | undefined;
+    const baselines = () => (reached ??= categoryBaselinesOf(train, data.measured, baselineSource(options)));
+    const running: Running = { options, data, rare, recipe, baselines };
     const favoured = rareClass > 0 && { rareClass: rare };
     const fields = { ...savedFields(options, recipe.head), classes: data.classes, ...favoured };
     const model = describeModel('category', fields);
@@ -117,7 +124,12 @@ async function measure(running: Running): Promise<Judged> {
   const values = joinRows(blocks);
   const predicted = chooseClasses(values, classes, running.rare);
   const truth = measured.videos.map(({ category }) => category);
-  const scores = judgeCategories(truth, predicted, mostFrequent(train.map(({ category }) => category)));
+  const scores = judgeCategories(
+    truth,
+    predicted,
+    mostFrequent(train.map(({ category }) => category)),
+    await running.baselines(),
+  );
   return { scores, measured: scores ? measuredCategories(scores) : {}, values, predicted };
 }
 

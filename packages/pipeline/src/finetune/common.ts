@@ -2,6 +2,7 @@ import type { Key } from '@wbdc/nn';
 import type { CheckpointFile } from '@wbdc/train/node';
 import { tokenizerFiles } from '../training/files.js';
 import { freshWeights } from '../training/run.js';
+import type { BaselineSource } from './baselines.js';
 import type { FinetuneOptions } from './options.js';
 import type { FinetuneRecipe } from './recipe.js';
 import { architectureOf } from './start.js';
@@ -12,6 +13,11 @@ export function weightsKey(options: FinetuneOptions): Promise<Key> {
   if (init === undefined) return freshWeights(options);
   if ('checkpoint' in init) return freshWeights(options, ['encoder']);
   return freshWeights(options, init.bert === undefined ? [] : ['encoder.bert']);
+}
+
+/** Where a finetuning has its baselines from. */
+export function baselineSource({ data, extractor, observer }: FinetuneOptions): BaselineSource {
+  return { texts: data.texts, features: extractor === undefined, observer };
 }
 
 /** What the descriptions of both kinds of finetuned models say. */

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
+import { labelledVideos, pairSet } from '@wbdc/finetune';
 import { combineCategoryFolds, combineSimilarityFolds, finetuneFiles } from '@wbdc/finetune/node';
 import { exists, makeFolder, writeJson } from '@wbdc/io';
+import { categoryBaselinesOf, pairBaselinesOf } from './baselines.js';
+import { baselineSource } from './common.js';
 import type { FinetunedFolds, FinetunedModel, FinetuneOptions } from './options.js';
 
 /** There once a fold's model is complete: its step and what was measured. */
@@ -42,9 +45,10 @@ async function finetuneFold(
 
 /** What the models of all folds say together. */
 async function combine(
-  { settings, data, folder, observer }: FinetuneOptions,
+  options: FinetuneOptions,
   folds: readonly string[],
 ): Promise<Pick<FinetunedFolds, 'categories' | 'similarity'>> {
+  const { settings, data, folder, observer } = options;
   const { kind, predict, rareClass } = settings.finetune;
   if (kind === 'category') {
     const { truth } = data;
@@ -53,12 +57,25 @@ async function combine(
       folder,
       splits: predict,
       rareClass,
-      ...(truth && { truth }),
+      ...(truth && { truth, baselines: await heldOutBaselines(options, truth) }),
     });
     return { categories };
   }
   const pairs = (data.pairs?.heldOut ?? []).map(({ left, right, score }) => ({ id1: left, id2: right, score }));
   const onWarning = observer?.onWarning;
-  const similarity = await combineSimilarityFolds({ folds, folder, pairs, ...(onWarning && { onWarning }) });
+  const held = data.pairs?.heldOut ?? [];
+  const baselines =
+    held.length === 0 ? {} : await pairBaselinesOf(pairSet(held, data.heldOut), baselineSource(options));
+  const similarity = await combineSimilarityFolds({ folds, folder, pairs, baselines, ...(onWarning && { onWarning }) });
   return { similarity };
+}
+
+/** Of the held-out videos, by all that are labelled. */
+function heldOutBaselines(options: FinetuneOptions, truth: ReadonlyMap<string, string>) {
+  const { training, heldOut } = options.data;
+  return categoryBaselinesOf(
+    { dataset: training, videos: labelledVideos(training) },
+    { dataset: heldOut, videos: labelledVideos(heldOut, truth) },
+    baselineSource(options),
+  );
 }

@@ -4,6 +4,7 @@ import type { CategoryScores, Pair } from '@wbdc/finetune';
 import type { CombinedCategories, CombinedSimilarity, FinetuneFiles } from '@wbdc/finetune/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { FeatureExtractor } from '../features/extractor.js';
+import type { PlainTexts } from './baselines.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { FrameSettings } from '../settings/frames.js';
 import type { ModelSettings } from '../settings/model.js';
@@ -28,6 +29,11 @@ export interface FinetuneData {
    * of equal frames (`equalFrames` of `@wbdc/data`).
    */
   readonly groups?: ReadonlyMap<string, string>;
+  /**
+   * The texts of videos as they are, as a `VideoSet` reads them: what letters alone reach is measured beside the model.
+   * Without them that baseline is missing.
+   */
+  readonly texts?: ((wanted: ReadonlySet<string>) => Promise<PlainTexts>) | undefined;
   /** Opens a split that `settings.finetune.predict` names. */
   readonly open?: (split: string) => Promise<Dataset>;
 }

@@ -1,13 +1,14 @@
 import type { Measurement } from '../training/measurement.js';
 import { batchesInOrder } from '@wbdc/data';
-import { judgeCosines, pairLabeller, pairLengths, readPairBatch, takeRowsOf } from '@wbdc/finetune';
+import { judgeCosines, pairLabeller, pairLengths, readPairBatch, takeRowsOf, type PairSet } from '@wbdc/finetune';
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Measured } from '@wbdc/metrics';
 import { disposeTree, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
 import { runTraining, type TrainingResult } from '../training/run.js';
-import { savedFields, savedFiles, weightsKey } from './common.js';
+import { pairBaselinesOf } from './baselines.js';
+import { baselineSource, savedFields, savedFiles, weightsKey } from './common.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import type { FinetuneConclusion, FinetuneOptions } from './options.js';
@@ -22,6 +23,8 @@ interface Running {
   /** From a score to the target of the cosine. */
   readonly label: (score: number) => number;
   readonly recipe: SimilarityRecipe;
+  /** Spearman of what needs no model, by name; measured once. */
+  readonly baselines: (pairs: PairSet) => Promise<Record<string, number>>;
 }
 
 /** Similarity finetuning: measured on validation pairs and on those of the held-out videos. */
@@ -37,7 +40,7 @@ export async function finetuneSimilarity(
   try {
     await startEncoder(options, recipe.params.encoder);
     if (settings.finetune.embedding === 'tag') await startEmbedding(options, recipe.params.head);
-    const running: Running = { options, data, label, recipe };
+    const running: Running = { options, data, label, recipe, baselines: baselinesOnce(options) };
     const model = describeModel('similarity', savedFields(options, recipe.head));
     const files = savedFiles(options);
     return await runTraining({
@@ -65,6 +68,16 @@ export async function finetuneSimilarity(
   }
 }
 
+/** Baselines of sets of pairs, each read and measured when it is first asked for. */
+function baselinesOnce(options: FinetuneOptions): Running['baselines'] {
+  const known = new Map<PairSet, Promise<Record<string, number>>>();
+  return (pairs) => {
+    const own = known.get(pairs) ?? pairBaselinesOf(pairs, baselineSource(options));
+    known.set(pairs, own);
+    return own;
+  };
+}
+
 /** What the best weights are chosen by: pairs that are no test, where there are any. */
 function metricOf({ validation, heldOut }: PairData, by: 'spearman' | 'mse'): string {
   if (validation === undefined && heldOut === undefined) {
@@ -85,7 +98,7 @@ interface Judged extends Measurement {
 }
 
 async function measure(running: Running): Promise<Judged> {
-  const { data, label, recipe } = running;
+  const { data, label, recipe, baselines } = running;
   const { train, validation, heldOut } = data;
   const constant = train.scores.reduce((sum, score) => sum + label(score), 0) / train.scores.length;
   const measured: Record<string, Measured> = {};
@@ -97,7 +110,10 @@ async function measure(running: Running): Promise<Judged> {
   for (const [name, pairs] of sets) {
     if (pairs === undefined) continue;
     cosines = await pairCosines(pairs, recipe.embed, recipe.settings.batchSize);
-    const { spearman, mse } = judgeCosines(cosines, pairs.scores, { target: label, constant });
+    const { spearman, mse } = judgeCosines(cosines, pairs.scores, {
+      ...{ target: label, constant },
+      baselines: await baselines(pairs),
+    });
     measured[`${name}spearman`] = spearman;
     measured[`${name}mse`] = mse;
   }

@@ -4,12 +4,13 @@ import type * as tf from '@tensorflow/tfjs';
 import { batchesInOrder, corpusStatistics, readBatch, writeTagList, type Dataset, type Recipe } from '@wbdc/data';
 import { pairSet, scoresDiffer, type Pair } from '@wbdc/finetune';
 import { makeFolder } from '@wbdc/io';
-import { spearman, type Measured } from '@wbdc/metrics';
+import { besideBaselines, spearman, type Measured } from '@wbdc/metrics';
 import { disposeTree, flatten } from '@wbdc/nn';
 import type { MfmHead, MlmHead, PretrainParams } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { loadParams } from '@wbdc/train/node';
 import type { VideoTextParams } from '../encoder.js';
+import { pairBaselinesOf, type PlainTexts } from '../finetune/baselines.js';
 import { pairCosines } from '../finetune/pair-cosines.js';
 import { describeViews } from '../recipes/plan.js';
 import { pretrainRecipe, type PretrainRecipe } from '../recipes/pretrain.js';
@@ -35,6 +36,8 @@ export interface PretrainData {
    * measured on them too, under `zero-shot/`. Nothing is learned of them.
    */
   readonly pairs?: { readonly training?: readonly Pair[]; readonly heldOut?: readonly Pair[] };
+  /** The texts of videos as they are, for the baselines of those pairs. */
+  readonly texts?: ((wanted: ReadonlySet<string>) => Promise<PlainTexts>) | undefined;
 }
 
 export interface PretrainOptions extends RunOptions {
@@ -79,6 +82,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     await makeFolder(folder);
     await writeTagList(tagList, tags);
     if (!(await goesOn(options))) await start(options, recipe.params);
+    const zeroShot = zeroShotMeasure(options);
     const passes = recipe.model.encoderPasses;
     options.observer?.onMessage?.(
       `${passes} encoder ${passes === 1 ? 'pass' : 'passes'} a step: ${describeViews(recipe.views)}`,
@@ -95,7 +99,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       evaluate: async () => ({
         measured: {
           ...(await recipe.evaluate(batchesInOrder(data.heldOut, train.batchSize), corpus)),
-          ...(await zeroShot(data, recipe)),
+          ...(await zeroShot(recipe)),
         },
       }),
       model: describeModel('pretrained', { sizes, text, frames, tasks, views, features: data.features ?? null }),
@@ -107,22 +111,30 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   }
 }
 
-/** Spearman of cosines with the scores of pairs, without any finetuning. */
-async function zeroShot(
-  { training, heldOut, pairs = {} }: PretrainData,
-  { embed, settings: { batchSize } }: PretrainRecipe,
-): Promise<Record<string, Measured>> {
-  const sets = [
+/** Spearman of cosines with the scores of pairs, without any finetuning, beside what needs no model. */
+function zeroShotMeasure({
+  data,
+  observer,
+}: PretrainOptions): (recipe: PretrainRecipe) => Promise<Record<string, Measured>> {
+  const { training, heldOut, pairs = {}, texts } = data;
+  const lists = [
     ['zero-shot/validation spearman', pairs.training, training],
     ['zero-shot/held-out spearman', pairs.heldOut, heldOut],
   ] as const;
-  const measured: Record<string, Measured> = {};
-  for (const [name, list = [], dataset] of sets) {
-    if (list.length === 0 || !scoresDiffer(list)) continue;
+  const sets = lists.flatMap(([name, list = [], dataset]) => {
+    if (list.length === 0 || !scoresDiffer(list)) return [];
     const set = pairSet(list, dataset);
-    measured[name] = { value: spearman(await pairCosines(set, embed, batchSize), set.scores), baseline: 0 };
-  }
-  return measured;
+    let reached: Promise<Record<string, number>> | undefined;
+    return { name, set, baselines: () => (reached ??= pairBaselinesOf(set, { texts, features: true, observer })) };
+  });
+  return async ({ embed, settings: { batchSize } }) => {
+    const measured: Record<string, Measured> = {};
+    for (const { name, set, baselines } of sets) {
+      const own = spearman(await pairCosines(set, embed, batchSize), set.scores);
+      measured[name] = besideBaselines(own, await baselines());
+    }
+    return measured;
+  };
 }
 
 /** The weights to start from, of a run that does not go on from a checkpoint of its own. */

@@ -3,7 +3,13 @@ import { equalFrames, wbdcLayout } from '@wbdc/data';
 import { readTruth } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
 import { readSplitIds } from '@wbdc/pipeline/features';
-import { finetune, type FinetuneData, type FinetuneOptions, type InitialWeights } from '@wbdc/pipeline/node';
+import {
+  finetune,
+  textsOfSets,
+  type FinetuneData,
+  type FinetuneOptions,
+  type InitialWeights,
+} from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
@@ -37,6 +43,7 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
         ...data,
         ...(await labelsOf(context, data)),
         ...(await groupsOf(context)),
+        texts: textsOfSets([training, heldOut]),
         open: (split: string) => openSplit(inputs, split),
       },
       extractor: inputs.extractor,
