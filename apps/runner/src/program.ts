@@ -16,6 +16,7 @@ import { addPrepareCommand } from './commands/prepare.js';
 import { addReportCommand } from './commands/report.js';
 import { addRunCommand } from './commands/run.js';
 import { runStage } from './commands/run-stage.js';
+import { addServeCommand } from './commands/serve.js';
 import { addSimilarCommand } from './commands/similar.js';
 import { ALL_STAGES } from './commands/stages.js';
 import { addVerifyFeaturesCommand } from './commands/verify-features.js';
@@ -49,6 +50,7 @@ export function runCommandLine(
     addEnsembleCommand(program, host),
     ...addIndexCommands(program, host),
     addEvaluateCommand(program, host),
+    addServeCommand(program, host),
     addCheckCommand(program, host),
     addDownloadCommand(program, host),
     addExportCommand(program, host),

@@ -44,5 +44,7 @@ export type {
 export type { ModelBytes } from './trained/model-files.js';
 export type { SavedVideoModel } from './trained/read-model.js';
 export type { Category, Classified, Embedded, Probable, Tagged, Unreadable } from './trained/results.js';
+export { classifiedRow, embeddedRow, taggedRow } from './trained/rows.js';
+export type { ClassifiedRow, EmbeddedRow, ProbableRow, TaggedRow } from './trained/rows.js';
 export type { Rows } from './trained/row-stream.js';
 export type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained/trained-model.js';

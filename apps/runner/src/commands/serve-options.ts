@@ -39,6 +39,23 @@ export interface IndexSearchOptions extends ServeCommandOptions, IndexOptions {
   readonly before?: string;
 }
 
+/** Options of `wbdc serve`. */
+export interface ServerOptions extends StageOptions {
+  readonly model: readonly string[];
+  readonly tower?: string;
+  readonly index?: string;
+  readonly as: string;
+  readonly media: readonly string[];
+  readonly corrections?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly batch: number;
+  readonly wait: number;
+  readonly queue: number;
+  readonly timeout: number;
+  readonly decoders: number;
+}
+
 export const VIDEOS_HELP =
   'A video is a video file, an animated GIF or WebP, a zip of pictures, or a folder of pictures; any other ' +
   'folder stands ' +

@@ -34,7 +34,7 @@ export async function writeRows<T extends { readonly id: string }>(
   { watch, markOf, skipped, videos, before, model }: Session,
   lines: Lines,
   rows: AsyncIterable<T>,
-  describe: (row: T) => JsonObject,
+  describe: (row: T) => object,
 ): Promise<void> {
   for await (const { video, row } of watch(rows)) {
     await lines.write({ ...named(video), ...describe(row), input: await markOf(video) });

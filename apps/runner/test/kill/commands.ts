@@ -119,6 +119,9 @@ export const READING: readonly { readonly args: string; readonly long?: true }[]
   { args: 'help' },
 ];
 
+/** Commands that end when they are told to: what they write, others here write too, or their package's tests kill. */
+export const LASTING = ['serve'];
+
 /** The command of a line. */
 export function nameIn({ args }: { readonly args: string }): string {
   return args.split(' ')[0];

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
-import { nameIn, READING, WRITING } from './commands.js';
+import { LASTING, nameIn, READING, WRITING } from './commands.js';
 import { commandsUpTo, killKey, KillWorld } from './kills.js';
 
 /** `npm run kill-test` kills each of them a hundred times. */
@@ -26,7 +26,7 @@ it('knows every command of the program, as one that writes or one that reads', a
       .matchAll(/^ {2}([a-z-]+)/gm),
   ].map(([, name]) => name);
   expect(names).toContain('pretrain');
-  const known = [...WRITING, ...READING].map(nameIn);
+  const known = [...[...WRITING, ...READING].map(nameIn), ...LASTING];
   expect(names.filter((name) => !known.includes(name))).toEqual([]);
   expect(known.filter((name) => !names.includes(name))).toEqual([]);
   const killed = COMMANDS.filter(({ unhurt }) => !unhurt).map(nameIn);

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { exists, withLock } from '@wbdc/io';
-import type { Probable } from '@wbdc/pipeline';
+import { classifiedRow, embeddedRow } from '@wbdc/pipeline';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { assertSome, named, writeRows } from '../serving.js';
 import { UserError } from '../../core/errors.js';
@@ -37,10 +37,7 @@ async function predictUnlocked(
     const named = [...lines.done].filter(([, { model }]) => model !== undefined);
     assertSameModel('predictions', new Map(named), hash, options.out);
     const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
-    await writeRows(session, lines, rows, ({ categories }) => {
-      const [{ level1, ...best }] = categories;
-      return { ...printed(best), level1: printed(level1), top: categories.map(printed), model: hash };
-    });
+    await writeRows(session, lines, rows, (row) => classifiedRow(row, hash));
   });
 }
 
@@ -66,14 +63,8 @@ async function embedUnlocked(
   await withSession(request, async (session) => {
     const { model, inputs, running } = session;
     assertSameModel('embeddings', lines.done, model.hash, options.out);
-    await writeRows(session, lines, model.embed(inputs, running), ({ embedding }) => {
-      return { model: model.hash, embedding: Array.from(embedding, rounded) };
-    });
+    await writeRows(session, lines, model.embed(inputs, running), embeddedRow);
   });
-}
-
-function printed({ category, name, probability }: Probable): JsonObject {
-  return { category, name, probability: rounded(probability) };
 }
 
 /** Six digits are more than there is to know. */
