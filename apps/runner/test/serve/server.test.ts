@@ -44,7 +44,7 @@ it('serves until it is told to end, as the command line answers', async () => {
       ...TOWER,
     ]);
     const line = JSON.parse(predicted.out) as object;
-    expect(answer.rows).toEqual([{ ...line, path: undefined }]);
+    expect(answer.rows).toEqual([{ ...line, path: undefined, input: undefined }]);
     host.signals.emit('SIGTERM');
     expect(await running).toBe(0);
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();

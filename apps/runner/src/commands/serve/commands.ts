@@ -7,63 +7,40 @@ import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';
 import { nearest, readCollection, type Neighbour } from '@wbdc/pipeline/node';
-import { openLines, type Done } from './lines.js';
+import { openLines, type Done, type Lines } from './lines.js';
 import { withSession } from './session.js';
 
 type ToFile = ServeCommandOptions & { readonly out?: string | undefined };
 
 /** Predicts the categories of videos. */
-export async function predict(
-  videos: readonly string[],
+export function predict(
+  paths: readonly string[],
   options: ToFile & { readonly top: number },
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const out = inFolder(options.out, output);
-  return writing(out, () => predictUnlocked(videos, { ...options, out }, output, signal));
-}
-
-async function predictUnlocked(
-  videos: readonly string[],
-  options: ToFile & { readonly top: number },
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const lines = await openLines(options, output);
-  const request = { kind: 'category', paths: videos, options, output, signal, done: lines.done } as const;
-  await withSession(request, async (session) => {
-    const { hash } = session.model;
-    // Lines of before that was written name no model.
-    const named = [...lines.done].filter(([, { model }]) => model !== undefined);
-    assertSameModel('predictions', new Map(named), hash, options.out);
-    const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
-    await writeRows(session, lines, rows, (row) => classifiedRow(row, hash));
+  return withLines(options, output, (lines, out) => {
+    const request = { kind: 'category', paths, options, output, signal, done: lines.done } as const;
+    return withSession(request, async (session) => {
+      const { hash } = session.model;
+      // Lines of before that was written name no model.
+      const named = [...lines.done].filter(([, { model }]) => model !== undefined);
+      assertSameModel('predictions', new Map(named), hash, out);
+      const rows = session.model.classify(session.inputs, { ...session.running, top: options.top });
+      await writeRows(session, lines, rows, (row) => classifiedRow(row, hash));
+    });
   });
 }
 
 /** Embeds videos. */
-export async function embed(
-  videos: readonly string[],
-  options: ToFile,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const out = inFolder(options.out, output);
-  return writing(out, () => embedUnlocked(videos, { ...options, out }, output, signal));
-}
-
-async function embedUnlocked(
-  videos: readonly string[],
-  options: ToFile,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const lines = await openLines(options, output);
-  const request = { kind: 'similarity', paths: videos, options, output, signal, done: lines.done } as const;
-  await withSession(request, async (session) => {
-    const { model, inputs, running } = session;
-    assertSameModel('embeddings', lines.done, model.hash, options.out);
-    await writeRows(session, lines, model.embed(inputs, running), embeddedRow);
+export function embed(paths: readonly string[], options: ToFile, output: Output, signal: AbortSignal): Promise<void> {
+  return withLines(options, output, (lines, out) => {
+    const request = { kind: 'similarity', paths, options, output, signal, done: lines.done } as const;
+    return withSession(request, async (session) => {
+      const { model, inputs, running } = session;
+      assertSameModel('embeddings', lines.done, model.hash, out);
+      await writeRows(session, lines, model.embed(inputs, running), embeddedRow);
+    });
   });
 }
 
@@ -73,7 +50,13 @@ function rounded(value: number): number {
 }
 
 /** One process at a time; where the folder of the file is missing, whoever opens it says so. */
-async function writing(out: string | undefined, work: () => Promise<void>): Promise<void> {
+async function withLines(
+  options: ToFile,
+  output: Output,
+  write: (lines: Lines, out: string | undefined) => Promise<void>,
+): Promise<void> {
+  const out = inFolder(options.out, output);
+  const work = async (): Promise<void> => write(await openLines({ ...options, out }, output), out);
   return out !== undefined && (await exists(dirname(out))) ? withLock(out, work) : work();
 }
 
