@@ -40,6 +40,8 @@ export type { Embedded, Neighbour } from './trained/node/collection.js';
 export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
 export type { FindModelOptions } from './trained/node/find-model.js';
 export { inputMark } from './trained/node/input-mark.js';
+export { openLineFile } from './trained/node/line-file.js';
+export type { LineFile, LineOrigin } from './trained/node/line-file.js';
 export { openTower } from './trained/node/find-tower.js';
 export type { HubOptions } from './trained/node/hub-folder.js';
 export type { Tower } from './trained/tower.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openTrained, parseSavedModel } from '@wbdc/pipeline';
-import { openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
+import { openLineFile, openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
 import { parseHistory } from '@wbdc/report/history';
 import { parseLayout, Tokenizer } from '@wbdc/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
@@ -41,6 +41,12 @@ export const MODELS: readonly Reader[] = [
     corpus: () => [text('all.jsonl', '{"id":"a","model":"ab","embedding":[0.6,0.8]}\n')],
     tokens: ['1e999', '[[', '"embedding":[]'],
     read: ({ path }) => readCollection(path, EMBEDDER),
+  },
+  {
+    name: 'pipeline: openLineFile',
+    corpus: () => [text('rows.jsonl', '{"id":"a","model":"ab","input":"0f"}\n{"id":"b"}\n')],
+    tokens: ['"id":', '\n', '[1]', '{"id":3}'],
+    read: ({ path }) => openLineFile(path, 'add'),
   },
   {
     name: 'tokenizer: loadTokenizer',

@@ -16,6 +16,10 @@ interface Advice {
 /** By the code of the failure: the libraries know nothing of options. */
 const ADVICE: Readonly<Record<string, Advice>> = {
   assignment: { message: ({ message }) => message, exitCode: 2 },
+  'lines-there': {
+    message: ({ where }) => `${where} is there already: --resume adds what is missing, --overwrite replaces it`,
+  },
+  'lines-foreign': { advice: 'choose another --out' },
   'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
   'column-video': { advice: 'say which with --column video=<name>' },
   'out-foreign': {

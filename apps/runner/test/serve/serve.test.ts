@@ -126,7 +126,7 @@ describe('wbdc predict', () => {
       /cut\/config\.json: expected 2 classes, as many as outputs, got 1/,
     );
     expect(await error(zipOf(0), '--out', 'no/x.jsonl', ...base)).toMatch(
-      /no\/x\.jsonl: expected a folder to write to, found none/,
+      /no\/x\.jsonl: expected a folder to write to, got none/,
     );
     await mkdir(join(folder, 'runs/all/finetune/fold-0/checkpoints/step-00000001'), { recursive: true });
     expect(await error(zipOf(0), '--checkpoint', 'runs/all')).toMatch(

@@ -6,8 +6,8 @@ import { assertSome, named, writeRows } from '../serving.js';
 import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';
-import { nearest, readCollection, type Neighbour } from '@wbdc/pipeline/node';
-import { openLines, type Done, type Lines } from './lines.js';
+import { nearest, readCollection, type LineOrigin, type Neighbour } from '@wbdc/pipeline/node';
+import { openLines, type Lines } from './lines.js';
 import { withSession } from './session.js';
 
 type ToFile = ServeCommandOptions & { readonly out?: string | undefined };
@@ -63,7 +63,7 @@ async function withLines(
 /** A collection of two models is none. */
 function assertSameModel(
   what: 'predictions' | 'embeddings',
-  done: ReadonlyMap<string, Done>,
+  done: ReadonlyMap<string, LineOrigin>,
   hash: string,
   out: string | undefined,
 ): void {

@@ -8,9 +8,8 @@ import {
   type Unreadable,
 } from '@wbdc/pipeline';
 import type { TableTexts } from '@wbdc/pipeline/prepare';
-import { inputMark } from '@wbdc/pipeline/node';
+import { type LineOrigin, inputMark } from '@wbdc/pipeline/node';
 import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
-import type { Done } from './lines.js';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -58,7 +57,7 @@ export interface SessionRequest {
   readonly output: Output;
   readonly signal: AbortSignal;
   /** Ids of videos to leave out. */
-  readonly done?: ReadonlyMap<string, Done>;
+  readonly done?: ReadonlyMap<string, LineOrigin>;
   /** What decodes the videos. */
   readonly decode?: DecodeVideo;
 }
@@ -68,7 +67,7 @@ export interface SessionRequest {
  * what it does on stderr: stdout is for the lines. The model is closed in the end.
  */
 export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
-  const { options, signal, done = new Map<string, Done>() } = request;
+  const { options, signal, done = new Map<string, LineOrigin>() } = request;
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
