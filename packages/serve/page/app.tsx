@@ -196,15 +196,17 @@ function SearchForm({ t, onSearch }: { t: Words; onSearch: (search: Search) => v
     >
       <input type="search" name="words" aria-label={t.placeholder} placeholder={t.placeholder} autofocus />
       <button type="submit">{t.search}</button>
-      <label class="file">
-        {t.choose}
-        <input
-          type="file"
-          accept="video/*,image/gif,image/webp,.zip"
-          onChange={(event) => take((event.currentTarget as HTMLInputElement).files)}
-        />
-      </label>
-      <span>{t.drop}</span>
+      <div class="drop">
+        <label class="file">
+          {t.choose}
+          <input
+            type="file"
+            accept="video/*,image/gif,image/webp,.zip"
+            onChange={(event) => take((event.currentTarget as HTMLInputElement).files)}
+          />
+        </label>
+        <span>{t.drop}</span>
+      </div>
     </form>
   );
 }

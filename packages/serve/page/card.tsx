@@ -25,7 +25,7 @@ export function Card({ hit, search, t, onMore, onEdit }: CardProps) {
     <li class="card">
       <button
         type="button"
-        class="screen"
+        class={hit.plays === undefined ? 'screen' : 'screen plays'}
         aria-label={t.play(title)}
         onMouseEnter={startUnlessCalm}
         onMouseLeave={stop}
@@ -35,20 +35,31 @@ export function Card({ hit, search, t, onMore, onEdit }: CardProps) {
       >
         <Screen picture={picture} file={file} plays={hit.plays} />
       </button>
-      <h2>{title}</h2>
-      <p class="labels">{[...hit.categories, ...hit.tags.map((tag) => `#${tag}`)].join(' ')}</p>
-      <div class="actions">
-        <button type="button" onClick={() => onMore(hit)}>
-          {t.more}
-        </button>
-        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
-          {t.why}
-        </button>
-        <button type="button" onClick={() => onEdit(hit)}>
-          {t.edit}
-        </button>
+      <div class="about">
+        <h2>{title}</h2>
+        <ul class="labels">
+          {hit.categories.map((name) => (
+            <li key={name}>{name}</li>
+          ))}
+          {hit.tags.map((name) => (
+            <li key={`#${name}`} class="tag">
+              #{name}
+            </li>
+          ))}
+        </ul>
+        <div class="actions">
+          <button type="button" onClick={() => onMore(hit)}>
+            {t.more}
+          </button>
+          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
+            {t.why}
+          </button>
+          <button type="button" onClick={() => onEdit(hit)}>
+            {t.edit}
+          </button>
+        </div>
+        {open && <Why hit={hit} search={search} t={t} />}
       </div>
-      {open && <Why hit={hit} search={search} t={t} />}
     </li>
   );
 }
