@@ -11,7 +11,7 @@ const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8
 /** Of another machine nobody here knows whether it still writes: a day is more than any file takes. */
 const DAY_MS = 86_400_000;
 
-/** Folders that this process has cleaned. */
+/** Folders that this process has cleaned; one that was removed and made again is another. */
 const cleaned = new Set<string>();
 
 /** A name beside a file that no other write uses. */
@@ -30,8 +30,11 @@ export function isTemporary(path: string): boolean {
  */
 export async function cleanOnce(path: string): Promise<void> {
   const folder = dirname(path);
-  if (cleaned.has(folder)) return;
-  cleaned.add(folder);
+  const there = await stat(folder).catch(() => undefined);
+  if (there === undefined) return; // whoever writes says so
+  const identity = [folder, there.dev, there.ino, there.birthtimeMs].join(':');
+  if (cleaned.has(identity)) return;
+  cleaned.add(identity);
   for (const name of await readdir(folder).catch(() => [])) {
     const left = join(folder, name);
     if (await isLeft(left)) await rm(left, { force: true }).catch(() => undefined); // no reason not to write

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -60,4 +60,14 @@ it('those of another machine stay for a day', async () => {
       .map((name) => join(folder, name))
       .sort(),
   ).toEqual([young, join(folder, 'c')].sort());
+});
+
+it('a folder that was removed and made again is cleaned again', async () => {
+  const folder = await mkdtemp(join(root, 'again-'));
+  await writeFileAtomic(join(folder, 'a'), 'a');
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder);
+  writeFileSync(temporaryName(join(folder, 'b')).replace(`-${process.pid}-`, '-4194304-'), ''); // no such process
+  await writeFileAtomic(join(folder, 'c'), 'c');
+  expect(readdirSync(folder)).toEqual(['c']);
 });

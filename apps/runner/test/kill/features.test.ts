@@ -4,7 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { wbdcLayout, openFeatureStore } from '@wbdc/data';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeWorld, type World } from '../features/world.js';
-import { start, type Ended, type Started } from './process.js';
+import { startHere } from './here.js';
+import { start, type Ended } from './process.js';
 
 const WIDTH = 768;
 const FRAMES = 24;
@@ -23,8 +24,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(world.folder, { recursive: true }));
 
-const run = (args: string): Started => start(`${args} --config my.yaml`.split(' '), { folder: world.folder });
-const codeOf = async (args: string): Promise<Ended['code']> => (await run(args).ended).code;
+const words = (args: string): string[] => `${args} --config my.yaml`.split(' ');
+const codeOf = async (args: string): Promise<Ended['code']> =>
+  (await startHere(words(args), { folder: world.folder }).ended).code;
 
 const part = (): string => join(world.folder, 'runs/killed/features/unlabeled.zip.part');
 const sizeOf = (path: string): Promise<number> =>
@@ -44,7 +46,7 @@ async function storedIds(): Promise<string[]> {
 }
 
 it('killed at any moment, goes on behind what was written, and loses no video', async () => {
-  const running = run('features --name killed');
+  const running = start(words('features --name killed'), { folder: world.folder });
   const over = running.ended.then(({ code }) => Promise.reject(new Error(`ended with ${code} before it was killed`)));
   while ((await sizeOf(part())) < 1 << 20) await Promise.race([setTimeout(2), over]);
   over.catch(() => undefined);

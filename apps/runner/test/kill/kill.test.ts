@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
 import { LASTING, nameIn, READING, WRITING } from './commands.js';
+import { startHere } from './here.js';
 import { commandsUpTo, killKey, KillWorld } from './kills.js';
 
 /** `npm run kill-test` kills each of them a hundred times. */
@@ -11,7 +12,7 @@ const SEED = 1;
 
 let world: KillWorld;
 beforeAll(async () => {
-  world = await KillWorld.make();
+  world = await KillWorld.make(startHere);
   await world.prepare(COMMANDS);
 }, 1_200_000);
 afterAll(() => world.remove());

@@ -6,7 +6,7 @@ import { foldIn, randomKey, uniform, type Key } from '@wbdc/nn';
 import { FILES, startHub, type FakeHub } from '../../../../packages/checkpoints/test/hub/server.js';
 import { WRITING, type WritingCommand } from './commands.js';
 import { differences } from './compare.js';
-import { start, type Ended, type LostOutput, type Started } from './process.js';
+import { start, type Ended, type LostOutput, type Place, type Started } from './process.js';
 import { makeWorld } from './world.js';
 
 /** What became of a command that was killed. */
@@ -35,11 +35,13 @@ export class KillWorld {
   private constructor(
     private readonly root: string,
     private readonly hub: FakeHub,
+    private readonly startWhole: typeof start,
   ) {}
 
-  static async make(): Promise<KillWorld> {
+  /** @param startWhole starts a command that comes to its end, in a process of its own or not */
+  static async make(startWhole = start): Promise<KillWorld> {
     const root = await realpath(await mkdtemp(join(tmpdir(), 'wbdc-kill-')));
-    const world = new KillWorld(root, await startHub(FILES));
+    const world = new KillWorld(root, await startHub(FILES), startWhole);
     await mkdir(join(world.folder, 'tmp'), { recursive: true });
     await makeWorld(world.folder);
     return world;
@@ -58,7 +60,7 @@ export class KillWorld {
   async prepare(commands: readonly WritingCommand[]): Promise<void> {
     for (const command of commands) {
       await Promise.all(command.makes.map((path) => rm(join(this.folder, path), { recursive: true, force: true })));
-      const started = this.start(command.args);
+      const started = this.startWhole(command.args.split(' '), this.place);
       const began = await this.began(command, started);
       const { code, said } = await started.ended;
       if (code !== 0) throw new Error(`wbdc ${command.args}: exit code ${code}\n${said}`);
@@ -143,7 +145,7 @@ export class KillWorld {
   }
 
   private async finish(command: WritingCommand, again: boolean): Promise<string[]> {
-    const { code, said } = await this.start(argsOf(command, again)).ended;
+    const { code, said } = await this.startWhole(argsOf(command, again).split(' '), this.place).ended;
     return code === 0 ? this.left(command) : [`wbdc ${argsOf(command, again)}: exit code ${code}: ${said}`];
   }
 
@@ -156,12 +158,16 @@ export class KillWorld {
   }
 
   start(args: string, lost?: LostOutput): Started {
+    return start(args.split(' '), { ...this.place, ...(lost && { lost }) });
+  }
+
+  private get place(): Place {
     const env = {
       HF_ENDPOINT: this.hub.url,
       HF_HUB_CACHE: join(this.folder, 'cache'),
       TMPDIR: join(this.folder, 'tmp'),
     };
-    return start(args.split(' '), { folder: this.folder, env, ...(lost && { lost }) });
+    return { folder: this.folder, env };
   }
 
   /** When a command begins to work: it says something, or something of what it makes is there. */

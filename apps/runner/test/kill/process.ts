@@ -20,7 +20,7 @@ export interface Ended {
   readonly said: string;
 }
 
-interface Place {
+export interface Place {
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Loses what the command prints: nobody reads it any more, or the disk of its log is full. */
