@@ -28,6 +28,7 @@ export const NO_READERS: Readonly<Record<string, string>> = {
   'data: findAlike': 'compares videos in memory',
   'data: openDataset': 'takes videos and features of the readers here',
   'data: readBatch': 'takes videos out of a data set in memory',
+  'distributed: fromRoot': 'takes what another process of the same job sent',
   'finetune: readCategoryBatch': 'takes videos out of a data set in memory',
   'finetune: readPairBatch': 'takes videos out of a data set in memory',
   'nn: decodeBfloat16': 'any 16 bits are a value',

@@ -9,8 +9,8 @@ import { addEnsembleCommand } from './commands/ensemble.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
-import { addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
 import { addIndexCommands } from './commands/index-videos.js';
+import { addRankOptions, addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPrepareCommand } from './commands/prepare.js';
 import { addReportCommand } from './commands/report.js';
@@ -23,8 +23,9 @@ import { addVerifyFeaturesCommand } from './commands/verify-features.js';
 import { packageVersion } from './core/environment.js';
 import { UserError } from './core/errors.js';
 import type { Host } from './core/host.js';
-import { interruptible } from './core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from './core/output.js';
+import { asRanks, assertAlone } from './core/ranks.js';
 import type { Stage } from './run/stage.js';
 
 /** Runs one command line of `wbdc` and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
@@ -81,9 +82,16 @@ function addStageCommand(program: Command, stage: Stage, host: Host): CliCommand
     .summary(stage.title)
     .description(stage.description);
   if (stage.divisible) addShardOptions(command);
+  if (stage.trains) addRankOptions(command);
   addStageOptions(command).addHelpText('after', examplesHelp(stage.examples));
   return cliCommand(command, (options: StageOptions) => {
     const output = new Output(host, options);
+    if (stage.trains) {
+      return interruptible(host, (signal) =>
+        asRanks(host, (communicator) => runStage(stage, options, output, signal, undefined, communicator)),
+      );
+    }
+    if (!stage.divisible) assertAlone(stage.command ?? stage.name, host.env);
     return interruptible(host, (signal) => runStage(stage, options, output, signal));
   });
 }
@@ -104,6 +112,7 @@ Examples:
   npx wbdc pretrain --config my.yaml --set train.epochs=5    train, with one setting changed
   npx wbdc pretrain --config my.yaml --resume                go on after an interruption
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume).
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (go on with --resume), 75 interrupted by a scheduler
+(requeue the same command).
 `;
 }

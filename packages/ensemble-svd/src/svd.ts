@@ -1,3 +1,4 @@
+import { gatherValues, single, type Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import { topEigen } from './eigen.js';
 import { checkLayout, checkWeights, type Embeddings, type Layout } from './members.js';
@@ -28,6 +29,11 @@ export interface FitOptions extends TransformOptions {
   dimension: number;
   /** Weight of each model's cosine. Default 1/M each. */
   weights?: readonly number[];
+  /**
+   * Processes that have the rows among them, each some of its own or none; all fit with the same options and get the
+   * same ensemble. Default: this one has all.
+   */
+  communicator?: Communicator;
 }
 
 /** The rows have fewer independent directions than were asked for. */
@@ -49,7 +55,8 @@ export class RankError extends WbdcError {
  * least.
  *
  * Computed through the W x W Gram matrix, one pass over the rows, memory independent of their number. Directions whose
- * singular value is below about 6e-7 of the strongest count as none. Same rows, same result, however they are cut.
+ * singular value is below about 6e-7 of the strongest count as none. Same rows, same result, however they are cut. Of
+ * several processes each adds up its own rows, and the sums of W (W + 1) / 2 numbers are added over all.
  *
  * @throws when models have different ids, or a value is not finite; RankError when the rank is below `dimension`
  */
@@ -60,7 +67,7 @@ export async function fit(members: readonly Embeddings[], options: FitOptions): 
 /** As {@link fit}, for rows that come in blocks; each block holds rows of all models for the same ids. */
 export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<SvdEnsemble> {
   const products = options.products ?? javascriptProducts;
-  const { dimension } = options;
+  const { dimension, communicator = single } = options;
   let weights: number[] = [];
   let gram = new Float64Array(0);
   let layout: Layout | undefined;
@@ -74,10 +81,54 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
     layout = chunk.layout;
     await products.addGram(chunk.x, chunk.ids.length, width, gram);
   }
+  layout = await sameLayout(communicator, layout);
   if (layout === undefined)
     throw new WbdcError('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
+  if (communicator.size > 1) {
+    const width = sum(layout.widths);
+    if (gram.length === 0) {
+      gram = new Float64Array(width * width);
+      weights = checkWeights(options.weights, layout.names);
+    }
+    await sumUpper(communicator, gram, width);
+  }
   return decompose(gram, layout, weights, dimension);
 }
+
+/** The layout of all processes that have rows. @throws WbdcError on each where they differ */
+async function sameLayout(communicator: Communicator, own: Layout | undefined): Promise<Layout | undefined> {
+  if (communicator.size === 1) return own;
+  const all = await gatherValues(communicator, own ? { names: own.names, widths: own.widths } : null);
+  const rank = all.findIndex((layout) => layout !== null);
+  const described = (layout: Pick<Layout, 'names' | 'widths'>): string =>
+    layout.names.map((name, i) => `${name} (${layout.widths[i]})`).join(', ');
+  const other = all.findIndex((layout) => layout !== null && described(layout) !== described(all[rank]!));
+  if (other < 0) return all[rank] ?? undefined;
+  const [expected, got] = [described(all[rank]!), described(all[other]!)];
+  throw new WbdcError({ where: `ensemble: fit: rank ${other}`, expected: `rows of ${expected} as rank ${rank}`, got });
+}
+
+/** Adds matrices `[n, n]` on and above the diagonal over all processes, some rows at a time. */
+async function sumUpper(communicator: Communicator, matrix: Float64Array, n: number): Promise<void> {
+  const rows = Math.max(1, Math.floor(SENT / n));
+  for (let first = 0; first < n; first += rows) {
+    const last = Math.min(n, first + rows);
+    const lengths = Array.from({ length: last - first }, (_, i) => n - first - i);
+    const packed = new Float64Array(sum(lengths));
+    let start = 0;
+    for (let row = first; row < last; start += n - row, row++) {
+      packed.set(matrix.subarray(row * n + row, (row + 1) * n), start);
+    }
+    await communicator.allReduce(packed);
+    start = 0;
+    for (let row = first; row < last; start += n - row, row++) {
+      matrix.set(packed.subarray(start, start + n - row), row * n + row);
+    }
+  }
+}
+
+/** Numbers in one message: 16 MiB. */
+const SENT = 1 << 21;
 
 function decompose(gram: Float64Array, layout: Layout, weights: readonly number[], dimension: number): SvdEnsemble {
   const width = sum(layout.widths);

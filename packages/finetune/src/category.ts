@@ -4,6 +4,7 @@ import {
   countCorrect,
   foldIn,
   subKey,
+  withRows,
   type Batch,
   type Encoder,
   type Key,
@@ -29,6 +30,8 @@ export interface CategoryBatch {
   readonly labels: ArrayLike<Label>;
   /** How much each video counts in the loss; all the same where nothing is given. */
   readonly weights?: ArrayLike<number>;
+  /** Where several processes share a batch: numbers of these videos in all of it, by which dropout draws. */
+  readonly rows?: Int32Array;
 }
 
 /** Category finetuning (WBDC 2022): pool, a dense layer to the C level-2 classes, cross entropy. */
@@ -39,8 +42,13 @@ export function categoryModel<P extends ParamTree>(encoder: Encoder<P>, options:
     const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
     return headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));
   };
-  const loss = (params: FinetuneParams<P>, { batch, labels, weights }: CategoryBatch, dropout?: Key): LossResult =>
+  const loss = (
+    params: FinetuneParams<P>,
+    { batch, labels, weights, rows: numbers }: CategoryBatch,
+    key?: Key,
+  ): LossResult =>
     tf.tidy(() => {
+      const dropout = key && numbers ? withRows(key, numbers) : key;
       const rows = batch.ids.length;
       if (labels.length !== rows) throw new RangeError(`category: expected ${rows} labels, got ${labels.length}`);
       const targets = targetRows(labels, outputs, labelSmoothing);

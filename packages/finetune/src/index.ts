@@ -22,6 +22,7 @@ export {
   cosinesOfPairs,
   pairLabeller,
   pairLengths,
+  pairRows,
   pairSet,
   readPairBatch,
   scoresDiffer,

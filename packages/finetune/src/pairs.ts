@@ -86,7 +86,7 @@ export async function readPairBatch(
   label: (score: number) => number,
   key?: Key,
 ): Promise<PairBatch> {
-  const videos = [...new Set(indices.flatMap((i) => [left[i], right[i]]))];
+  const videos = videosIn({ left, right }, indices);
   const rows = new Map(videos.map((video, row) => [video, row]));
   return {
     batch: await dataset.batch(videos, key),
@@ -94,6 +94,19 @@ export async function readPairBatch(
     right: Int32Array.from(indices, (i) => rows.get(right[i])!),
     labels: Float32Array.from(indices, (i) => label(scores[i])),
   };
+}
+
+/**
+ * For the rows of a batch of some pairs ({@link readPairBatch}) their numbers in the batch of all of `all`, of which
+ * they are a part.
+ */
+export function pairRows(pairs: PairSet, some: readonly number[], all: readonly number[]): Int32Array {
+  const numbers = new Map(videosIn(pairs, all).map((video, row) => [video, row]));
+  return Int32Array.from(videosIn(pairs, some), (video) => numbers.get(video)!);
+}
+
+function videosIn({ left, right }: Pick<PairSet, 'left' | 'right'>, indices: readonly number[]): number[] {
+  return [...new Set(indices.flatMap((i) => [left[i], right[i]]))];
 }
 
 /** The videos of pairs, each once, by index. */

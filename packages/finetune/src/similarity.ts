@@ -4,6 +4,7 @@ import {
   foldIn,
   l2Normalize,
   subKey,
+  withRows,
   type Batch,
   type Encoder,
   type Key,
@@ -33,6 +34,8 @@ export interface PairBatch {
   readonly right: Int32Array;
   /** What the cosine should be, in [0, 1]: see `rankNormalize`. */
   readonly labels: Float32Array;
+  /** Where several processes share a batch: numbers of these videos in all of it, by which dropout draws. */
+  readonly rows?: Int32Array;
 }
 
 /**
@@ -47,8 +50,9 @@ export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, option
     const draws = headDraws(params.head, encoded, pairs.batch, config, subKey(dropout, 'head'));
     return draws.map((vectors) => cosines(l2Normalize(vectors), pairs));
   };
-  const loss = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): LossResult =>
+  const loss = (params: FinetuneParams<P>, pairs: PairBatch, key?: Key): LossResult =>
     tf.tidy(() => {
+      const dropout = key && pairs.rows ? withRows(key, pairs.rows) : key;
       const error = (draws: readonly Tensor1D[]): tf.Scalar =>
         meanOf(draws.map((draw) => meanSquare(draw, pairs.labels)));
       const draws = drawsOf(params, pairs, dropout);

@@ -36,6 +36,52 @@ export interface Batch {
   readonly pastTexts?: readonly Int32Array[];
 }
 
+/** One of the processes that share the work of a batch: number `index`, from 0, of `count`. */
+export interface Part {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Of `length` items those of a part: a range, and all ranges of nearly one length. */
+export function partOf(length: number, { index, count }: Part): Int32Array {
+  const [start, end] = [Math.floor((length * index) / count), Math.floor((length * (index + 1)) / count)];
+  return Int32Array.from({ length: end - start }, (_, i) => start + i);
+}
+
+/** The batch with so many columns of tokens and of frames at least, the new ones of padding. */
+export function padBatch(
+  batch: Batch,
+  { length, frames }: { readonly length: number; readonly frames: number },
+): Batch {
+  const [, columns] = batch.tokens.shape;
+  const [, count] = batch.frameMask.shape;
+  if (columns >= length && count >= frames) return batch;
+  const [L, F] = [Math.max(length, columns), Math.max(frames, count)];
+  return {
+    ...batch,
+    tokens: padInts(batch.tokens, L),
+    segments: padInts(batch.segments, L),
+    textMask: padInts(batch.textMask, L),
+    frames: padFloats(batch.frames, F),
+    frameMask: padInts(batch.frameMask, F),
+  };
+}
+
+/** `[B, N]` to `[B, columns]`, zeros behind. */
+function padInts({ data, shape: [rows, width] }: Ints, columns: number): Ints {
+  const padded = ints([rows, columns]);
+  for (let i = 0; i < rows; i++) padded.data.set(data.subarray(i * width, (i + 1) * width), i * columns);
+  return padded;
+}
+
+/** `[B, N, Dv]` to `[B, columns, Dv]`, zeros behind. */
+function padFloats({ data, shape: [rows, count, width] }: Floats, columns: number): Floats {
+  const padded = floats([rows, columns, width]);
+  const size = count * width;
+  for (let i = 0; i < rows; i++) padded.data.set(data.subarray(i * size, (i + 1) * size), i * columns * width);
+  return padded;
+}
+
 /** The batch of some rows of another. */
 export function takeRows(batch: Batch, rows: ArrayLike<number>): Batch {
   const order = Array.from(rows);

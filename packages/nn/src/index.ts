@@ -1,5 +1,5 @@
-export { assertBatchFits, takeRows } from './batch.js';
-export type { Batch, FieldSpan } from './batch.js';
+export { assertBatchFits, padBatch, partOf, takeRows } from './batch.js';
+export type { Batch, FieldSpan, Part } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, BertLayerSettings, InputEmbedding } from './bert.js';
 export { frameFeatures, recomputing } from './encoder.js';
@@ -42,6 +42,7 @@ export {
   truncatedNormal,
   undrawn,
   uniform,
+  withRows,
 } from './random.js';
 export type { Key } from './random.js';
 export { attention, newAttention, newLayer, residual, subKey, transformer, transformerLayer } from './transformer.js';

@@ -168,7 +168,8 @@ export type AdamWAttributes = {
  * that row, so the same on every engine, in any order and in any pieces. An engine has the mask applied on the host by
  * `apply`, or draws it where its tensors are, from `key` and `gaps`:
  *
- * With `[offset, flip] = foldIn(key, row)`, draw n = 0, 1, ... of a row is the 32-bit word `(offset + n 0x9e3779b9) ^
+ * With `[offset, flip] = foldIn(key, row)`, where row is what the key has for it (`key[3]?.[row] ?? row`, see
+ * `withRows`), draw n = 0, 1, ... of a row is the 32-bit word `(offset + n 0x9e3779b9) ^
  * flip` after the finaliser of MurmurHash3. It gives two distances from a dropped value of the row to the next, the
  * first from position -1: `gaps[draw & 0xffff]`, then `gaps[draw >>> 16]`. Positions count the values of a row in
  * memory's order.

@@ -2,7 +2,8 @@
  * What needs no engine: arrays in host memory, float16 and random keys. For threads that have better to do than load
  * tfjs.
  */
-export type { Batch, FieldSpan } from './batch.js';
+export { padBatch, partOf } from './batch.js';
+export type { Batch, FieldSpan, Part } from './batch.js';
 export { decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';

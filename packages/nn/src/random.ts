@@ -2,7 +2,7 @@
  * Explicit random keys in the manner of JAX: a key is a value, every use derives its own with `foldIn`, and the same
  * key gives the same numbers on every engine. So a resumed run needs no saved generator: step and seed are the state.
  */
-export type Key = readonly [number, number, undrawn?: readonly string[]];
+export type Key = readonly [number, number, undrawn?: readonly string[] | undefined, rows?: Int32Array];
 
 const GOLDEN = 0x9e3779b9;
 
@@ -17,7 +17,16 @@ export function foldIn(key: Key, data: number | string): Key {
   const word = typeof data === 'string' ? hashString(data) : data >>> 0;
   const derived = [mix(key[0] ^ mix(word + GOLDEN)), mix(Math.imul(key[1] ^ word, GOLDEN) + key[0])] as const;
   const undrawn = key[2]?.flatMap((path) => pathBelow(path, String(data)));
+  if (key[3] !== undefined) return [...derived, undrawn, key[3]];
   return undrawn?.length ? [...derived, undrawn] : derived;
+}
+
+/**
+ * The same key for a process that computes some rows of a batch: `rows` are their numbers in the whole batch, by which
+ * dropout draws. All keys derived from it are of the same rows.
+ */
+export function withRows([a, b, undrawn]: Key, rows: Int32Array): Key {
+  return [a, b, undrawn, rows];
 }
 
 /**

@@ -9,7 +9,8 @@ export type { CategoryRecipe, FinetuneRecipe, RecipeSettings, SimilarityRecipe }
 export { finetuneGradients, finetuneRules } from './finetune/rules.js';
 export type { Observer, Progress } from './observer.js';
 export { clipRecipe, visionConfigOf } from './recipes/clip.js';
-export type { ClipRecipe, ReadPictures } from './recipes/clip.js';
+export type { ClipRecipe } from './recipes/clip.js';
+export type { ReadPictures } from './recipes/clip-part.js';
 export { pastQueue } from './recipes/past-queue.js';
 export type { QueueLengths } from './recipes/past-queue.js';
 export { describeViews, planOf, viewsOf } from './recipes/plan.js';

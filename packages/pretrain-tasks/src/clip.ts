@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Communicator } from '@wbdc/distributed';
 import {
   bert,
   foldIn,
@@ -7,6 +8,7 @@ import {
   meanPool,
   newBert,
   newLinear,
+  withRows,
   type Bert,
   type BertConfig,
   type Floats,
@@ -19,6 +21,7 @@ import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/
 import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import {
   contrastiveLoss,
+  dividedContrastiveLoss,
   logScaleOf,
   newTemperature,
   type ContrastiveOptions,
@@ -41,6 +44,35 @@ export interface ClipBatch {
   readonly tokens: Ints;
   readonly segments: Ints;
   readonly textMask: Ints;
+  /** Where several processes share a batch and this is the part of one of them. */
+  readonly shared?: SharedClip;
+}
+
+/** What a process knows of the whole batch. */
+export interface SharedClip {
+  readonly communicator: Communicator;
+  /** Numbers of the token rows in the whole batch `[Q + M]`, by which dropout draws. */
+  readonly rows: Int32Array;
+  /** B of all processes, and how many videos stand before those of this one. */
+  readonly total: number;
+  readonly first: number;
+  /** `[B, B + M]`: see {@link equalClips}. */
+  readonly hidden: Float32Array | undefined;
+}
+
+/** What hides the titles that are right answers too: of videos of the same title, or of the same pictures. */
+export function equalClips(
+  titles: readonly string[],
+  pictures: readonly string[],
+  past: readonly string[],
+): Float32Array | undefined {
+  const groups = (names: readonly string[]): Int32Array => Int32Array.from(names, (name) => names.indexOf(name));
+  const behind = past.map((_, i) => titles.length + i);
+  return hideEqual(
+    titles.map((_, i) => i),
+    groups([...titles, ...past]),
+    Int32Array.of(...groups(pictures), ...behind),
+  );
 }
 
 export interface ClipConfig extends ContrastiveOptions {
@@ -79,12 +111,30 @@ export function clip(config: ClipConfig) {
     /** One vector per video from its frames `[B, D]`, and one per token row `[B + M, D]`; not normalised. */
     embedFrames,
     embedText,
-    loss: (params: ClipParams, batch: ClipBatch, dropout?: Key): LossResult =>
+    loss: (params: ClipParams, batch: ClipBatch, key?: Key): LossResult =>
       tf.tidy(() => {
+        const { shared } = batch;
+        const dropout = key && shared ? withRows(key, shared.rows) : key;
         const [frames, titles] = [embedFrames(params, batch), embedText(params, batch, dropout)];
+        if (shared) return sharedLoss(frames, titles, shared, logScaleOf(params, config), config);
         return contrastiveLoss(frames, titles, logScaleOf(params, config), { ...config, hidden: equalAnswers(batch) });
       }),
   };
+}
+
+function sharedLoss(
+  left: Tensor2D,
+  titles: Tensor2D,
+  { communicator, total, first, hidden }: SharedClip,
+  logScale: tf.Scalar,
+  config: ContrastiveOptions,
+): LossResult {
+  const [count, width] = left.shape;
+  const past = titles.shape[0] - count;
+  const right: Tensor2D = tf.slice(titles, [0, 0], [count, width]); // [Q, D]
+  const behind: Tensor2D | undefined = past > 0 ? tf.slice(titles, [count, 0], [past, width]) : undefined;
+  const rows = { communicator, left, right, past: behind, count, total, first };
+  return dividedContrastiveLoss(rows, logScale, { ...config, hidden });
 }
 
 /** Videos of the same title, or of the same pictures, which are no wrong answers for each other. */

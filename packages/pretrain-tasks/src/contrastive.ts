@@ -1,6 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import { countCorrect, differentiable, l2Normalize, parameter, symmetricInfoNce, type LossResult } from '@wbdc/nn';
+import type { Communicator } from '@wbdc/distributed';
+import {
+  countCorrect,
+  differentiable,
+  l2Normalize,
+  parameter,
+  softmaxCrossEntropy,
+  symmetricInfoNce,
+  type LossResult,
+} from '@wbdc/nn';
+import { takeTableRows } from './divide.js';
+import { gatherFromAll } from './gather.js';
 
 /** Start and bound of the learnable temperature, as in CLIP: 0.07, and at least 0.01. */
 export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);
@@ -82,4 +93,64 @@ export function contrastiveLoss(
     [names[1]]: { sum: countCorrect(tf.transpose(tf.slice(logits, [0, 0], [count, count])), diagonal), count },
   };
   return { loss, count, metrics };
+}
+
+/** What a process has of two sets of matching rows that several share. */
+export interface DividedRows {
+  readonly communicator: Communicator;
+  /** Rows `[Q, D]` of this process; more than `count` only where a row is there for form's sake. */
+  readonly left: Tensor2D;
+  readonly right: Tensor2D;
+  /** `[M, D]`, the same on every process: further wrong answers for the left. */
+  readonly past: Tensor2D | undefined;
+  /** Q, and B of all processes. */
+  readonly count: number;
+  readonly total: number;
+  /** Rows of the processes before this one. */
+  readonly first: number;
+}
+
+/**
+ * {@link contrastiveLoss} of the rows of one process, which look for their partners among the rows of all: a mean over
+ * its own `[Q]`, with the gradient of every process's loss (as in open_clip and sentence-transformers).
+ */
+export function dividedContrastiveLoss(
+  { communicator, left, right, past, count, total, first }: DividedRows,
+  logScale: Scalar,
+  { normalize = true, hidden }: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
+  names: readonly [string, string] = ['frames to text', 'text to frames'],
+): LossResult {
+  const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
+  const [ownLeft, ownRight] = [unit(left), unit(right)];
+  const lefts = gatherFromAll(communicator, ownLeft, count); // [B, D]
+  const current = gatherFromAll(communicator, ownRight, count); // [B, D]
+  if (count === 0) {
+    const nothing = tf.mul(tf.add(tf.sum(lefts), tf.sum(current)), 0) as Scalar; // takes part in the backward pass
+    return { loss: nothing, count: 0, metrics: {} };
+  }
+  const rights: Tensor2D = past ? tf.concat([current, unit(past)]) : current; // [B + M, D]
+  const width = rights.shape[0];
+  const own = Int32Array.from({ length: count }, (_, i) => first + i);
+  const scale = tf.exp(logScale);
+  const compare = (rows: Tensor2D, all: Tensor2D, bias: Float32Array | undefined): Tensor2D => {
+    const logits: Tensor2D = tf.mul(tf.matMul(rows, all, false, true), scale);
+    return bias ? tf.add(logits, tf.tensor2d(bias, logits.shape)) : logits;
+  };
+  const forth = compare(ownLeft, rights, hidden && takeTableRows(hidden, width, own)); // [Q, B + M]
+  const back = compare(ownRight, lefts, hidden && columnsOf(hidden, width, own, total)); // [Q, B]
+  const loss = tf.mul(tf.add(softmaxCrossEntropy(forth, own), softmaxCrossEntropy(back, own)), 0.5) as Scalar;
+  const metrics = {
+    [names[0]]: { sum: countCorrect(forth, own), count },
+    [names[1]]: { sum: countCorrect(back, own), count },
+  };
+  return { loss, count, metrics };
+}
+
+/** Some columns of a table `[B, width]` as rows `[Q, B]`. */
+function columnsOf(table: Float32Array, width: number, columns: Int32Array, rows: number): Float32Array {
+  const taken = new Float32Array(columns.length * rows);
+  columns.forEach((column, i) => {
+    for (let row = 0; row < rows; row++) taken[i * rows + row] = table[row * width + column];
+  });
+  return taken;
 }

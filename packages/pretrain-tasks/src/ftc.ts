@@ -1,17 +1,32 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
-import { floats, ints, joinColumns, meanPool, takeRows, type Batch, type FieldSpan, type Ints } from '@wbdc/nn';
+import {
+  floats,
+  ints,
+  joinColumns,
+  meanPool,
+  partOf,
+  takeRows,
+  type Batch,
+  type Encoded,
+  type FieldSpan,
+  type Ints,
+  type LossResult,
+  type Part,
+} from '@wbdc/nn';
 import {
   assertTemperature,
   contrastiveLoss,
+  dividedContrastiveLoss,
   logScaleOf,
   newTemperature,
   type ContrastiveOptions,
   type Temperature,
 } from './contrastive.js';
+import { takeIntRows } from './divide.js';
 import { chance, hasFrames } from './mfm.js';
 import { groupFrames, groupRows, hideEqual } from './equal-rows.js';
-import { noLoss, type Corrupted, type Task } from './task.js';
+import { noLoss, type Corrupted, type Divided, type LossInput, type Task } from './task.js';
 
 export interface FtcOptions extends ContrastiveOptions {
   /** The `[SEP]` token. */
@@ -37,6 +52,8 @@ export interface FtcTarget {
   readonly hidden?: Float32Array;
   /** Which tokens and frames a mean is over `[2M + N, L + F]`. */
   readonly mask?: Ints;
+  /** Where several processes share the batch: M of all of them, and how many stand before those of this one. */
+  readonly of?: { readonly total: number; readonly first: number };
 }
 
 /**
@@ -53,14 +70,17 @@ export function ftc(settings: FtcOptions): Task<FtcHead, FtcTarget> {
     name: 'ftc',
     init: () => newTemperature('ftc', options),
     corrupt: (batch) => withMask(separate(batch, separator, field), pooling),
-    loss: ({ head, encoded, target: { videos, past, hidden, mask } }) => {
+    divide: divideVideos,
+    loss: (input) => {
+      const { head, encoded, target } = input;
+      if (target.of) return dividedLoss(input, options);
+      const { videos, past, hidden } = target;
       if (videos === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
-      const pooled = mask ? meanPool(tf.concat([encoded.text, encoded.frames], 1), mask) : encoded.cls; // [2M + N, D]
+      const pooled = poolRows(encoded, target); // [2M + N, D]
       const rows = (start: number, count: number): Tensor2D => tf.slice(pooled, [start, 0], [count, pooled.shape[1]]);
       const current = rows(0, videos);
       const titles: Tensor2D = past === 0 ? current : tf.concat([current, rows(2 * videos, past)]); // [M + N, D]
-      const names = ['rest to title', 'title to rest'] as const;
-      return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), { ...options, hidden }, names);
+      return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), { ...options, hidden }, NAMES);
     },
     asked: ({ videos }) => ({ loss: videos }),
     baseline: ({ videos, past }) => ({
@@ -73,6 +93,43 @@ export function ftc(settings: FtcOptions): Task<FtcHead, FtcTarget> {
 function withMask({ batch, target }: Corrupted<FtcTarget>, pooling: 'cls' | 'mean'): Corrupted<FtcTarget> {
   if (pooling === 'cls') return { batch, target };
   return { batch, target: { ...target, mask: joinColumns(batch.textMask, batch.frameMask) } };
+}
+
+/** `[2M + N, D]` */
+function poolRows({ cls, text, frames }: Encoded, { mask }: FtcTarget): Tensor2D {
+  return mask ? meanPool(tf.concat([text, frames], 1), mask) : cls;
+}
+
+const NAMES = ['rest to title', 'title to rest'] as const;
+
+/** The titles and rests of some videos, and all past titles, which every process encodes for itself. */
+function divideVideos(target: FtcTarget, _batch: Batch, part: Part): Divided<FtcTarget> {
+  const { videos: total, past, mask } = target;
+  if (total === 0) return { rows: Int32Array.of(0), target };
+  const own = partOf(total, part);
+  const encoded = own.length > 0 ? own : Int32Array.of(0);
+  const behind = Int32Array.from({ length: past }, (_, i) => 2 * total + i);
+  const rows = Int32Array.of(...encoded, ...encoded.map((video) => total + video), ...behind);
+  const divided = { ...target, videos: own.length, of: { total, first: own[0] ?? 0 } };
+  return { rows, target: { ...divided, ...(mask && { mask: takeIntRows(mask, rows) }) } };
+}
+
+function dividedLoss(
+  { head, encoded, target, communicator }: LossInput<FtcHead, FtcTarget>,
+  options: ContrastiveOptions,
+): LossResult {
+  const { videos: count, past, hidden, of } = target;
+  const pooled = poolRows(encoded, target); // [2Q + N, D]
+  const encodedVideos = Math.max(1, count);
+  const rows = (start: number, length: number): Tensor2D => tf.slice(pooled, [start, 0], [length, pooled.shape[1]]);
+  const divided = {
+    communicator: communicator!,
+    left: rows(encodedVideos, encodedVideos),
+    right: rows(0, encodedVideos),
+    past: past === 0 ? undefined : rows(2 * encodedVideos, past),
+    ...{ count, ...of! },
+  };
+  return dividedContrastiveLoss(divided, logScaleOf(head, options), { ...options, hidden }, NAMES);
 }
 
 /** The tokens of a field of all videos that have it: a later batch's `pastTexts`. */

@@ -12,6 +12,7 @@ import {
   type Key,
   type Linear,
 } from '@wbdc/nn';
+import { videosOf, within } from './divide.js';
 import { groupFrames, groupRows, rowsIn } from './equal-rows.js';
 import { hasFrames } from './mfm.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
@@ -52,6 +53,11 @@ export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}
       return { loss: softmaxCrossEntropy(logits, labels), count: labels.length, metrics: { accuracy } };
     },
     asked: ({ rows }) => ({ loss: rows.length }),
+    divide: ({ rows: asked, labels }, batch, part) => {
+      const { rows, own } = videosOf(batch, part);
+      const { places, rows: local } = within(asked, 1, own);
+      return { rows, target: { rows: local, labels: places.map((i) => labels[i]) } };
+    },
     baseline: ({ labels }) => {
       const matched = labels.reduce((sum, label) => sum + label, 0);
       return { accuracy: { sum: Math.max(matched, labels.length - matched), count: labels.length } };

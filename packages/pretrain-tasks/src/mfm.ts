@@ -21,6 +21,7 @@ import {
   type MetricSum,
   type Norm,
 } from '@wbdc/nn';
+import { takeTableRows, videosOf, within } from './divide.js';
 import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
@@ -69,6 +70,10 @@ export function mfm(options: MfmOptions = {}): Task<MfmHead, MfmTarget> {
     },
     loss: (input) => frameLoss(input, similarity),
     asked: ({ rows }) => ({ loss: rows.length }),
+    divide: (target, batch, part) => {
+      const { rows, own } = videosOf(batch, part);
+      return { rows, target: divideFrames(target, batch, own) };
+    },
     baseline: ({ labels, candidates }) => ({ accuracy: chance(labels.length, candidates.shape[0]) }),
   };
 }
@@ -122,6 +127,14 @@ export function frameLogits(
   const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
   const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
   return tf.div(similarity, temperature); // [M, N]
+}
+
+/** What is asked of some videos of a batch: their masked frames, still among the frames of all. */
+export function divideFrames(target: MfmTarget, batch: Batch, videos: Int32Array): MfmTarget {
+  const { rows, labels, candidates, hidden } = target;
+  const { places, rows: own } = within(rows, batch.frameMask.shape[1], videos);
+  const table = hidden && takeTableRows(hidden, candidates.shape[0], places);
+  return { rows: own, labels: places.map((i) => labels[i]), candidates, ...(table && { hidden: table }) };
 }
 
 /** The accuracy of guessing one of so many candidates, over so many questions. */

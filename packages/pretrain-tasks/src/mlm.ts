@@ -22,6 +22,7 @@ import {
   type MetricSum,
   type Norm,
 } from '@wbdc/nn';
+import { videosOf, within } from './divide.js';
 import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
 export interface MlmOptions {
@@ -70,6 +71,10 @@ export function mlm(options: MlmOptions): Task<MlmHead, MlmTarget> {
     corrupt: (batch, key) => maskTokens(batch, key, options, ordinary),
     loss: tokenLoss,
     asked: ({ rows }) => ({ loss: rows.length }),
+    divide: (target, batch, part) => {
+      const { rows, own } = videosOf(batch, part);
+      return { rows, target: divideTokens(target, batch, own) };
+    },
     baseline: ({ labels }, { tokenCounts }) => ({ accuracy: mostFrequentToken(labels, tokenCounts, special) }),
   };
 }
@@ -114,6 +119,12 @@ export function tokenLoss({ head, encoded, target, wordEmbeddings }: LossInput<M
 export function tokenLogits(head: MlmHead, hidden: Tensor2D, wordEmbeddings: Tensor2D): Tensor2D {
   const state = layerNorm(gelu(linear(hidden, head.transform)), head.norm, BERT_EPSILON); // [M, D]
   return tf.add(tf.matMul(state, wordEmbeddings, false, true), head.bias); // [M, V]
+}
+
+/** What is asked of some videos of a batch. */
+export function divideTokens({ rows, labels }: MlmTarget, batch: Batch, videos: Int32Array): MlmTarget {
+  const { places, rows: own } = within(rows, batch.tokens.shape[1], videos);
+  return { rows: own, labels: places.map((i) => labels[i]) };
 }
 
 /** The accuracy of always answering the most frequent ordinary token. */

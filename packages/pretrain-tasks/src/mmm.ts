@@ -3,6 +3,7 @@ import { foldIn, ints, permutation, type Batch, type Key, type Metric } from '@w
 import {
   assertSimilarity,
   chance,
+  divideFrames,
   frameLoss,
   hasFrames,
   maskFrames,
@@ -12,7 +13,9 @@ import {
   type MfmTarget,
   type Similarity,
 } from './mfm.js';
+import { videosOf } from './divide.js';
 import {
+  divideTokens,
   maskable,
   mostFrequentToken,
   newMlmHead,
@@ -60,6 +63,10 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
     },
     corrupt: (batch, key) => maskModality(batch, key, options),
     asked: ({ text, frames }) => ({ 'text loss': text.rows.length, 'frames loss': frames.rows.length }),
+    divide: ({ text, frames }, batch, part) => {
+      const { rows, own } = videosOf(batch, part);
+      return { rows, target: { text: divideTokens(text, batch, own), frames: divideFrames(frames, batch, own) } };
+    },
     loss: ({ head, target, share = () => 1, ...rest }) => {
       const text = tokenLoss({ ...rest, head: head.text, target: target.text });
       const frames = frameLoss({ ...rest, head: head.frames, target: target.frames }, similarity);

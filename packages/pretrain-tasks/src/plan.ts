@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar } from '@tensorflow/tfjs';
+import type { Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import {
   foldIn,
   permutation,
   subKey,
   takeRows,
+  withRows,
   type Batch,
   type Encoder,
   type Key,
@@ -41,6 +43,13 @@ export type Plan = readonly View[];
 export interface PreparedView {
   readonly batch: Batch;
   readonly targets: readonly unknown[];
+  /** Where several processes share the batch: this one's rows, by their numbers in all of it. */
+  readonly shared?: {
+    readonly rows: Int32Array;
+    readonly communicator: Communicator;
+    /** How many tasks of the plan have something to learn from all of it. */
+    readonly asking: number;
+  };
 }
 
 export interface PretrainParams<P extends ParamTree> {
@@ -59,6 +68,11 @@ export interface Pretraining<P extends ParamTree> {
   init(key: Key): PretrainParams<P>;
   /** Corrupts a batch for every view; host memory only. */
   prepare(batch: Batch, key: Key): PreparedView[];
+  /**
+   * What this process computes of views that all of a job have prepared alike.
+   * @throws WbdcError where a task cannot be divided
+   */
+  divide(views: readonly PreparedView[], communicator: Communicator): PreparedView[];
   /**
    * The weighted loss, and per task its loss and metrics under `task/name`. A dropout key means training. `meanAsked`
    * is what {@link asked} gives on average over the batches of an update: then their mean loss is divided by what was
@@ -95,13 +109,18 @@ export function pretraining<P extends ParamTree>(
       heads: Object.fromEntries(tasks.map((task) => [task.name, task.init(foldIn(key, task.name), encoder)])),
     }),
     prepare: (batch, key) => plan.map((view, i) => prepareView(view, batch, foldIn(key, i), foldIn(key, 'shuffled'))),
+    divide: (views, communicator) => {
+      const asking = countAsking(plan, views);
+      return plan.map((view, i) => divideView(view, views[i], communicator, asking));
+    },
     asked: (views) => Object.assign({}, ...plan.flatMap((view, i) => askedOf(view, views[i]))) as Asked,
     loss: (params, views, dropout, meanAsked) =>
       tf.tidy(() => {
         const results = plan.map((view, i) => viewLoss(encoder, params, view, views[i], subKey(dropout, i), meanAsked));
         const sum: Scalar = tf.addN(results.map(({ loss }) => loss));
         return {
-          loss: reduction === 'sum' ? sum : tf.div(sum, Math.max(1, countAsking(plan, views))),
+          loss:
+            reduction === 'sum' ? sum : tf.div(sum, Math.max(1, views[0]?.shared?.asking ?? countAsking(plan, views))),
           metrics: Object.assign({}, ...results.map((r) => r.metrics)),
         };
       }),
@@ -130,6 +149,31 @@ function prepareView(view: View, batch: Batch, key: Key, shuffled: Key): Prepare
   return { batch, targets };
 }
 
+function divideView(
+  { tasks }: View,
+  { batch, targets }: PreparedView,
+  communicator: Communicator,
+  asking: number,
+): PreparedView {
+  if (communicator.size === 1) return { batch, targets };
+  const part = { index: communicator.rank, count: communicator.size };
+  const divided = tasks.map(({ task }, i) => {
+    if (task.divide) return task.divide(targets[i], batch, part);
+    const expected = 'tasks that several processes can share';
+    throw new WbdcError({ where: `task ${task.name}`, expected, got: 'one that has no divide' });
+  });
+  const { rows } = divided[0];
+  if (divided.some((one) => String(one.rows) !== String(rows))) {
+    const got = `${tasks.map(({ task }) => task.name).join(', ')}, which divide it differently`;
+    throw new WbdcError({ where: 'plan', expected: 'tasks of one view that divide it alike', got });
+  }
+  return {
+    batch: takeRows(batch, rows),
+    targets: divided.map(({ target }) => target),
+    shared: { rows, communicator, asking },
+  };
+}
+
 /** At least one video. */
 function drawVideos({ ids }: Batch, share: number, from: number, key: Key): Int32Array {
   const count = ids.length;
@@ -151,10 +195,11 @@ function viewLoss<P extends ParamTree>(
   encoder: Encoder<P>,
   params: PretrainParams<P>,
   view: View,
-  { batch, targets }: PreparedView,
-  dropout?: Key,
+  { batch, targets, shared }: PreparedView,
+  key?: Key,
   meanAsked?: Asked,
 ): LossResult {
+  const dropout = key && shared ? withRows(key, shared.rows) : key;
   const asked: Asked = meanAsked ? (Object.assign({}, ...askedOf(view, { batch, targets })) as Asked) : {};
   const shareOf =
     (task: string) =>
@@ -165,11 +210,12 @@ function viewLoss<P extends ParamTree>(
   const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
   const wordEmbeddings = encoder.wordEmbeddings(params.encoder);
   const evaluating = dropout === undefined;
+  const of = shared && { communicator: shared.communicator };
   const metrics: Record<string, Metric> = {};
   const losses = view.tasks.map(({ task, weight }, i): Scalar => {
     const head = headOf(task, params.heads);
     const share = shareOf(task.name);
-    const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating, share });
+    const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating, share, ...of });
     const loss = lossMetric(result.loss, result.count ?? 1);
     Object.assign(metrics, prefixed(task.name, { loss, ...result.metrics }));
     return tf.mul(result.loss, weight * share('loss'));

@@ -20,6 +20,7 @@ import {
   type Linear,
 } from '@wbdc/nn';
 import { averagePrecision } from '@wbdc/metrics';
+import { takeIntRows, takeTableRows, videosOf, within } from './divide.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
 export interface TagOptions {
@@ -89,6 +90,10 @@ export function tag(options: TagOptions): Task<TagHead, TagTarget> {
       };
     },
     asked: ({ rows }) => ({ loss: rows.length }),
+    divide: (target, batch, part) => {
+      const { rows, own } = videosOf(batch, part);
+      return { rows, target: divideTags(target, rows, own) };
+    },
     baseline: ({ truth }, { tagCounts }) => ({ mAP: rankTags(truth, () => tagCounts) }),
   };
 }
@@ -162,6 +167,15 @@ function tagTarget(batch: Batch, tagCount: number, pooling: 'cls' | 'mean'): Cor
     }
   });
   return { batch, target: { rows, truth, ...positionsOf(batch, pooling) } };
+}
+
+/** What is asked of the videos `own`; `rows` are those that are encoded. */
+function divideTags({ rows: asked, truth, mask }: TagTarget, rows: Int32Array, own: Int32Array): TagTarget {
+  const { places, rows: local } = within(asked, 1, own);
+  const width = truth.shape[1];
+  const taken = floats([local.length, width], takeTableRows(truth.data, width, places));
+  if (!mask) return { rows: local, truth: taken };
+  return { rows: local, truth: taken, mask: takeIntRows(mask, rows) };
 }
 
 /** What a mean is over. */

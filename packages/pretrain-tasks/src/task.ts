@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import type { Batch, Encoded, Encoder, Key, LossResult, Metric, MetricSum, ParamTree } from '@wbdc/nn';
+import type { Communicator } from '@wbdc/distributed';
+import type { Batch, Encoded, Encoder, Key, LossResult, Metric, MetricSum, ParamTree, Part } from '@wbdc/nn';
 
 /** Sizes a head is built for; every encoder has them. */
 export type Sizes = Pick<Encoder<ParamTree>, 'hiddenSize' | 'vocabSize' | 'frameSize'>;
@@ -19,6 +20,14 @@ export interface Corrupted<Target> {
   readonly target: Target;
 }
 
+/** What one process computes of a corrupted batch that several share. */
+export interface Divided<Target> {
+  /** Its rows, at least one: indices into the corrupted batch. */
+  readonly rows: Int32Array;
+  /** What is asked of those rows. Where a row is there for form's sake, nothing is. */
+  readonly target: Target;
+}
+
 /** What a task computes its loss from. */
 export interface LossInput<Head, Target> {
   readonly head: Head;
@@ -30,6 +39,11 @@ export interface LossInput<Head, Target> {
   readonly evaluating: boolean;
   /** Factors of the terms of the loss by their names in {@link Task.asked}; 1 where nothing is said. */
   readonly share?: (term: string) => number;
+  /**
+   * The processes that share the batch; the encoded rows are this one's, and the target is a divided one. Tasks that
+   * compare rows with one another gather them from all.
+   */
+  readonly communicator?: Communicator | undefined;
 }
 
 /**
@@ -55,6 +69,11 @@ export interface Task<Head extends ParamTree = ParamTree, Target = unknown> {
    * and `init` makes none of its own.
    */
   readonly shares?: Readonly<Record<string, string>>;
+  /**
+   * The part of the work of one of several processes, each of which has corrupted the whole batch alike. `rows` are
+   * what it computes by default: see {@link Divided.rows}. A task without it cannot be trained by several.
+   */
+  divide?(target: Target, batch: Batch, part: Part): Divided<Target>;
   /** What a predictor that ignores the input reaches on the same metrics, by the same names. */
   baseline(target: Target, corpus: Corpus): Readonly<Record<string, MetricSum>>;
 }

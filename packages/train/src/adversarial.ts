@@ -85,9 +85,10 @@ interface Ascent {
 /** Moves parameters uphill, takes the gradient there, and moves them back. */
 function uphill({ name, pattern, steps, ball, join }: Ascent): GradientFunction {
   if (!(steps >= 1)) throw new RangeError(`${name}: expected at least 1 step, got ${steps}`);
-  return async (params, f, trains) => {
+  return async (params, f, trains, options) => {
+    const parts = { ...(options?.whole && { whole: options.whole }) };
     const targets = findTargets(params, pattern);
-    const clean = await valueAndGrad(params, f, trains);
+    const clean = await valueAndGrad(params, f, trains, parts);
     const origins = new Map([...targets].map(([path, target]) => [path, tf.clone(target)]));
     let last: ValueAndGrad = clean;
     try {
@@ -98,7 +99,7 @@ function uphill({ name, pattern, steps, ball, join }: Ascent): GradientFunction 
         for (const [path, target] of targets) {
           await climb(target, origins.get(path)!, last.grads.get(path), balls.get(path)!);
         }
-        const next = await valueAndGrad(params, f, trains);
+        const next = await valueAndGrad(params, f, trains, parts);
         if (last !== clean) disposeGrads(last.grads);
         last = next;
       }

@@ -28,6 +28,11 @@ export interface ValueAndGrad {
 export interface GradientOptions {
   /** The norms of the gradients are wanted too: an engine that can reads them with the loss. Default false. */
   readonly norms?: boolean;
+  /**
+   * Of several processes: turns what was computed of this one's part into what all have computed, with gradients of its
+   * own; the part's are disposed of by it.
+   */
+  readonly whole?: (part: ValueAndGrad) => ValueAndGrad;
 }
 
 /** Computes a loss and its gradients; adversarial training wraps one in another. */
@@ -43,14 +48,14 @@ export type GradientFunction = (
  * on. Frees everything else that the forward and backward passes made. It reads the engine once and asynchronously, as
  * a GPU in a browser wants it; all that was computed before the read is there when the promise is fulfilled.
  */
-export const valueAndGrad: GradientFunction = async (params, f, trains = () => true, { norms = false } = {}) => {
+export const valueAndGrad: GradientFunction = async (params, f, trains = () => true, { norms = false, whole } = {}) => {
   const leaves = flatten(params).filter(({ path }) => trains(path));
   if (leaves.length === 0) throw new WbdcError('valueAndGrad: expected parameters to train, got none: see the rules');
   const { numbers, grads, unreached, metrics, count } = passes(leaves, f, norms);
   try {
     const [loss, ...values] = await numbers.data();
     const squares = values.splice(Object.keys(metrics).length);
-    return {
+    const part = {
       loss,
       ...(count !== undefined && { count }),
       metrics: Object.fromEntries(
@@ -60,6 +65,7 @@ export const valueAndGrad: GradientFunction = async (params, f, trains = () => t
       unreached,
       ...(squares.length > 0 && { norms: new Map([...grads.keys()].map((path, i) => [path, Math.sqrt(squares[i])])) }),
     };
+    return whole ? whole(part) : part;
   } catch (error) {
     disposeGrads(grads);
     throw error;

@@ -11,6 +11,7 @@ export { NO_DECAY, freezing, layerwiseDecay, resolveRules } from './rules.js';
 export type { LayerwiseDecay, ParamSettings, Rule, Rules } from './rules.js';
 export { constant, warmupCosine, warmupLinear } from './schedules.js';
 export type { Schedule } from './schedules.js';
+export type { GradientDtype } from './exchange.js';
 export { trainLoop } from './loop.js';
 export type { Asked } from './step.js';
 export type { CheckpointHook, EvaluationHook, TrainLoopOptions, TrainResult } from './loop.js';

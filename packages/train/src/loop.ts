@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Key, LossResult, ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
+import { exchangeOf, type Exchange, type GradientDtype } from './exchange.js';
 import { valueAndGrad, type GradientFunction } from './gradients.js';
 import { updateOnce, type Asked, type NumberedBatch, type StepOptions } from './step.js';
 import type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';
@@ -43,6 +45,14 @@ export interface TrainLoopOptions<B> {
   readonly signal?: AbortSignal;
   /** Milliseconds; default `performance.now`. */
   readonly clock?: () => number;
+  /**
+   * The processes that train together, each on a part of every batch: `batchAt` gives this one's. Every one has the
+   * same parameters, makes the same updates, and ends at the same step. A loss says how many items it is a mean over,
+   * by `asked` or its `count`. Sinks, evaluations and checkpoints are each process's own. Default: this one alone.
+   */
+  readonly communicator?: Communicator | undefined;
+  /** In what gradients travel between processes. Default `fp32`. */
+  readonly gradientDtype?: GradientDtype | undefined;
 }
 
 export interface CheckpointHook {
@@ -70,21 +80,24 @@ export interface TrainResult {
  * state, the key and the step's number: with those restored from a checkpoint, the losses are the same to the last bit.
  */
 export async function trainLoop<B>(options: TrainLoopOptions<B>): Promise<TrainResult> {
-  const { totalSteps, startStep = 0, accumulate = 1, signal, evaluate, clock = () => performance.now() } = options;
+  const { totalSteps, startStep = 0, accumulate = 1, evaluate, clock = () => performance.now() } = options;
   assertCounts({ totalSteps, startStep }, 0);
   assertCounts({ accumulate }, 1);
   const batches = prefetching(options.batchAt, startStep * accumulate, totalSteps * accumulate);
+  const exchange = exchangeFor(options);
+  const agreed = (own: boolean): boolean => exchange?.any(own) ?? own;
   const saver = newSaver(options, clock, startStep);
   const emit = (record: TelemetryRecord): Promise<void> => emitTo(options.sinks ?? [], record);
+  const stopped = (): boolean => agreed(options.signal?.aborted ?? false);
   let step = startStep;
   let ready = clock();
-  while (step < totalSteps && !signal?.aborted) {
-    const record = await trainStep(options, batches, step, clock, ready);
+  while (step < totalSteps && !stopped()) {
+    const record = await trainStep({ ...options, exchange }, batches, step, clock, ready);
     step++;
     await emit(record);
     if (evaluate && isDue(evaluate, step)) await emit(await evaluateAt(evaluate, step, clock));
     // After the evaluation: a run resumed from here would not repeat it.
-    if (saver.due(step)) await saver.save(step);
+    if (agreed(saver.due(step))) await saver.save(step);
     ready = clock();
     await tf.nextFrame(); // lets signals and reading in
   }
@@ -99,8 +112,17 @@ function assertCounts(counts: Readonly<Record<string, number>>, least: number): 
   }
 }
 
+/** Nothing where one process trains. */
+function exchangeFor<B>({ communicator, gradientDtype: dtype, params, optimizer }: TrainLoopOptions<B>) {
+  if (communicator === undefined || communicator.size === 1) return undefined;
+  return exchangeOf({ communicator, params, trains: (path) => optimizer.trains(path), dtype });
+}
+
+/** Options, and what a step needs besides. */
+type Running<B> = TrainLoopOptions<B> & { readonly exchange: Exchange | undefined };
+
 async function trainStep<B>(
-  options: TrainLoopOptions<B>,
+  options: Running<B>,
   next: () => Promise<NumberedBatch<B>>,
   step: number,
   clock: () => number,
@@ -112,7 +134,7 @@ async function trainStep<B>(
   const factor = options.schedule?.(step) ?? 1;
   const result = await namingStep(step + 1, () => updateOnce(stepOptions(options), batches, factor));
   const seconds = (clock() - start) / 1000;
-  const videos = options.ids && batches.reduce((sum, { batch }) => sum + options.ids!(batch).length, 0);
+  const videos = options.ids && countVideos(options, batches);
   return {
     type: 'step',
     step: step + 1,
@@ -126,6 +148,12 @@ async function trainStep<B>(
   };
 }
 
+/** Of all processes. */
+function countVideos<B>({ ids, exchange }: Running<B>, batches: readonly NumberedBatch<B>[]): number {
+  const videos = batches.reduce((sum, { batch }) => sum + ids!(batch).length, 0);
+  return exchange?.total({ videos })['videos'] ?? videos;
+}
+
 async function namingStep<T>(step: number, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -134,9 +162,9 @@ async function namingStep<T>(step: number, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function stepOptions<B>(options: TrainLoopOptions<B>): StepOptions<B> {
+function stepOptions<B>(options: Running<B>): StepOptions<B> {
   const { params, optimizer, loss, asked, key, gradients = valueAndGrad, clipNorm = Infinity, ids } = options;
-  return { params, optimizer, loss, asked, key, gradients, clipNorm, ids };
+  return { params, optimizer, loss, asked, key, gradients, clipNorm, ids, exchange: options.exchange };
 }
 
 /** Batches in order; while one is used, the next is being read. */

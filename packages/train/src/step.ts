@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, type Key, type LossResult, type MetricSum, type ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
+import type { Exchange } from './exchange.js';
 import {
   addGrads,
   clipScale,
@@ -27,6 +28,8 @@ export interface StepOptions<B> {
   readonly gradients: GradientFunction;
   readonly clipNorm: number;
   readonly ids: ((batch: B) => readonly string[]) | undefined;
+  /** With other processes, each of which has a part of every batch. */
+  readonly exchange?: Exchange | undefined;
 }
 
 export interface StepResult {
@@ -82,13 +85,18 @@ export async function updateOnce<B>(
 }
 
 /** What is asked of each term in a batch of the update, on average. */
-function meanOverBatches<B>({ asked }: StepOptions<B>, batches: readonly NumberedBatch<B>[]): Asked | undefined {
-  if (asked === undefined || batches.length === 1) return undefined;
+function meanOverBatches<B>(
+  { asked, exchange }: StepOptions<B>,
+  batches: readonly NumberedBatch<B>[],
+): Asked | undefined {
+  if (asked === undefined || (batches.length === 1 && !exchange)) return undefined;
   const totals: Record<string, number> = {};
   for (const { batch } of batches) {
     for (const [name, count] of Object.entries(asked(batch))) totals[name] = (totals[name] ?? 0) + count;
   }
-  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / batches.length]));
+  const parts = batches.length * (exchange?.communicator.size ?? 1);
+  const all = Object.entries(exchange?.total(totals) ?? totals);
+  return Object.fromEntries(all.map(([name, total]) => [name, total / parts]));
 }
 
 /** The items that a batch's loss is a mean over. */
@@ -112,7 +120,10 @@ function gradientsOf<B>(
 ): Promise<ValueAndGrad> {
   const key = foldIn(options.key, index);
   const f = (): LossResult => options.loss(batch, key, meanAsked);
-  return options.gradients(options.params, f, (path) => options.optimizer.trains(path), { norms });
+  const { exchange } = options;
+  const whole = exchange && ((part: ValueAndGrad): ValueAndGrad => exchange.sum(part, meanAsked !== undefined));
+  const wanted = { norms, ...(whole && { whole }) };
+  return options.gradients(options.params, f, (path) => options.optimizer.trains(path), wanted);
 }
 
 function assertFinite<B>(

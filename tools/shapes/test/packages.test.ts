@@ -8,6 +8,7 @@ import { lxmertModel } from '@wbdc/lxmert-model';
 import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';
 import * as nn from '@wbdc/nn';
 import { flatten, floats, ints, newLinear, randomKey, type Batch, type Encoder, type ParamTree } from '@wbdc/nn';
+import { single, type Communicator } from '@wbdc/distributed';
 import { ftc, ftm, mfm, mlm, tag, type Task } from '@wbdc/pretrain-tasks';
 import { clip } from '@wbdc/pretrain-tasks/clip';
 import { uniModel } from '@wbdc/uni-model';
@@ -223,6 +224,41 @@ describe('pretrain-tasks', () => {
     const pixels = floats([N, 3, S, S], wave(N * 3 * S * S, 0.5, 1));
     const batch = { ids: BATCH.ids, pixels, owner: Int32Array.of(0, 0, 1, 2), ...texts, textMask };
     checkShapes(['pretrain-tasks'], { ...SIZES, N, M: past }, () => model.loss(params, batch));
+  });
+
+  /** What Q videos of this process and one of another look like here. */
+  const Q = 2;
+  const communicator: Communicator = {
+    ...single,
+    size: 2,
+    blocking: { ...single.blocking, allGatherParts: (part) => [part, part.slice(0, part.length / Q) as typeof part] },
+  };
+
+  it('a part of ftc', () => {
+    const task = ftc({ separator: 3 });
+    const past = [[20, 21], [22], [23, 24], [25]].map((text) => Int32Array.from(text));
+    const { batch, target } = task.corrupt({ ...BATCH, pastTexts: past }, randomKey(3));
+    const divided = task.divide!(target, batch, { index: 1, count: 2 });
+    const params = encoder.init(randomKey(1));
+    const encoded = encoder.encode(params, nn.takeRows(batch, divided.rows), {});
+    const wordEmbeddings = encoder.wordEmbeddings(params);
+    const input = { head: task.init(randomKey(2), encoder), encoded, target: divided.target, wordEmbeddings };
+    const sizes = { ...SIZES, Q, M: past.length, N: past.length };
+    checkShapes(['pretrain-tasks'], sizes, () => task.loss({ ...input, evaluating: true, communicator }));
+  });
+
+  it('all of clip as the part of one, for its own comments are of a whole batch', () => {
+    const { N, S } = PICTURES;
+    const model = clip({ vision: TOWER, text: MODEL });
+    const params = model.init(randomKey(1));
+    const past = 2;
+    const texts = { tokens: ints([B + past, L]), segments: ints([B + past, L]) };
+    const textMask = ints([B + past, L], new Int32Array((B + past) * L).fill(1));
+    const pixels = floats([N, 3, S, S], wave(N * 3 * S * S, 0.5, 1));
+    const rows = Int32Array.from({ length: B + past }, (_, i) => i);
+    const shared = { communicator: single, rows, total: B, first: 0, hidden: new Float32Array(B * (B + past)) };
+    const batch = { ids: BATCH.ids, pixels, owner: Int32Array.of(0, 0, 1, 2), ...texts, textMask, shared };
+    checkShapes(['pretrain-tasks'], { ...SIZES, N, Q: B, M: past }, () => model.loss(params, batch));
   });
 });
 

@@ -22,6 +22,7 @@ export const clipStage: Stage = {
   files: ({ clip }) => ({ 'clip.vision.init': clip.vision.init, 'clip.text.init': clip.text.init }),
   absentFor: inRecords,
   needsEngine: true,
+  trains: true,
   settings: ({ seed, clip, data, text: { cleaning } }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },

@@ -5,7 +5,7 @@ import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { counted, formatBytes } from '@wbdc/report/format';
 import { Output, type OutputOptions } from '../core/output.js';
 import type { Host } from '../core/host.js';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { fetchModel } from '../core/published-model.js';
 import { addOutputOptions } from './options.js';
 

@@ -4,7 +4,7 @@ import type { TrainedModel } from '@wbdc/pipeline';
 import { describeEvaluation, evaluateModels, evaluationFolder, writeEvaluation } from '@wbdc/pipeline/evaluate';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from '../core/output.js';
 import { findServed } from '../core/served-model.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';

@@ -45,6 +45,7 @@ export const finetuneStage: Stage = {
     ...Object.fromEntries((finetune.distill?.from ?? []).map((path, i) => [`finetune.distill.from.${i}`, path])),
   }),
   needsEngine: true,
+  trains: true,
   settings: ({ seed, data, text, frames, model, finetune, clip, features }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { Output, type OutputOptions } from '../core/output.js';
 import { addOutputOptions, collect, wholeNumber } from './options.js';
 import {

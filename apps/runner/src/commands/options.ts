@@ -12,6 +12,7 @@ export interface StageOptions {
   readonly seed?: number;
   readonly shard?: string;
   readonly shards?: number;
+  readonly gradientDtype?: 'fp32' | 'bf16';
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly json?: boolean;
@@ -51,6 +52,12 @@ export function addShardOptions(command: Command): Command {
       'do part i of n, from 0; default: the task of a Slurm array or pod of an Indexed Job it runs as',
     )
     .option('--shards <n>', 'how many parts, where the environment only says which this is', wholeNumber(1));
+}
+
+/** Options of what several processes train. */
+export function addRankOptions(command: Command): Command {
+  const dtype = new Option('--gradient-dtype <name>', 'in what gradients travel between ranks').choices(PRECISIONS);
+  return command.addOption(dtype.default('fp32'));
 }
 
 /** How a table of texts is read. */

@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { UserError } from '../core/errors.js';
 import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED, interruptible } from '../core/interrupt.js';
+import { EXIT_INTERRUPTED, interruptible } from '@wbdc/io/interrupt';
 import { observed } from '../core/observer.js';
 import { Output, type OutputOptions } from '../core/output.js';
 import type { Host } from '../core/host.js';

@@ -30,6 +30,7 @@ export const pretrainStage: Stage = {
   },
   files: ({ model, train }) => ({ 'model.init': model.init, 'train.init': train.init }),
   needsEngine: true,
+  trains: true,
   settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },

@@ -1,11 +1,14 @@
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fromRoot, single, type Communicator } from '@wbdc/distributed';
+import { threadsOfRank } from '@wbdc/distributed/node';
 import { withLock } from '@wbdc/io';
 import { loadConfig } from '../config/load.js';
 import { configSchema, type Config } from '../config/schema.js';
 import { UserError } from '../core/errors.js';
 import { describeEnvironment } from '../core/environment.js';
+import { EXIT_INTERRUPTED } from '@wbdc/io/interrupt';
 import type { Output } from '../core/output.js';
+import { assertSameProgram, outputOf } from '../core/ranks.js';
 import type { StageContents } from '@wbdc/pipeline/contents';
 import { allSplits } from '../stages/data-root.js';
 import { assertSameSettings, partsOf, RunFolder, type Opened } from '../run/run-folder.js';
@@ -23,15 +26,20 @@ import { againCommand, nextCommand, resumeCommand, type Chain } from './stage-co
 import { announce, report, reportDone, withReport } from './stage-report.js';
 import { ALL_STAGES } from './stages.js';
 
-/** Runs a stage from options to printed result; gives the exit code. In a chain only the last one says what is next. */
+/**
+ * Runs a stage from options to printed result; gives the exit code. In a chain only the last one says what is next. Of
+ * several ranks, rank 0 writes and prints.
+ */
 export async function runStage(
   stage: Stage,
   options: StageOptions,
   output: Output,
   signal: AbortSignal,
   chain?: Chain,
+  communicator: Communicator = single,
 ): Promise<number> {
   const config = await configOf(options, output);
+  await assertSameProgram(communicator, config);
   if (options.resume && options.overwrite) {
     throw new UserError('--resume goes on with what is there, --overwrite starts again: give one of them', 2);
   }
@@ -43,7 +51,8 @@ export async function runStage(
   const shard = stage.divisible ? shardOf(options, output.terminal.env) : undefined;
   const run = runFolderOf(config, output.terminal.folder);
   const what = run.folderOf(shard === undefined ? stage.name : join(partsOf(stage.name), shardName(shard)));
-  return withLock(what, () => makeStage({ stage, config, run, shard, options, output, signal, chain }));
+  const stageRun = { stage, config, run, shard, options, output, signal, chain, communicator };
+  return communicator.rank > 0 ? computeStage(stageRun) : withLock(what, () => makeStage(stageRun));
 }
 
 /** One run of a stage that nobody else runs meanwhile. */
@@ -56,12 +65,26 @@ interface StageRun {
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly chain: Chain | undefined;
+  /** The ranks that share it. */
+  readonly communicator: Communicator;
+}
+
+/** The part of a rank other than 0: it computes, and tells its own file. */
+async function computeStage(stageRun: StageRun): Promise<number> {
+  const { stage, communicator } = stageRun;
+  const opened = await fromRoot(communicator, (): Opened => {
+    throw new Error('rank 0 opens the stage');
+  });
+  if (opened.kind === 'done') return 0;
+  const output = outputOf(communicator, stageRun.output, opened.folder);
+  const { status } = await stage.run(await contextOf({ ...stageRun, output }, opened));
+  return status === 'interrupted' ? EXIT_INTERRUPTED : 0;
 }
 
 async function makeStage(stageRun: StageRun): Promise<number> {
   const { stage, config, run, shard, options, output, chain } = stageRun;
   const inventory = await inventoryOf(stageRun);
-  const opened = await openStage(stageRun, inventory);
+  const opened = await fromRoot(stageRun.communicator, () => openStage(stageRun, inventory));
   const later = chain && chain.goal !== stage.name ? undefined : nextCommand(stage, config, options, shard);
   if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, later, output);
   const { report: tell, now } = output.terminal;
@@ -120,9 +143,12 @@ async function work(
   stageRun: StageRun,
   opened: Exclude<Opened, { kind: 'done' }>,
 ): Promise<{ readonly engine: string | undefined; readonly result: StageResult }> {
-  const { stage, shard, signal } = stageRun;
+  const { stage, shard, signal, communicator } = stageRun;
   const context = { ...(await contextOf(stageRun, opened)), ...(shard && { shard }) };
-  const result = await stage.run(context).catch((error: unknown) => interruptedBy(error, signal));
+  const result = await stage.run(context).catch((error: unknown) => {
+    if (communicator.size > 1) throw error; // others may be further: all end
+    return interruptedBy(error, signal);
+  });
   return { engine: context.engine, result };
 }
 
@@ -199,11 +225,11 @@ export function configOf(options: StageOptions, output: Output): Promise<Config>
 }
 
 async function contextOf(
-  { stage, config, run, output, signal }: StageRun,
+  { stage, config, run, output, options, signal, communicator }: StageRun,
   opened: Exclude<Opened, { kind: 'done' }>,
 ): Promise<StageContext> {
   const needed = await run.needed({ stage: stage.name, needs: needsOf(stage, config) });
-  const engine = stage.needsEngine ? await loadEngine(config, output) : undefined;
+  const engine = stage.needsEngine ? await loadEngine(config, output, communicator) : undefined;
   return {
     config,
     run,
@@ -215,16 +241,20 @@ async function contextOf(
     upstream: (name) => needed.get(name)?.folder ?? run.folderOf(name),
     upstreamSummary: (name) => needed.get(name)?.record.summary ?? {},
     ...(engine === undefined ? {} : { engine }),
+    communicator,
+    gradientDtype: options.gradientDtype,
   };
 }
 
 /** Makes the configured engine the current one and says so; gives its description. */
-export async function loadEngine(config: Config, output: Output): Promise<string> {
+export async function loadEngine(config: Config, output: Output, communicator = single): Promise<string> {
   const { selectEngine } = await import('../core/engine.js');
   const onFallback = output.options.debug ? (message: string): void => output.warn(message) : undefined;
-  const threads = config.threads ?? availableParallelism();
+  const threads = config.threads ?? (await threadsOfRank(communicator));
   const engine = await selectEngine(config.engine, { threads, precision: config.precision, onFallback });
   if (engine.warning !== undefined) output.warn(engine.warning);
   output.say(`engine   ${engine.about}`);
+  const { about, rank, size } = communicator;
+  if (size > 1) output.say(`ranks    ${about}; this is ${rank}, process ${process.pid}`);
   return engine.about;
 }

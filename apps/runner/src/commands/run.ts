@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
+import { assertAlone } from '../core/ranks.js';
 import { Output } from '../core/output.js';
 import type { Host } from '../core/host.js';
 import { STAGES, type Stage, type StageName } from '../run/stage.js';
@@ -34,6 +35,7 @@ export function addRunCommand(program: Command, host: Host): CliCommand {
 }
 
 async function runUpTo(last: StageName, options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {
+  assertAlone('run', output.terminal.env);
   const config = await configOf(options, output);
   for (const stage of stagesFor([last], config)) {
     output.say(`\n== ${stage.name}`);

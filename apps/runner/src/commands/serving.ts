@@ -1,7 +1,7 @@
 import type { VideoInput } from '@wbdc/video-features';
 import { UserError } from '../core/errors.js';
 import type { Host } from '../core/host.js';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from '../core/output.js';
 import type { Lines } from './serve/lines.js';
 import type { Session } from './serve/session.js';

@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { exists, sizeOnDisk } from '@wbdc/io';
 import { formatBytes, formatSeconds } from '@wbdc/report/format';
 import { METRICS_FILE } from '@wbdc/report/history';
-import { EXIT_INTERRUPTED } from '../core/interrupt.js';
+import { EXIT_INTERRUPTED } from '@wbdc/io/interrupt';
 import { scoresOf } from '../core/messages.js';
 import type { Output } from '../core/output.js';
 import type { Opened } from '../run/run-folder.js';

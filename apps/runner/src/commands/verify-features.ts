@@ -2,7 +2,7 @@ import type { VerifiedFeatures } from '@wbdc/pipeline/features';
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { counted } from '@wbdc/report/format';
-import { interruptible } from '../core/interrupt.js';
+import { interruptible } from '@wbdc/io/interrupt';
 import { observed } from '../core/observer.js';
 import { Output } from '../core/output.js';
 import type { Host } from '../core/host.js';

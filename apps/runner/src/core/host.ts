@@ -1,4 +1,4 @@
-import type { SignalSource } from './interrupt.js';
+import type { SignalSource } from '@wbdc/io/interrupt';
 import type { Terminal } from './output.js';
 
 /** The process around a command. */

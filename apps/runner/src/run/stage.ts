@@ -1,4 +1,6 @@
+import type { Communicator } from '@wbdc/distributed';
 import type { DataPart } from '@wbdc/pipeline/contents';
+import type { GradientDtype } from '@wbdc/train';
 import type { Config } from '../config/schema.js';
 import type { Output } from '../core/output.js';
 import type { RunFolder } from './run-folder.js';
@@ -31,6 +33,9 @@ export interface StageContext {
   readonly run: RunFolder;
   /** Gives settings of an earlier version the defaults of those that they lack. */
   readonly asNow?: (settings: JsonObject) => JsonObject;
+  /** The ranks that train together, in a stage that can; this process alone where there is none. */
+  readonly communicator?: Communicator;
+  readonly gradientDtype?: GradientDtype | undefined;
 }
 
 /** What a stage leaves behind. */
@@ -75,6 +80,8 @@ export interface Stage {
   readonly needsEngine: boolean;
   /** Its work can be divided: `--shard i/n` does a part, in a folder of its own. */
   readonly divisible?: boolean;
+  /** It trains, and so can be one of several ranks. */
+  readonly trains?: boolean;
   /** Goes on with what is unfinished without being asked: it only gathers what others made. */
   readonly resumes?: boolean;
   /** The part of the configuration its result depends on. */

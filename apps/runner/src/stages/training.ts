@@ -13,8 +13,9 @@ export type Conclusion = Pick<Trained, 'made' | 'summary'>;
 
 /** Calls a training of the library in a stage's folder, and shows how it goes. */
 export function runInStage<T>(context: StageContext, work: (run: RunOptions) => Promise<T>): Promise<T> {
-  const { config, folder, resume, signal, output } = context;
-  return observedTraining(output, (shown) => work({ seed: config.seed, folder, resume, signal, ...shown }));
+  const { config, folder, resume, signal, output, communicator, gradientDtype } = context;
+  const ranks = { communicator, gradientDtype };
+  return observedTraining(output, (shown) => work({ seed: config.seed, folder, resume, signal, ...ranks, ...shown }));
 }
 
 /** The result of a training in the words of a stage's. */

@@ -5,6 +5,8 @@ import { foldIn, type Key } from '../random.js';
 export function dropMask(rate: number, key: Key): DropMask {
   if (!(rate > 0 && rate < 1)) throw new RangeError(`dropout: expected a rate in [0, 1), got ${rate}`);
   const gaps = gapTable(rate);
+  const [a, b, , numbers] = key;
+  const numberOf = (row: number): number => numbers?.[row] ?? row;
   return {
     key,
     rate,
@@ -13,7 +15,7 @@ export function dropMask(rate: number, key: Key): DropMask {
     apply: (values, firstRow, rows, factor) => {
       const width = values.length / rows;
       for (let i = 0; i < rows; i++) {
-        multiplyDropped(values, i * width, (i + 1) * width, gaps, foldIn(key, firstRow + i), factor);
+        multiplyDropped(values, i * width, (i + 1) * width, gaps, foldIn([a, b], numberOf(firstRow + i)), factor);
       }
     },
   };

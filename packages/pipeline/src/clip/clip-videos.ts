@@ -99,9 +99,15 @@ export class ClipVideos {
   /**
    * The batch of some videos with at most `limit` frames each, a random sorted subset by the key, which alone are
    * decoded, or all of them without. Videos whose frames cannot be read are counted and left out. Titles of `past`
-   * videos stand behind the others.
+   * videos stand behind the others, but for those that one of `all` has.
    */
-  async batch(indices: readonly number[], limit: number, key?: Key, past: readonly number[] = []): Promise<ClipBatch> {
+  async batch(
+    indices: readonly number[],
+    limit: number,
+    key?: Key,
+    past: readonly number[] = [],
+    all: readonly number[] = indices,
+  ): Promise<ClipBatch> {
     const entries = indices.map((index) => this.#entries[index]);
     const drawOf = ({ id }: ClipEntry): FrameDraw => {
       if (key === undefined) return {};
@@ -118,7 +124,7 @@ export class ClipVideos {
     return {
       ids: videos.map(({ entry }) => entry.id),
       ...pixelsOf(videos.map(({ images }) => images)),
-      ...rowsOf([...videos.map(({ entry }) => entry.tokens), ...this.#titles(past, entries)]),
+      ...rowsOf([...videos.map(({ entry }) => entry.tokens), ...this.#titles(past, all)]),
     };
   }
 
@@ -134,8 +140,8 @@ export class ClipVideos {
   }
 
   /** Titles of some videos that none of the others has: those would not be wrong answers. */
-  #titles(indices: readonly number[], others: readonly ClipEntry[]): (readonly number[])[] {
-    const known = new Set(others.map(({ tokens }) => String(tokens)));
+  #titles(indices: readonly number[], others: readonly number[]): (readonly number[])[] {
+    const known = new Set(others.map((index) => String(this.#entries[index].tokens)));
     return indices.map((index) => this.#entries[index].tokens).filter((tokens) => !known.has(String(tokens)));
   }
 

@@ -30,7 +30,12 @@ export interface TrainClipOptions extends RunOptions {
 export async function trainClip(options: TrainClipOptions): Promise<TrainingResult<Measurement>> {
   const { data, tokenizer, initialize } = options;
   const settings = parseSettings(clipSchema, options.settings ?? {});
-  const recipe = clipRecipe(settings, tokenizer.vocabSize, await freshWeights(options, initialize?.paths));
+  const recipe = clipRecipe(
+    settings,
+    tokenizer.vocabSize,
+    await freshWeights(options, initialize?.paths),
+    options.communicator,
+  );
   try {
     if (!(await goesOn(options))) await initialize?.run(recipe.params, recipe.config);
     return await runTraining({

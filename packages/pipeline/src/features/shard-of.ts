@@ -1,3 +1,4 @@
+import { launchedAs } from '@wbdc/distributed/node';
 import { WbdcError } from '@wbdc/io/errors';
 
 /** A part of a stage's work: number `index`, from 0, of `count`. */
@@ -16,11 +17,12 @@ export interface ShardOptions {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The part that a command is asked for: by `--shard i/n`, or as the task of a Slurm array or the pod of a Kubernetes
- * Indexed Job that it is. Nothing where the work is not divided; `--shard 0/1` says so whatever the environment says.
+ * The part that a command is asked for: by `--shard i/n`, or as the task of a Slurm array, the pod of a Kubernetes
+ * Indexed Job or the rank of mpirun or srun that it is. Nothing where the work is not divided; `--shard 0/1` says so
+ * whatever the environment says.
  */
 export function shardOf(options: ShardOptions, env: Environment): Shard | undefined {
-  const shard = fromOption(options) ?? fromSlurm(options, env) ?? fromKubernetes(options, env);
+  const shard = fromOption(options) ?? fromSlurm(options, env) ?? fromKubernetes(options, env) ?? fromLauncher(env);
   if (shard === undefined && options.shards !== undefined) {
     throw wrongShard(
       `--shards ${options.shards}: expected the number of this shard in SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, ` +
@@ -49,6 +51,13 @@ function fromSlurm({ shards }: ShardOptions, env: Environment): Shard | undefine
   const first = wholeNumber(env['SLURM_ARRAY_TASK_MIN']) ?? 0;
   const step = wholeNumber(env['SLURM_ARRAY_TASK_STEP']) ?? 1;
   return checked((Number(id) - first) / step, count, `SLURM_ARRAY_TASK_ID=${id} of ${count}`);
+}
+
+function fromLauncher(env: Environment): Shard | undefined {
+  const launched = launchedAs(env);
+  if (launched === undefined) return undefined;
+  const { rank: index, size: count, launcher } = launched;
+  return { index, count, source: `rank ${index} of ${launcher}` };
 }
 
 /** Kubernetes tells a pod its number, not how many there are. */

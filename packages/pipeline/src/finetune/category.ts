@@ -24,11 +24,13 @@ import {
 import { writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import type { CategoryScore } from '@wbdc/metrics';
-import { disposeTree, type Encoder } from '@wbdc/nn';
+import { disposeTree, partOf, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
+import { isRoot, paddedAlike } from '../training/ranks.js';
 import { runTraining, type TrainingResult } from '../training/run.js';
 import { categoryBaselinesOf } from './baselines.js';
 import { baselineSource, savedFields, savedFiles, weightsKey } from './common.js';
+import { takePart } from '../training/take-part.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import { divideLabelled, type LabelledData } from './labelled.js';
@@ -51,12 +53,12 @@ export async function finetuneCategory(
   options: FinetuneOptions,
   encoder: Encoder<EncoderParams>,
 ): Promise<TrainingResult<Measurement, FinetuneConclusion>> {
-  const { settings, folder } = options;
+  const { settings, folder, communicator } = options;
   const data = await divideLabelled(options);
   const { averageBest, rareClass } = settings.finetune;
   assertMeasurable(data, averageBest);
   const files = finetuneFiles(folder);
-  await writeClasses(files.classes, data.classes);
+  if (isRoot(options)) await writeClasses(files.classes, data.classes);
   const recipe = categoryRecipe(settings, encoder, data.classes.length, await weightsKey(options));
   try {
     await startEncoder(options, recipe.params.encoder);
@@ -79,9 +81,11 @@ export async function finetuneCategory(
       best: averageBest === null ? undefined : { count: averageBest, metric: 'score' },
       data: {
         lengths: data.examples.map(({ index }) => options.data.training.length(index)),
-        read: ({ indices, key }) => {
-          const chosen = indices.map((i) => data.examples[i]);
-          return readCategoryBatch(options.data.training, chosen, key);
+        read: async ({ indices, key, part }) => {
+          const chosen = takePart(indices, part).map((i) => data.examples[i]);
+          const read = await readCategoryBatch(options.data.training, chosen, key);
+          if (!part || !communicator) return read;
+          return { ...read, batch: await paddedAlike(read.batch, communicator), rows: partOf(indices.length, part) };
         },
       },
       evaluate: () => measure(running),

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { labelledVideos, pairSet } from '@wbdc/finetune';
 import { combineCategoryFolds, combineSimilarityFolds, finetuneFiles } from '@wbdc/finetune/node';
+import { fromRoot, single } from '@wbdc/distributed';
 import { exists, makeFolder, writeJson } from '@wbdc/io';
 import { categoryBaselinesOf, pairBaselinesOf } from './baselines.js';
 import { baselineSource } from './common.js';
+import { isRoot } from '../training/ranks.js';
 import type { FinetunedFolds, FinetunedModel, FinetuneOptions } from './options.js';
 
 /** There once a fold's model is complete: its step and what was measured. */
@@ -22,7 +24,8 @@ export async function finetuneFolds(
     if (result?.status !== 'interrupted') continue;
     return { kind: 'folds', status: 'interrupted', folders, files, interrupted: { fold, result } };
   }
-  return { kind: 'folds', status: 'complete', folders, files, ...(await combine(options, folders)) };
+  const combined = isRoot(options) ? await combine(options, folders) : {};
+  return { kind: 'folds', status: 'complete', folders, files, ...combined };
 }
 
 /** Trains a fold's model, unless an earlier attempt has. */
@@ -33,13 +36,15 @@ async function finetuneFold(
   finetune: (options: FinetuneOptions) => Promise<FinetunedModel>,
 ): Promise<FinetunedModel | undefined> {
   const { settings, resume, observer } = options;
-  if (resume && (await exists(join(folder, RESULT)))) return undefined;
+  const { communicator = single } = options;
+  if (resume && (await fromRoot(communicator, () => exists(join(folder, RESULT))))) return undefined;
   observer?.onMessage?.(`fold ${fold} of ${settings.finetune.folds}`);
   await makeFolder(folder);
   const own = { ...settings, finetune: { ...settings.finetune, fold } };
   const result = await finetune({ ...options, settings: own, folder });
   const { status, step, measurement } = result;
-  if (status === 'complete') await writeJson(join(folder, RESULT), { step, measured: measurement?.measured });
+  if (status === 'complete' && isRoot(options))
+    await writeJson(join(folder, RESULT), { step, measured: measurement?.measured });
   return result;
 }
 

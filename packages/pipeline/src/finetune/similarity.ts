@@ -1,14 +1,24 @@
 import type { Measurement } from '../training/measurement.js';
 import { batchesInOrder } from '@wbdc/data';
-import { judgeCosines, pairLabeller, pairLengths, readPairBatch, takeRowsOf, type PairSet } from '@wbdc/finetune';
+import {
+  judgeCosines,
+  pairLabeller,
+  pairLengths,
+  pairRows,
+  readPairBatch,
+  takeRowsOf,
+  type PairSet,
+} from '@wbdc/finetune';
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import type { Measured } from '@wbdc/metrics';
 import { disposeTree, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
+import { paddedAlike } from '../training/ranks.js';
 import { runTraining, type TrainingResult } from '../training/run.js';
 import { pairBaselinesOf } from './baselines.js';
 import { baselineSource, savedFields, savedFiles, weightsKey } from './common.js';
+import { takePart } from '../training/take-part.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import type { FinetuneConclusion, FinetuneOptions } from './options.js';
@@ -32,7 +42,7 @@ export async function finetuneSimilarity(
   options: FinetuneOptions,
   encoder: Encoder<EncoderParams>,
 ): Promise<TrainingResult<Measurement, FinetuneConclusion>> {
-  const { settings, folder } = options;
+  const { settings, folder, communicator } = options;
   const { averageBest, bestBy, labels } = settings.finetune;
   const data = dividePairs(options);
   const label = pairLabeller(data.train.scores, labels);
@@ -52,7 +62,12 @@ export async function finetuneSimilarity(
           : { count: averageBest, metric: metricOf(data, bestBy), smallest: bestBy === 'mse' },
       data: {
         lengths: pairLengths(data.train),
-        read: ({ indices, key }) => readPairBatch(data.train, indices, label, key),
+        read: async ({ indices, key, part }) => {
+          const read = await readPairBatch(data.train, takePart(indices, part), label, key);
+          if (!part || !communicator) return read;
+          const rows = pairRows(data.train, takePart(indices, part), indices);
+          return { ...read, batch: await paddedAlike(read.batch, communicator), rows };
+        },
       },
       evaluate: () => measure(running),
       model,

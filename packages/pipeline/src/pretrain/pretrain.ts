@@ -18,6 +18,7 @@ import { describeModel } from '../saved/saved-model.js';
 import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretrain.js';
 import { findModel } from '../trained/node/find-model.js';
 import { tokenizerFiles } from '../training/files.js';
+import { isRoot } from '../training/ranks.js';
 import { freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 import type { Initialize } from '../training/initialize.js';
 
@@ -80,7 +81,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   try {
     const tagList = join(folder, 'tag_list.txt');
     await makeFolder(folder);
-    await writeTagList(tagList, tags);
+    if (isRoot(options)) await writeTagList(tagList, tags);
     if (!(await goesOn(options))) await start(options, recipe.params);
     const zeroShot = zeroShotMeasure(options);
     const passes = recipe.model.encoderPasses;
@@ -94,7 +95,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       data: {
         lengths: data.training.lengths,
         sections: train.order === 'in-turn' ? data.sizes : undefined,
-        read: recipe.reader((indices, key) => readBatch(data.training, indices, key)),
+        read: recipe.reader((indices, key) => readBatch(data.training, indices, key), options.communicator),
       },
       evaluate: async () => ({
         measured: {

@@ -1,22 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
+import { single, type Communicator } from '@wbdc/distributed';
 import { l2Normalize, type Key } from '@wbdc/nn';
 import { recallAt, type Measured } from '@wbdc/metrics';
 import { clip, type ClipBatch, type ClipConfig, type ClipParams } from '@wbdc/pretrain-tasks/clip';
 import { valueAndGrad, type Rule } from '@wbdc/train';
 import type { ClipSettings } from '../settings/clip.js';
 import type { BatchPosition } from '../training/order.js';
+import { readPart, type ReadPictures } from './clip-part.js';
 import type { TrainingRecipe } from './recipe.js';
-
-/**
- * Reads frames and titles: of each video at most `limit` frames, drawn by the key, and the titles of `past` videos
- * behind those of the batch.
- */
-export type ReadPictures = (
-  indices: readonly number[],
-  limit: number,
-  key: Key,
-  past: readonly number[],
-) => Promise<ClipBatch>;
 
 /** A vision tower and a text BERT learn to match frames with titles. */
 export interface ClipRecipe extends TrainingRecipe<ClipBatch, ClipParams> {
@@ -28,8 +19,16 @@ export interface ClipRecipe extends TrainingRecipe<ClipBatch, ClipParams> {
   evaluate(batches: AsyncIterable<ClipBatch>): Promise<Readonly<Record<string, Measured>>>;
 }
 
-/** @param key draws the fresh weights */
-export function clipRecipe(settings: ClipSettings, vocabSize: number, key: Key): ClipRecipe {
+/**
+ * @param key draws the fresh weights
+ * @param communicator of the processes that train together
+ */
+export function clipRecipe(
+  settings: ClipSettings,
+  vocabSize: number,
+  key: Key,
+  communicator: Communicator = single,
+): ClipRecipe {
   const config = clipConfigOf(settings, vocabSize);
   const model = clip(config);
   const params = model.init(key);
@@ -43,13 +42,32 @@ export function clipRecipe(settings: ClipSettings, vocabSize: number, key: Key):
     config,
     params,
     components: { vision, text, rest },
-    loss: (batch, dropout) => model.loss(params, batch, dropout),
+    ...lossOf(model, params, communicator),
     rules: { learningRate: learningRates.new, weightDecay, rules: rulesOf(settings) },
     gradients: valueAndGrad,
     ids: ({ ids }) => ids,
     reader: (read) => (position) =>
-      read(position.indices, framesPerVideo, position.key, indicesBefore(position, queue)),
+      readPart(read, position, framesPerVideo, indicesBefore(position, queue), communicator),
     evaluate: (batches) => measureRecall(model, params, batches),
+  };
+}
+
+/**
+ * The loss of a batch. Of several processes each divides by what all were asked, since rows that it gives the others
+ * get their gradients from the others' losses.
+ */
+function lossOf(
+  model: ReturnType<typeof clip>,
+  params: ClipParams,
+  { size }: Communicator,
+): Pick<ClipRecipe, 'loss' | 'asked'> {
+  if (size === 1) return { loss: (batch, dropout) => model.loss(params, batch, dropout) };
+  return {
+    asked: ({ ids }) => ({ loss: ids.length }),
+    loss: (batch, dropout, meanAsked) => {
+      const { loss, ...rest } = model.loss(params, batch, dropout);
+      return { ...rest, loss: tf.mul(loss, batch.ids.length / (meanAsked?.['loss'] ?? batch.ids.length)) };
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { foldIn, randomKey, type Batch, type Key } from '@wbdc/nn';
+import { single, type Communicator } from '@wbdc/distributed';
 import type { Measured } from '@wbdc/metrics';
 import {
   evaluate,
@@ -18,6 +19,7 @@ import type { FrameSettings } from '../settings/frames.js';
 import type { ModelSettings } from '../settings/model.js';
 import type { TrainSettings } from '../settings/training.js';
 import type { BatchPosition } from '../training/order.js';
+import { takePart } from '../training/take-part.js';
 import { pastQueue } from './past-queue.js';
 import { planOf, viewsOf, type NamedView, type PlanSettings, type TaskVocabulary } from './plan.js';
 import type { TrainingRecipe } from './recipe.js';
@@ -53,8 +55,11 @@ export interface PretrainRecipe extends TrainingRecipe<PreparedBatch, PretrainPa
   readonly views: readonly NamedView[];
   /** Corrupts a batch for every view. */
   prepare(batch: Batch, key: Key): PreparedBatch;
-  /** Reads and corrupts the batch at a position, together with what tasks ask of the batches before it. */
-  reader(read: ReadVideos): (position: BatchPosition) => Promise<PreparedBatch>;
+  /**
+   * Reads and corrupts the batch at a position, together with what tasks ask of the batches before it. Of several
+   * processes each reads all of it, since masks, exchanges and wrong answers are drawn among all, and gets its part.
+   */
+  reader(read: ReadVideos, communicator?: Communicator): (position: BatchPosition) => Promise<PreparedBatch>;
   /**
    * What is known of a video before any finetuning, as a unit vector: the mean of all states, through the tags' hidden
    * layer where that reads the mean.
@@ -92,9 +97,12 @@ export function pretrainRecipe(options: PretrainRecipeOptions, key: Key): Pretra
     gradients: valueAndGrad,
     ids: ({ ids }) => ids,
     prepare,
-    reader: (read) => {
+    reader: (read, communicator = single) => {
       const withPast = pastQueue(queue, (position) => read(position.indices, foldIn(position.key, 'frames')));
-      return async (position) => prepare(await withPast(position), position.key);
+      return async (position) => {
+        const { ids, views } = prepare(await withPast(position), position.key);
+        return { ids: takePart(ids, position.part), views: model.divide(views, communicator) };
+      };
     },
     embed: (batch) =>
       tf.tidy(() => {

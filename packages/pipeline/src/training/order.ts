@@ -1,12 +1,14 @@
 import { batchSchedule, type BatchPlan } from '@wbdc/data/plain';
-import { foldIn, type Key } from '@wbdc/nn/plain';
+import { foldIn, type Key, type Part } from '@wbdc/nn/plain';
 
 /** Where a batch stands in the order of the data. */
 export interface BatchPosition {
   /** From 0, over all epochs. */
   readonly index: number;
-  /** The examples of the batch. */
+  /** The examples of the batch, of all processes that train together. */
   readonly indices: readonly number[];
+  /** What this process computes of it; absent where it is the only one. */
+  readonly part?: Part;
   /** Draws what is random about the batch: frames, masks. */
   readonly key: Key;
   /** The batch so many before; nothing before the first. */
@@ -20,11 +22,12 @@ export interface BatchOrder {
 }
 
 /** @param key of the whole training */
-export function batchOrder(plan: BatchPlan, key: Key): BatchOrder {
+export function batchOrder(plan: BatchPlan, key: Key, part?: Part): BatchOrder {
   const schedule = batchSchedule(plan);
   const at = (index: number): BatchPosition => ({
     index,
     indices: schedule.batchOfStep(index),
+    ...(part && { part }),
     key: foldIn(foldIn(key, 'batch'), index),
     earlier: (back) => (back > index ? undefined : at(index - back)),
   });

@@ -1,12 +1,14 @@
 import type { Measurement } from './measurement.js';
 import { join } from 'node:path';
 import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
+import { fromRoot, single } from '@wbdc/distributed';
 import { flattenMeasured } from '@wbdc/metrics';
 import { flatten, foldIn, randomKey, undrawn, type Key } from '@wbdc/nn';
 import {
   adamW,
   constant,
   trainLoop,
+  type GradientDtype,
   warmupCosine,
   warmupLinear,
   type Optimizer,
@@ -29,6 +31,7 @@ import type { SavedModel } from '../saved/schema.js';
 import type { LoopSettings } from '../settings/training.js';
 import { averageBest, offerBest, type AveragedWeights, type BestWeights } from './best.js';
 import { batchOrder, type BatchPosition } from './order.js';
+import { assertSameTraining, isRoot, partHere, type Ranks } from './ranks.js';
 
 /** The examples of a training. */
 export interface TrainingData<B> {
@@ -64,7 +67,7 @@ export interface TrainingObserver extends Observer {
 }
 
 /** How a training runs, whatever is trained. */
-export interface RunOptions {
+export interface RunOptions extends Ranks {
   /** Decides every random choice: weights, order, masks, dropout. */
   readonly seed?: number;
   /** Gets `checkpoints/`, `metrics.jsonl` and what the training leaves. */
@@ -76,6 +79,8 @@ export interface RunOptions {
   readonly observer?: TrainingObserver | undefined;
   /** Where the records of steps and measurements go, besides `metrics.jsonl`. */
   readonly sinks?: readonly Sink[];
+  /** In what gradients travel between processes. */
+  readonly gradientDtype?: GradientDtype | undefined;
 }
 
 /** What is trained on what. */
@@ -123,6 +128,10 @@ export interface TrainingResult<M, R = undefined> {
  * the recipe, the data and the seed: a training that was interrupted or killed and goes on gives the same numbers, bit
  * by bit. The weights it ends with are in the recipe's parameters.
  *
+ * Several processes (`communicator`) train as one: the batch is that of all of them, so that they give the losses of a
+ * single one but for the order of sums, and any number of them goes on from the checkpoints of any other. All call it
+ * with the same options; rank 0 measures and writes, and alone has a measurement and a conclusion.
+ *
  * @throws Error where a checkpoint to go on from is of another model
  */
 export async function runTraining<B, M extends Measurement, R = undefined>(
@@ -134,6 +143,7 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   const optimizer = adamW(params, { ...rules, epsilon, ...(averageDecay !== undefined && { averageDecay }) });
   try {
     const startStep = await restore(options, optimizer);
+    if (!isRoot(options)) return await train(options, optimizer, options.sinks ?? [], startStep);
     const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
     const lost = ({ message }: Error): void =>
       options.observer?.onWarning?.(`${message}; the training goes on, its record lacks what comes now`);
@@ -165,6 +175,8 @@ async function train<B, M extends Measurement, R>(
   const examples = data.lengths.length;
   const { batchSize } = settings;
   observer.onStart?.({ parameters, examples, noun, batchSize, steps, scheduleSteps, startStep });
+  const { communicator = single, model } = options;
+  await assertSameTraining(communicator, { plan, params: recipe.params, settings, model, startStep });
   const measure = measuring(options);
   const due = evaluationDue(settings, batchesPerEpoch(plan));
   const { step, interrupted } = await trainLoop({
@@ -175,6 +187,7 @@ async function train<B, M extends Measurement, R>(
   observer.onStepsEnd?.({ step, interrupted });
   const written = { step, checkpoints: join(folder, CHECKPOINTS), metrics: join(folder, METRICS) };
   if (interrupted) return { status: 'interrupted', ...written };
+  if (!isRoot(options)) return { status: 'complete', ...written };
   const end = await averaged(recipe, optimizer, () => conclude(options, measure, { step, told: due(step) }, sinks));
   return { status: 'complete', ...written, ...end };
 }
@@ -270,9 +283,10 @@ function loopOptions<B, M extends Measurement, R>(
   const { recipe, data, folder, model, files = [], seed = DEFAULT_SEED } = options;
   const { settings, params } = recipe;
   const key = randomKey(seed);
-  const order = batchOrder(plan, key);
+  const order = batchOrder(plan, key, partHere(options));
   const warmup = Math.round(settings.warmup * scheduleSteps);
   const save = async (step: number): Promise<void> => {
+    if (!isRoot(options)) return;
     const state = { step, seed, cursor: { epoch: order.epochOf(step * settings.accumulate) } };
     await saveStepCheckpoint(join(folder, CHECKPOINTS), { params, optimizer, config: { ...model }, state, files });
   };
@@ -290,10 +304,15 @@ function loopOptions<B, M extends Measurement, R>(
     accumulate: settings.accumulate,
     ids: recipe.ids,
     gradients: recipe.gradients,
+    communicator: options.communicator,
+    gradientDtype: options.gradientDtype,
     checkpoint: { everySteps: settings.checkpointEvery, save },
     evaluate: {
       everySteps: due,
-      run: (step) => averaged(recipe, optimizer, async () => flattenMeasured((await measure(step)).measured)),
+      run: (step) =>
+        !isRoot(options)
+          ? Promise.resolve({})
+          : averaged(recipe, optimizer, async () => flattenMeasured((await measure(step)).measured)),
     },
   };
 }
@@ -308,8 +327,8 @@ export async function freshWeights(options: RunOptions, given: readonly string[]
 }
 
 /** Whether a run goes on from a checkpoint of its own. */
-export async function goesOn({ folder, resume = false }: RunOptions): Promise<boolean> {
-  return resume && hasCheckpoint(join(folder, CHECKPOINTS));
+export async function goesOn({ folder, resume = false, communicator = single }: RunOptions): Promise<boolean> {
+  return resume && fromRoot(communicator, () => hasCheckpoint(join(folder, CHECKPOINTS)));
 }
 
 async function restore<B, M extends Measurement, R>(
@@ -317,8 +336,8 @@ async function restore<B, M extends Measurement, R>(
   optimizer: Optimizer,
 ): Promise<number> {
   if (!(await goesOn(options))) return 0;
-  const { recipe, folder, model } = options;
-  const checkpoint = await findCheckpoint(join(folder, CHECKPOINTS));
+  const { recipe, folder, model, communicator = single } = options;
+  const checkpoint = await fromRoot(communicator, () => findCheckpoint(join(folder, CHECKPOINTS)));
   await assertSavedModel(checkpoint, model);
   return (await loadCheckpoint(checkpoint, { params: recipe.params, optimizer })).step;
 }

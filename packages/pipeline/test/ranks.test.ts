@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSafetensors } from '@wbdc/checkpoints/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FROM_SOURCE, MPIS, run, runRanks, withoutMpi, type Mpi } from '../../../tools/mpi.js';
+import type { Training } from './programs/train.js';
+
+const PROGRAM = join(import.meta.dirname, 'programs/train.ts');
+
+interface Trained {
+  readonly losses: readonly number[];
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+type Stage = Training['stage'];
+
+/** How each stage is trained here; other settings of one of them by other names. */
+const TRAININGS = {
+  pretrain: { stage: 'pretrain', epochs: 10 },
+  category: { stage: 'category' },
+  similarity: { stage: 'similarity' },
+  clip: { stage: 'clip' },
+  fgm: { stage: 'category', epochs: 4, settings: { accumulate: 2, adversarial: { kind: 'fgm' } } },
+  bf16: { stage: 'category', gradientDtype: 'bf16' },
+} as const satisfies Record<string, { readonly stage: Stage } & Partial<Training>>;
+type Name = keyof typeof TRAININGS;
+
+/** N ranks with the batch of one give its losses and its weights, whatever is trained. */
+describe.skipIf(withoutMpi)(`several ranks train as one (${withoutMpi ?? 'MPI is installed'})`, () => {
+  const [openMpi, mpich] = MPIS;
+  let root: string;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'wbdc-ranks-'));
+    await train('1', ['pretrain', 'category', 'similarity', 'clip', 'fgm']);
+    await train('3', ['pretrain', 'similarity'], [openMpi, 3]);
+    await train('2', ['category', 'clip', 'fgm', 'bf16'], [mpich, 2]);
+  });
+  afterAll(() => rm(root, { recursive: true }));
+
+  const folderOf = (where: string, name: string): string => join(root, where, name);
+
+  const train = (where: string, names: readonly Name[], mpi?: readonly [Mpi, number]): Promise<void> =>
+    start(
+      names.map((name) => ({ ...TRAININGS[name], folder: folderOf(where, name) })),
+      mpi,
+    );
+
+  /** Processes cost more than steps: several trainings in each. */
+  async function start(trainings: readonly Training[], mpi?: readonly [Mpi, number]): Promise<void> {
+    const args = [JSON.stringify(trainings)];
+    const result = mpi
+      ? await runRanks(...mpi, PROGRAM, { args })
+      : await run(process.execPath, [...FROM_SOURCE, PROGRAM, ...args]);
+    expect(result.stderr).toBe('');
+    expect(result.code).toBe(0);
+  }
+
+  async function trained(where: string, name: string): Promise<Trained> {
+    const folder = folderOf(where, name);
+    const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    const records = lines.map((line) => JSON.parse(line) as { type: string; loss: number });
+    const losses = records.filter(({ type }) => type === 'step').map(({ loss }) => loss);
+    const checkpoints = join(folder, 'checkpoints');
+    const file = await openSafetensors(join(checkpoints, readdirSync(checkpoints).sort().at(-1)!, 'model.safetensors'));
+    const weights = new Map<string, Float32Array>();
+    for (const name of file.tensors.keys()) weights.set(name, (await file.read(name)).data as Float32Array);
+    await file.close();
+    return { losses, weights };
+  }
+
+  /** Largest relative difference of a loss, and the norm of the weights' difference over theirs. */
+  function apart(actual: Trained, expected: Trained): { losses: number; weights: number } {
+    expect(actual.losses).toHaveLength(expected.losses.length);
+    const losses = actual.losses.map((loss, i) => Math.abs(loss - expected.losses[i]) / Math.abs(expected.losses[i]));
+    let [difference, length] = [0, 0];
+    for (const [name, values] of expected.weights) {
+      const others = actual.weights.get(name)!;
+      values.forEach((value, i) => {
+        difference += (value - others[i]) ** 2;
+        length += value ** 2;
+      });
+    }
+    return { losses: Math.max(...losses), weights: Math.sqrt(difference / length) };
+  }
+
+  it.each([
+    ['pretrain', '3', 50],
+    ['category', '2', 15],
+    ['similarity', '3', 15],
+    ['clip', '2', 15],
+    ['fgm', '2', 10],
+  ] as const)('%s on %s ranks: %i steps of one', async (name, ranks, steps) => {
+    const one = await trained('1', name);
+    expect(one.losses).toHaveLength(steps);
+    const { losses, weights } = apart(await trained(ranks, name), one);
+    expect(losses).toBeLessThan(1e-6);
+    expect(weights).toBeLessThan(1e-6);
+  });
+
+  it('gradients in bfloat16 give nearly the same', async () => {
+    const { losses } = apart(await trained('2', 'bf16'), await trained('1', 'category'));
+    expect(losses).toBeGreaterThan(1e-7);
+    expect(losses).toBeLessThan(2e-2);
+  });
+
+  it('a checkpoint of three ranks goes on with two and alone, and repeats to the last bit', async () => {
+    const steps = async (): Promise<number> => (await trained('cut', 'category')).losses.length;
+    const again = { ...TRAININGS.category, folder: folderOf('cut', 'category'), resume: true };
+    await start([{ ...again, abortAt: { rank: 2, step: 0 } }], [mpich, 3]);
+    const first = await steps();
+    expect(first).toBeLessThan(5); // one rank was told to stop: all did
+    const repeated = { ...TRAININGS.fgm, folder: folderOf('again', 'fgm') };
+    await start([repeated, { ...again, abortAt: { rank: 1, step: 0 } }], [mpich, 2]);
+    const second = await steps();
+    expect(second).toBeGreaterThan(first);
+    expect(second).toBeLessThan(15);
+    await start([again]);
+    const { losses, weights } = apart(await trained('cut', 'category'), await trained('1', 'category'));
+    expect(losses).toBeLessThan(1e-6);
+    expect(weights).toBeLessThan(1e-6);
+    expect(await trained('again', 'fgm')).toEqual(await trained('2', 'fgm'));
+  });
+});
