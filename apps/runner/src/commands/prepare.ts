@@ -138,7 +138,7 @@ function short(path: string, from: string): string {
  * it does not go with the data any more, one that does stands beside it, and what to change is told.
  */
 async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string, output: Output): Promise<string> {
-  const { starterConfig, unfitSettings } = await import('../config/starter-config.js');
+  const { starterConfig, unfitSettings } = await import('@wbdc/pipeline/prepare');
   const [path, fresh] = ['wbdc.yaml', 'wbdc.new.yaml'].map((name) => join(prepared.root, name));
   const starter = starterConfig(prepared, shownFolder);
   if (!(await exists(path))) {

@@ -9,6 +9,8 @@ export { DEFAULT_STORED_FRAMES, prepareVideos } from './prepare.js';
 export type { PrepareVideosOptions } from './prepare.js';
 export { titleOfName } from './read-texts.js';
 export type { TextSources } from './read-texts.js';
+export { starterConfig, unfitSettings } from './starter-config.js';
+export type { DataFittedSettings } from './starter-config.js';
 export type { PreparedCounts, PrepareSummary } from './summary.js';
 export { textsOfTable } from './texts-of-table.js';
 export type { TableTexts, TextsOfTableOptions } from './texts-of-table.js';

@@ -1,9 +1,21 @@
 import { basename } from 'node:path';
 import { WBDC_SPLITS } from '@wbdc/data';
 import { differences } from '@wbdc/io/errors';
-import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import { stringify } from 'yaml';
-import type { Config } from './schema.js';
+import type { PreparedVideos } from './finish.js';
+
+/** Settings that have to go with a data set. */
+export interface DataFittedSettings {
+  readonly data: {
+    readonly folder?: string | null | undefined;
+    readonly trainSplits: readonly string[];
+    readonly heldOutSplits: readonly string[];
+  };
+  readonly text: { readonly fields: readonly string[] };
+  readonly clip: { readonly batchSize: number };
+  readonly train: { readonly batchSize: number };
+  readonly finetune: { readonly batchSize: number };
+}
 
 /** Below so many videos to learn from, models of full size learn nothing that small ones do not. */
 const FEW = 20_000;
@@ -43,7 +55,11 @@ export function starterConfig({ root, summary, fields, tags }: PreparedVideos, f
  *
  * @param fitting what {@link starterConfig} gives, read
  */
-export function unfitSettings(config: Config, fitting: Config, { summary }: PreparedVideos): string[] {
+export function unfitSettings(
+  config: DataFittedSettings,
+  fitting: DataFittedSettings,
+  { summary }: PreparedVideos,
+): string[] {
   const { unlabeled, labeled } = summary.splits;
   const most = (batchSize: number, videos: number, fits: number): number => (batchSize > videos ? fits : batchSize);
   const learned = unlabeled.videos + labeled.videos;
