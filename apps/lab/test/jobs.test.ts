@@ -114,6 +114,42 @@ describe('stages in processes', () => {
     expect(err).toContain(join('runs', 'bad', 'log.txt'));
   });
 
+  it('have a card each, and TensorFlow takes no more of it than it needs', async () => {
+    const seen: Record<string, (string | undefined)[]> = {};
+    const running = new Map<string, number>();
+    let most = 0;
+    const startChild = async ({ args, env }: ChildOptions): Promise<number> => {
+      const card = env['CUDA_VISIBLE_DEVICES']!;
+      seen[args[4]] = [card, env['TF_FORCE_GPU_ALLOW_GROWTH'], env['HOME']];
+      running.set(card, (running.get(card) ?? 0) + 1);
+      most = Math.max(most, ...running.values());
+      await new Promise((resolve) => setTimeout(resolve, args[4] === 'one' ? 30 : 5));
+      running.set(card, running.get(card)! - 1);
+      return 0;
+    };
+    const output = new Output(terminal(), {});
+    const { signal } = new AbortController();
+    const options = { set: [], devices: ['3', '5'] };
+    const tasks = ['one', 'two', 'three', 'four'].map((name) => stage(name));
+    await runStageTasks(tasks, { runs: 'runs', jobs: 2, options, startChild, output, signal });
+    const home = process.env['HOME'];
+    // The first keeps its card while the others take turns on the second.
+    expect(seen).toEqual({
+      one: ['3', 'true', home],
+      two: ['5', 'true', home],
+      three: ['5', 'true', home],
+      four: ['5', 'true', home],
+    });
+    expect(most).toBe(1);
+    await runStageTasks(tasks, { runs: 'runs', jobs: 4, options, startChild, output, signal });
+    expect(most).toBe(2);
+    await run([stage('none')], async ({ env }) => {
+      expect(env).not.toHaveProperty('TF_FORCE_GPU_ALLOW_GROWTH');
+      expect(env['CUDA_VISIBLE_DEVICES']).toBe(process.env['CUDA_VISIBLE_DEVICES']);
+      return 0;
+    });
+  });
+
   it('that were killed are told as such', async () => {
     const program = join(folder, 'killed.mjs');
     await writeFile(program, `process.kill(process.pid, 'SIGKILL'); setTimeout(() => undefined, 20_000);`);

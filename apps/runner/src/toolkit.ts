@@ -1,5 +1,5 @@
 /** `@wbdc/runner/cli`: what a command line like `wbdc` is made of. */
-export { Option } from 'commander';
+export { InvalidArgumentError, Option } from 'commander';
 export type { Command } from 'commander';
 export { cliCommand, runProgram } from './core/command-line.js';
 export type { CliCommand, ProgramInfo } from './core/command-line.js';

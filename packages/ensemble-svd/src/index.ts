@@ -1,6 +1,7 @@
 export { fit, fitBlocks, fitTransform, RankError, transform, transformBlocks } from './svd.js';
 export type { FitOptions, SvdEnsemble, TransformOptions } from './svd.js';
 export type { Embeddings } from './members.js';
+export { matrixOf, projectionMatrix, type MatrixRows, type Member } from './matrix.js';
 export type { Blocks } from './rows.js';
 export { javascriptProducts, type Products } from './products.js';
 export {

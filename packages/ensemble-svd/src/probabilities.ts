@@ -1,4 +1,5 @@
 import { WbdcError } from '@wbdc/io/errors';
+import { asEmbeddings, type Member } from './matrix.js';
 import { alignRows, checkWeights, layoutOf, type Embeddings } from './members.js';
 
 export interface ProbabilityEnsemble {
@@ -18,10 +19,11 @@ const TOLERANCE = 0.01;
  * Weighted mean of the models' class probabilities, as the WBDC 2022 systems were combined (weights 1, 1, 0.7, 1), in
  * the order of the first model's ids.
  *
- * @param members probabilities, after softmax; C classes each
+ * @param models probabilities, after softmax; C classes each
  * @throws when ids or classes differ, or a row is not a distribution
  */
-export function combineProbabilities(members: readonly Embeddings[], weights?: readonly number[]): ProbabilityEnsemble {
+export function combineProbabilities(models: readonly Member[], weights?: readonly number[]): ProbabilityEnsemble {
+  const members = models.map(asEmbeddings);
   const { names, widths } = layoutOf(members);
   const width = widths[0];
   const other = widths.findIndex((w) => w !== width);

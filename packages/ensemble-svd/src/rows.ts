@@ -1,9 +1,10 @@
 import { WbdcError } from '@wbdc/io/errors';
 import { alignRows, checkLayout, layoutOf, type Embeddings, type Layout } from './members.js';
+import { asEmbeddings, type Member } from './matrix.js';
 import { dot } from './vector.js';
 
 /** One model list after another: a million videos need not be in memory together. */
-export type Blocks = Iterable<readonly Embeddings[]> | AsyncIterable<readonly Embeddings[]>;
+export type Blocks = Iterable<readonly Member[]> | AsyncIterable<readonly Member[]>;
 
 /** Rows of the concatenation, ready for a product. */
 export interface Chunk {
@@ -31,7 +32,8 @@ export async function* weightedRows(
   let width = 0;
   let ids: string[] = [];
   let x = new Float64Array(0);
-  for await (const members of blocks) {
+  for await (const block of blocks) {
+    const members = block.map(asEmbeddings);
     if (layout === undefined) {
       layout = layoutOf(members);
       scales = weightsOf(layout).map(Math.sqrt);

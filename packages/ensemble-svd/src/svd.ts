@@ -2,6 +2,7 @@ import { gatherValues, single, type Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import { topEigen } from './eigen.js';
 import { checkLayout, checkWeights, type Embeddings, type Layout } from './members.js';
+import type { Member } from './matrix.js';
 import { javascriptProducts, type Products } from './products.js';
 import { weightedRows, type Blocks } from './rows.js';
 
@@ -60,7 +61,7 @@ export class RankError extends WbdcError {
  *
  * @throws when models have different ids, or a value is not finite; RankError when the rank is below `dimension`
  */
-export async function fit(members: readonly Embeddings[], options: FitOptions): Promise<SvdEnsemble> {
+export async function fit(members: readonly Member[], options: FitOptions): Promise<SvdEnsemble> {
   return fitBlocks([members], options);
 }
 
@@ -158,7 +159,7 @@ function decompose(gram: Float64Array, layout: Layout, weights: readonly number[
 /** Rows of the ensemble, K wide, in the order of the first model's ids. */
 export async function transform(
   ensemble: SvdEnsemble,
-  members: readonly Embeddings[],
+  members: readonly Member[],
   options: TransformOptions = {},
 ): Promise<Embeddings> {
   const ids: string[] = [];
@@ -193,7 +194,7 @@ export async function* transformBlocks(
  * videos can be transformed with the returned ensemble.
  */
 export async function fitTransform(
-  members: readonly Embeddings[],
+  members: readonly Member[],
   options: FitOptions,
 ): Promise<{ ensemble: SvdEnsemble; embeddings: Embeddings }> {
   const ensemble = await fit(members, options);

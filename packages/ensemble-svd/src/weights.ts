@@ -1,6 +1,7 @@
 import { WbdcError } from '@wbdc/io/errors';
 import { averageRanks, dot, pearson } from '@wbdc/metrics';
 import { alignRows, layoutOf, type Embeddings } from './members.js';
+import { asEmbeddings, type Member } from './matrix.js';
 import { rowLength } from './rows.js';
 
 /** A labelled pair of videos. */
@@ -32,7 +33,8 @@ const STEPS = [0.4, 0.2, 0.1, 0.05, 0.02, 0.01];
  *
  * @throws when a pair names an unknown id, or scores or cosines are constant, so that there is no Spearman
  */
-export function searchWeights(members: readonly Embeddings[], pairs: readonly Pair[]): WeightSearch {
+export function searchWeights(models: readonly Member[], pairs: readonly Pair[]): WeightSearch {
+  const members = models.map(asEmbeddings);
   const { names } = layoutOf(members);
   const cosines = cosinesOfAll(members, pairs);
   const ranks = scoreRanks(pairs);
@@ -121,7 +123,8 @@ function cosinesOfAll(members: readonly Embeddings[], pairs: readonly Pair[]): F
  * Cosine of every pair.
  * @throws when a pair names an id that the model has no row of
  */
-export function pairCosines(member: Embeddings, pairs: readonly Pick<Pair, 'id1' | 'id2'>[]): Float64Array {
+export function pairCosines(model: Member, pairs: readonly Pick<Pair, 'id1' | 'id2'>[]): Float64Array {
+  const member = asEmbeddings(model);
   const rows = new Map(member.ids.map((id, row) => [id, row]));
   const rowOf = (id: string, p: number): number => {
     const row = rows.get(id);

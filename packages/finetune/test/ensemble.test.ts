@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pairCosines } from '@wbdc/ensemble-svd';
 import { load } from '@wbdc/ensemble-svd/node';
 import { categoryScore, spearman } from '@wbdc/metrics';
+import { decodeFloat16, encodeFloat16 } from '@wbdc/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { distance, wave } from '../../../tools/testing.js';
 import {
@@ -92,6 +93,18 @@ describe('embeddings', () => {
     expect(distance(again.rows.values, result.rows.values)).toBeLessThan(1e-12);
     const report = JSON.parse(await readFile(files.report, 'utf8')) as { weights: number[] };
     expect(report).toMatchObject({ kind: 'embeddings', weights: [0.5, 0.5], singles: [{ name: 'c' }, { name: 'd' }] });
+  });
+
+  it('are rounded to float16 where that is asked for', async () => {
+    const paths = [await embeddingRun('c', 0, 5), await embeddingRun('d', 1, 5)];
+    const members = await Promise.all(paths.map((path) => readEnsembleMember(path)));
+    const plain = await ensembleOf({ members, dimension: 2, pairs });
+    const rounded = await ensembleOf({ members, dimension: 2, pairs, float16: true });
+    expect([...rounded.rows.values]).toEqual([...decodeFloat16(encodeFloat16(Float32Array.from(plain.rows.values)))]);
+    const apart = distance(rounded.rows.values, plain.rows.values);
+    expect(apart).toBeGreaterThan(0);
+    expect(apart).toBeLessThan(2 ** -11);
+    expect(rounded.growth.at(-1)!.score).toBe(spearman(pairCosines(rounded.rows, pairs), scores));
   });
 
   it('of few dimensions are joined to as many as there are, with a warning', async () => {

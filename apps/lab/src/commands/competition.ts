@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
 import type { Half } from '../competition/plan.js';
-import { addLabOptions, type LabOptions } from './options.js';
+import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
 interface Options extends LabOptions {
   readonly half: Half | 'both';
@@ -25,7 +25,8 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
     .addOption(new Option('--data <set>', 'which data').choices(['demo']).default('demo'))
     .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
     .option('--no-evidence', 'leave out the trials: the same finetuning with and without each trick, three seeds each');
-  return cliCommand(addLabOptions(command, 'competition'), (options: Options) => {
+  return cliCommand(addLabOptions(command, 'competition'), (parsed: ParsedLabOptions<Options>) => {
+    const options = withJobs<Options>(parsed);
     const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
     return interruptible(host, async (signal) => {
       const { runCompetition } = await import('../competition/run.js');

@@ -12,7 +12,7 @@ import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
 import { MODELS, type ModelName } from '../objectives/plan.js';
-import { addLabOptions, type LabOptions } from './options.js';
+import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
 interface Options extends LabOptions {
   readonly model: ModelName | 'both';
@@ -40,12 +40,16 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('both'))
     .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
     .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
-  return cliCommand(addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES), (options: Options) => {
-    const models = options.model === 'both' ? MODELS : [options.model];
-    return interruptible(host, async (signal) => {
-      const { runObjectives } = await import('../objectives/run.js');
-      const run = () => runObjectives({ ...options, models }, new Output(host, options), signal, startChild);
-      return withLock(resolve(host.folder, 'runs', options.name), run);
-    });
-  });
+  return cliCommand(
+    addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES),
+    (parsed: ParsedLabOptions<Options>) => {
+      const options = withJobs<Options>(parsed);
+      const models = options.model === 'both' ? MODELS : [options.model];
+      return interruptible(host, async (signal) => {
+        const { runObjectives } = await import('../objectives/run.js');
+        const run = () => runObjectives({ ...options, models }, new Output(host, options), signal, startChild);
+        return withLock(resolve(host.folder, 'runs', options.name), run);
+      });
+    },
+  );
 }

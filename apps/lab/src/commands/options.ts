@@ -2,6 +2,7 @@ import {
   addEngineOptions,
   addOutputOptions,
   collect,
+  InvalidArgumentError,
   Option,
   wholeNumber,
   type Command,
@@ -17,13 +18,33 @@ export interface LabOptions extends SharedOptions, OutputOptions {
   readonly jobs: number;
 }
 
+/** As commander parses them. */
+export type ParsedLabOptions<O extends LabOptions> = Omit<O, 'jobs'> & { readonly jobs?: number };
+
+/** With so many jobs as there are devices, where nothing is said. */
+export function withJobs<O extends LabOptions>(options: ParsedLabOptions<O>): O {
+  return { ...options, jobs: options.jobs ?? options.devices?.length ?? 1 } as O;
+}
+
+function deviceList(value: string): string[] {
+  const ids = value.split(',').map((id) => id.trim());
+  if (ids.every((id) => /^[\w-]+$/.test(id)) && new Set(ids).size === ids.length) return ids;
+  throw new InvalidArgumentError(`expected cards with commas between, each once, such as 0,1, got '${value}'.`);
+}
+
 /** How many stages run at once and where, with which settings; what computes; how to speak. */
 export function addLabOptions(command: Command, name: string): Command {
   command
     .addOption(
       new Option('-j, --jobs <number>', 'stages to run side by side, each in a process with its share of the cores')
         .argParser(wholeNumber(1))
-        .default(1),
+        .default(undefined, 'one for each of --devices, else 1'),
+    )
+    .addOption(
+      new Option(
+        '--devices <list>',
+        'cards to share out, such as 0,1,2,3: each stage sees one (CUDA_VISIBLE_DEVICES)',
+      ).argParser(deviceList),
     )
     .option('-n, --name <name>', 'name of the run', name)
     .addOption(

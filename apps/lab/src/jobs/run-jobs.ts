@@ -5,6 +5,7 @@ import type { StageName } from '@wbdc/runner';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
 import type { JobMessage, OutcomeMessage, StartChild } from '@wbdc/runner/jobs';
 import { measuredText } from '@wbdc/report/progress';
+import { deviceEnvironment, Devices } from './devices.js';
 import { createDisplay, type Display } from './display.js';
 import { runTasks, type Outcome, type Task } from './schedule.js';
 
@@ -27,6 +28,8 @@ export interface SharedOptions {
   /** Of each; its share of the cores where nothing is said. */
   readonly threads?: number;
   readonly precision?: string;
+  /** Cards to share out, as CUDA numbers them. */
+  readonly devices?: readonly string[];
 }
 
 export interface JobsOptions {
@@ -44,7 +47,15 @@ export interface JobsOptions {
 /** Runs stages side by side, each where it stopped, with an equal share of the cores; says what became of each. */
 export async function runStageTasks(tasks: readonly StageTask[], jobs: JobsOptions): Promise<Map<string, Outcome>> {
   const display = createDisplay(jobs.output, tasks.length);
-  const run = (task: StageTask): Promise<Exclude<Outcome, 'blocked'>> => runStageTask(task, jobs, display);
+  const devices = new Devices(jobs.options.devices ?? []);
+  const run = async (task: StageTask): Promise<Exclude<Outcome, 'blocked'>> => {
+    const device = devices.take();
+    try {
+      return await runStageTask(task, jobs, display, device);
+    } finally {
+      devices.give(device);
+    }
+  };
   try {
     return await runTasks(tasks, { limit: jobs.jobs, signal: jobs.signal, run });
   } finally {
@@ -56,9 +67,11 @@ async function runStageTask(
   task: StageTask,
   jobs: JobsOptions,
   display: Display,
+  device: string | undefined,
 ): Promise<Exclude<Outcome, 'blocked'>> {
   const { output, signal, startChild } = jobs;
-  const { folder, env, now } = output.terminal;
+  const { folder, now } = output.terminal;
+  const env = { ...output.terminal.env, ...deviceEnvironment(device) };
   const log = join(jobs.runs, task.run, 'log.txt');
   const begun = now();
   let told: OutcomeMessage | undefined;

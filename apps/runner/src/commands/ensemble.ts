@@ -22,6 +22,7 @@ interface Options extends OutputOptions {
   readonly search?: boolean;
   readonly dimensions: number;
   readonly fit?: string;
+  readonly float16?: boolean;
   readonly pairs?: string;
   readonly truth?: string;
 }
@@ -42,6 +43,7 @@ export function addEnsembleCommand(program: Command, terminal: Terminal): CliCom
     .option('--search', 'the weights that score best on --pairs or --truth, whose figure then flatters')
     .option('--dimensions <number>', 'of joined embeddings; AIAC allows 256', wholeNumber(1), 256)
     .option('--fit <file>', 'an ensemble.safetensors fitted before, applied with its weights')
+    .option('--float16', 'joined embeddings as float16, as the winners stored theirs')
     .option('--pairs <file>', 'label.tsv: pairs to measure embeddings on; default: those of the embedded data set')
     .option('--truth <file>', 'lines id,category_id to measure probabilities on');
   addOutputOptions(command).addHelpText(
@@ -70,6 +72,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     members,
     weights: weightsOf(options, models.length),
     dimension: options.dimensions,
+    float16: options.float16,
     fitted: options.fit === undefined ? undefined : await load(at(options.fit)),
     pairs: pairs === undefined ? undefined : await readLabels(pairs),
     truth: options.truth === undefined ? undefined : await readTruth(at(options.truth)),

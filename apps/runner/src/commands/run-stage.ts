@@ -153,7 +153,7 @@ async function work(
 }
 
 /** Reads settings that an earlier version kept as this one would have kept them: what they lack has its default. */
-function asNowBy(stage: Pick<Stage, 'settings'>): (settings: JsonObject) => JsonObject {
+export function asNowBy(stage: Pick<Stage, 'settings'>): (settings: JsonObject) => JsonObject {
   return ({ vision, ...settings }) => {
     const parsed = configSchema.safeParse({ ...settings, ...(vision !== undefined && { clip: { vision } }) });
     return parsed.success ? stage.settings(parsed.data) : { ...settings, ...(vision !== undefined && { vision }) };

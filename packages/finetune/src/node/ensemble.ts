@@ -16,7 +16,7 @@ import type { LabelledPair } from '@wbdc/data';
 import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { categoryScore, pearson, spearman } from '@wbdc/metrics';
-import { foldIn, randomInt, randomKey } from '@wbdc/nn';
+import { decodeFloat16, encodeFloat16, foldIn, randomInt, randomKey } from '@wbdc/nn';
 import { writeCategories } from '../submission.js';
 import { rowsById, writeEmbeddingFile } from './embeddings.js';
 import type { EnsembleMember } from './ensemble-member.js';
@@ -37,6 +37,8 @@ export interface EnsembleOptions {
   readonly pairs?: readonly LabelledPair[] | undefined;
   /** Categories by id to measure probabilities on. */
   readonly truth?: ReadonlyMap<string, string> | undefined;
+  /** Joined embeddings are rounded to float16, as the winners stored theirs; what is measured is that. */
+  readonly float16?: boolean | undefined;
   /** Who multiplies. */
   readonly products?: Products | undefined;
   readonly onWarning?: ((line: string) => void) | undefined;
@@ -137,16 +139,24 @@ interface Joined {
 async function joinRows(
   rows: readonly Embeddings[],
   weights: readonly number[],
-  options: Pick<EnsembleOptions, 'dimension' | 'fitted' | 'products' | 'onWarning'> & { readonly quiet?: boolean },
+  options: Pick<EnsembleOptions, 'dimension' | 'fitted' | 'float16' | 'products' | 'onWarning'> & {
+    readonly quiet?: boolean;
+  },
 ): Promise<Joined> {
   const { fitted, products, quiet = false, onWarning } = options;
   const multiplying = products ? { products } : {};
-  if (fitted) return { rows: await transform(fitted, rows, multiplying), projection: fitted };
+  const project = async (by: SvdEnsemble): Promise<Embeddings> => {
+    const joined = await transform(by, rows, multiplying);
+    return options.float16
+      ? { ...joined, values: decodeFloat16(encodeFloat16(Float32Array.from(joined.values))) }
+      : joined;
+  };
+  if (fitted) return { rows: await project(fitted), projection: fitted };
   const widest = rows.reduce((sum, { width }) => sum + width, 0);
   const dimension = Math.min(options.dimension ?? 256, widest);
   try {
     const projection = await fit(rows, { dimension, weights, ...multiplying });
-    return { rows: await transform(projection, rows, multiplying), projection };
+    return { rows: await project(projection), projection };
   } catch (error) {
     if (!(error instanceof RankError) || error.rank === 0) throw error;
     if (!quiet) onWarning?.(`the embeddings span ${error.rank} of ${dimension} dimensions: joined to that width`);
