@@ -42,4 +42,4 @@ export { groupsOf } from './groups.js';
 export { officialPairSplit, videoDisjointFold, videoDisjointSplit } from './splits.js';
 export { stratifiedFolds } from './stratified-folds.js';
 export type { Pair, PairSplit } from './splits.js';
-export { MAX_DIMENSIONS, readCategories, readEmbeddings, writeCategories, writeEmbeddings } from './submission.js';
+export { MAX_DIMENSIONS, readCategories, writeCategories, writeEmbeddings } from './submission.js';

@@ -1,6 +1,6 @@
 export { finetuneFiles } from './node/files.js';
 export type { FinetuneFiles } from './node/files.js';
-export { readEmbeddingFile, rowsById, writeEmbeddingFile } from './node/embeddings.js';
+export { readEmbeddingFile, readEmbeddings, rowsById, writeEmbeddingFile } from './node/embeddings.js';
 export { combineCategoryFolds } from './node/fold-categories.js';
 export type { CombineCategoriesOptions, CombinedCategories } from './node/fold-categories.js';
 export { combineSimilarityFolds } from './node/fold-similarity.js';

@@ -2,7 +2,6 @@ import { strToU8, zipSync } from 'fflate';
 import { WbdcError } from '@wbdc/io/errors';
 import { readEmbeddingsJson, type EmbeddingEntry } from './submission/embeddings-json.js';
 import { clip, Problems } from './submission/problems.js';
-import { unzipFile } from './submission/unzip.js';
 
 const CATEGORY = /^\d{4}$/;
 
@@ -52,41 +51,39 @@ export function readCategories(
 /** Most dimensions of an embedding in AIAC 2021. */
 export const MAX_DIMENSIONS = 256;
 
-/** What an unpacked submission may cost: 25,000 videos of 256 numbers with all their digits take a fourth of it. */
-const MOST = { bytes: 512 * 2 ** 20, videos: 1_000_000, numbers: 2 ** 25 } as const;
+/** What a submission may cost: 25,000 videos of 256 numbers with all their digits take a fourth of it unpacked. */
+export const MOST = { bytes: 512 * 2 ** 20, videos: 1_000_000, numbers: 2 ** 25 } as const;
+
+/** The file in a submission of embeddings. */
+export const RESULT = 'result.json';
 
 /**
  * AIAC 2021's submission: a zip that holds `result.json`, `{id: [at most 256 numbers]}`.
- * @throws where an embedding is not one that {@link readEmbeddings} would take
+ * @throws where an embedding is not one that `readEmbeddings` would take
  */
 export function writeEmbeddings(embeddings: ReadonlyMap<string, ArrayLike<number>>): Uint8Array {
   const checked = gather(entriesOf(embeddings));
   const texts = [...checked].map(([id, vector]) => `${JSON.stringify(id)}:${JSON.stringify(vector)}`);
   const length = texts.reduce((sum, text) => sum + text.length + 1, 1);
   if (length > MOST.bytes) {
-    throw new WbdcError({ where: 'result.json', expected: `at most ${MOST.bytes} bytes`, got: String(length) });
+    throw new WbdcError({ where: RESULT, expected: `at most ${MOST.bytes} bytes`, got: String(length) });
   }
   // A fixed time stamp: the same embeddings make the same file.
-  return zipSync({ 'result.json': strToU8(`{${texts.join(',')}}`) }, { mtime: new Date(1980, 0, 1, 12) });
+  return zipSync({ [RESULT]: strToU8(`{${texts.join(',')}}`) }, { mtime: new Date(1980, 0, 1, 12) });
 }
 
 function* entriesOf(embeddings: ReadonlyMap<string, ArrayLike<number>>): Generator<EmbeddingEntry> {
   for (const [id, vector] of embeddings) yield { id, vector: Array.from(vector) };
 }
 
-/**
- * Reads a zipped `result.json` and checks it, also against the ids it must hold, where those are given. What it would
- * cost is checked before it is unpacked; time and memory grow with its size and no faster.
- *
- * @throws WbdcError where it is damaged, not what a submission is, or over 512 MiB, 1,000,000 videos or 2^25 numbers
- */
-export function readEmbeddings(zip: Uint8Array, ids?: ReadonlySet<string>): Map<string, number[]> {
-  return gather(readEmbeddingsJson(unzipFile(zip, 'result.json', MOST.bytes)), ids);
+/** The embeddings in a `result.json`, see `readEmbeddings` of `@wbdc/finetune/node`. */
+export function parseEmbeddings(json: Uint8Array, ids?: ReadonlySet<string>): Map<string, number[]> {
+  return gather(readEmbeddingsJson(json), ids);
 }
 
 /** The embeddings by id, all of them judged. */
 function gather(entries: Iterable<EmbeddingEntry>, ids?: ReadonlySet<string>): Map<string, number[]> {
-  const problems = new Problems('result.json');
+  const problems = new Problems(RESULT);
   const embeddings = new Map<string, number[]>();
   const seen = new Set<string>();
   let numbers = 0;

@@ -1,6 +1,7 @@
 import { strToU8, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { readCategories, readEmbeddings, writeCategories, writeEmbeddings } from '../src/index.js';
+import { readCategories, writeCategories, writeEmbeddings } from '../src/index.js';
+import { readEmbeddings } from '../src/node.js';
 
 describe('result.csv', () => {
   const predictions = new Map([
@@ -56,12 +57,12 @@ describe('result.json', () => {
   const ids = new Set(['1', '2']);
   const zip = (json: string): Uint8Array => zipSync({ 'result.json': strToU8(json) });
 
-  it('comes back as it was written', () => {
+  it('comes back as it was written', async () => {
     const embeddings = new Map([
       ['1', [0.25, -1]],
       ['2', [0.5, 3]],
     ]);
-    expect(readEmbeddings(writeEmbeddings(embeddings), ids)).toEqual(embeddings);
+    expect(await readEmbeddings(writeEmbeddings(embeddings), ids)).toEqual(embeddings);
     expect(writeEmbeddings(embeddings)).toEqual(writeEmbeddings(embeddings));
   });
 
@@ -70,8 +71,8 @@ describe('result.json', () => {
     [{ 1: [0, null], 2: [0, 1] }, '1: expected 1 to 256 finite numbers, got null at place 1'],
     [{ 1: [0], 3: [0] }, 'expected 2 ids, 1 are missing (2, ...)'],
     [{ 1: [0], 2: [0, 1] }, 'expected vectors of one width, got 1, 2'],
-  ])('is refused with the reason', (record, message) => {
-    expect(() => readEmbeddings(zip(JSON.stringify(record)), ids)).toThrow(message);
+  ])('is refused with the reason', async (record, message) => {
+    await expect(readEmbeddings(zip(JSON.stringify(record)), ids)).rejects.toThrow(message);
   });
 
   it.each([
@@ -83,8 +84,8 @@ describe('result.json', () => {
     ['{"1": [0', 'expected an object {id: [numbers]}, got '],
     ['{"1": ["x"], "2": [0]}', /^result\.json:\n {2}1: expected 1 to 256 finite numbers, got x at place 0$/],
     ['{"1": [], "2": {}}', '1: expected 1 to 256 finite numbers, got 0 numbers'],
-  ])('is refused as a file: %s', (json, message) => {
-    expect(() => readEmbeddings(zip(json), ids)).toThrow(message);
+  ])('is refused as a file: %s', async (json, message) => {
+    await expect(readEmbeddings(zip(json), ids)).rejects.toThrow(message);
   });
 
   it('is not written with what would be refused', () => {
@@ -93,12 +94,16 @@ describe('result.json', () => {
     expect(write(Array<number>(257).fill(0))).toThrow('got 257 numbers');
   });
 
-  it('must be in the zip', () => {
-    expect(() => readEmbeddings(zipSync({ other: strToU8('{}') }), ids)).toThrow('expected result.json in the zip');
-    expect(() => readEmbeddings(strToU8('no zip'), ids)).toThrow('expected a zip with result.json, got something else');
+  it('must be in the zip', async () => {
+    await expect(readEmbeddings(zipSync({ other: strToU8('{}') }), ids)).rejects.toThrow(
+      'submission: result.json: expected one in the zip, got none',
+    );
+    await expect(readEmbeddings(strToU8('no zip'), ids)).rejects.toThrow(
+      "submission: expected a zip, got 6 bytes without a zip's end",
+    );
   });
 
-  it('is read in linear time, whatever its text is', () => {
+  it('is read in linear time, whatever its text is', async () => {
     const hostile = [
       '"a":['.repeat(2_000_000),
       `{${'"a":['.repeat(2_000_000)}`,
@@ -111,12 +116,12 @@ describe('result.json', () => {
     for (const json of hostile) {
       const packed = zip(json);
       const start = performance.now();
-      expect(() => readEmbeddings(packed)).toThrow(/^result\.json: expected an object/);
+      await expect(readEmbeddings(packed)).rejects.toThrow(/^result\.json: expected an object/);
       expect(performance.now() - start, json.slice(0, 20)).toBeLessThan(5000); // minutes before, under a second now
     }
   });
 
-  it('is not unpacked where it claims too much, and never beyond what it claims', () => {
+  it('is not unpacked where it claims too much, and never beyond what it claims', async () => {
     const bomb = zip(`{"1": [${'0,'.repeat(30_000_000)}0]}`);
     const directory = bomb.length - 22 - 46 - 'result.json'.length; // behind it, the end record of 22 bytes
     expect(new DataView(bomb.buffer).getUint32(directory, true)).toBe(0x02014b50);
@@ -126,25 +131,29 @@ describe('result.json', () => {
       return copy;
     };
     const before = process.memoryUsage().rss;
-    expect(() => readEmbeddings(claiming(0xfffffff0))).toThrow(
-      'expected at most 536870912 bytes unpacked, got 4294967280',
+    await expect(readEmbeddings(claiming(0xfffffff0))).rejects.toThrow(
+      'submission: result.json: expected at most 536870912 bytes unpacked, got 4294967280',
     );
-    expect(() => readEmbeddings(claiming(100))).toThrow('expected 100 bytes unpacked, as it says itself, got more');
+    await expect(readEmbeddings(claiming(100))).rejects.toThrow(
+      'submission: result.json: expected deflated data of 100 bytes, got',
+    );
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
-    expect(() => readEmbeddings(bomb)).toThrow('got over 65536 bytes for 1, or the end of the file in it');
+    await expect(readEmbeddings(bomb)).rejects.toThrow('got over 65536 bytes for 1, or the end of the file in it');
   });
 
-  it('is refused where one byte of it has changed', () => {
+  it('is refused where one byte of it has changed', async () => {
     const packed = zipSync({ 'result.json': strToU8('{"1": [0.25]}') }, { level: 0 });
     const digit = packed.indexOf('2'.charCodeAt(0), 41);
     packed[digit] = '3'.charCodeAt(0);
-    expect(() => readEmbeddings(packed)).toThrow('expected the bytes of its checksum (CRC-32), got other bytes');
+    await expect(readEmbeddings(packed)).rejects.toThrow(
+      /expected 13 bytes with CRC \d+, got 13 with \d+; the entry is damaged/,
+    );
   });
 
-  it('is told in a message of at most a kilobyte', () => {
+  it('is told in a message of at most a kilobyte', async () => {
     const long = 'x'.repeat(1000);
     const record = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}${long}`, [long, long]]));
-    const message = messageOf(() => readEmbeddings(zip(JSON.stringify(record)), new Set([long])));
+    const message = await messageOf(readEmbeddings(zip(JSON.stringify(record)), new Set([long])));
     expect(message).toMatch(
       /^result\.json:\n {2}0x+\.\.\.: expected 1 to 256 finite numbers, got x+\.\.\. at place 0\n/,
     );
@@ -153,11 +162,9 @@ describe('result.json', () => {
   });
 });
 
-function messageOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return '';
+async function messageOf(run: Promise<unknown>): Promise<string> {
+  return run.then(
+    () => '',
+    (error: Error) => error.message,
+  );
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { judgeCategories, readCategories, readEmbeddings, writeEmbeddings } from '@wbdc/finetune';
+import { judgeCategories, readCategories, writeEmbeddings } from '@wbdc/finetune';
+import { readEmbeddings } from '@wbdc/finetune/node';
 import {
   readCategoryScores,
   readClasses,
@@ -39,7 +40,7 @@ export const FINETUNE: readonly Reader[] = [
     ],
     tokens: ['"10001":', 'NaN', '[[', '"a":["', '":[0,'],
     read: async ({ path, bytes }) => {
-      readEmbeddings(bytes);
+      await readEmbeddings(bytes);
       await readEmbeddingFile(path, 'member');
     },
   },

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { wbdcLayout, writeAnnotations, writeFrameZip, writeLabels } from '@wbdc/data';
-import { judgeCategories, readCategories, readEmbeddings, writeEmbeddings } from '@wbdc/finetune';
+import { judgeCategories, readCategories, writeEmbeddings } from '@wbdc/finetune';
+import { readEmbeddings } from '@wbdc/finetune/node';
 import { writeCategoryScores } from '@wbdc/finetune/node';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -81,7 +82,7 @@ describe('the AIAC half', () => {
       ...{ name: 'job6', about: 'a quarter masked', spearman: 0.5, mse: 0.1 },
       published: { spearman: 0.886289, mse: 0.029039 },
     });
-    const rows = readEmbeddings(await readFile(join(root, 'results/result.zip')), new Set(ids));
+    const rows = await readEmbeddings(await readFile(join(root, 'results/result.zip')), new Set(ids));
     expect(rows.get(ids[0])).toHaveLength(3);
     expect(existsSync(join(root, 'results/ensemble.safetensors'))).toBe(true);
     expect(results.neighbours).toHaveLength(10);

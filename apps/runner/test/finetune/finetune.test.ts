@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCategories, readEmbeddings } from '@wbdc/finetune';
+import { readCategories } from '@wbdc/finetune';
+import { readEmbeddings } from '@wbdc/finetune/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StageContext } from '../../src/run/stage.js';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
@@ -94,7 +95,7 @@ describe('similarity finetuning', () => {
     const expected = [...letters, 'frame features'].map((name) => `spearman baseline: ${name}`);
     expect(names.filter((name) => name.startsWith('spearman baseline: ')).sort()).toEqual(expected.sort());
     const zip = await readFile(join(stage.folder, 'result.zip'));
-    const rows = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
+    const rows = await readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
     expect([...rows.values()].map(({ length }) => length)).toEqual(Array.from({ length: 7 }, () => 4));
   });
 

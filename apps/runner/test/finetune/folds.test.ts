@@ -1,7 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wbdcLayout, writeFrameZip } from '@wbdc/data';
-import { readCategories, readEmbeddings } from '@wbdc/finetune';
+import { readCategories } from '@wbdc/finetune';
+import { readEmbeddings } from '@wbdc/finetune/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { CATEGORIES, heldOut, labeled, linesOf, makeWorld, unlabeled, type World } from './world.js';
@@ -144,7 +145,7 @@ describe('all folds of pairs', () => {
     expect([...sides[0]].some((id) => sides[1].has(id))).toBe(false);
     expect(Object.keys(summary['measured'] as object)).toEqual(['out-of-fold/spearman', 'spearman']);
     const zip = await readFile(join(stage.folder, 'result.zip'));
-    const vectors = readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
+    const vectors = await readEmbeddings(zip, new Set(heldOut.map(({ id }) => id)));
     expect([...vectors.values()].every(({ length }) => length === 2)).toBe(true);
   });
 
@@ -158,7 +159,7 @@ describe('all folds of pairs', () => {
     ];
     const stage = await world.context('few', set);
     await runFinetuneStage(stage);
-    const vectors = readEmbeddings(
+    const vectors = await readEmbeddings(
       await readFile(join(stage.folder, 'result.zip')),
       new Set(heldOut.map(({ id }) => id)),
     );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readAnnotations, readTagList, type FeatureSource, type Video } from '@wbdc/data';
 import { buildDemo, buildDemoAiac } from '@wbdc/demo-data';
-import { readEmbeddings } from '@wbdc/finetune';
+import { readEmbeddings } from '@wbdc/finetune/node';
 import { floats } from '@wbdc/nn';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/program.js';
@@ -123,7 +123,7 @@ describe('a folder in the AIAC layout', () => {
     expect(await run('finetune --config qq.yaml')).toBe(0);
     expect(host.out).toMatch(/pairs? to learn from/);
     const ids = (await annotated('test_a')).map(({ id }) => id);
-    const rows = readEmbeddings(await readFile(made('finetune/result.zip')), new Set(ids));
+    const rows = await readEmbeddings(await readFile(made('finetune/result.zip')), new Set(ids));
     expect(rows.size).toBe(ids.length);
   });
 
