@@ -146,7 +146,7 @@ describe('result.json', () => {
     const digit = packed.indexOf('2'.charCodeAt(0), 41);
     packed[digit] = '3'.charCodeAt(0);
     await expect(readEmbeddings(packed)).rejects.toThrow(
-      /expected 13 bytes with CRC \d+, got 13 with \d+; the entry is damaged/,
+      /expected 13 bytes with CRC \d+, got 13 with \d+: the entry is damaged/,
     );
   });
 
