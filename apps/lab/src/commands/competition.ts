@@ -2,36 +2,59 @@ import { cliCommand, interruptible, Option, Output, type CliCommand, type Comman
 import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
+import { halvesFor, type OwnData } from '../competition/own-data.js';
 import type { Half } from '../competition/plan.js';
 import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
 interface Options extends LabOptions {
   readonly half: Half | 'both';
   readonly evidence: boolean;
+  readonly data: string;
+  readonly layout: OwnData['layout'];
+  readonly pairs?: string;
+  readonly heldOutPairs?: string;
 }
 
-/** `lab competition`: both competitions on the embedded data, from pictures to submissions. */
+/** `lab competition`: both competitions on the embedded data or on one's own, from pictures to submissions. */
 export function addCompetitionCommand(program: Command, host: Host, startChild: StartChild): CliCommand {
   const command = program
     .command('competition')
-    .summary('both competitions on the embedded data, from pictures to submissions')
+    .summary('both competitions on the embedded data or your own, from pictures to submissions')
     .description(
-      'Builds the embedded data, trains the vision tower, then the six jobs of QQ Browser AIAC 2021 (pretraining and ' +
-        'finetuning) with their SVD ensembles, and the models of WBDC 2022 with their probability ensemble, all at ' +
-        'demo size, then what each finetuning trick gives. Everything stands in runs/<name>/, the result in ' +
-        'results/report.html; a stage that fails is told and the others go on; the same command again goes on ' +
-        'where it stopped.',
+      'Builds the embedded data or reads your own, trains the vision tower, then the six jobs of AIAC 2021 ' +
+        '(pretraining and finetuning) with their SVD ensembles, and the models of WBDC 2022 with their probability ' +
+        'ensemble, all at demo size, then what each finetuning trick gives. Everything stands in runs/<name>/, the ' +
+        'result in results/report.html; a stage that fails is told and the others go on; the same command again goes ' +
+        'on where it stopped.',
     )
-    .addOption(new Option('--data <set>', 'which data').choices(['demo']).default('demo'))
+    .option('--data <set>', "'demo', the embedded data, or the folder of your own", 'demo')
+    .addOption(
+      new Option('--layout <name>', 'of your own data: wbdc (annotations/, zip_frames/) or aiac (records)')
+        .choices(['wbdc', 'aiac'])
+        .default('wbdc'),
+    )
+    .option('--pairs <file>', 'scored pairs (label.tsv) of your own data in the wbdc layout: the AIAC half needs them')
+    .option('--held-out-pairs <file>', 'those of its held-out videos, to measure on')
     .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
     .option('--no-evidence', 'leave out the trials: the same finetuning with and without each trick, three seeds each');
   return cliCommand(addLabOptions(command, 'competition'), (parsed: ParsedLabOptions<Options>) => {
     const options = withJobs<Options>(parsed);
-    const halves: readonly Half[] = options.half === 'both' ? ['aiac', 'wbdc'] : [options.half];
+    const own = ownData(options, host.folder);
+    const halves = halvesFor(own, options.half);
     return interruptible(host, async (signal) => {
       const { runCompetition } = await import('../competition/run.js');
-      const run = () => runCompetition({ ...options, halves }, new Output(host, options), signal, startChild);
+      const run = () => runCompetition({ ...options, halves, own }, new Output(host, options), signal, startChild);
       return withLock(resolve(host.folder, 'runs', options.name), run);
     });
   });
+}
+
+/** Paths as they are found from the working folder. */
+function ownData({ data, layout, pairs, heldOutPairs }: Options, from: string): OwnData | undefined {
+  if (data === 'demo') return undefined;
+  const given =
+    pairs === undefined
+      ? undefined
+      : { train: resolve(from, pairs), heldOut: heldOutPairs && resolve(from, heldOutPairs) };
+  return { folder: resolve(from, data), layout, pairs: given };
 }

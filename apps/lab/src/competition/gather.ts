@@ -3,7 +3,8 @@ import { RunFolder } from '@wbdc/runner';
 import { secondsOf } from '../seconds.js';
 import { gatherEvidence, type Evidence } from './evidence.js';
 import { BASE, ENTRIES, trialEntries, type Half } from './plan.js';
-import { aiacResults, wbdcResults, type AiacResults, type WbdcResults } from './results.js';
+import { heldOutTruth, type OwnData } from './own-data.js';
+import { aiacResults, submitCategories, wbdcResults, type AiacResults, type WbdcResults } from './results.js';
 
 /** All that a competition has measured. */
 export interface CompetitionResults {
@@ -30,22 +31,38 @@ export interface Gathering {
   /** Halves whose trials are all there. */
   readonly trials: readonly Half[];
   readonly wallSeconds: number;
+  /** Nothing for the embedded data. */
+  readonly own?: OwnData | undefined;
+  readonly onWarning?: ((line: string) => void) | undefined;
 }
 
 /** Gathers what the models measured, combines them and writes their submissions. */
 export async function competitionResults(gathering: Gathering): Promise<CompetitionResults> {
-  const { name, root, folder, halves, trials, wallSeconds } = gathering;
+  const { name, root, folder, halves, trials, wallSeconds, own, onWarning } = gathering;
   const evidence: Evidence[] = [];
   for (const half of trials) evidence.push(await gatherEvidence(root, half));
   return {
     name,
-    ...(halves.includes('aiac') && { aiac: await aiacResults(root, folder) }),
-    ...(halves.includes('wbdc') && { wbdc: await wbdcResults(root, folder) }),
+    ...(halves.includes('aiac') && { aiac: await aiacResults(root, folder, own) }),
+    ...(halves.includes('wbdc') && (await measuredWbdc({ root, folder, own, onWarning }))),
     evidence,
     environment: await environmentOf(gathering),
     seconds: await secondsOf(root, [BASE, ...halves.flatMap((half) => ENTRIES[half]), ...trials.flatMap(trialEntries)]),
     wallSeconds,
   };
+}
+
+/** What is measured of the WBDC half; where no held-out category is known, the submission is written alone. */
+async function measuredWbdc({
+  root,
+  folder,
+  own,
+  onWarning,
+}: Pick<Gathering, 'root' | 'folder' | 'own' | 'onWarning'>) {
+  if ((await heldOutTruth(own, root)) !== undefined) return { wbdc: await wbdcResults(root, folder, own) };
+  await submitCategories(root, folder);
+  onWarning?.('no categories of the held-out videos are known: result.csv is written, nothing of it is measured');
+  return {};
 }
 
 async function environmentOf({ root, halves }: Gathering): Promise<Readonly<Record<string, string>>> {

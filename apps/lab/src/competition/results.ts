@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { aiacLayout, readLabels, wbdcLayout } from '@wbdc/data';
+import { readLabels } from '@wbdc/data';
 import { combineProbabilities, fitTransform, pairCosines, type Embeddings } from '@wbdc/ensemble-svd';
 import { save } from '@wbdc/ensemble-svd/node';
 import { writeCategories } from '@wbdc/finetune';
@@ -26,6 +26,7 @@ import {
   type CategoryScore,
   type ClassScore,
 } from '@wbdc/metrics';
+import { heldOutPairs, heldOutTruth, type OwnData } from './own-data.js';
 import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
@@ -72,19 +73,16 @@ function filesOf(root: string, name: string): FinetuneFiles {
   return finetuneFiles(join(root, name, 'finetune'));
 }
 
-/** Categories of the held-out videos of the embedded data set. */
-function heldOutTruth(root: string): Promise<Map<string, string>> {
-  return readTruth(wbdcLayout(join(root, 'base', 'data')).truth('test_a'));
-}
-
 /** Gathers the six jobs, ensembles them and writes the submission; the held-out pairs only measure. */
-export async function aiacResults(root: string, folder: string): Promise<AiacResults> {
+export async function aiacResults(root: string, folder: string, own?: OwnData): Promise<AiacResults> {
   const names = AIAC.map(({ name }) => name);
-  const pairs = await readLabels(aiacLayout(join(root, names[0], 'finetune', 'aiac')).labels('test_a'));
+  const labels = await heldOutPairs(own, root);
+  const pairs = labels === undefined ? [] : await readLabels(labels);
   const truth = pairs.map(({ score }) => score);
-  const ids = new Set((await heldOutTruth(root)).keys());
+  const categories = own === undefined ? await heldOutTruth(own, root) : undefined;
+  const ids = categories === undefined ? undefined : new Set((await readTruth(categories)).keys());
   const members = await Promise.all(names.map((name) => readEmbeddingFile(filesOf(root, name).embeddings, name, ids)));
-  const rate = (rows: Embeddings): number => spearman(pairCosines(rows, pairs), truth);
+  const rate = (rows: Embeddings): number => (pairs.length === 0 ? NaN : spearman(pairCosines(rows, pairs), truth));
   const singles = members.map(rate);
   const ensembles: AiacResults['ensembles'][number][] = [];
   let neighbours: Nearest[] = [];
@@ -116,15 +114,21 @@ async function jobResult(root: string, { name, about, published }: PublishedEntr
   };
 }
 
-/** Gathers WBDC's models, averages their probabilities and writes the submission. */
-export async function wbdcResults(root: string, folder: string): Promise<WbdcResults> {
-  const truth = await heldOutTruth(root);
+/** Averages the probabilities of WBDC's models and writes the submission; gives the categories by id. */
+export async function submitCategories(root: string, folder: string): Promise<Map<string, string>> {
   const classes = await sameCategories(root);
   const members = await Promise.all(WBDC.map(({ name }) => readProbabilities(filesOf(root, name).probabilities, name)));
   const combined = combineProbabilities(members);
   const predicted = new Map(combined.ids.map((id, i) => [id, classes[combined.labels[i]]]));
   await writeFileAtomic(finetuneFiles(folder).categories, writeCategories(predicted));
-  const ids = [...truth.keys()];
+  return predicted;
+}
+
+/** Gathers WBDC's models, averages their probabilities and writes the submission. */
+export async function wbdcResults(root: string, folder: string, own?: OwnData): Promise<WbdcResults> {
+  const truth = await readTruth((await heldOutTruth(own, root))!);
+  const predicted = await submitCategories(root, folder);
+  const ids = [...truth.keys()].filter((id) => predicted.has(id));
   const [right, said] = [ids.map((id) => truth.get(id)!), ids.map((id) => predicted.get(id)!)];
   return {
     models: await Promise.all(WBDC.map(({ name, about }) => modelResult(root, name, about))),

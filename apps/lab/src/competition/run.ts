@@ -8,7 +8,8 @@ import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';
 import { competitionMarkdown } from './markdown.js';
 import { competitionPage } from './page.js';
-import { BASE, ENTRIES, trialEntries, type Entry, type Half } from './plan.js';
+import { baseFor, dataSettings, entriesFor, type OwnData } from './own-data.js';
+import { trialEntries, type Entry, type Half } from './plan.js';
 import { competitionResults, type CompetitionResults } from './gather.js';
 import { gainOf, withSpread } from './tables.js';
 import { tasksOf } from './tasks.js';
@@ -17,6 +18,8 @@ export interface CompetitionOptions extends LabOptions {
   readonly halves: readonly Half[];
   /** Whether to make the trials: the same finetuning with and without each trick. */
   readonly evidence: boolean;
+  /** Nothing for the embedded data. */
+  readonly own?: OwnData | undefined;
 }
 
 /** Runs every stage that is not done yet, side by side where asked, then gathers what they measured. */
@@ -26,28 +29,30 @@ export async function runCompetition(
   signal: AbortSignal,
   startChild: StartChild,
 ): Promise<number> {
-  const { halves, jobs, evidence, name } = options;
+  const { halves, jobs, evidence, name, own } = options;
+  const base = baseFor(own);
   const { terminal } = output;
   const runs = join('runs', name);
-  const models = halves.flatMap((half) => ENTRIES[half]);
+  const models = halves.flatMap((half) => entriesFor(own, half));
   const trials = evidence ? halves.flatMap(trialEntries) : [];
-  const tasks = tasksOf([...models, ...trials], runs);
+  const tasks = tasksOf([...models, ...trials], runs, base);
   const threads = options.threads ?? threadsFor(jobs);
   output.say(
     `${counted(tasks.length, 'stage')} in ${runs}, ${jobs} at a time with ${counted(threads, 'thread')} each; ` +
       `an interrupted competition goes on with the same command`,
   );
   const begun = terminal.now();
-  const outcomes = await runStageTasks(tasks, { runs, jobs, options, startChild, output, signal });
+  const shared = { ...options, set: [...dataSettings(own), ...options.set] };
+  const outcomes = await runStageTasks(tasks, { runs, jobs, options: shared, startChild, output, signal });
   const wallSeconds = (terminal.now() - begun) / 1000;
   if (signal.aborted) return stopped(outcomes, output);
   const complete = (entries: readonly Entry[]): boolean =>
-    [BASE, ...entries].every((entry) =>
+    [base, ...entries].every((entry) =>
       entry.stages.every((stage) => outcomes.get(`${entry.name} ${stage}`) === 'done'),
     );
-  const ready = halves.filter((half) => complete(ENTRIES[half]));
+  const ready = halves.filter((half) => complete(entriesFor(own, half)));
   const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
-  if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds }, output);
+  if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds, own }, output);
   return failures(outcomes, ready.length > 0, output);
 }
 
@@ -57,15 +62,20 @@ interface Conclusion {
   readonly ready: readonly Half[];
   readonly withTrials: readonly Half[];
   readonly wallSeconds: number;
+  readonly own: OwnData | undefined;
 }
 
-async function conclude({ name, runs, ready, withTrials, wallSeconds }: Conclusion, output: Output): Promise<void> {
+async function conclude(
+  { name, runs, ready, withTrials, wallSeconds, own }: Conclusion,
+  output: Output,
+): Promise<void> {
   const root = resolve(output.terminal.folder, runs);
   const folder = join(root, 'results');
   await makeFolder(folder);
-  const results = await competitionResults({ name, root, folder, halves: ready, trials: withTrials, wallSeconds });
+  const gathering = { name, root, folder, halves: ready, trials: withTrials, wallSeconds, own };
+  const results = await competitionResults({ ...gathering, onWarning: (line) => output.warn(line) });
   await writeJson(join(folder, 'results.json'), results);
-  await writeFileAtomic(join(folder, 'report.html'), await competitionPage(results, root));
+  await writeFileAtomic(join(folder, 'report.html'), await competitionPage(results, root, own));
   await writeFileAtomic(join(folder, 'report.md'), competitionMarkdown(results));
   say(results, join(runs, 'results'), output);
 }
@@ -87,13 +97,15 @@ function failures(outcomes: ReadonlyMap<string, Outcome>, written: boolean, outp
   return 1;
 }
 
+const known = (value: number): string => (Number.isNaN(value) ? 'not known' : value.toFixed(4));
+
 function say(results: CompetitionResults, folder: string, output: Output): void {
   output.say('');
   for (const { name, spearman, published } of results.aiac?.jobs ?? []) {
-    output.say(`${name}: held-out Spearman ${spearman.toFixed(4)} (published, at full size: ${published.spearman})`);
+    output.say(`${name}: held-out Spearman ${known(spearman)} (published, at full size: ${published.spearman})`);
   }
   for (const { models, spearman, bestSingle } of results.aiac?.ensembles ?? []) {
-    output.say(`ensemble of ${models}: ${spearman.toFixed(4)} (best of them alone ${bestSingle.toFixed(4)})`);
+    output.say(`ensemble of ${models}: ${known(spearman)} (best of them alone ${known(bestSingle)})`);
   }
   for (const { name, score } of results.wbdc?.models ?? []) output.say(`${name}: score ${score.mean.toFixed(4)}`);
   if (results.wbdc) output.say(`ensemble of probabilities: score ${results.wbdc.ensemble.mean.toFixed(4)}`);

@@ -1,5 +1,5 @@
 import { readAnnotations, wbdcLayout, type CategoryNames } from '@wbdc/data';
-import { readJson } from '@wbdc/io';
+import { exists, readJson } from '@wbdc/io';
 import { jpegDataUrl } from '@wbdc/report';
 import { readFrameZip } from '@wbdc/video-features';
 import sharp from 'sharp';
@@ -25,7 +25,8 @@ export async function readVideos(
   const shown = new Map<string, ShownVideo>();
   for await (const { id, title } of readAnnotations(layout.annotations(split))) {
     if (!ids.has(id)) continue;
-    const files = await readFrameZip(layout.frameZip(split, id));
+    const zip = layout.frameZip(split, id);
+    const files = (await exists(zip)) ? await readFrameZip(zip) : []; // records of AIAC hold features alone
     shown.set(id, { title, frames: await Promise.all(files.slice(0, most).map(({ bytes }) => toDataUrl(bytes))) });
   }
   return shown;
@@ -38,7 +39,9 @@ async function toDataUrl(bytes: Uint8Array): Promise<string> {
 
 /** English names of the embedded data set's categories: of level 1 by two digits, of level 2 by four. */
 export async function readCategoryNames(root: string): Promise<(id: string) => string> {
-  const categories = (await readJson(wbdcLayout(root).categories)) as CategoryNames;
+  const path = wbdcLayout(root).categories;
+  if (!(await exists(path))) return () => '';
+  const categories = (await readJson(path)) as CategoryNames;
   const names = new Map<string, string>();
   for (const [id, { group, subgroup }] of Object.entries(categories))
     names.set(id, subgroup.en).set(id.slice(0, 2), group.en);

@@ -34,7 +34,11 @@ export function evaluationPage(evaluation: Evaluation): string {
       ...(truth.unpredicted > 0 ? [['not predicted', formatCount(truth.unpredicted)] as const] : []),
       ['resamples', `${formatCount(bootstrap.samples)} of ${bootstrap.unit}`],
     ],
-    body: [overview(evaluation), ...(kind === 'categories' ? categoryParts(evaluation) : similarityParts(evaluation))],
+    body: [
+      overview(evaluation),
+      measuresTable(evaluation),
+      ...(kind === 'categories' ? categoryParts(evaluation) : similarityParts(evaluation)),
+    ],
   });
 }
 
@@ -49,17 +53,28 @@ function overview(evaluation: Evaluation): Html {
     title: 'Models and baselines',
     note: `${percent} % intervals of the bootstrap; differences are of the same resamples, from ${models[0].name}.`,
   };
-  const measures = Object.keys(models[0].measures);
   const line = (one: EvaluatedModel): string[] => [
     one.name,
-    ...measures.map((name) => (name in one.measures ? withInterval(one.measures[name]) : '')),
+    withInterval(officialOf(evaluation, one)),
     differenceOf(one),
   ];
   return section(
     heading,
     intervalChart({ rows, across: official }),
-    table({ head: ['', ...measures, `difference of ${official}`], rows: [...models, ...baselines].map(line) }),
+    table({ head: ['', official, `difference of ${official}`], rows: [...models, ...baselines].map(line) }),
   );
+}
+
+/** Every measure of every model. */
+function measuresTable({ models }: Evaluation): Html {
+  const measures = Object.keys(models[0].measures);
+  const cell = ({ measures: own }: EvaluatedModel, name: string): string =>
+    name in own ? withInterval(own[name]) : '';
+  return tableSection({
+    title: 'Every measure',
+    head: ['', ...models.map(({ name }) => name)],
+    rows: measures.map((name) => [name, ...models.map((one) => cell(one, name))]),
+  });
 }
 
 function categoryParts({ models }: CategoryEvaluation): Html[] {
