@@ -26,13 +26,14 @@ export function strongestBaseline({ baseline, baselines = {} }: Measured): strin
 }
 
 /**
- * Whether a model reaches no more than its baseline does; of errors and losses, by their names, no less.
+ * Whether a model reaches less than its baseline does, or nothing that is a number; of errors and losses, by their
+ * names, whether it reaches more.
  *
  * @param name of the measurement, such as `validation/mse`
  */
 export function isBelowBaseline(name: string, { value, baseline }: Measured): boolean {
   if (baseline === undefined) return false;
-  return /(mse|loss)$/.test(name) ? value >= baseline : !(value > baseline);
+  return /(mse|loss)$/.test(name) ? !(value <= baseline) : !(value >= baseline);
 }
 
 /**

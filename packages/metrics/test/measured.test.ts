@@ -20,7 +20,9 @@ it('the strongest of named baselines counts', () => {
   expect(strongestBaseline({ value: 1, baseline: 0 })).toBeUndefined();
 });
 
-it('a model is below its baseline where it reaches no more, of errors no less', () => {
+it('a model is below its baseline where it reaches less, of errors more', () => {
+  expect(isBelowBaseline('mlm/accuracy', { value: 0, baseline: 0 })).toBe(false);
+  expect(isBelowBaseline('mse', { value: 0.5, baseline: 0.5 })).toBe(false);
   expect(isBelowBaseline('spearman', { value: 0.6, baseline: 0.68 })).toBe(true);
   expect(isBelowBaseline('spearman', { value: 0.7, baseline: 0.68 })).toBe(false);
   expect(isBelowBaseline('spearman', { value: NaN, baseline: 0.68 })).toBe(true);

@@ -27,7 +27,8 @@ export function verdictOf(evaluation: Evaluation, model: EvaluatedModel): string
   const { baseline, value, significant } = overBaseline;
   const own = officialOf(evaluation, model).value;
   const of = `the best baseline (${baseline}: ${formatNumber(own - value)})`;
-  if (value <= 0) return `${name} is BELOW ${of}${significant ? '' : ', though not by more than chance'}`;
+  if (value === 0) return `${name} is no better than ${of}`;
+  if (value < 0) return `${name} is BELOW ${of}${significant ? '' : ', though not by more than chance'}`;
   return `${name} is above ${of}${significant ? '' : ', but not by more than chance'}`;
 }
 

@@ -1,11 +1,14 @@
 import { dirname, join } from 'node:path';
-import { openAiacIndex, openFeatureStore, type FeatureSource } from '@wbdc/data';
+import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
 import { readPredictions, type PredictedCategories, type Predictions } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
+import { level1 } from '@wbdc/metrics';
+import { readCategoryNames } from '../trained/category-names.js';
+import { filesInFolder } from '../trained/node/folder-files.js';
 import type { TrainedModel } from '../trained/trained-model.js';
 import { evaluateCategories } from './categories.js';
-import type { Evaluation } from './kinds.js';
+import type { CategoryEvaluation, Evaluation } from './kinds.js';
 import type { EvaluateOptions } from './options.js';
 import { labelledOf, readPlainVideos } from './plain-videos.js';
 import { predictSplit } from './predict-split.js';
@@ -61,7 +64,20 @@ export async function evaluateModels(options: EvaluateModelsOptions): Promise<Ev
   }
   const models = predictions.filter((one): one is PredictedCategories => one.kind === 'categories');
   const train = await labelledVideosOf(data, ids);
-  return evaluateCategories({ ...shared, models, labels: truth.labels, train });
+  return named(evaluateCategories({ ...shared, models, labels: truth.labels, train }), data);
+}
+
+/** With the names that the data set has for its categories. */
+async function named(evaluation: CategoryEvaluation, { roots }: RunData): Promise<CategoryEvaluation> {
+  const path = await firstThere(roots.map((root) => wbdcLayout(root).categories));
+  if (path === undefined) return evaluation;
+  const nameOf = await readCategoryNames(filesInFolder(dirname(path)));
+  const fine = evaluation.models.flatMap(({ classes }) => classes.map(({ label }) => label));
+  const names = [...new Set([...fine, ...fine.map(level1)])].flatMap((label) => {
+    const name = nameOf(label);
+    return name === undefined ? [] : [[label, name] as const];
+  });
+  return { ...evaluation, names: Object.fromEntries(names) };
 }
 
 function idsOf(one: Predictions): readonly string[] {

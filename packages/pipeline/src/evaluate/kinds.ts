@@ -51,6 +51,8 @@ export interface CategoryEvaluation extends Evaluated {
   readonly kind: 'categories';
   readonly official: 'score';
   readonly models: readonly EvaluatedCategories[];
+  /** What categories are called, of two digits and of four, where the data set says it. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly baselines: readonly EvaluatedModel[];
 }
 

@@ -77,7 +77,9 @@ function measuresTable({ models }: Evaluation): Html {
   });
 }
 
-function categoryParts({ models }: CategoryEvaluation): Html[] {
+function categoryParts({ models, names = {} }: CategoryEvaluation): Html[] {
+  const nameOf = (label: string): string => names[label] ?? '';
+  const called = (label: string): string => `${label} ${nameOf(label)}`.trim();
   return [
     cardSection(
       { title: 'Calibration', note: 'How often what a model is so sure of is right.' },
@@ -88,19 +90,20 @@ function categoryParts({ models }: CategoryEvaluation): Html[] {
         title: `Confusion of level 1: ${name}`,
         note: 'Truth in rows, predictions in columns.',
         confusion: confusionByLevel1,
+        nameOf,
       }),
     ),
     ...models.flatMap(({ name, mostConfused, classes }) => [
       tableSection({
         title: `Most often confused: ${name}`,
         head: ['truth', 'taken for', 'videos'],
-        rows: mostConfused.map(({ truth, predicted, count }) => [truth, predicted, formatCount(count)]),
+        rows: mostConfused.map(({ truth, predicted, count }) => [called(truth), called(predicted), formatCount(count)]),
       }),
       tableSection({
         title: `Every category: ${name}`,
         head: ['category', 'F1', 'precision', 'recall', 'videos'],
         rows: classes.map(({ label, f1, precision, recall, support }) => [
-          label,
+          called(label),
           ...[f1, precision, recall].map((value) => value.toFixed(3)),
           formatCount(support),
         ]),

@@ -15,6 +15,9 @@ beforeAll(async () => {
     join(root, 'data/annotations/test_a.json'),
     ids.map((id, i) => ({ id, title: titleOf(i), asr: '', ocr: [] })),
   );
+  const named = (group: string, subgroup = ''): object => ({ group: { zh: group }, subgroup: { zh: subgroup } });
+  const names = { '0100': named('动物', '猫'), '0101': named('动物', '狗'), '0203': named('车') };
+  await writeFile(join(root, 'data/categories.json'), JSON.stringify(names));
   await writeAnnotations(
     join(root, 'data/annotations/labeled.json'),
     ids.map((id, i) => ({ id: `2${id}`, title: titleOf(i), asr: '', ocr: [], categoryId: CLASSES[i % 3] })),
@@ -88,6 +91,9 @@ describe('categories', () => {
     const lines = describeEvaluation(result).join('\n');
     expect(lines).toMatch(/good is BELOW the best baseline \(nearest by TF-IDF, titles: 1\.00\)/);
     expect(lines).toMatch(/bad .*: worse/);
+    expect(result.names).toEqual({ '01': '动物', '0100': '动物 / 猫', '0101': '动物 / 狗', '02': '车', '0203': '车' });
+    const { report } = await writeEvaluation(join(root, 'out'), 'named', result);
+    expect(await readFile(report, 'utf8')).toContain('<th>0101 动物 / 狗</th>');
   });
 
   it('as submitted, or as predict writes them, are measured too', async () => {
@@ -107,6 +113,8 @@ describe('categories', () => {
     expect(result.models.map(({ name }) => name)).toEqual(['result', 'lines']);
     expect(result.models[0].measures['score']).toEqual({ value: 1, low: 1, high: 1 });
     expect(result.models[0].calibration).toBeUndefined();
+    const again = await evaluateModels({ models: [lines, csv], truth, samples: 100 });
+    expect(describeEvaluation(again).join('\n')).toMatch(/result +1\.000 .* \+0\.\d{3} \[.*\], p .*: better/);
     expect(result.models[1].calibration!.bins.filter(({ count }) => count > 0)).toEqual([
       { from: 0.4, to: 0.5, count: 60, confidence: 0.5, accuracy: 0.5 },
     ]);
