@@ -18,28 +18,27 @@ case "${1:-}" in
   start)
     command -v slurmctld >/dev/null || { echo 'no Slurm here'; exit 1; }
     [ "$(id -u)" = 0 ] || { echo 'no Slurm: needs root'; exit 1; }
+    export SLURM_CONF="$state/slurm.conf" # beside the machine's own, if it has one
     sinfo -h >/dev/null 2>&1 && exit 0
-    if [ -f /etc/slurm/slurm.conf ] && ! grep -q '^ClusterName=wbdc-test$' /etc/slurm/slurm.conf; then
-      echo 'another cluster is configured in /etc/slurm/slurm.conf'
-      exit 1
-    fi
-    mkdir -p /etc/slurm /var/spool/wbdc-slurm/ctld /var/log/slurm /run/munge "$state"
-    cat >/etc/slurm/slurm.conf <<CONF
+    rm -rf "$state" # jobs of an earlier one too
+    mkdir -p "$state/state" /run/munge
+    cat >"$SLURM_CONF" <<CONF
 ClusterName=wbdc-test
 SlurmctldHost=$(hostname)
 AuthType=auth/munge
 SlurmUser=root
-StateSaveLocation=/var/spool/wbdc-slurm/ctld
-SlurmdSpoolDir=/var/spool/wbdc-slurm/%n
-SlurmctldPidFile=$state/ctld
-SlurmdPidFile=$state/%n
-SlurmctldLogFile=/var/log/slurm/ctld.log
-SlurmdLogFile=/var/log/slurm/%n.log
+StateSaveLocation=$state/state
+SlurmdSpoolDir=$state/spool-%n
+SlurmctldPidFile=$state/ctld.pid
+SlurmdPidFile=$state/%n.pid
+SlurmctldLogFile=$state/ctld.log
+SlurmdLogFile=$state/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 MpiDefault=none
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=100000
 ReturnToService=2
 NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=1 State=UNKNOWN
 PartitionName=main Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP
@@ -48,17 +47,17 @@ CONF
     chown munge: /etc/munge/munge.key /run/munge
     chmod 400 /etc/munge/munge.key
     runuser -u munge -- /usr/sbin/munged --force --pid-file=/run/munge/munged.pid
-    slurmctld
-    slurmd -N n1
-    slurmd -N n2
+    slurmctld -f "$SLURM_CONF"
+    slurmd -f "$SLURM_CONF" -N n1
+    slurmd -f "$SLURM_CONF" -N n2
     for _ in $(seq 40); do
       sinfo -h -o %T 2>/dev/null | grep -q idle && exit 0
       sleep 0.5
     done
-    echo 'Slurm does not start: see /var/log/slurm' >&2
+    echo "Slurm does not start: see the logs in $state" >&2
     exit 1 ;;
   stop)
-    for file in "$state/ctld" "$state/n1" "$state/n2" /run/munge/munged.pid; do
+    for file in "$state"/{ctld,n1,n2}.pid /run/munge/munged.pid; do
       if [ -f "$file" ]; then kill "$(cat "$file")" || true; fi
     done ;;
   *)

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** An MPI of this machine whose launcher and library are there. */
@@ -25,6 +25,10 @@ export const withoutMpi = missingUnless(
   'WBDC_REQUIRE_MPI',
   'apt-get install openmpi-bin libopenmpi3 mpich',
 );
+
+/** That of tools/cluster.sh, where it runs. */
+const SLURM_CONF = '/run/wbdc-slurm/slurm.conf';
+if (existsSync(SLURM_CONF)) process.env['SLURM_CONF'] ??= SLURM_CONF;
 
 /** Why tests on a Slurm of two nodes are left out. */
 export const withoutSlurm = missingUnless(

@@ -1,4 +1,6 @@
+import { appendFileSync } from 'node:fs';
 import type { Host } from './core/host.js';
+import { MESSAGES_VARIABLE, type JobMessage } from './core/messages.js';
 import { CHILD_VARIABLE } from './jobs/child.js';
 
 /**
@@ -14,6 +16,7 @@ export function processHost(): Host {
     process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
     process.channel?.unref(); // the parent alone is no reason to stay
   }
+  const file = env[MESSAGES_VARIABLE];
   return {
     ...{ stdout, stderr, env },
     folder: process.cwd(),
@@ -21,5 +24,16 @@ export function processHost(): Host {
     signals: process,
     exit: (code) => process.exit(code),
     ...(send && { report: (message) => void (process.connected && send(message)) }),
+    ...(file && { report: reportTo(file) }),
+  };
+}
+
+/** Progress once a second: whoever reads the file looks less often. */
+function reportTo(file: string): (message: JobMessage) => void {
+  let last = 0;
+  return (message) => {
+    if (message.type === 'progress' && message.done < message.total && Date.now() - last < 1000) return;
+    last = Date.now();
+    appendFileSync(file, `${JSON.stringify(message)}\n`);
   };
 }

@@ -4,9 +4,16 @@ import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
 import { halvesFor, type OwnData } from '../competition/own-data.js';
 import type { Half } from '../competition/plan.js';
-import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
+import {
+  addClusterOptions,
+  addLabOptions,
+  withJobs,
+  type ClusterOptions,
+  type LabOptions,
+  type ParsedLabOptions,
+} from './options.js';
 
-interface Options extends LabOptions {
+interface Options extends LabOptions, ClusterOptions {
   readonly half: Half | 'both';
   readonly evidence: boolean;
   readonly data: string;
@@ -37,7 +44,7 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
     .option('--held-out-pairs <file>', 'those of its held-out videos, to measure on')
     .addOption(new Option('--half <half>', 'which competition').choices(['aiac', 'wbdc', 'both']).default('both'))
     .option('--no-evidence', 'leave out the trials: the same finetuning with and without each trick, three seeds each');
-  return cliCommand(addLabOptions(command, 'competition'), (parsed: ParsedLabOptions<Options>) => {
+  return cliCommand(addClusterOptions(addLabOptions(command, 'competition')), (parsed: ParsedLabOptions<Options>) => {
     const options = withJobs<Options>(parsed);
     const own = ownData(options, host.folder);
     const halves = halvesFor(own, options.half);

@@ -54,3 +54,36 @@ export function addLabOptions(command: Command, name: string): Command {
     );
   return addOutputOptions(addEngineOptions(command));
 }
+
+/** Options of a command whose stages can be jobs of a cluster. */
+export interface ClusterOptions {
+  readonly on: 'here' | 'slurm';
+  readonly watch?: boolean;
+  readonly shards: number;
+  readonly ranks: number;
+  readonly sbatch: readonly string[];
+}
+
+export function addClusterOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--on <where>', 'what runs the stages').choices(['here', 'slurm']).default('here'))
+    .option('--watch', 'with --on slurm: show the jobs until all have ended, then gather what they measured')
+    .addOption(
+      new Option('--shards <n>', 'with --on slurm: jobs of an array that share the features of a run')
+        .argParser(wholeNumber(1))
+        .default(1),
+    )
+    .addOption(
+      new Option('--ranks <n>', 'with --on slurm: processes of each training, under mpirun')
+        .argParser(wholeNumber(1))
+        .default(1),
+    )
+    .addOption(
+      new Option(
+        '--sbatch <option>',
+        'with --on slurm: an option of sbatch, e.g. --sbatch=--partition=gpu; may be repeated',
+      )
+        .argParser(collect)
+        .default([], 'none'),
+    );
+}

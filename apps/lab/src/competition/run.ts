@@ -2,10 +2,11 @@ import { join, resolve } from 'node:path';
 import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import { counted, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
-import { type StartChild } from '@wbdc/runner/jobs';
-import { runStageTasks, threadsFor } from '../jobs/run-jobs.js';
+import { WBDC_PROGRAM, type StartChild } from '@wbdc/runner/jobs';
+import { runStageTasks, threadsFor, type StageTask } from '../jobs/run-jobs.js';
 import type { Outcome } from '../jobs/schedule.js';
-import type { LabOptions } from '../commands/options.js';
+import type { ClusterOptions, LabOptions } from '../commands/options.js';
+import { submitStages, watchStages } from '../jobs/slurm.js';
 import { competitionMarkdown } from './markdown.js';
 import { competitionPage } from './page.js';
 import { baseFor, dataSettings, entriesFor, type OwnData } from './own-data.js';
@@ -14,7 +15,7 @@ import { competitionResults, type CompetitionResults } from './gather.js';
 import { gainOf, withSpread } from './tables.js';
 import { tasksOf } from './tasks.js';
 
-export interface CompetitionOptions extends LabOptions {
+export interface CompetitionOptions extends LabOptions, Partial<ClusterOptions> {
   readonly halves: readonly Half[];
   /** Whether to make the trials: the same finetuning with and without each trick. */
   readonly evidence: boolean;
@@ -29,21 +30,18 @@ export async function runCompetition(
   signal: AbortSignal,
   startChild: StartChild,
 ): Promise<number> {
-  const { halves, jobs, evidence, name, own } = options;
+  const { halves, evidence, name, own } = options;
   const base = baseFor(own);
   const { terminal } = output;
   const runs = join('runs', name);
   const models = halves.flatMap((half) => entriesFor(own, half));
   const trials = evidence ? halves.flatMap(trialEntries) : [];
   const tasks = tasksOf([...models, ...trials], runs, base);
-  const threads = options.threads ?? threadsFor(jobs);
-  output.say(
-    `${counted(tasks.length, 'stage')} in ${runs}, ${jobs} at a time with ${counted(threads, 'thread')} each; ` +
-      `an interrupted competition goes on with the same command`,
-  );
   const begun = terminal.now();
-  const shared = { ...options, set: [...dataSettings(own), ...options.set] };
-  const outcomes = await runStageTasks(tasks, { runs, jobs, options: shared, startChild, output, signal });
+  const running = { options: { ...options, set: [...dataSettings(own), ...options.set] }, runs, output, signal };
+  const outcomes =
+    options.on === 'slurm' ? await onSlurm(tasks, running) : await here(tasks, { ...running, startChild });
+  if (outcomes === undefined) return 0;
   const wallSeconds = (terminal.now() - begun) / 1000;
   if (signal.aborted) return stopped(outcomes, output);
   const complete = (entries: readonly Entry[]): boolean =>
@@ -54,6 +52,38 @@ export async function runCompetition(
   const withTrials = ready.filter((half) => evidence && complete(trialEntries(half)));
   if (ready.length > 0) await conclude({ name, runs, ready, withTrials, wallSeconds, own }, output);
   return failures(outcomes, ready.length > 0, output);
+}
+
+interface Running {
+  readonly options: CompetitionOptions;
+  readonly runs: string;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+function here(tasks: readonly StageTask[], running: Running & { readonly startChild: StartChild }) {
+  const { options, runs, output } = running;
+  const { jobs } = options;
+  const threads = options.threads ?? threadsFor(jobs);
+  output.say(
+    `${counted(tasks.length, 'stage')} in ${runs}, ${jobs} at a time with ${counted(threads, 'thread')} each; ` +
+      `an interrupted competition goes on with the same command`,
+  );
+  return runStageTasks(tasks, { ...running, jobs });
+}
+
+/** Nothing where the jobs are submitted and nobody waits for them. */
+async function onSlurm(
+  tasks: readonly StageTask[],
+  running: Running,
+): Promise<ReadonlyMap<string, Outcome> | undefined> {
+  const { options, output } = running;
+  const { shards = 1, ranks = 1, sbatch = [], watch = false } = options;
+  const stages = { ...running, program: WBDC_PROGRAM, shards, ranks, sbatch };
+  const jobs = await submitStages(tasks, stages);
+  if (watch) return watchStages(tasks, jobs, stages);
+  output.say('the same command with --watch shows them, and gathers what they measured when all have ended');
+  return undefined;
 }
 
 interface Conclusion {

@@ -81,7 +81,8 @@ async function runStageTask(
     else told = message;
   };
   display.start(task.name);
-  const args = argumentsOf(task, jobs);
+  const threads = jobs.options.threads ?? threadsFor(task.alone ? 1 : jobs.jobs);
+  const args = [task.stage, ...argumentsOf(task, jobs.runs, { ...jobs.options, threads })];
   const code = await startChild({ args, folder, env, log: join(folder, log), onMessage, signal });
   const outcome = code === 0 ? 'done' : code === EXIT_INTERRUPTED || signal.aborted ? 'stopped' : 'failed';
   display.end(task.name, endLine({ name: task.name, outcome, seconds: (now() - begun) / 1000, code, told, log }));
@@ -93,12 +94,12 @@ export function threadsFor(jobs: number, cores = availableParallelism()): number
   return Math.max(1, Math.floor(cores / jobs));
 }
 
-function argumentsOf({ stage, config, run, set, alone }: StageTask, { runs, jobs, options }: JobsOptions): string[] {
+/** What a stage is run with, behind its name. Without `threads` it has the cores that it finds. */
+export function argumentsOf({ config, run, set }: StageTask, runs: string, options: SharedOptions): string[] {
   const all = [`run.folder=${runs}`, ...set, ...options.set];
   return [
-    stage,
     ...['--config', config, '--name', run, '--resume'],
-    ...['--threads', String(options.threads ?? threadsFor(alone ? 1 : jobs))],
+    ...(options.threads === undefined ? [] : ['--threads', String(options.threads)]),
     ...(options.engine === undefined ? [] : ['--engine', options.engine]),
     ...(options.precision === undefined ? [] : ['--precision', options.precision]),
     ...all.flatMap((setting) => ['--set', setting]),
@@ -115,7 +116,8 @@ interface Ended {
   readonly log: string;
 }
 
-function endLine({ name, outcome, seconds, code, told, log }: Ended): string {
+/** The line that stays of a stage. */
+export function endLine({ name, outcome, seconds, code, told, log }: Ended): string {
   if (told?.outcome === 'found') return `done     ${name} (before)`;
   const line = `${outcome.padEnd(8)} ${name} (${formatSeconds(seconds)})`;
   if (outcome === 'failed') return `${line}: ${whyFailed(code, told)}\n         all that it printed: ${log}`;

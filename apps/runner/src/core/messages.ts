@@ -40,3 +40,15 @@ export function scoresOf(measured: unknown): Record<string, number> {
   const numbers = Object.entries(measured).filter((entry): entry is [string, number] => Number.isFinite(entry[1]));
   return Object.fromEntries(numbers);
 }
+
+/** Where the process of a stage writes its messages, one a line, that has no parent beside it. */
+export const MESSAGES_VARIABLE = 'WBDC_MESSAGES';
+
+/** A line that such a process wrote; nothing where it is none. */
+export function parseJobMessage(line: string): JobMessage | undefined {
+  try {
+    return jobMessageSchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import { join, resolve } from 'node:path';
+import { readIfThere } from '@wbdc/io';
+import { submitToSlurm, watchSlurm, type SlurmJob, type SlurmState, type SubmittedJob } from '@wbdc/distributed/slurm';
+import { counted } from '@wbdc/report/format';
+import type { Output } from '@wbdc/runner/cli';
+import { MESSAGES_VARIABLE, parseJobMessage, type OutcomeMessage, type ProgressMessage } from '@wbdc/runner/jobs';
+import { createDisplay } from './display.js';
+import { argumentsOf, endLine, type SharedOptions, type StageTask } from './run-jobs.js';
+import type { Outcome } from './schedule.js';
+
+/** How stages are divided between the machines of a cluster. */
+export interface SlurmStages {
+  /** Parts of the features of each run, an array of jobs; 1 is one job. */
+  readonly shards: number;
+  /** Processes of each training; 1 is one, without MPI. */
+  readonly ranks: number;
+  /** Options of sbatch for all jobs. */
+  readonly sbatch: readonly string[];
+}
+
+export interface SlurmStagesOptions extends SlurmStages {
+  /** The folder of all runs, from the working folder. */
+  readonly runs: string;
+  readonly options: SharedOptions;
+  /** The program of a stage. */
+  readonly program: string;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+const TRAINED: readonly string[] = ['clip', 'pretrain', 'finetune'];
+
+/** Stages as jobs of Slurm: each after what it reads, features in parts as an array that another job puts together. */
+export function slurmJobsOf(
+  tasks: readonly StageTask[],
+  { shards, ranks, runs, options, program }: Omit<SlurmStagesOptions, 'output' | 'signal' | 'sbatch'>,
+  folder: string,
+): SlurmJob[] {
+  return tasks.flatMap((task): SlurmJob[] => {
+    const { name, needs, stage } = task;
+    const command = (of: string): string[] => [process.execPath, program, of, ...argumentsOf(task, runs, options)];
+    const env = { [MESSAGES_VARIABLE]: messagesOf(folder, name) };
+    if (stage === 'features' && shards > 1) {
+      const parts = `${name} parts`;
+      return [
+        { name: parts, needs, array: shards, command: command(stage) },
+        { name, needs: [parts], command: command('merge-features'), env },
+      ];
+    }
+    return [{ name, needs, command: command(stage), env, ...(ranks > 1 && TRAINED.includes(stage) && { ranks }) }];
+  });
+}
+
+function messagesOf(folder: string, name: string): string {
+  return join(folder, `${name.replaceAll(' ', '-')}.jsonl`);
+}
+
+/** Submits stages that are not in Slurm's queue already; says what became of it. */
+export async function submitStages(
+  tasks: readonly StageTask[],
+  options: SlurmStagesOptions,
+): Promise<readonly SubmittedJob[]> {
+  const { output, runs, sbatch } = options;
+  const workingFolder = resolve(output.terminal.folder);
+  const folder = resolve(workingFolder, runs, 'slurm');
+  const jobs = await submitToSlurm(slurmJobsOf(tasks, options, folder), { folder, workingFolder, sbatch });
+  output.say(
+    `${counted(jobs.length, 'job')} of Slurm, ${jobs[0].id} to ${jobs.at(-1)!.id}; output in ${join(runs, 'slurm')}`,
+  );
+  return jobs;
+}
+
+/** Shows submitted stages as those that run here are shown, until none is left or the signal aborts. */
+export async function watchStages(
+  tasks: readonly StageTask[],
+  jobs: readonly SubmittedJob[],
+  { runs, output, signal, everySeconds = 5 }: SlurmStagesOptions & { readonly everySeconds?: number },
+): Promise<Map<string, Outcome>> {
+  const display = createDisplay(output, tasks.length);
+  const folder = resolve(output.terminal.folder, runs, 'slurm');
+  const begun = new Map<string, number>();
+  const running = new Set<string>();
+  const outcomes = new Map<string, Outcome>(tasks.map(({ name }) => [name, 'stopped']));
+  const onState = async (job: SubmittedJob, state: SlurmState): Promise<void> => {
+    const { name } = job;
+    if (state === 'running') {
+      if (!begun.has(name)) display.start(name);
+      begun.set(name, begun.get(name) ?? output.terminal.now());
+      running.add(name);
+      return;
+    }
+    running.delete(name);
+    if (state === 'waiting' || !outcomes.has(name)) return; // or parts of features, which another puts together
+    const outcome = OUTCOMES[state];
+    outcomes.set(name, outcome);
+    if (outcome === 'blocked') return;
+    const seconds = (output.terminal.now() - (begun.get(name) ?? output.terminal.now())) / 1000;
+    const told = state === 'lost' ? LOST : (await lastMessages(messagesOf(folder, name))).outcome;
+    const code = outcome === 'done' ? 0 : 1;
+    const log = join(runs, 'slurm', job.output.slice(folder.length + 1));
+    display.end(name, endLine({ name, outcome, seconds, code, told, log }));
+  };
+  const onLook = async (): Promise<void> => {
+    for (const name of running) {
+      const { progress } = await lastMessages(messagesOf(folder, name));
+      if (progress) display.update(name, progress);
+    }
+  };
+  try {
+    await watchSlurm(jobs, { onState, onLook, signal, everySeconds });
+    return outcomes;
+  } finally {
+    display.stop();
+  }
+}
+
+const OUTCOMES = { done: 'done', failed: 'failed', lost: 'failed', blocked: 'blocked' } as const;
+
+const LOST: OutcomeMessage = {
+  type: 'outcome',
+  outcome: 'failed',
+  error: 'left the queue without an exit code: cancelled, over its time limit, or its node was lost',
+};
+
+/** What a stage has told last since it began. */
+async function lastMessages(file: string): Promise<{ progress?: ProgressMessage; outcome?: OutcomeMessage }> {
+  const lines = ((await readIfThere(file)) ?? '').split('\n').slice(0, -1);
+  const last: { progress?: ProgressMessage; outcome?: OutcomeMessage } = {};
+  for (const line of lines.toReversed()) {
+    const message = parseJobMessage(line);
+    if (message?.type === 'progress') last.progress ??= message;
+    else if (message?.type === 'outcome') last.outcome ??= message;
+    else if (message?.type === 'stage') break;
+  }
+  return last;
+}
