@@ -9,7 +9,7 @@ import { argumentsOf, endLine, type SharedOptions, type StageTask } from './run-
 import type { Outcome } from './schedule.js';
 
 /** How stages are divided between the machines of a cluster. */
-export interface SlurmStages {
+interface SlurmStages {
   /** Parts of the features of each run, an array of jobs; 1 is one job. */
   readonly shards: number;
   /** Processes of each training; 1 is one, without MPI. */
