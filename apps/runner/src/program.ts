@@ -25,6 +25,7 @@ import { UserError } from './core/errors.js';
 import type { Host } from './core/host.js';
 import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from './core/output.js';
+import { addSubmitCommand } from './commands/submit.js';
 import { asRanks, assertAlone } from './core/ranks.js';
 import type { Stage } from './run/stage.js';
 
@@ -57,6 +58,7 @@ export function runCommandLine(
     addExportCommand(program, host),
     addReportCommand(program, host),
     addConfigCommand(program, host),
+    addSubmitCommand(program, host),
     addDoctorCommand(program, host),
     ...LABORATORY.map((name) => addMovedCommand(program, name)),
   ]);

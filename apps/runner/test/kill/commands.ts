@@ -115,6 +115,7 @@ export const READING: readonly { readonly args: string; readonly long?: true }[]
   { args: 'index stats --in my-index', long: true },
   { args: 'check clip --config my.yaml', long: true },
   { args: 'config --config my.yaml' },
+  { args: 'submit kubernetes pretrain --image wbdc --claim work --workers 2' },
   { args: 'doctor', long: true },
   { args: 'help' },
 ];
