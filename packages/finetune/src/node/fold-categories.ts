@@ -21,6 +21,8 @@ export interface CombineCategoriesOptions {
   readonly rareClass?: number;
   /** Categories of the held-out videos by id, where they are known. */
   readonly truth?: ReadonlyMap<string, string>;
+  /** Scores on the labelled videos, out of fold, of what needs no model, by name. */
+  readonly outOfFoldBaselines?: Readonly<Record<string, CategoryScore>> | undefined;
   /** Scores on the held-out videos of what needs no model, by name. */
   readonly baselines?: Readonly<Record<string, CategoryScore>> | undefined;
 }
@@ -66,6 +68,7 @@ export async function combineCategoryFolds(options: CombineCategoriesOptions): P
     labels,
     rows.map(({ predicted }) => predicted),
     majority,
+    options.outOfFoldBaselines,
   )!; // there are rows: mostFrequent has thrown otherwise
   const heldOut = judgeHeldOut(truth, predictions, majority, options.baselines);
   await writeCategoryScores(files.scores, scores, { scores: heldOut });

@@ -1,11 +1,11 @@
 import { fitTransform, pairCosines, RankError, type Embeddings } from '@wbdc/ensemble-svd';
 import type { LabelledPair } from '@wbdc/data';
 import { exists, writeFileAtomic } from '@wbdc/io';
-import { besideBaselines, spearman } from '@wbdc/metrics';
+import { besideBaselines, meanAndSpread, spearman, type Measured } from '@wbdc/metrics';
 import { readEmbeddingFile, rowsById, writeEmbeddingFile } from './embeddings.js';
 import { finetuneFiles } from './files.js';
 import { readOutOfFoldPairs, type OutOfFoldPair } from './out-of-fold.js';
-import { writeSimilarityScores } from './scores.js';
+import { readSimilarityScores, writeSimilarityScores } from './scores.js';
 
 export interface CombineSimilarityOptions {
   /** Folders of the folds' models, each as a finetuning left it. */
@@ -26,6 +26,8 @@ export interface CombinedSimilarity {
   readonly folds: readonly number[];
   /** Mean of those that are numbers. */
   readonly outOfFold: number;
+  /** That, beside what needs no model: the mean of the folds too. */
+  readonly measured: Measured;
   /** Of the joined embeddings on held-out pairs; nothing without such. */
   readonly heldOut: number | undefined;
   /** Held-out videos. */
@@ -48,6 +50,7 @@ export async function combineSimilarityFolds(options: CombineSimilarityOptions):
   const folds = rows.map(spearmanOf);
   const numbers = folds.filter(Number.isFinite);
   const outOfFold = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const outOfFoldBaselines = await meanBaselines(members.map(({ scores }) => scores));
   const embeddings = await joined(
     await Promise.all(members.map((member, fold) => readEmbeddingFile(member.embeddings, `fold ${fold}`))),
     onWarning,
@@ -55,10 +58,23 @@ export async function combineSimilarityFolds(options: CombineSimilarityOptions):
   await writeEmbeddingFile(files.embeddings, rowsById(embeddings));
   const heldOut = spearmanOfHeldOut(embeddings, pairs);
   await writeSimilarityScores(files.scores, {
-    outOfFold: { spearman: outOfFold, folds },
+    outOfFold: { spearman: outOfFold, folds, ...(outOfFoldBaselines && { baselines: outOfFoldBaselines }) },
     ...(heldOut !== undefined && { spearman: besideBaselines(heldOut, baselines) }),
   });
-  return { folds, outOfFold, heldOut, videos: embeddings.ids.length };
+  const measured = besideBaselines(outOfFold, outOfFoldBaselines ?? {});
+  return { folds, outOfFold, measured, heldOut, videos: embeddings.ids.length };
+}
+
+/** Means over the folds of what needs no model on their validation pairs; nothing where no fold tells any. */
+async function meanBaselines(paths: readonly string[]): Promise<Record<string, number> | undefined> {
+  const sums: Record<string, number[]> = {};
+  for (const path of paths) {
+    if (!(await exists(path))) continue;
+    const { 'validation/spearman': measured } = await readSimilarityScores(path);
+    for (const [name, value] of Object.entries(measured?.baselines ?? {})) (sums[name] ??= []).push(value);
+  }
+  const means = Object.entries(sums).map(([name, values]) => [name, meanAndSpread(values).mean] as const);
+  return means.length === 0 ? undefined : Object.fromEntries(means);
 }
 
 /** A fold that has no pairs, or those of one score, writes no file. */

@@ -51,7 +51,11 @@ const similarityScores = z
     mse: measured,
     'validation/spearman': measured,
     'validation/mse': measured,
-    outOfFold: z.object({ spearman: numberOrNaN, folds: z.array(numberOrNaN) }),
+    outOfFold: z.object({
+      spearman: numberOrNaN,
+      folds: z.array(numberOrNaN),
+      baselines: z.record(z.string(), numberOrNaN).exactOptional(),
+    }),
   })
   .partial();
 
@@ -61,7 +65,14 @@ export interface SimilarityScores {
   readonly mse?: Measured | undefined;
   readonly 'validation/spearman'?: Measured | undefined;
   readonly 'validation/mse'?: Measured | undefined;
-  readonly outOfFold?: { readonly spearman: number; readonly folds: readonly number[] } | undefined;
+  readonly outOfFold?:
+    | {
+        readonly spearman: number;
+        readonly folds: readonly number[];
+        /** Means over the folds of what needs no model, by name. */
+        readonly baselines?: Readonly<Record<string, number>>;
+      }
+    | undefined;
 }
 
 export function writeSimilarityScores(path: string, scores: SimilarityScores): Promise<void> {

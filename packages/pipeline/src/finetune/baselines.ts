@@ -45,16 +45,54 @@ export async function categoryBaselinesOf(
   measured: Labelled,
   source: BaselineSource,
 ): Promise<Record<string, CategoryScore> | undefined> {
-  if (measured.videos.length === 0) return undefined;
+  return scoresOf([{ train, measured }], source);
+}
+
+/** The same out of fold: the videos of every fold by those of the others. */
+export function outOfFoldBaselines(
+  dataset: Dataset,
+  folds: readonly { readonly train: Labelled['videos']; readonly validation: Labelled['videos'] }[],
+  source: BaselineSource,
+): Promise<Record<string, CategoryScore> | undefined> {
+  const parts = folds.map(({ train, validation }) => ({
+    train: { dataset, videos: train },
+    measured: { dataset, videos: validation },
+  }));
+  return scoresOf(parts, source);
+}
+
+interface Part {
+  readonly train: Labelled;
+  readonly measured: Labelled;
+}
+
+/** The scores of what is said of all parts together, where it is said of all of them. */
+async function scoresOf(
+  parts: readonly Part[],
+  source: BaselineSource,
+): Promise<Record<string, CategoryScore> | undefined> {
+  const truth = parts.flatMap(({ measured }) => measured.videos.map(({ category }) => category));
+  if (truth.length === 0) return undefined;
+  const said: Record<string, string[]> = {};
+  for (const part of parts) {
+    for (const [name, predicted] of Object.entries(await saidWithoutModel(part, source))) {
+      (said[name] ??= []).push(...predicted);
+    }
+  }
+  const whole = Object.entries(said).filter(([, predicted]) => predicted.length === truth.length);
+  return Object.fromEntries(whole.map(([name, predicted]) => [name, categoryScore(truth, predicted)]));
+}
+
+async function saidWithoutModel({ train, measured }: Part, source: BaselineSource): Promise<Record<string, string[]>> {
   const stride = Math.max(1, train.videos.length / MOST_LABELLED);
   const chosen = train.videos.filter((_, i) => Math.floor(i % stride) === 0);
   const indicesOf = (videos: Labelled['videos']): number[] => videos.map(({ index }) => index);
   const known = await plainVideos(train.dataset, indicesOf(chosen), source);
   const asked = await plainVideos(measured.dataset, indicesOf(measured.videos), source);
-  const labelled = known.map((video, i) => ({ ...video, category: chosen[i].category }));
-  const truth = measured.videos.map(({ category }) => category);
-  const said = Object.entries(categoryBaselines(labelled, asked));
-  return Object.fromEntries(said.map(([name, predicted]) => [name, categoryScore(truth, predicted)]));
+  return categoryBaselines(
+    known.map((video, i) => ({ ...video, category: chosen[i].category })),
+    asked,
+  );
 }
 
 /** Videos as they are, with the mean of their frame features as evaluation takes them. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { labelledVideos, pairSet } from '@wbdc/finetune';
+import { groupsOf, labelledVideos, pairSet, splitByFold } from '@wbdc/finetune';
 import { combineCategoryFolds, combineSimilarityFolds, finetuneFiles } from '@wbdc/finetune/node';
 import { fromRoot, single } from '@wbdc/distributed';
 import { exists, makeFolder, writeJson } from '@wbdc/io';
-import { categoryBaselinesOf, pairBaselinesOf } from './baselines.js';
+import { categoryBaselinesOf, outOfFoldBaselines, pairBaselinesOf } from './baselines.js';
 import { baselineSource } from './common.js';
 import { isRoot } from '../training/ranks.js';
 import type { FinetunedFolds, FinetunedModel, FinetuneOptions } from './options.js';
@@ -62,6 +62,7 @@ async function combine(
       folder,
       splits: predict,
       rareClass,
+      outOfFoldBaselines: await labelledBaselines(options),
       ...(truth && { truth, baselines: await heldOutBaselines(options, truth) }),
     });
     return { categories };
@@ -73,6 +74,15 @@ async function combine(
     held.length === 0 ? {} : await pairBaselinesOf(pairSet(held, data.heldOut), baselineSource(options));
   const similarity = await combineSimilarityFolds({ folds, folder, pairs, baselines, ...(onWarning && { onWarning }) });
   return { similarity };
+}
+
+/** Of the labelled videos, each fold by the others: divided as they were to learn. */
+function labelledBaselines(options: FinetuneOptions) {
+  const { training, groups } = options.data;
+  const labelled = labelledVideos(training, undefined, groupsOf(training, groups));
+  const folds = options.settings.finetune.folds!;
+  const parts = Array.from({ length: folds }, (_, fold) => splitByFold(labelled, { folds, fold }));
+  return outOfFoldBaselines(training, parts, baselineSource(options));
 }
 
 /** Of the held-out videos, by all that are labelled. */

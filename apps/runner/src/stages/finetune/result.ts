@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
 import { measuredCategories } from '@wbdc/finetune';
+import { flattenMeasured } from '@wbdc/metrics';
 import type { FinetuneConclusion, FinetunedFolds, FinetunedModel, FinetuneResult } from '@wbdc/pipeline/node';
 import { counted, formatNumber } from '@wbdc/report/format';
-import type { Artifact, JsonObject } from '../../run/stage.js';
+import { besideText } from '@wbdc/report/progress';
+import type { Artifact } from '../../run/stage.js';
 import { trainedOf, type Conclusion, type Trained } from '../training.js';
 
 /** The result of a finetuning in the words of a stage's. */
@@ -54,9 +56,7 @@ function embeddingFiles({ files, predicted, outOfFold }: FinetuneConclusion): Ar
 
 function categoryFolds({ files, categories }: FinetunedFolds): Conclusion {
   const { scores, heldOut, counts } = categories!;
-  const measured: JsonObject = Object.fromEntries(
-    Object.entries(measuredCategories(scores)).map(([name, { value }]) => [name, value]),
-  );
+  const measured = measuredCategories(scores);
   const labelled = counted(counts.labelled, 'video');
   return {
     made: [
@@ -66,15 +66,17 @@ function categoryFolds({ files, categories }: FinetunedFolds): Conclusion {
       { path: files.scores, about: 'out-of-fold scores, confusion of level 1, every category' },
     ],
     summary: {
-      'out-of-fold score': formatNumber(scores.score.mean),
-      ...(heldOut && { 'held-out score of the mean': formatNumber(heldOut.score.mean) }),
-      measured,
+      'out-of-fold score': besideText('score', measured['score']),
+      ...(heldOut && {
+        'held-out score of the mean': besideText('score', measuredCategories(heldOut)['score']),
+      }),
+      measured: flattenMeasured(measured),
     },
   };
 }
 
 function similarityFolds({ files, similarity }: FinetunedFolds): Conclusion {
-  const { outOfFold, heldOut, videos } = similarity!;
+  const { outOfFold, measured, heldOut, videos } = similarity!;
   return {
     made: [
       { path: files.embeddings, about: `embeddings of ${counted(videos, 'video')}, the folds' joined by SVD` },
@@ -82,7 +84,7 @@ function similarityFolds({ files, similarity }: FinetunedFolds): Conclusion {
       { path: files.scores, about: 'Spearman of every fold, and of the ensemble on held-out pairs' },
     ],
     summary: {
-      'out-of-fold spearman, mean of the folds': formatNumber(outOfFold),
+      'out-of-fold spearman, mean of the folds': besideText('spearman', measured),
       ...(heldOut !== undefined && { 'held-out spearman of the ensemble': formatNumber(heldOut) }),
       measured: { 'out-of-fold/spearman': outOfFold, ...(heldOut !== undefined && { spearman: heldOut }) },
     },
