@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFeatureStore } from '@wbdc/data';
+import { floats } from '@wbdc/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
-import { CATEGORIES, makeWorld, type World } from '../finetune/world.js';
+import { CATEGORIES, labeled, makeWorld, WIDTH, type World } from '../finetune/world.js';
 import { runIn } from '../host.js';
 
 let world: World;
@@ -51,6 +53,17 @@ describe('wbdc evaluate', () => {
     };
     expect(truth).toMatchObject({ measured: 13, unpredicted: 0 });
     expect(models[0].classes.length).toBeGreaterThan(1);
+  });
+
+  it('gives a model no features of another tower', async () => {
+    const path = join(world.run.folderOf('features'), 'labeled.zip');
+    await rm(path);
+    const store = await createFeatureStore(path, { width: WIDTH, recipe: { made: 'otherwise' } });
+    for (const { id } of labeled) await store.add(id, floats([1, WIDTH], new Float32Array(WIDTH)));
+    await store.finish();
+    const asked = ['--truth', 'labeled', '--data', 'data', '--samples', '100', '--engine', 'cpu', '--out', 'other'];
+    const { code, out } = await run('run', ...asked);
+    expect([code, out]).toEqual([1, expect.stringContaining('the stored features are of another tower: reads frames')]);
   });
 
   it('compares files of predictions', async () => {

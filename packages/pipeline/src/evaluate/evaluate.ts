@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource } from '@wbdc/data';
+import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource, type Recipe } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
 import { readPredictions, type PredictedCategories, type Predictions } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
@@ -7,6 +7,7 @@ import { level1 } from '@wbdc/metrics';
 import { readCategoryNames } from '../trained/category-names.js';
 import { filesInFolder } from '../trained/node/folder-files.js';
 import type { TrainedModel } from '../trained/trained-model.js';
+import { fingerprintOf } from '../contents/changes.js';
 import { evaluateCategories } from './categories.js';
 import type { CategoryEvaluation, Evaluation } from './kinds.js';
 import type { EvaluateOptions } from './options.js';
@@ -115,7 +116,11 @@ async function predictionsOf(
   const frames = data.roots.find((root) => annotations.startsWith(join(root, 'annotations'))) ?? dirname(annotations);
   const model = await openModel(path);
   try {
-    return await predictSplit({ model, name: path, annotations, features, root: frames, split: truth, signal });
+    // Of another tower they say nothing to this model, which then reads the frames through its own.
+    const own = features !== undefined && fitsFeatures(model.saved.features, features.recipe) ? features : undefined;
+    if (features !== undefined && own === undefined)
+      onMessage?.('the stored features are of another tower: reads frames');
+    return await predictSplit({ model, name: path, annotations, features: own, root: frames, split: truth, signal });
   } finally {
     await Promise.all([model.close(), features?.close()]);
   }
@@ -129,7 +134,14 @@ async function knowsSome(stored: Predictions, named: string, data: RunData): Pro
   return truth.pairs.some(({ id1, id2 }) => ids.has(id1) && ids.has(id2));
 }
 
-async function openFeatures(data: RunData, split: string): Promise<FeatureSource | undefined> {
+/** Whether features were made as those that a model learned from, where both say how. */
+function fitsFeatures(learned: Recipe | null, stored: Recipe | undefined): boolean {
+  return learned === null || stored === undefined || fingerprintOf(learned) === fingerprintOf(stored);
+}
+
+type StoredFeatures = FeatureSource & { readonly recipe?: Recipe };
+
+async function openFeatures(data: RunData, split: string): Promise<StoredFeatures | undefined> {
   const { stores, records } = splitPaths(data, split);
   const store = await firstThere(stores);
   if (store !== undefined) return openFeatureStore(store);
