@@ -80,7 +80,25 @@ def similarity():
     return loss_case(F.mse_loss(cosine, torch.tensor([0.2, 0.9, 0.5])), left=left, right=right)
 
 
+def asymmetric(positive, negative, clip):
+    """Ridnik et al., arXiv 2009.14119, equations 4 to 7, by autograd; the mean over all labels."""
+    x = wave((3, 7), 0.5, 3.0).requires_grad_()
+    truth = (wave((3, 7), 1.5, 1.0) > 0.6).float()
+    p = torch.sigmoid(x)
+    moved = (p - clip).clamp(min=0)
+    right = (1 - p) ** positive * F.logsigmoid(x)
+    wrong = moved**negative * torch.log1p(-moved)
+    return loss_case(-(truth * right + (1 - truth) * wrong).mean(), logits=x)
+
+
+def binary():
+    x = wave((3, 7), 0.5, 3.0).requires_grad_()
+    return loss_case(F.binary_cross_entropy_with_logits(x, (wave((3, 7), 1.5, 1.0) > 0.6).float()), logits=x)
+
+
 write("finetune", "finetune.json", {
+    "asymmetric": asymmetric(0, 4, 0.05), "asymmetricBoth": asymmetric(1, 2, 0), "binary": binary(),
+
     "smoothing": smoothing(), "soft": soft(), "mixed": mixed(), "rDrop": r_drop(), "similarity": similarity(),
     "pooled": pooled(),
 })

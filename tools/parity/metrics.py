@@ -1,6 +1,6 @@
 """
 Ranks and bootstrap intervals by scipy, F1, confusions, calibration and TF-IDF by scikit-learn:
-packages/metrics/test/fixtures/{metrics,evaluation}.json.
+packages/metrics/test/fixtures/{metrics,evaluation,multilabel}.json.
 """
 import warnings
 
@@ -10,7 +10,8 @@ from scipy.stats import bootstrap, rankdata, spearmanr
 from sklearn.calibration import calibration_curve
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import (
-    brier_score_loss, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support, top_k_accuracy_score,
+    average_precision_score, brier_score_loss, confusion_matrix, f1_score, log_loss, precision_recall_curve, precision_recall_fscore_support,
+    top_k_accuracy_score,
 )
 
 warnings.filterwarnings("ignore")  # constant input, absent classes: the cases are here because of them
@@ -156,3 +157,30 @@ def labels_of(rng, count, classes):
 
 
 write("metrics", "evaluation.json", evaluation())
+
+
+def multilabel_case(rng, rows, columns, share):
+    truth = (rng.random((rows, columns)) < share).astype(int)
+    scores = np.round(0.3 * truth + rng.random((rows, columns)), 1)  # ties
+    decided = (scores > 0.7).astype(int)
+    some, own = truth.any(0), truth.any(1)
+    best = []
+    for k in range(columns):
+        precision, recall, _ = precision_recall_curve(truth[:, k], scores[:, k])
+        best.append(float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max()) if some[k] else 0.0)
+    return {
+        "rows": rows, "columns": columns, "truth": truth.ravel().tolist(), "scores": scores.ravel().tolist(),
+        "decided": decided.ravel().tolist(),
+        "micro": float(f1_score(truth, decided, average="micro", zero_division=0)),
+        "macro": float(f1_score(truth, decided, average="macro", zero_division=0)),
+        "perLabel": f1_score(truth, decided, average=None, zero_division=0).tolist(),
+        "overLabels": float(average_precision_score(truth[:, some], scores[:, some], average="macro")),
+        "overRows": float(average_precision_score(truth[own], scores[own], average="samples")),
+        "bestF1": best,
+    }
+
+
+multilabel_rng = np.random.default_rng(11)
+write("metrics", "multilabel.json", [
+    multilabel_case(multilabel_rng, 37, 5, 0.3), multilabel_case(multilabel_rng, 11, 7, 0.08), multilabel_case(multilabel_rng, 3, 2, 0.6),
+])

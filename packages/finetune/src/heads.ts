@@ -36,22 +36,33 @@ export interface HeadConfig {
   readonly dropout: number;
   /** Multi-sample dropout (Inoue, arXiv 1905.09788): the mean loss of so many draws. */
   readonly samples?: number;
+  /** Width of a dense layer before the last one, as the pretraining's tags may have; null: none. */
+  readonly hidden?: number | null;
+  /** What stands before the last layer; null: nothing. */
+  readonly activation?: 'relu' | null;
 }
 
 /** Pooling and a dense layer on top of an encoder. */
 export interface Head {
   readonly output: Linear;
+  /** Before it, where there is such a layer. */
+  readonly hidden?: Linear;
   /** Scores positions, for attention pooling. */
   readonly attention?: Linear;
   /** Before it, with a tanh between. */
   readonly attentionHidden?: Linear;
 }
 
-export function newHead(key: Key, { hiddenSize, pooling, attention = 'linear', outputs }: HeadConfig): Head {
-  const output = newLinear(foldIn(key, 'output'), pooling === 'both' ? 2 * hiddenSize : hiddenSize, outputs);
-  if (pooling !== 'attention') return { output };
+export function newHead(key: Key, config: HeadConfig): Head {
+  const { hiddenSize, pooling, attention = 'linear', outputs, hidden = null } = config;
+  const width = pooling === 'both' ? 2 * hiddenSize : hiddenSize;
+  const own = {
+    output: newLinear(foldIn(key, 'output'), hidden ?? width, outputs),
+    ...(hidden !== null && { hidden: newLinear(foldIn(key, 'hidden'), width, hidden) }),
+  };
+  if (pooling !== 'attention') return own;
   return {
-    output,
+    ...own,
     attention: newLinear(foldIn(key, 'attention'), hiddenSize, 1),
     ...(attention === 'tanh' && {
       attentionHidden: newLinear(foldIn(key, 'attentionHidden'), hiddenSize, hiddenSize),
@@ -70,9 +81,11 @@ export function applyHead(head: Head, encoded: Encoded, batch: Batch, config: He
  */
 export function headDraws(head: Head, encoded: Encoded, batch: Batch, config: HeadConfig, key?: Key): Tensor2D[] {
   const pooled = pool(head, encoded, batch, config.pooling); // [B, D] or [B, 2 D]
-  return Array.from({ length: key ? (config.samples ?? 1) : 1 }, (_, i) =>
-    linear(dropout(pooled, config.dropout, subKey(key, i)), head.output),
-  );
+  return Array.from({ length: key ? (config.samples ?? 1) : 1 }, (_, i) => {
+    const dropped = dropout(pooled, config.dropout, subKey(key, i));
+    const read = head.hidden ? linear(dropped, head.hidden) : dropped;
+    return linear(config.activation === 'relu' ? tf.relu(read) : read, head.output); // [B, outputs]
+  });
 }
 
 function pool(head: Head, encoded: Encoded, batch: Batch, pooling: Pooling): Tensor2D {

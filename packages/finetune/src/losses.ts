@@ -31,6 +31,43 @@ export function disagreement(left: Tensor2D, right: Tensor2D, shares: Float32Arr
   return tf.mul(tf.sum(tf.mul(rows, tf.tensor1d(shares))), 0.5);
 }
 
+/** How much each side of the labels counts in {@link asymmetricLoss}. */
+export interface Asymmetry {
+  /** Focusing of labels that are true: 0 or 1 in the paper. */
+  readonly gammaPositive: number;
+  /** Focusing of those that are not: 4; the larger, the less the easy ones count. */
+  readonly gammaNegative: number;
+  /** Probabilities of labels that are not true count from here on: 0.05. */
+  readonly clip: number;
+}
+
+/**
+ * The asymmetric loss of multi-label classification (Ridnik et al., arXiv 2009.14119) of logits `[N, T]`: with
+ * `p = sigmoid(x)` and `q = max(p - clip, 0)`, the mean of `-(1 - p)^gammaPositive log p` where a label is true and of
+ * `-q^gammaNegative log(1 - q)` where it is not. The paper sums; a mean keeps learning rates. Gradients go through the
+ * focusing factors too, as the equations say; the authors' code has that as an option.
+ */
+export function asymmetricLoss(logits: Tensor2D, truth: Tensor2D, asymmetry: Asymmetry): Scalar {
+  const { gammaPositive, gammaNegative, clip } = asymmetry;
+  const p = tf.sigmoid(logits);
+  const moved = tf.relu(tf.sub(p, clip)); // [N, T]
+  const right = tf.mul(focus(tf.sub(1, p), gammaPositive), logSigmoid(logits)); // [N, T]
+  const logOfRest = clip === 0 ? logSigmoid(tf.neg(logits)) : tf.log(tf.sub(1, moved)); // at least log(clip)
+  const wrong = tf.mul(focus(moved, gammaNegative), logOfRest); // [N, T]
+  return tf.neg(tf.mean(tf.add(tf.mul(truth, right), tf.mul(tf.sub(1, truth), wrong))));
+}
+
+/** tfjs's own has a gradient that reads a tensor which is gone by then. */
+function logSigmoid<T extends Tensor>(x: T): T {
+  return tf.neg(tf.softplus(tf.neg(x)));
+}
+
+/** `x^gamma`, of x in [0, 1]. */
+function focus(x: Tensor, gamma: number): Tensor | Scalar {
+  if (gamma === 0) return tf.scalar(1);
+  return gamma === 1 ? x : tf.pow(x, gamma);
+}
+
 /** Mean of the squared differences of values `[N]` from their targets. */
 export function meanSquare(values: Tensor1D, targets: Float32Array): Scalar {
   if (values.size !== targets.length) {

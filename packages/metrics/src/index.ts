@@ -9,6 +9,8 @@ export type { CategoryScore, ClassScore, Confusion } from './classes.js';
 export { countedCategoryScore, countedSpearman } from './counted.js';
 export { characterOverlap, tfidf, tfidfCosine } from './letters.js';
 export type { TfidfVector } from './letters.js';
+export { meanAveragePrecision, multilabelF1 } from './multilabel.js';
+export type { MultilabelF1, TableSize } from './multilabel.js';
 export { meanAndSpread } from './spread.js';
 export { besideBaselines, flattenMeasured, gatherMeasured, isBelowBaseline, strongestBaseline } from './measured.js';
 export type { Measured } from './measured.js';

@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
+import { meanAveragePrecision } from '@wbdc/metrics';
+import {
+  foldIn,
+  sigmoidCrossEntropy,
+  subKey,
+  type Batch,
+  type Encoder,
+  type Key,
+  type LossResult,
+  type ParamTree,
+} from '@wbdc/nn';
+import { applyHead, headDraws, newHead, type HeadConfig } from './heads.js';
+import { asymmetricLoss, meanOf, type Asymmetry } from './losses.js';
+import type { FinetuneParams } from './similarity.js';
+
+export interface TagModelOptions extends Omit<HeadConfig, 'hiddenSize'> {
+  /** Binary cross entropy where nothing is given. */
+  readonly asymmetry?: Asymmetry | null;
+}
+
+/** Tag finetuning: pool, a dense layer to the T tags, each a question of its own. */
+export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagModelOptions) {
+  const { outputs, asymmetry = null } = options;
+  const config = { ...options, hiddenSize: encoder.hiddenSize };
+  const lossOf = (logits: Tensor2D, truth: Tensor2D): Scalar =>
+    asymmetry === null ? sigmoidCrossEntropy(logits, truth) : asymmetricLoss(logits, truth, asymmetry);
+  const loss = (params: FinetuneParams<P>, batch: Batch, dropout?: Key): LossResult =>
+    tf.tidy(() => {
+      const size = { rows: batch.ids.length, columns: outputs };
+      const truth = tagTruth(batch, outputs);
+      const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
+      const draws = headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));
+      const target = tf.tensor2d(truth, [size.rows, outputs]);
+      const mAP = meanAveragePrecision(truth, meanOf(draws).dataSync(), size, 'rows');
+      const metrics = Number.isNaN(mAP) ? {} : { mAP: { sum: mAP * size.rows, count: size.rows } };
+      return { loss: meanOf(draws.map((logits) => lossOf(logits, target))), count: size.rows, metrics };
+    });
+  return {
+    init: (key: Key): FinetuneParams<P> => ({
+      encoder: encoder.init(foldIn(key, 'encoder')),
+      head: newHead(foldIn(key, 'head'), config),
+    }),
+    loss,
+    /** Probabilities `[B, T]`. */
+    predict: (params: FinetuneParams<P>, batch: Batch): Tensor2D =>
+      tf.tidy(() => tf.sigmoid(applyHead(params.head, encoder.encode(params.encoder, batch, {}), batch, config))),
+  };
+}
+
+/**
+ * 1 where a video of a batch has a tag, row by row `[B, T]`.
+ *
+ * @throws RangeError where the batch names no tags, or one that there is not
+ */
+export function tagTruth({ tags, ids }: Pick<Batch, 'tags' | 'ids'>, count: number): Float32Array {
+  if (tags === undefined) throw new RangeError('tags: expected a batch with tags, got one without');
+  const truth = new Float32Array(ids.length * count);
+  ids.forEach((id, row) => {
+    for (const index of tags[row]) {
+      if (index < 0 || index >= count)
+        throw new RangeError(`tags: expected indices below ${count}, got ${index} for ${id}`);
+      truth[row * count + index] = 1;
+    }
+  });
+  return truth;
+}
