@@ -4,14 +4,13 @@ import { addCheckCommand } from './commands/check.js';
 import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDownloadCommand } from './commands/download.js';
-import { addEmbedCommand } from './commands/embed.js';
 import { addEnsembleCommand } from './commands/ensemble.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
 import { mergeFeaturesStage } from './commands/features.js';
 import { addIndexCommands } from './commands/index-videos.js';
 import { addRankOptions, addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
-import { addPredictCommand } from './commands/predict.js';
+import { addModelCommands } from './commands/model-commands.js';
 import { addPrepareCommand } from './commands/prepare.js';
 import { addReportCommand } from './commands/report.js';
 import { addRunCommand } from './commands/run.js';
@@ -46,8 +45,7 @@ export function runCommandLine(
     addVerifyFeaturesCommand(program, host),
     addPrepareCommand(program, host),
     addRunCommand(program, host),
-    addPredictCommand(program, host),
-    addEmbedCommand(program, host),
+    ...addModelCommands(program, host),
     addSimilarCommand(program, host),
     addEnsembleCommand(program, host),
     ...addIndexCommands(program, host),

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
-import { meanAveragePrecision } from '@wbdc/metrics';
 import {
   foldIn,
   sigmoidCrossEntropy,
@@ -28,14 +27,11 @@ export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagM
     asymmetry === null ? sigmoidCrossEntropy(logits, truth) : asymmetricLoss(logits, truth, asymmetry);
   const loss = (params: FinetuneParams<P>, batch: Batch, dropout?: Key): LossResult =>
     tf.tidy(() => {
-      const size = { rows: batch.ids.length, columns: outputs };
       const truth = tagTruth(batch, outputs);
       const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
       const draws = headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));
-      const target = tf.tensor2d(truth, [size.rows, outputs]);
-      const mAP = meanAveragePrecision(truth, meanOf(draws).dataSync(), size, 'rows');
-      const metrics = Number.isNaN(mAP) ? {} : { mAP: { sum: mAP * size.rows, count: size.rows } };
-      return { loss: meanOf(draws.map((logits) => lossOf(logits, target))), count: size.rows, metrics };
+      const target = tf.tensor2d(truth, [batch.ids.length, outputs]);
+      return { loss: meanOf(draws.map((logits) => lossOf(logits, target))), count: batch.ids.length, metrics: {} };
     });
   return {
     init: (key: Key): FinetuneParams<P> => ({

@@ -4,8 +4,15 @@ export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js'
 export type { VideoTextParams } from './encoder.js';
 export { finetuneEncoder } from './finetune/encoder.js';
 export type { EncoderParams, EncoderSettings, TrainedTower } from './finetune/encoder.js';
-export { categoryRecipe, similarityRecipe } from './finetune/recipe.js';
-export type { CategoryRecipe, FinetuneRecipe, RecipeSettings, SimilarityRecipe } from './finetune/recipe.js';
+export { categoryRecipe, similarityRecipe, tagRecipe } from './finetune/recipe.js';
+export type {
+  CategoryRecipe,
+  FinetuneRecipe,
+  RecipeSettings,
+  SimilarityRecipe,
+  TagForm,
+  TagRecipe,
+} from './finetune/recipe.js';
 export { finetuneGradients, finetuneRules } from './finetune/rules.js';
 export type { Observer, Progress } from './observer.js';
 export { clipRecipe, visionConfigOf } from './recipes/clip.js';
@@ -27,6 +34,7 @@ export type {
   SavedModelKind,
   SavedPretrained,
   SavedSimilarity,
+  SavedTags,
 } from './saved/schema.js';
 export * from './settings.js';
 export { layoutOf, textReader } from './text.js';
@@ -44,7 +52,7 @@ export type {
 } from './trained/inputs.js';
 export type { ModelBytes } from './trained/model-files.js';
 export type { SavedVideoModel } from './trained/read-model.js';
-export type { Category, Classified, Embedded, Probable, Tagged, Unreadable } from './trained/results.js';
+export type { Category, Classified, Embedded, Probable, Tagged, TaggedWith, Unreadable } from './trained/results.js';
 export { classifiedRow, embeddedRow, taggedRow } from './trained/rows.js';
 export type { ClassifiedRow, EmbeddedRow, ProbableRow, TaggedRow } from './trained/rows.js';
 export type { Rows } from './trained/row-stream.js';

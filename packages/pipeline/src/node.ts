@@ -1,4 +1,6 @@
 export type { PlainTexts } from './finetune/baselines.js';
+export { pretrainedTags } from './finetune/start.js';
+export type { PretrainedTags } from './finetune/start.js';
 export { finetune } from './finetune/finetune.js';
 export type {
   FinetuneConclusion,
@@ -8,6 +10,7 @@ export type {
   FinetuneOptions,
   FinetuneResult,
   InitialWeights,
+  TagScores,
 } from './finetune/options.js';
 export { pictureSource } from './finetune/pictures.js';
 export type { PictureSourceOptions } from './finetune/pictures.js';

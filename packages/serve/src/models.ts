@@ -12,7 +12,7 @@ export interface TaskRows {
 
 export type Task = keyof TaskRows;
 
-const TASK_OF = { category: 'classify', similarity: 'embed', pretrained: 'tag' } as const;
+const TASK_OF = { category: 'classify', similarity: 'embed', tags: 'tag', pretrained: 'tag' } as const;
 
 /** A model with its batches. */
 export interface ServedModel {

@@ -54,7 +54,15 @@ const rowsOf = <T extends z.ZodRawShape>(shape: T) =>
 export const answerSchemas = {
   classify: rowsOf({ ...probable.shape, level1: probable, top: z.array(probable), model: z.string() }),
   embed: rowsOf({ model: z.string(), embedding: z.array(z.number()) }),
-  tag: rowsOf({ tags: z.array(z.object({ tag: z.string(), probability: z.number() })) }),
+  tag: rowsOf({
+    tags: z.array(
+      z.object({
+        tag: z.string(),
+        probability: z.number(),
+        chosen: z.boolean().optional().describe('whether it reaches the threshold of the tag'),
+      }),
+    ),
+  }),
 } as const;
 
 const names = z.array(id).max(64).optional();

@@ -5,6 +5,7 @@ import { exists, sizeOnDisk, withLock, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
+import { WbdcError } from '@wbdc/io/errors';
 import { UserError } from '../core/errors.js';
 import { formatBytes, formatCount, formatSeconds } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, interruptible } from '@wbdc/io/interrupt';
@@ -160,7 +161,7 @@ async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string,
 }
 
 function explained(error: unknown): string {
-  if (error instanceof UserError) return error.message.replaceAll('\n', '\n  ');
+  if (error instanceof UserError || error instanceof WbdcError) return error.message.replaceAll('\n', '\n  ');
   throw error;
 }
 

@@ -156,6 +156,12 @@ describe('check of other jobs', () => {
     expect(items['time'].about).toContain('57 pairs');
   });
 
+  it.each(['bce', 'asl'])('finds nothing wrong with finetuning for tags by %s', async (loss) => {
+    const tags = `finetune.tags={head: fresh, loss: ${loss}}`;
+    const items = await runJob('finetune', 'finetune.kind=tags', tags, 'finetune.batchSize=14');
+    expect(notOk(items)).toEqual([]);
+  });
+
   it.each(['pooled', 'projected'])('counts a vision tower that is trained too, its features %s', async (output) => {
     const tower = ['finetune.vision={frames: 2}', `features={output: ${output}, tower: somewhere}`];
     const items = await runJob('finetune', ...tower, 'finetune.batchSize=14');

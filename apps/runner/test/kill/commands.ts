@@ -17,6 +17,7 @@ export interface WritingCommand {
 
 const MY = '--config my.yaml --name my';
 const SIMILAR = '--config my.yaml --name pairs --set run.base=my --set finetune.kind=similarity';
+const TAGGED = '--config my.yaml --name tagged --set run.base=my --set finetune.kind=tags --set finetune.folds=2';
 const RESUME = '--resume';
 
 /** All commands that write, each behind those whose results it reads. */
@@ -72,6 +73,13 @@ export const WRITING: readonly WritingCommand[] = [
     makes: ['runs/pairs'],
     unhurt: true,
   },
+  {
+    name: 'finetune tags',
+    args: `finetune ${TAGGED} --set finetune.epochs=2`,
+    again: RESUME,
+    makes: ['runs/tagged'],
+    unhurt: true,
+  },
   { name: 'ensemble', args: 'ensemble runs/my --out fused', makes: ['fused'] },
   {
     name: 'evaluate',
@@ -100,6 +108,12 @@ export const WRITING: readonly WritingCommand[] = [
     name: 'index add',
     args: `index add data/zip_frames --texts data/annotations/test_a.json ${SIMILAR} --in my-index`,
     makes: ['my-index'],
+  },
+  {
+    name: 'tag',
+    args: `tag data/zip_frames --texts data/annotations/test_a.json ${TAGGED} --out tagged.jsonl`,
+    again: RESUME,
+    makes: ['tagged.jsonl'],
   },
   { name: 'download', args: 'download owner/name', makes: ['cache'], hub: true },
 ];

@@ -74,7 +74,8 @@ async function compare(expected: string, got: string): Promise<string | undefine
   if (name === 'contents.tsv') return sameText(hashesOf(a), hashesOf(b));
   if (name === 'decoded.jsonl') return sameText(journalOf(a), journalOf(b));
   if (extname(name) === '.html') return sameText(headings(a), headings(b));
-  if (name === 'predicted.jsonl' || name === 'embedded.jsonl') return compareAnswers(linesOf(a), linesOf(b));
+  if (['predicted.jsonl', 'embedded.jsonl', 'tagged.jsonl'].includes(name))
+    return compareAnswers(linesOf(a), linesOf(b));
   if (extname(name) === '.zip') return compareStores(expected, got);
   return `${b.length} bytes other than the ${a.length} of the uninterrupted run`;
 }

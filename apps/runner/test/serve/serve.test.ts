@@ -6,6 +6,35 @@ import { CATEGORIES, folder, frames, heldOut, lines, removeRuns, run, stage, tra
 beforeAll(trainRuns);
 afterAll(removeRuns);
 
+describe('wbdc tag', () => {
+  const texts = ['--texts', 'data/annotations/test_a.json'];
+
+  it('tells the tags that reach their thresholds, as finetuning did for the same videos', async () => {
+    const tags = 'finetune.tags={head: fresh, loss: asl}';
+    await stage('finetune', '--name', 'tagged', '--set', 'run.base=base', '--set', 'finetune.kind=tags', '--set', tags);
+    const { code, out, err } = await run('tag', 'data/zip_frames/test_a', ...texts, '--name', 'tagged');
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('5 videos') as string });
+    const finetuned = lines(await readFile(join(folder, 'runs/tagged/finetune/tags.jsonl'), 'utf8'));
+    const namesOf = (row: Record<string, unknown>) => (row['tags'] as { tag: string }[]).map(({ tag }) => tag);
+    const got = lines(out);
+    expect(got.map(({ id }) => id).sort()).toEqual(heldOut.map(({ id }) => id));
+    for (const row of got) {
+      expect(namesOf(row)).toEqual(namesOf(finetuned.find(({ id }) => id === row['id'])!));
+      expect(row).toMatchObject({ model: expect.stringMatching(/^[0-9a-f]{16}$/) as string });
+    }
+    const scores = JSON.parse(await readFile(join(folder, 'runs/tagged/finetune/scores.json'), 'utf8')) as object;
+    const baselines = { 'tag frequency': 0.5, 'character overlap': 1 }; // a title is its tag
+    expect(scores).toMatchObject({ videos: 5, measured: { mAP: { baselines } } });
+  });
+
+  it('and other commands say which of them a model is for', async () => {
+    const error = async (...args: string[]): Promise<string> => (await run(...args)).err;
+    expect(await error('predict', zipOf(0), '--name', 'tagged')).toContain('got one that tells tags: ');
+    expect(await error('predict', zipOf(0), '--name', 'tagged')).toContain("or use 'wbdc tag'");
+    expect(await error('tag', zipOf(0), '--name', 'base')).toContain('expected a model that tells tags');
+  });
+});
+
 describe('wbdc predict', () => {
   it('gives what finetuning gave for the same videos', async () => {
     const texts = ['--texts', 'data/annotations/test_a.json'];

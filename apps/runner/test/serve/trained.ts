@@ -31,6 +31,7 @@ const list = (first: number, count: number): Video[] =>
     asr: '叫',
     ocr: [{ time: 0, text: 'x' }],
     categoryId: CATEGORIES[i % 2],
+    tags: [TITLES[i % 2]],
   }));
 const labeled = list(1, 8);
 export const heldOut = list(2, 5);

@@ -14,6 +14,8 @@ export interface FinetuneFiles {
   readonly probabilitiesOf: (split: string) => string;
   /** Categories as submitted to WBDC 2022: see `readCategories`. */
   readonly categories: string;
+  /** Tags of the held-out videos: lines `{id, tags}`. */
+  readonly tags: string;
   /** Embeddings as submitted to AIAC 2021: see `readEmbeddingFile`. */
   readonly embeddings: string;
 }
@@ -26,6 +28,7 @@ export function finetuneFiles(folder: string): FinetuneFiles {
     probabilities: join(folder, 'probabilities.jsonl'),
     probabilitiesOf: (split) => join(folder, `${split}.probabilities.jsonl`),
     categories: join(folder, 'result.csv'),
+    tags: join(folder, 'tags.jsonl'),
     embeddings: join(folder, 'result.zip'),
   };
 }

@@ -1,7 +1,9 @@
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import type { FtcTarget, MfmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
 import { viewsOf, type PlanSettings } from '../recipes/plan.js';
+import type { Batch } from '@wbdc/nn';
 import type { ClipSettings } from '../settings/clip.js';
+import type { FinetuneSettings } from '../settings/finetune.js';
 import type { TaskName } from '../settings/tasks.js';
 
 /** What the loss of a task must be before anything is learned. */
@@ -137,4 +139,18 @@ export function expectedCategory(classes: number, smoothing: number): Expectatio
 
 export function expectedSimilarity(): Expectation[] {
   return [{ metric: 'loss', tolerance: FEW, floor: 0, about: 'depends on how alike fresh embeddings are' }];
+}
+
+/** Each tag is a question of its own: fresh logits are close to 0. Of the asymmetric loss each side at p = 1/2. */
+export function expectedTags(
+  { ids, tags = [] }: Pick<Batch, 'ids' | 'tags'>,
+  { loss, gammaPositive, gammaNegative, clip }: FinetuneSettings['tags'],
+  tagCount: number,
+): Expectation[] {
+  const known = { metric: 'loss', tolerance: MANY, floor: 0 };
+  if (loss === 'bce') return [{ ...known, start: Math.LN2, about: 'ln 2' }];
+  const share = tags.reduce((sum, row) => sum + row.length, 0) / (ids.length * tagCount);
+  const moved = Math.max(0, 0.5 - clip);
+  const start = share * 0.5 ** gammaPositive * Math.LN2 - (1 - share) * moved ** gammaNegative * Math.log1p(-moved);
+  return [{ ...known, start, about: 'each side of the asymmetric loss at 1/2' }];
 }

@@ -12,7 +12,7 @@ import {
   type ParamTree,
 } from '@wbdc/nn';
 import { finetuneEncoder, type EncoderParams } from '../finetune/encoder.js';
-import { categoryRecipe, similarityRecipe } from '../finetune/recipe.js';
+import { categoryRecipe, similarityRecipe, tagRecipe } from '../finetune/recipe.js';
 import { clipRecipe, visionConfigOf } from '../recipes/clip.js';
 import { describeViews } from '../recipes/plan.js';
 import { pretrainRecipe, type PreparedBatch } from '../recipes/pretrain.js';
@@ -20,7 +20,14 @@ import type { TrainingRecipe } from '../recipes/recipe.js';
 import type { LoopSettings } from '../settings/training.js';
 import type { GradientFunction, Rules } from '@wbdc/train';
 import { clipVision } from '@wbdc/clip-model';
-import { expectedCategory, expectedClip, expectedLosses, expectedSimilarity, type Expectation } from './expected.js';
+import {
+  expectedCategory,
+  expectedClip,
+  expectedLosses,
+  expectedSimilarity,
+  expectedTags,
+  type Expectation,
+} from './expected.js';
 import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { syntheticBatch, syntheticClipBatch, syntheticTokenizer } from './synthetic.js';
 
@@ -113,7 +120,17 @@ function similarity(config: CheckSettings, sizes: DataSizes, key: Key): Subject<
   };
 }
 
-const FINETUNE = { category, similarity };
+function tags(config: CheckSettings, sizes: DataSizes, key: Key): Subject<Batch> {
+  const encoder = finetunedEncoder(config, sizes);
+  const recipe = tagRecipe(config, encoder, sizes.tagCount, foldIn(key, 'init'));
+  return {
+    ...subject(recipe),
+    batchOf: (videos) => videosOf(config, encoder, videos, key, sizes.tagCount),
+    expected: (batch) => expectedTags(batch, config.finetune.tags, sizes.tagCount),
+  };
+}
+
+const FINETUNE = { category, similarity, tags };
 
 /** The encoder, behind a tower where that is trained too. */
 function finetunedEncoder(config: CheckSettings, sizes: DataSizes): Encoder<EncoderParams> {
@@ -130,10 +147,11 @@ function videosOf(
   { vocabSize, frameSize }: Encoder<EncoderParams>,
   videos: number,
   key: Key,
+  tagCount = 0,
 ): Batch {
   const limit = config.finetune.vision?.frames ?? config.frames.limit;
   const settings = { text: config.text, frames: { ...config.frames, limit } };
-  const sizes = { frameSize, tagCount: 0, videos };
+  const sizes = { frameSize, tagCount, videos };
   return syntheticBatch(settings, syntheticTokenizer(vocabSize), sizes, foldIn(key, 'batch'));
 }
 

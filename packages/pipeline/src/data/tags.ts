@@ -1,18 +1,20 @@
 import { byFrequency, countTags, SkipCounter, type ChooseTags, type Video } from '@wbdc/data';
 import { WbdcError } from '@wbdc/io/errors';
-import type { TaskConfig } from '../settings/tasks.js';
 import { readSplits, type SplitTexts } from './video-set.js';
 
 /**
  * What chooses the tags of the tag task once a data set has been read: the most frequent ones of its videos and of
  * those of further splits.
  *
+ * @param where the settings that ask for them, for messages
+ *
  * @throws WbdcError `tags-missing`, when it chooses, where no tag is frequent enough
  */
 export async function tagChooser(
-  { count, minFrequency }: Pick<TaskConfig<'tag'>, 'count' | 'minFrequency'>,
+  { count, minFrequency }: { readonly count: number; readonly minFrequency: number },
   further: readonly SplitTexts[] = [],
   signal?: AbortSignal,
+  where = 'tasks.tag',
 ): Promise<ChooseTags> {
   const others = await countSplitTags(further, signal);
   return (counts) => {
@@ -20,11 +22,12 @@ export async function tagChooser(
     const frequent = all.filter((entry) => entry.count >= minFrequency);
     if (frequent.length > 0) return frequent.slice(0, count).map(({ tag }) => tag);
     throw new WbdcError({
-      where: 'tasks.tag',
+      where,
       expected: `tags that occur at least ${minFrequency} times`,
       got: 'none',
-      advice: 'leave the tag task out, or lower tasks.tag.minFrequency',
-      code: 'tags-missing',
+      ...(where === 'tasks.tag'
+        ? { advice: 'leave the tag task out, or lower tasks.tag.minFrequency', code: 'tags-missing' }
+        : { advice: `lower ${where}.minFrequency` }),
     });
   };
 }

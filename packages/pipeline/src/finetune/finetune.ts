@@ -4,12 +4,13 @@ import { finetuneEncoder } from './encoder.js';
 import { finetuneFolds } from './folds.js';
 import type { FinetunedModel, FinetuneOptions, FinetuneResult } from './options.js';
 import { finetuneSimilarity } from './similarity.js';
+import { finetuneTags } from './tags.js';
 
-const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity };
+const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity, tags: finetuneTags };
 
 /**
- * Finetunes a video-text model: categories (WBDC 2022) or similarity (AIAC 2021), as `settings.finetune.kind` says;
- * with `fold: 'all'` one model per fold. The folder gets checkpoints, the finished model, predictions of the held-out
+ * Finetunes a video-text model: categories (WBDC 2022), similarity (AIAC 2021) or tags, as `settings.finetune.kind`
+ * says; with `fold: 'all'` one model per fold. The folder gets checkpoints, the finished model, predictions of the held-out
  * videos and scores, see `finetuneFiles`. The same options give the same numbers, bit by bit, also after an
  * interruption and with `resume`.
  *

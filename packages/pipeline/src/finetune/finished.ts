@@ -5,7 +5,7 @@ import type { FinetuneParams } from '@wbdc/finetune';
 import { saveCheckpoint, type CheckpointFile } from '@wbdc/train/node';
 import { featureRecipe, type FeatureRecipe } from '@wbdc/video-features';
 import type { FeatureExtractor } from '../features/extractor.js';
-import type { SavedCategory, SavedSimilarity } from '../saved/schema.js';
+import type { SavedCategory, SavedSimilarity, SavedTags } from '../saved/schema.js';
 import { TOWER_FOLDER } from '../trained/model-files.js';
 import { FINISHED_MODEL } from '../trained/node/find-model.js';
 import type { EncoderParams } from './encoder.js';
@@ -16,7 +16,7 @@ export interface Finished {
   readonly folder: string;
   readonly extractor: FeatureExtractor | undefined;
   readonly params: FinetuneParams<EncoderParams>;
-  readonly model: SavedCategory | SavedSimilarity;
+  readonly model: SavedCategory | SavedSimilarity | SavedTags;
   readonly files: readonly (string | CheckpointFile)[];
   readonly step: number;
   readonly seed: number;

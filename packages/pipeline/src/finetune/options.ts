@@ -2,6 +2,7 @@ import type { Measurement } from '../training/measurement.js';
 import type { Dataset, Recipe } from '@wbdc/data';
 import type { CategoryScores, Pair } from '@wbdc/finetune';
 import type { CombinedCategories, CombinedSimilarity, FinetuneFiles } from '@wbdc/finetune/node';
+import type { Measured } from '@wbdc/metrics';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { FeatureExtractor } from '../features/extractor.js';
 import type { PlainTexts } from './baselines.js';
@@ -14,7 +15,10 @@ import type { CheckpointFile } from '@wbdc/train/node';
 
 /** The data of a finetuning. Data sets stay open: whoever opened them closes them. */
 export interface FinetuneData {
-  /** Videos to learn from: of a category finetuning those with a `categoryId`, and those that `distill` labels. */
+  /**
+   * Videos to learn from: of a category finetuning those with a `categoryId`, and those that `distill` labels; of a tag
+   * finetuning those with one of the data set's tags.
+   */
   readonly training: Dataset;
   /** Videos to predict, and to measure on. */
   readonly heldOut: Dataset;
@@ -89,6 +93,26 @@ export interface FinetuneConclusion {
     /** Files with the probabilities of further splits. */
     readonly further: readonly { readonly split: string; readonly path: string; readonly videos: number }[];
   };
+  /** Of a tag finetuning. */
+  readonly tags?: {
+    readonly count: number;
+    readonly labelled: number;
+    readonly scores: TagScores | undefined;
+  };
+}
+
+/** What a tag finetuning measured. */
+export interface TagScores {
+  readonly videos: number;
+  /** Over the tags that the videos have, over the videos, and F1 by the thresholds; each beside its baselines. */
+  readonly measured: Readonly<Record<'mAP' | 'video mAP' | 'micro F1' | 'macro F1', Measured>>;
+  readonly perTag: readonly {
+    readonly tag: string;
+    /** Videos that have it. */
+    readonly support: number;
+    readonly threshold: number;
+    readonly f1: number;
+  }[];
 }
 
 /** One finetuned model. */

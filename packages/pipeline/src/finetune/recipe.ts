@@ -2,6 +2,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import {
   categoryModel,
   similarityModel,
+  tagModel,
   type CategoryBatch,
   type FinetuneParams,
   type HeadConfig,
@@ -22,7 +23,7 @@ export interface RecipeSettings {
 /** What a finetuning trains and how, whatever the data. */
 export interface FinetuneRecipe<B> extends TrainingRecipe<B, FinetuneParams<EncoderParams>> {
   /** The head, as the description of a saved model has it. */
-  readonly head: Required<Omit<HeadConfig, 'hiddenSize'>>;
+  readonly head: Required<Omit<HeadConfig, 'hiddenSize' | 'hidden' | 'activation'>>;
 }
 
 export interface CategoryRecipe extends FinetuneRecipe<CategoryBatch> {
@@ -76,7 +77,38 @@ export function similarityRecipe(
   };
 }
 
-/** What both kinds have in common. */
+export interface TagRecipe extends FinetuneRecipe<Batch> {
+  readonly head: Required<Omit<HeadConfig, 'hiddenSize'>>;
+  /** Probabilities `[B, T]`. */
+  readonly predict: (batch: Batch) => Tensor2D;
+}
+
+/** The form of a head over tags, where it is not that of the settings: of the pretraining that it goes on from. */
+export type TagForm = Pick<TagRecipe['head'], 'pooling' | 'hidden' | 'activation'>;
+
+/** Tag finetuning of an encoder, with fresh weights of the given key. */
+export function tagRecipe(
+  settings: RecipeSettings,
+  encoder: Encoder<EncoderParams>,
+  tagCount: number,
+  key: Key,
+  form: TagForm = { pooling: settings.finetune.pooling, hidden: null, activation: null },
+): TagRecipe {
+  const { attention, dropout, samples, tags } = settings.finetune;
+  const head = { attention, dropout, samples, outputs: tagCount, ...form };
+  const model = tagModel(encoder, { ...head, asymmetry: tags.loss === 'asl' ? tags : null });
+  const params = model.init(key);
+  return {
+    ...trainingOf(settings, params),
+    head,
+    noun: 'video',
+    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
+    ids: ({ ids }) => ids,
+    predict: (batch) => model.predict(params, batch),
+  };
+}
+
+/** What all kinds have in common. */
 function trainingOf(settings: RecipeSettings, params: FinetuneParams<EncoderParams>) {
   const { kind, adversarial, ema } = settings.finetune;
   const { vision, ...encoder } = params.encoder;

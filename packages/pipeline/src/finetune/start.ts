@@ -4,6 +4,7 @@ import { startFromBert } from '@wbdc/checkpoints/node';
 import type { Recipe } from '@wbdc/data';
 import type { Head } from '@wbdc/finetune';
 import { startFromVision } from '@wbdc/lxmert-model/node';
+import { readIfThere } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { loadParams } from '@wbdc/train/node';
 import { bertSizesOf, lxmertSizesOf, type VideoTextParams } from '../encoder.js';
@@ -12,7 +13,8 @@ import { findModel } from '../trained/node/find-model.js';
 import type { SavedSimilarity } from '../saved/schema.js';
 import { goesOn } from '../training/run.js';
 import type { EncoderParams } from './encoder.js';
-import type { FinetuneOptions } from './options.js';
+import type { FinetuneOptions, InitialWeights } from './options.js';
+import type { TagForm } from './recipe.js';
 
 /**
  * Gives the encoder the weights to start from; a tower has its own already.
@@ -70,6 +72,38 @@ export async function startEmbedding(options: FinetuneOptions, { output }: Head)
   }
   await loadParams(join(checkpoint, 'model.safetensors'), output, 'heads.tag.hidden.');
   observer?.onMessage?.(`the layer that embeds starts from the tags' hidden layer in ${checkpoint}`);
+}
+
+/** The tags of a pretraining and the form of its head, to go on from. */
+export interface PretrainedTags {
+  readonly tags: readonly string[];
+  readonly form: TagForm;
+  /** Gives a head of that form the pretraining's values. */
+  load(head: Head): Promise<void>;
+}
+
+/** @throws WbdcError where there is no pretraining on tags to start from */
+export async function pretrainedTags(init: InitialWeights | undefined): Promise<PretrainedTags> {
+  const where = 'finetune.tags.head';
+  const advice = "set finetune.tags.head to 'fresh'";
+  if (init === undefined || !('checkpoint' in init)) {
+    throw new WbdcError({ where, expected: "a pretraining to start from with 'pretrain'", got: 'none', advice });
+  }
+  const checkpoint = await findModel(init.checkpoint, { first: 'pretrain' });
+  const saved = await readSavedModel(checkpoint);
+  const tag = saved.kind === 'pretrained' ? saved.tasks.tag : null;
+  const listed = (await readIfThere(join(checkpoint, 'tag_list.txt'))) ?? '';
+  const tags = listed.split(/\r?\n/).filter((line) => line !== '');
+  if (tag === null || tags.length === 0) {
+    throw new WbdcError({ where, expected: `a pretraining on tags in ${checkpoint}`, got: 'one without', advice });
+  }
+  return {
+    tags,
+    form: { pooling: tag.pooling, hidden: tag.hidden, activation: tag.activation },
+    load: async ({ output, hidden }) => {
+      await loadParams(join(checkpoint, 'model.safetensors'), { output, ...(hidden && { hidden }) }, 'heads.tag.');
+    },
+  };
 }
 
 export function withoutTower({ vision: _vision, ...encoder }: EncoderParams): VideoTextParams {

@@ -74,6 +74,7 @@ export function assertSameModel(expected: Partial<SavedModel>, json: unknown, wh
 }
 
 function assertClasses(model: SavedModel, where?: string): void {
+  if (model.kind === 'tags') return assertTags(model, where);
   if (model.kind !== 'category' || model.classes.length === model.head.outputs) return;
   throw new WbdcError({
     ...(where !== undefined && { where }),
@@ -94,4 +95,15 @@ function describeForeign(json: unknown): string {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function assertTags({ tags, thresholds, head: { outputs } }: Saved<'tags'>, where?: string): void {
+  const fits = tags.length === outputs && (thresholds.length === 0 || thresholds.length === outputs);
+  if (fits) return;
+  throw new WbdcError({
+    ...(where !== undefined && { where }),
+    expected: `${outputs} tags and thresholds, as many as outputs`,
+    got: `${tags.length} and ${thresholds.length}`,
+    code: 'saved-model',
+  });
 }

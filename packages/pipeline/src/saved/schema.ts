@@ -91,8 +91,22 @@ const category = z.object({
 
 const similarity = z.object({ kind: z.literal('similarity'), ...finetuned });
 
+const tags = z.object({
+  kind: z.literal('tags'),
+  ...finetuned,
+  head: head.extend({
+    /** Width of a dense layer before the last one. */
+    hidden: count.nullable().default(null),
+    activation: z.enum(['relu']).nullable().default(null),
+  }),
+  /** In the order of the outputs. */
+  tags: z.array(z.string()).readonly(),
+  /** From which probability on a video has each tag; none of a checkpoint in training: 1/2. */
+  thresholds: z.array(z.number()).readonly().default([]),
+});
+
 /** What `config.json` of a checkpoint holds. */
-export const savedModelSchema = z.discriminatedUnion('kind', [pretrained, clip, category, similarity]);
+export const savedModelSchema = z.discriminatedUnion('kind', [pretrained, clip, category, similarity, tags]);
 
 /** Of a pretraining: an encoder, and the heads of its tasks. */
 export type SavedPretrained = z.output<typeof pretrained>;
@@ -102,9 +116,11 @@ export type SavedClip = z.output<typeof clip>;
 export type SavedCategory = z.output<typeof category>;
 /** Of similarity finetuning: an encoder and a head that embeds. */
 export type SavedSimilarity = z.output<typeof similarity>;
+/** Of tag finetuning: an encoder and a head over tags, with their thresholds. */
+export type SavedTags = z.output<typeof tags>;
 
 /** A trained model as the `config.json` beside its weights describes it. */
-export type SavedModel = SavedPretrained | SavedClip | SavedCategory | SavedSimilarity;
+export type SavedModel = SavedPretrained | SavedClip | SavedCategory | SavedSimilarity | SavedTags;
 export type SavedModelKind = SavedModel['kind'];
 
 function isRecord(value: unknown): boolean {

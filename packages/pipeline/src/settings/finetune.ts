@@ -74,6 +74,27 @@ export const poolingSchema = z.enum(['mean', 'attention', 'cls', 'both']);
 /** What scores positions in attention pooling. */
 export const attentionSchema = z.enum(['linear', 'tanh']);
 
+/** Tags, each a question of its own. */
+const tags = z.strictObject({
+  /**
+   * `pretrain`: the tags and the head of the pretraining that it starts from, in their form (tasks.tag); `fresh`: the
+   * most frequent tags of the videos to learn from, and a new head on finetune.pooling.
+   */
+  head: z.enum(['pretrain', 'fresh']).default('pretrain'),
+  /** Of a fresh head: so many tags. */
+  count: count().default(10_000),
+  /** Of a fresh head: tags of fewer videos are left out. */
+  minFrequency: count().default(2),
+  /** bce: binary cross entropy; asl: the asymmetric loss (arXiv 2009.14119), for many tags of which few are true. */
+  loss: z.enum(['bce', 'asl']).default('bce'),
+  /** asl: focusing of tags that a video has. */
+  gammaPositive: z.number().min(0).default(0),
+  /** asl: focusing of tags that it has not. */
+  gammaNegative: z.number().min(0).default(4),
+  /** asl: probabilities of tags that it has not count from here on. */
+  clip: share.default(0.05),
+});
+
 /** Where the labels of pairs stand. */
 const pairs = z.strictObject({
   /** label.tsv of the AIAC layout: id1, id2 and score, tabs between. */
@@ -85,8 +106,11 @@ const pairs = z.strictObject({
 /** Finetuning of the video-text model. */
 export const finetuneSchema = z
   .strictObject({
-    /** WBDC 2022: a category for every video. QQ AIAC 2021: embeddings whose cosine ranks like human similarity. */
-    kind: z.enum(['category', 'similarity']).default('category'),
+    /**
+     * WBDC 2022: a category for every video. QQ AIAC 2021: embeddings whose cosine ranks like human similarity. tags:
+     * any number of tags, with a threshold for each.
+     */
+    kind: z.enum(['category', 'similarity', 'tags']).default('category'),
     /**
      * `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a model: a run (its
      * pretraining), a stage, a checkpoint, or hub:owner/name.
@@ -150,6 +174,7 @@ export const finetuneSchema = z
     folds: count(2).nullable().default(null),
     /** Which fold is held out, from 0; all: one model after another, and their mean. */
     fold: z.union([count(0), z.literal('all')]).default(0),
+    tags: tags.prefault({}),
     /** Category: further splits among data.trainSplits to predict, as teachers for finetune.distill. */
     predict: z.array(split).default([]),
     /** Category: learns from an ensemble's predictions too. */
@@ -187,10 +212,11 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
   const report = (key: string, message: string): unknown => problems.push({ path: key.split('.'), message });
   if (fold !== 'all' && fold >= (folds ?? 1)) report('fold', `expected a number below finetune.folds, got ${fold}`);
   if (fold === 'all' && folds === null) report('fold', `expected finetune.folds with 'all', got null`);
-  if (kind === 'similarity') {
-    if (folds !== null && pairSplit === 'official') {
-      report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);
-    }
+  if (kind === 'tags' && fold === 'all') report('fold', "expected a number with finetune.kind 'tags', got all");
+  if (kind === 'similarity' && folds !== null && pairSplit === 'official') {
+    report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);
+  }
+  if (kind !== 'category') {
     const only = { distill: teaching, predict: predict.length > 0 ? predict : null };
     for (const [key, value] of Object.entries(only)) {
       if (value !== null) report(key, `expected nothing: it is for finetune.kind 'category' alone`);

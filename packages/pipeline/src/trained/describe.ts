@@ -35,8 +35,23 @@ export function describeCategories(
   });
 }
 
+export interface DescribeTagsOptions {
+  /** How many tags to give; all by default. */
+  readonly top?: number | undefined;
+  /** From which probability on a video has each tag, `[T]`: 1/2 where there are none; of other models nothing. */
+  readonly thresholds?: readonly number[] | undefined;
+}
+
 /** Tags by their probabilities `[T]`, best first. */
-export function describeTags(probabilities: Float32Array, tags: readonly string[], top = tags.length): Tagged['tags'] {
+export function describeTags(
+  probabilities: Float32Array,
+  tags: readonly string[],
+  { top = tags.length, thresholds }: DescribeTagsOptions = {},
+): Tagged['tags'] {
   const order = [...tags.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-  return order.slice(0, top).map((i) => ({ tag: tags[i], probability: probabilities[i] }));
+  return order.slice(0, top).map((i) => ({
+    tag: tags[i],
+    probability: probabilities[i],
+    ...(thresholds && { chosen: probabilities[i] >= (thresholds[i] ?? 0.5) }),
+  }));
 }

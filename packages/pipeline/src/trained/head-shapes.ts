@@ -3,11 +3,13 @@ import type { HeadConfig } from '@wbdc/finetune';
 
 /** Paths and shapes of a finetuning's head on states of `width` values, in the order of `newHead`. */
 export function headShapes(
-  { pooling, attention = 'linear', outputs }: Pick<HeadConfig, 'pooling' | 'attention' | 'outputs'>,
+  { pooling, attention = 'linear', outputs, hidden = null }: Omit<HeadConfig, 'hiddenSize' | 'dropout'>,
   width: number,
 ): ParamShapes {
+  const pooled = pooling === 'both' ? 2 * width : width;
   return new Map([
-    ...linearShapes('output', pooling === 'both' ? 2 * width : width, outputs),
+    ...linearShapes('output', hidden ?? pooled, outputs),
+    ...(hidden === null ? [] : linearShapes('hidden', pooled, hidden)),
     ...(pooling === 'attention' ? linearShapes('attention', width, 1) : []),
     ...(pooling === 'attention' && attention === 'tanh' ? linearShapes('attentionHidden', width, width) : []),
   ]);

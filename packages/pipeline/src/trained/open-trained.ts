@@ -42,13 +42,14 @@ async function assertEngine({ onWarning }: Observer): Promise<void> {
 const MAKES: Readonly<Record<SavedVideoModel['kind'], string>> = {
   category: 'one that predicts categories',
   similarity: 'one that makes embeddings',
+  tags: 'one that tells tags',
   pretrained: 'one of pretraining',
 };
 
 const DOES: Readonly<Record<keyof TrainedHeads, string>> = {
   classify: 'a model that predicts categories',
   embed: 'a model that makes embeddings',
-  tag: 'a model that was pretrained on tags',
+  tag: 'a model that was trained on tags',
 };
 
 type Describe<T> = (id: string, row: Float32Array) => T;
@@ -72,7 +73,7 @@ class OpenModel implements TrainedModel {
     this.where = model.where;
     this.saved = model.saved;
     this.classes = model.saved.kind === 'category' ? model.saved.classes : [];
-    this.tags = model.tags;
+    this.tags = model.saved.kind === 'tags' ? model.saved.tags : model.tags;
   }
 
   classify(inputs: TrainedInputs, options?: Options & TopOptions): Rows<Classified>;
@@ -97,7 +98,9 @@ class OpenModel implements TrainedModel {
   tag(inputs: TrainedInputs, options: Options & TopOptions = {}): Rows<Tagged | Unreadable> {
     return this.#rows('tag', inputs, options, (id, row) => {
       this.#assertTagNames(row.length);
-      return { id, tags: describeTags(row, this.tags, options.top) };
+      const { saved } = this.model;
+      const thresholds = saved.kind === 'tags' ? saved.thresholds : undefined;
+      return { id, tags: describeTags(row, this.tags, { top: options.top, thresholds }) };
     });
   }
 

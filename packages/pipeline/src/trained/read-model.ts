@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { assertLayerCounts, modelOf, readParams } from '@wbdc/checkpoints';
-import { categoryModel, similarityModel, type Head } from '@wbdc/finetune';
+import { categoryModel, similarityModel, tagModel, type Head } from '@wbdc/finetune';
 import { disposeTree, joinColumns, l2Normalize, meanPool, type Batch, type Encoded, type Encoder } from '@wbdc/nn';
 import { tagProbabilities, type TagHead } from '@wbdc/pretrain-tasks/tag';
 import { TOKENIZER_FILES, Tokenizer, type TokenizerFiles } from '@wbdc/tokenizer';
@@ -162,6 +162,10 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   if (saved.kind === 'similarity') {
     const { embed } = similarityModel(encoder, saved.head);
     return { embed: (batch) => embed({ encoder: params.encoder, head: params.head! }, batch) };
+  }
+  if (saved.kind === 'tags') {
+    const { predict } = tagModel(encoder, saved.head);
+    return { tag: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
   }
   const { heads } = params;
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});

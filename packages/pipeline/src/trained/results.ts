@@ -34,14 +34,21 @@ export interface Embedded {
   readonly model: string;
 }
 
-/** What a pretrained model says of a video. */
+/** What a model of tags says of a video. */
 export interface Tagged {
   readonly id: string;
   /**
    * All tags, or the first few, the most probable first. Each is a question of its own: probabilities add up to
    * anything.
    */
-  readonly tags: readonly { readonly tag: string; readonly probability: number }[];
+  readonly tags: readonly TaggedWith[];
+}
+
+export interface TaggedWith {
+  readonly tag: string;
+  readonly probability: number;
+  /** Of a model that was finetuned for tags: whether the probability reaches the tag's threshold. */
+  readonly chosen?: boolean;
 }
 
 /** A video that could not be read. */

@@ -1,4 +1,4 @@
-import type { Category, Classified, Embedded, Probable, Tagged } from './results.js';
+import type { Category, Classified, Embedded, Probable, Tagged, TaggedWith } from './results.js';
 
 /** What is written of a classified video, by the command line and the server alike. */
 export interface ClassifiedRow extends ProbableRow {
@@ -21,7 +21,7 @@ export interface EmbeddedRow {
 }
 
 export interface TaggedRow {
-  readonly tags: readonly { readonly tag: string; readonly probability: number }[];
+  readonly tags: readonly TaggedWith[];
 }
 
 /** The best category with its level 1, and the first few. @param model the hash of its weights */
@@ -42,7 +42,7 @@ export function embeddedRow({ embedding, model }: Pick<Embedded, 'embedding' | '
 
 /** The first few tags. */
 export function taggedRow({ tags }: Pick<Tagged, 'tags'>, top?: number): TaggedRow {
-  return { tags: tags.slice(0, top).map(({ tag, probability }) => ({ tag, probability: rounded(probability) })) };
+  return { tags: tags.slice(0, top).map((one) => ({ ...one, probability: rounded(one.probability) })) };
 }
 
 function probableRow({ category, name, probability }: Probable): ProbableRow {

@@ -38,7 +38,7 @@ export interface TrainedModel extends AsyncDisposable {
   readonly hash: string;
   /** Of a category model, in the order of its outputs. */
   readonly classes: readonly string[];
-  /** Of a pretrained model, in the order of its tag head. */
+  /** Of a model that was pretrained on tags or finetuned for them, in the order of its head. */
   readonly tags: readonly string[];
 
   /** The categories of videos, by a model that was finetuned for them. */
@@ -49,7 +49,7 @@ export interface TrainedModel extends AsyncDisposable {
   embed(inputs: TrainedInputs, options?: RunOptions): Rows<Embedded>;
   embed(inputs: TrainedInputs, options: RunOptions & WithUnreadable): Rows<Embedded | Unreadable>;
 
-  /** The tags of videos, by a model that was pretrained on tags. */
+  /** The tags of videos, by a model that was pretrained on tags or finetuned for them. */
   tag(inputs: TrainedInputs, options?: RunOptions & TopOptions): Rows<Tagged>;
   tag(inputs: TrainedInputs, options: RunOptions & TopOptions & WithUnreadable): Rows<Tagged | Unreadable>;
 

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { exists, withLock } from '@wbdc/io';
-import { classifiedRow, embeddedRow } from '@wbdc/pipeline';
+import { classifiedRow, embeddedRow, taggedRow } from '@wbdc/pipeline';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { assertSome, named, writeRows } from '../serving.js';
 import { UserError } from '../../core/errors.js';
@@ -44,6 +44,26 @@ export function embed(paths: readonly string[], options: ToFile, output: Output,
   });
 }
 
+/** Tags videos: those that reach their thresholds, at least the first few of a model that has none. */
+export function tag(
+  paths: readonly string[],
+  options: ToFile & { readonly top: number },
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  return withLines(options, output, (lines, out) => {
+    const request = { kind: 'tags', paths, options, output, signal, done: lines.done } as const;
+    return withSession(request, async (session) => {
+      const { model, inputs, running } = session;
+      assertSameModel('tags', lines.done, model.hash, out);
+      await writeRows(session, lines, model.tag(inputs, running), (row) => {
+        const { tags } = taggedRow(row);
+        return { model: model.hash, tags: tags.filter(({ chosen }, i) => chosen ?? i < options.top) };
+      });
+    });
+  });
+}
+
 /** Six digits are more than there is to know. */
 function rounded(value: number): number {
   return Number(value.toPrecision(6));
@@ -62,7 +82,7 @@ async function withLines(
 
 /** A collection of two models is none. */
 function assertSameModel(
-  what: 'predictions' | 'embeddings',
+  what: 'predictions' | 'embeddings' | 'tags',
   done: ReadonlyMap<string, LineOrigin>,
   hash: string,
   out: string | undefined,

@@ -21,7 +21,7 @@ import { findServed } from '../../core/served-model.js';
 import { textsFor } from './texts.js';
 
 /** What a command asks of a model. */
-type Kind = 'category' | 'similarity';
+type Kind = 'category' | 'similarity' | 'tags';
 
 export interface Session {
   readonly model: TrainedModel;
@@ -146,13 +146,18 @@ function explainForeign(error: unknown): never {
   throw new UserError(`${error.where}: expected a checkpoint of the finetune stage, got one of a 'clip' model`);
 }
 
-const MAKES: Readonly<Record<Kind, string>> = { category: 'predicts categories', similarity: 'makes embeddings' };
+const MAKES: Readonly<Record<Kind, string>> = {
+  category: 'predicts categories',
+  similarity: 'makes embeddings',
+  tags: 'tells tags',
+};
+const COMMANDS = { category: 'predict', similarity: 'embed', tags: 'tag' } as const;
 
 function assertKind({ saved: { kind }, where }: TrainedModel, asked: Kind): void {
   const pretrained = kind === 'pretrained';
-  if (kind === asked || (pretrained && asked === 'similarity')) return;
+  if (kind === asked || (pretrained && asked !== 'category')) return;
   const got = pretrained ? 'one without either head (of pretraining?)' : `one that ${MAKES[kind]}`;
-  const advice = pretrained ? '' : `, or use 'wbdc ${kind === 'category' ? 'predict' : 'embed'}'`;
+  const advice = pretrained ? '' : `, or use 'wbdc ${COMMANDS[kind]}'`;
   throw new UserError(
     `${join(where, 'config.json')}: expected a model that ${MAKES[asked]} (finetune.kind: ${asked}), got ${got}: ` +
       `finetune with --set finetune.kind=${asked}, or give another --checkpoint${advice}`,

@@ -5,6 +5,8 @@ import { exists } from '@wbdc/io';
 import { readSplitIds } from '@wbdc/pipeline/features';
 import {
   finetune,
+  pretrainedTags,
+  tagChooser,
   textsOfSets,
   type FinetuneData,
   type FinetuneOptions,
@@ -31,10 +33,10 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
   const tokenizer = await loadTokenizer(upstream('vocab'));
   const inputs = await openInputs(context, tokenizer);
   try {
-    const training = await inputs.open(learnedSplits(config));
-    const heldOut = await inputs.open(config.data.heldOutSplits);
-    const data = { training: training.dataset, heldOut: heldOut.dataset, features: training.recipe };
     const init = await initialWeights(context);
+    const training = await inputs.open(learnedSplits(config), await tagsFor(config, init));
+    const heldOut = await inputs.open(config.data.heldOutSplits, training.dataset.tags);
+    const data = { training: training.dataset, heldOut: heldOut.dataset, features: training.recipe };
     const options = {
       settings: { ...config, finetune: withFolders(context) },
       tokenizer,
@@ -111,12 +113,21 @@ async function initialWeights(context: StageContext): Promise<InitialWeights | u
   return { checkpoint: await startModel('finetune.init', named, context) };
 }
 
+/** The tags to finetune for: those of the pretraining, or the most frequent ones. */
+async function tagsFor({ finetune: { kind, tags } }: Config, init: InitialWeights | undefined) {
+  if (kind !== 'tags') return [];
+  if (tags.head === 'fresh') return tagChooser(tags, [], undefined, 'finetune.tags');
+  return (await pretrainedTags(init)).tags;
+}
+
 /** Labels that stand outside the data sets: the truth of held-out videos, or pairs. */
 async function labelsOf(
   context: StageContext,
   { training, heldOut }: Pick<FinetuneData, 'training' | 'heldOut'>,
 ): Promise<Pick<FinetuneData, 'truth' | 'pairs'>> {
-  if (context.config.finetune.kind === 'similarity') return { pairs: await readPairs(context, training, heldOut) };
+  const { kind } = context.config.finetune;
+  if (kind === 'tags') return {};
+  if (kind === 'similarity') return { pairs: await readPairs(context, training, heldOut) };
   const truth = new Map<string, string>();
   for (const split of context.config.data.heldOutSplits) {
     const path = wbdcLayout(dataRoot(context)).truth(split);

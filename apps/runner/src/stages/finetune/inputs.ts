@@ -1,4 +1,4 @@
-import { wbdcLayout } from '@wbdc/data';
+import { wbdcLayout, type ChooseTags } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
 import { readSplitIds, zipDecoders } from '@wbdc/pipeline/features';
 import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
@@ -13,20 +13,22 @@ import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';
 export interface Inputs {
   /** The tower, where it is trained. */
   readonly extractor: Extractor | undefined;
-  /** Opens splits as one set, each list once. */
-  readonly open: (splits: readonly string[]) => Promise<VideoSet>;
+  /** Opens splits as one set, each list once; with the tags that count, or what chooses them. */
+  readonly open: (splits: readonly string[], tags?: readonly string[] | ChooseTags) => Promise<VideoSet>;
   /** Closes what was opened. */
   close(): Promise<void>;
 }
 
 export async function openInputs(context: StageContext, tokenizer: Tokenizer): Promise<Inputs> {
   const sets = new Map<string, Promise<VideoSet>>();
-  const opener = (input?: FrameInput) => (splits: readonly string[]) => {
-    const key = splits.join();
-    const set = sets.get(key) ?? openVideoSet(context, splits, tokenizer, [], input ? { input } : {});
-    sets.set(key, set);
-    return set;
-  };
+  const opener =
+    (input?: FrameInput): Inputs['open'] =>
+    (splits, tags = []) => {
+      const key = splits.join();
+      const set = sets.get(key) ?? openVideoSet(context, splits, tokenizer, tags, input ? { input } : {});
+      sets.set(key, set);
+      return set;
+    };
   const closeSets = async (): Promise<void> => {
     const opened = await Promise.allSettled(sets.values());
     await Promise.all(opened.map(async (set) => set.status === 'fulfilled' && set.value.close()));

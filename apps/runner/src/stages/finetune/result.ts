@@ -30,6 +30,7 @@ function conclusionOf(conclusion: FinetuneConclusion): Conclusion {
   if (tower !== undefined) {
     saved.push({ path: tower, about: 'the vision tower as it was trained, for --tower and features.tower' });
   }
+  if (conclusion.tags) return tagsConclusion(saved, conclusion, conclusion.tags);
   if (categories === undefined) return { made: [...saved, ...embeddingFiles(conclusion)], summary: {} };
   const { classes, labelled, further } = categories;
   const about = `of ${classes.length} categories, in the order of ${basename(files.classes)}`;
@@ -43,6 +44,18 @@ function conclusionOf(conclusion: FinetuneConclusion): Conclusion {
     { path: files.scores, about: 'scores, confusion of level 1, every category' },
   ];
   return { made: [...saved, ...predicted], summary: { classes: classes.length, 'labelled videos': labelled } };
+}
+
+function tagsConclusion(
+  saved: Artifact[],
+  { files, predicted }: FinetuneConclusion,
+  { count, labelled }: NonNullable<FinetuneConclusion['tags']>,
+): Conclusion {
+  const made = [
+    { path: files.tags, about: `tags of ${counted(predicted, 'video')}` },
+    { path: files.scores, about: 'what was measured, every tag with its threshold' },
+  ];
+  return { made: [...saved, ...made], summary: { tags: count, 'labelled videos': labelled } };
 }
 
 function embeddingFiles({ files, predicted, outOfFold }: FinetuneConclusion): Artifact[] {

@@ -152,9 +152,9 @@ function onnxOf({ saved, sizes, params }: ReadModel, head: OnnxHead | undefined)
 /** The output for use: of a finetuning, else the tags where they were trained. */
 function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
   if (saved.kind !== 'pretrained') {
-    const { output: linear, ...attention } = params.head!;
-    const named = saved.kind === 'similarity' ? UNIT : SOFTMAX;
-    return { ...named, linear, ...attention, pooling: saved.head.pooling };
+    const { output: linear, ...others } = params.head!;
+    const relu = saved.kind === 'tags' && saved.head.activation === 'relu';
+    return { ...HEADS[saved.kind], linear, ...others, pooling: saved.head.pooling, ...(relu && { relu }) };
   }
   if (params.heads === undefined) return undefined;
   const { output: linear, ...hidden } = params.heads.tag;
@@ -162,5 +162,8 @@ function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
   return { name: 'tags', activation: 'sigmoid', linear, ...hidden, pooling, relu: activation === 'relu' };
 }
 
-const UNIT = { name: 'embedding', activation: 'unit' } as const;
-const SOFTMAX = { name: 'classes', activation: 'softmax' } as const;
+const HEADS = {
+  similarity: { name: 'embedding', activation: 'unit' },
+  category: { name: 'classes', activation: 'softmax' },
+  tags: { name: 'tags', activation: 'sigmoid' },
+} as const;

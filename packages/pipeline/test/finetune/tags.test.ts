@@ -1,0 +1,157 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { openDataset, type Dataset } from '@wbdc/data';
+import { floats } from '@wbdc/nn';
+import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { finetuneSchema, layoutOf, openTrained, pretrainSettings } from '../../src/index.node.js';
+import { finetune, pretrain, pretrainedTags, readSavedModel, type FinetuneOptions } from '../../src/node.js';
+
+const TAGS = ['cat', 'dog', 'night', 'never'];
+const TITLES = ['a cat sleeps', 'a dog runs', 'a cat at night', 'a dog at night'];
+const TAGS_OF = [['cat'], ['dog'], ['cat', 'night'], ['dog', 'night']];
+const tokenizer = Tokenizer.fromVocab(trainVocabulary(TITLES, { size: 80, minFrequency: 1 }));
+const settings = pretrainSettings({
+  model: { width: 16, layers: 1, heads: 2, maxPositions: 16 },
+  text: { fields: ['title'], budget: 12 },
+  tasks: { mlm: null, mfm: null, tag: { weight: 4 } },
+  train: { batchSize: 8, epochs: 6, learningRate: 0.01, rules: [] },
+});
+
+function open(first: number, count: number, tags: readonly string[] = TAGS, known = true): Promise<Dataset> {
+  const videos = Array.from({ length: count }, (_, i) => {
+    const kind = (first + i) % 4;
+    return { id: `v${first + i}`, title: TITLES[kind], asr: '', ocr: [], ...(known && { tags: TAGS_OF[kind] }) };
+  });
+  const read = async (id: string) => floats([2, 4], new Float32Array(8).fill(Number(id.slice(1)) % 2));
+  const features = { width: 4, size: count, has: () => true, read, close: async () => undefined };
+  return openDataset({ videos, features, tokenizer, layout: layoutOf(settings.text), tags });
+}
+
+let root: string;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  root = await mkdtemp(join(tmpdir(), 'wbdc-tags-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const LEARN = { kind: 'tags', batchSize: 8, epochs: 10, learningRate: 0.02, rules: [], dropout: 0 };
+
+async function optionsOf(name: string, finetuning: object, more: object = {}): Promise<FinetuneOptions> {
+  return {
+    folder: join(root, name),
+    settings: { ...settings, finetune: finetuneSchema.parse({ ...LEARN, ...finetuning }) },
+    tokenizer,
+    data: { training: await open(0, 32), heldOut: await open(32, 8) },
+    ...more,
+  };
+}
+
+async function finetuned(options: FinetuneOptions) {
+  const result = await finetune(options);
+  if (result.kind !== 'model') throw new Error('expected one model');
+  return { ...result, measured: result.measurement!.measured, conclusion: result.conclusion! };
+}
+
+describe('finetuning for tags', () => {
+  it.each([
+    ['binary cross entropy', {}],
+    ['the asymmetric loss', { tags: { head: 'fresh', loss: 'asl', gammaNegative: 2 } }],
+  ])('learns them by %s, chooses thresholds, frees what it made', async (name, more) => {
+    const options = await optionsOf(name, { tags: { head: 'fresh' }, ...more });
+    const before = tf.memory().numTensors;
+    const { measured, conclusion } = await finetuned(options);
+    expect(tf.memory().numTensors).toBe(before);
+    for (const measure of ['mAP', 'video mAP', 'micro F1']) expect(measured[measure].value).toBe(1);
+    expect(measured['macro F1'].value).toBe(0.75); // nobody has one of the four
+    expect(measured['mAP'].baselines).toMatchObject({ 'tag frequency': 0.5 });
+    expect(measured['mAP'].baselines!['character overlap']).toBeGreaterThan(0.5);
+    expect(conclusion.tags).toMatchObject({ count: 4, labelled: 32, scores: { videos: 8 } });
+    const lines = (await readFile(conclusion.files.tags, 'utf8')).trim().split('\n');
+    const rows = lines.map((line) => JSON.parse(line) as { id: string; tags: { tag: string }[] });
+    expect(rows.map(({ id, tags }) => [id, tags.map(({ tag }) => tag).sort()])).toEqual(
+      Array.from({ length: 8 }, (_, i) => [`v${32 + i}`, TAGS_OF[i % 4]]),
+    );
+    const model = await openTrained(conclusion.model);
+    try {
+      expect(model.tags).toEqual(TAGS);
+      const [{ tags }] = await model.tag([{ features: [[0, 0, 0, 0]], title: 'a cat at night' }]);
+      expect(tags.filter(({ chosen }) => chosen).map(({ tag }) => tag)).toEqual(
+        expect.arrayContaining(['cat', 'night']),
+      );
+      expect(tags.find(({ tag }) => tag === 'dog')).toMatchObject({ chosen: false });
+      await expect(async () => model.embed([{ features: [], title: 'x' }])).rejects.toThrow('one that tells tags');
+    } finally {
+      await model.close();
+    }
+  });
+
+  it("goes on from the head of the pretraining's tags, and from an interruption, to the same numbers", async () => {
+    const folder = join(root, 'pretraining');
+    const data = { training: await open(0, 32), heldOut: await open(32, 8) };
+    const { checkpoints } = await pretrain({ folder, settings, tokenizer, data });
+    const init = { checkpoint: checkpoints };
+    const { tags, form } = await pretrainedTags(init);
+    expect([tags, form]).toEqual([TAGS, { pooling: 'cls', hidden: null, activation: null }]);
+    // One tiny step: what is measured is what the pretraining knew.
+    const still = { epochs: 1, stopAfter: 1, learningRate: 1e-9, warmup: 0 };
+    const kept = await finetuned(await optionsOf('kept', still, { init }));
+    const fresh = await finetuned(await optionsOf('fresh', { ...still, tags: { head: 'fresh' } }, { init }));
+    expect(kept.measured['video mAP'].value).toBeGreaterThan(0.9);
+    expect(kept.measured['video mAP'].value).toBeGreaterThan(fresh.measured['video mAP'].value);
+    expect(await readSavedModel(kept.conclusion.model)).toMatchObject({ kind: 'tags', head: { pooling: 'cls' } });
+
+    const short = { epochs: 2, checkpointEvery: 3 };
+    const whole = await finetuned(await optionsOf('whole', short, { init }));
+    const controller = new AbortController();
+    let steps = 0;
+    const sink = { write: () => void (++steps === 5 && controller.abort()), close: () => undefined };
+    const cut = await optionsOf('cut', short, { init });
+    expect(await finetune({ ...cut, signal: controller.signal, sinks: [sink] })).toMatchObject({
+      status: 'interrupted',
+    });
+    const resumed = await finetuned({ ...cut, resume: true });
+    expect(resumed.measured).toEqual(whole.measured);
+    const weights = (path: string): Promise<Buffer> => readFile(join(path, 'model.safetensors'));
+    expect((await weights(resumed.conclusion.model)).equals(await weights(whole.conclusion.model))).toBe(true);
+  });
+
+  it('measures on a fold, or not at all; then thresholds are 1/2', async () => {
+    const fold = await optionsOf('fold', { epochs: 1, folds: 4, tags: { head: 'fresh' } });
+    const { conclusion } = await finetuned(fold);
+    const { labelled, scores } = conclusion.tags!;
+    expect(labelled + scores!.videos).toBe(32);
+    expect(scores!.videos).toBeGreaterThan(0);
+    const unknown = { training: await open(0, 32), heldOut: await open(32, 8, TAGS, false) };
+    const warnings: string[] = [];
+    const observer = { onWarning: (line: string) => void warnings.push(line) };
+    const blind = await optionsOf('blind', { epochs: 1, tags: { head: 'fresh' } }, { data: unknown, observer });
+    const { measured, conclusion: end } = await finetuned(blind);
+    expect(measured).toEqual({});
+    expect(warnings).toEqual(['no tags of the held-out videos: nothing is measured, thresholds are 1/2; or set folds']);
+    expect(await readSavedModel(end.model)).toMatchObject({ thresholds: [] });
+  });
+
+  it('says what does not fit', async () => {
+    const error = async (finetuning: object, more: object = {}) =>
+      finetune(await optionsOf('wrong', finetuning, more)).then(
+        () => 'nothing',
+        ({ message }: Error) => message,
+      );
+    const fresh = { tags: { head: 'fresh' } };
+    expect(await error({})).toContain("expected a pretraining to start from with 'pretrain', got none");
+    const none = { training: await open(0, 8, []), heldOut: await open(8, 4, []) };
+    expect(await error(fresh, { data: none })).toContain('finetune.splits: expected videos with tags, got none');
+    const untold = { training: await open(0, 8, TAGS, false), heldOut: await open(8, 4) };
+    expect(await error(fresh, { data: untold })).toContain('expected videos with tags in labeled, got none');
+    const blind = { training: await open(0, 8), heldOut: await open(8, 4, TAGS, false) };
+    expect(await error({ ...fresh, averageBest: 1 }, { data: blind })).toContain('videos with known tags');
+    const others = { training: await open(0, 8, ['cat']), heldOut: await open(8, 4, ['cat']) };
+    const init = { checkpoint: join(root, 'pretraining') };
+    expect(await error({}, { data: others, init })).toContain(
+      '4 tags of the pretraining, in their order, got one with 1',
+    );
+  });
+});
