@@ -40,7 +40,7 @@ export { similarityModel } from './similarity.js';
 export type { FinetuneParams, PairBatch, SimilarityOptions } from './similarity.js';
 export { groupsOf } from './groups.js';
 export { tagModel, tagTruth } from './tags.js';
-export type { TagModelOptions } from './tags.js';
+export type { TagBatch, TagModelOptions } from './tags.js';
 export { chooseThresholds, decideTags } from './thresholds.js';
 export type { Asymmetry } from './losses.js';
 export { officialPairSplit, videoDisjointFold, videoDisjointSplit } from './splits.js';

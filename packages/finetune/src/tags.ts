@@ -4,6 +4,7 @@ import {
   foldIn,
   sigmoidCrossEntropy,
   subKey,
+  withRows,
   type Batch,
   type Encoder,
   type Key,
@@ -19,14 +20,22 @@ export interface TagModelOptions extends Omit<HeadConfig, 'hiddenSize'> {
   readonly asymmetry?: Asymmetry | null;
 }
 
+/** Videos with tags. */
+export interface TagBatch {
+  readonly batch: Batch;
+  /** Where several processes share a batch: numbers of these videos in all of it, by which dropout draws. */
+  readonly rows?: Int32Array;
+}
+
 /** Tag finetuning: pool, a dense layer to the T tags, each a question of its own. */
 export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagModelOptions) {
   const { outputs, asymmetry = null } = options;
   const config = { ...options, hiddenSize: encoder.hiddenSize };
   const lossOf = (logits: Tensor2D, truth: Tensor2D): Scalar =>
     asymmetry === null ? sigmoidCrossEntropy(logits, truth) : asymmetricLoss(logits, truth, asymmetry);
-  const loss = (params: FinetuneParams<P>, batch: Batch, dropout?: Key): LossResult =>
+  const loss = (params: FinetuneParams<P>, { batch, rows }: TagBatch, key?: Key): LossResult =>
     tf.tidy(() => {
+      const dropout = key && rows ? withRows(key, rows) : key;
       const truth = tagTruth(batch, outputs);
       const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
       const draws = headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));

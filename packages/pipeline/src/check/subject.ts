@@ -1,5 +1,5 @@
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
-import type { CategoryBatch, PairBatch } from '@wbdc/finetune';
+import type { CategoryBatch, PairBatch, TagBatch } from '@wbdc/finetune';
 import {
   flatten,
   foldIn,
@@ -120,13 +120,13 @@ function similarity(config: CheckSettings, sizes: DataSizes, key: Key): Subject<
   };
 }
 
-function tags(config: CheckSettings, sizes: DataSizes, key: Key): Subject<Batch> {
+function tags(config: CheckSettings, sizes: DataSizes, key: Key): Subject<TagBatch> {
   const encoder = finetunedEncoder(config, sizes);
   const recipe = tagRecipe(config, encoder, sizes.tagCount, foldIn(key, 'init'));
   return {
     ...subject(recipe),
-    batchOf: (videos) => videosOf(config, encoder, videos, key, sizes.tagCount),
-    expected: (batch) => expectedTags(batch, config.finetune.tags, sizes.tagCount),
+    batchOf: (videos) => ({ batch: videosOf(config, encoder, videos, key, sizes.tagCount) }),
+    expected: ({ batch }) => expectedTags(batch, config.finetune.tags, sizes.tagCount),
   };
 }
 

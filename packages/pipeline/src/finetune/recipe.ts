@@ -7,6 +7,7 @@ import {
   type FinetuneParams,
   type HeadConfig,
   type PairBatch,
+  type TagBatch,
 } from '@wbdc/finetune';
 import type { Batch, Encoder, Key } from '@wbdc/nn';
 import type { TrainingRecipe } from '../recipes/recipe.js';
@@ -77,7 +78,7 @@ export function similarityRecipe(
   };
 }
 
-export interface TagRecipe extends FinetuneRecipe<Batch> {
+export interface TagRecipe extends FinetuneRecipe<TagBatch> {
   readonly head: Required<Omit<HeadConfig, 'hiddenSize'>>;
   /** Probabilities `[B, T]`. */
   readonly predict: (batch: Batch) => Tensor2D;
@@ -103,7 +104,7 @@ export function tagRecipe(
     head,
     noun: 'video',
     loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
-    ids: ({ ids }) => ids,
+    ids: ({ batch }) => batch.ids,
     predict: (batch) => model.predict(params, batch),
   };
 }

@@ -4,11 +4,13 @@ import { finetuneFiles } from '@wbdc/finetune/node';
 import { writeFileAtomic, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { besideBaselines, characterOverlap, meanAveragePrecision, multilabelF1 } from '@wbdc/metrics';
-import { disposeTree, foldIn, randomKey, uniform, type Encoder } from '@wbdc/nn';
+import { disposeTree, foldIn, partOf, randomKey, uniform, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
 import { describeTags } from '../trained/describe.js';
 import { taggedRow } from '../trained/rows.js';
 import type { Measurement } from '../training/measurement.js';
+import { paddedAlike } from '../training/ranks.js';
+import { takePart } from '../training/take-part.js';
 import { goesOn, runTraining, type TrainingResult } from '../training/run.js';
 import { savedFields, savedFiles, weightsKey } from './common.js';
 import type { EncoderParams } from './encoder.js';
@@ -60,11 +62,12 @@ export async function finetuneTags(
       best: averageBest === null ? undefined : { count: averageBest, metric: 'mAP' },
       data: {
         lengths: train.indices.map((index) => train.dataset.length(index)),
-        read: ({ indices, key }) =>
-          train.dataset.batch(
-            indices.map((i) => train.indices[i]),
-            key,
-          ),
+        read: async ({ indices, key, part }) => {
+          const chosen = takePart(indices, part).map((i) => train.indices[i]);
+          const batch = await train.dataset.batch(chosen, key);
+          if (!part || !options.communicator) return { batch };
+          return { batch: await paddedAlike(batch, options.communicator), rows: partOf(indices.length, part) };
+        },
       },
       evaluate: () => measure(running),
       model,

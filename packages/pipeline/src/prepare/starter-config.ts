@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { WBDC_SPLITS } from '@wbdc/data';
 import { differences } from '@wbdc/io/errors';
-<<<<<<<< HEAD:packages/pipeline/src/prepare/starter-config.ts
 import { stringify } from 'yaml';
 import type { PreparedVideos } from './finish.js';
 
@@ -17,27 +16,16 @@ export interface DataFittedSettings {
   readonly train: { readonly batchSize: number };
   readonly finetune: { readonly batchSize: number };
 }
-========
-import type { PreparedVideos } from './finish.js';
->>>>>>>> b154326 (finetune.kind: tags, from the pretraining's head or a fresh one, with a threshold for each tag; wbdc tag; check, export and serve know it):packages/pipeline/src/prepare/starter-settings.ts
 
 /** Below so many videos to learn from, models of full size learn nothing that small ones do not. */
 const FEW = 20_000;
 
-/** Settings to start from. */
-export interface StarterSettings {
-  /** As in a configuration file. */
-  readonly settings: object;
-  /** Too few videos for models of full size: sizes are small. */
-  readonly few: boolean;
-}
-
 /**
- * Settings that learn from a prepared data set: its splits, its texts, sizes that fit the number of videos.
+ * A configuration that learns from a prepared data set: its splits, its texts, sizes that fit the number of videos.
  *
- * @param folder as the settings should name it
+ * @param folder as a command should name it
  */
-export function starterSettings({ root, summary, fields, tags }: PreparedVideos, folder: string): StarterSettings {
+export function starterConfig({ root, summary, fields, tags }: PreparedVideos, folder: string): string {
   const { unlabeled, labeled } = summary.splits;
   const learned = unlabeled.videos + labeled.videos;
   const splits = WBDC_SPLITS.filter((split) => split !== 'test_a' && summary.splits[split].videos > 0);
@@ -52,38 +40,25 @@ export function starterSettings({ root, summary, fields, tags }: PreparedVideos,
       finetune: { kind: 'category', splits: ['labeled'], ...(few && smallFinetuning(labeled.videos)) },
     }),
   };
-  return { settings, few };
-}
-
-/** What of a configuration depends on the data. */
-export interface DataDependent {
-  readonly data: {
-    readonly folder: string | null;
-    readonly trainSplits: readonly string[];
-    readonly heldOutSplits: readonly string[];
-  };
-  readonly text: { readonly fields: readonly string[] };
-  readonly clip: { readonly batchSize: number };
-  readonly train: { readonly batchSize: number };
-  readonly finetune: { readonly batchSize: number };
+  const size = few
+    ? 'Sizes are small, so that two cores learn in minutes. Better: published weights, with\n' +
+      '# vocab.folder, model.init and features.tower; see wbdc download --help.'
+    : 'Sizes are those of the published systems: start from published weights with vocab.folder, model.init\n' +
+      '# and features.tower; see wbdc download --help.';
+  const about = `Written once by wbdc prepare for ${summary.videos} videos: yours to change.`;
+  return [`# ${about} npx wbdc config prints all settings.`, `# ${size}`, stringify(settings)].join('\n');
 }
 
 /**
  * Settings of a configuration that do not go with a prepared data set, as lines `data.trainSplits: there ..., fits
  * ...`: those of an earlier preparation, before there was a table or a label.
  *
- * @param fitting what {@link starterSettings} gives, read
+ * @param fitting what {@link starterConfig} gives, read
  */
 export function unfitSettings(
-<<<<<<<< HEAD:packages/pipeline/src/prepare/starter-config.ts
   config: DataFittedSettings,
   fitting: DataFittedSettings,
   { summary }: PreparedVideos,
-========
-  config: DataDependent,
-  fitting: DataDependent,
-  { summary }: Pick<PreparedVideos, 'summary'>,
->>>>>>>> b154326 (finetune.kind: tags, from the pretraining's head or a fresh one, with a threshold for each tag; wbdc tag; check, export and serve know it):packages/pipeline/src/prepare/starter-settings.ts
 ): string[] {
   const { unlabeled, labeled } = summary.splits;
   const most = (batchSize: number, videos: number, fits: number): number => (batchSize > videos ? fits : batchSize);
