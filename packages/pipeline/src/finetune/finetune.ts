@@ -10,8 +10,8 @@ const KINDS = { category: finetuneCategory, similarity: finetuneSimilarity, tags
 
 /**
  * Finetunes a video-text model: categories (WBDC 2022), similarity (AIAC 2021) or tags, as `settings.finetune.kind`
- * says; with `fold: 'all'` one model per fold. The folder gets checkpoints, the finished model, predictions of the held-out
- * videos and scores, see `finetuneFiles`. The same options give the same numbers, bit by bit, also after an
+ * says; with `fold: 'all'` one model per fold. The folder gets checkpoints, the finished model, predictions of the
+ * held-out videos and scores, see `finetuneFiles`. The same options give the same numbers, bit by bit, also after an
  * interruption and with `resume`.
  *
  * @throws WbdcError where settings and data do not fit
