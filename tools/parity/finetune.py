@@ -1,6 +1,7 @@
 """Finetuning losses by PyTorch."""
 import torch
 import torch.nn.functional as F
+from sentence_transformers.sentence_transformer.losses import CoSENTLoss
 from common import flat, wave, write
 
 
@@ -91,12 +92,20 @@ def asymmetric(positive, negative, clip):
     return loss_case(-(truth * right + (1 - truth) * wrong).mean(), logits=x)
 
 
+def cosent(labels):
+    """sentence-transformers' own loss of two lists of embeddings; 20 is its scale."""
+    left, right = wave((5, 7), 0.5, 1.0).requires_grad_(), wave((5, 7), 2.5, 1.0).requires_grad_()
+    loss = CoSENTLoss(None, scale=20.0).compute_loss_from_embeddings([left, right], torch.tensor(labels))
+    return {"cosines": flat(F.cosine_similarity(left, right)), **loss_case(loss, left=left, right=right)}
+
+
 def binary():
     x = wave((3, 7), 0.5, 3.0).requires_grad_()
     return loss_case(F.binary_cross_entropy_with_logits(x, (wave((3, 7), 1.5, 1.0) > 0.6).float()), logits=x)
 
 
 write("finetune", "finetune.json", {
+    "cosent": cosent([0.2, 0.9, 0.5, 0.5, 0.0]), "cosentEqual": cosent([0.5] * 5),
     "asymmetric": asymmetric(0, 4, 0.05), "asymmetricBoth": asymmetric(1, 2, 0), "binary": binary(),
 
     "smoothing": smoothing(), "soft": soft(), "mixed": mixed(), "rDrop": r_drop(), "similarity": similarity(),

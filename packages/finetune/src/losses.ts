@@ -31,6 +31,22 @@ export function disagreement(left: Tensor2D, right: Tensor2D, shares: Float32Arr
   return tf.mul(tf.sum(tf.mul(rows, tf.tensor1d(shares))), 0.5);
 }
 
+/**
+ * CoSENT of cosines `[N]` (Su, kexue.fm/archives/8847): `log(1 + sum exp(scale (cos_i - cos_j)))` over all pairs of which
+ * i has a smaller label than j. Only the order of the labels counts, as for Spearman; equal ones say nothing of each
+ * other. sentence-transformers' `CoSENTLoss`, whose scale of 20 is the default.
+ */
+export function cosentLoss(cosines: Tensor1D, labels: Float32Array, scale = 20): Scalar {
+  const count = labels.length;
+  if (cosines.size !== count) throw new RangeError(`similarity: expected ${cosines.size} labels, got ${count}`);
+  const ordered = Float32Array.from({ length: count * count }, (_, k) =>
+    labels[Math.floor(k / count)] < labels[k % count] ? 0 : -1e12,
+  );
+  const apart = tf.sub(tf.reshape(cosines, [count, 1]), tf.reshape(cosines, [1, count])); // [N, N]
+  const terms = tf.add(tf.mul(apart, scale), tf.tensor2d(ordered, [count, count])); // [N, N]
+  return tf.logSumExp(tf.concat([tf.zeros([1]), tf.reshape(terms, [count * count])]));
+}
+
 /** How much each side of the labels counts in {@link asymmetricLoss}. */
 export interface Asymmetry {
   /** Focusing of labels that are true: 0 or 1 in the paper. */

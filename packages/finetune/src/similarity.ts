@@ -12,7 +12,7 @@ import {
   type ParamTree,
 } from '@wbdc/nn';
 import { applyHead, headDraws, newHead, type Head, type HeadConfig } from './heads.js';
-import { meanOf, meanSquare } from './losses.js';
+import { cosentLoss, meanOf, meanSquare } from './losses.js';
 
 export interface FinetuneParams<P extends ParamTree> {
   readonly encoder: P;
@@ -22,6 +22,8 @@ export interface FinetuneParams<P extends ParamTree> {
 export interface SimilarityOptions extends Omit<HeadConfig, 'hiddenSize'> {
   /** Weight of R-Drop, for cosines the mean squared difference of two passes with other dropout. 0 leaves it out. */
   readonly rDrop?: number;
+  /** `mse`: cosines as their labels are (default); `cosent`: in the order of their labels. */
+  readonly loss?: 'mse' | 'cosent';
 }
 
 /**
@@ -40,10 +42,10 @@ export interface PairBatch {
 
 /**
  * Similarity finetuning (AIAC 2021, rank 1): two embeddings, their cosine, mean squared error against the
- * rank-normalised label.
+ * rank-normalised label, or CoSENT, by the order of the labels.
  */
 export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, options: SimilarityOptions) {
-  const { rDrop = 0 } = options;
+  const { rDrop = 0, loss: kind = 'mse' } = options;
   const config = { ...options, hiddenSize: encoder.hiddenSize };
   const drawsOf = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): Tensor1D[] => {
     const encoded = encoder.encode(params.encoder, pairs.batch, dropout ? { dropout } : {});
@@ -53,13 +55,16 @@ export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, option
   const loss = (params: FinetuneParams<P>, pairs: PairBatch, key?: Key): LossResult =>
     tf.tidy(() => {
       const dropout = key && pairs.rows ? withRows(key, pairs.rows) : key;
-      const error = (draws: readonly Tensor1D[]): tf.Scalar =>
-        meanOf(draws.map((draw) => meanSquare(draw, pairs.labels)));
+      if (kind === 'cosent' && pairs.rows !== undefined)
+        throw new RangeError("similarity: expected 'mse' of several processes, got 'cosent', which compares all pairs");
+      const mean = (of: typeof meanSquare, draws: readonly Tensor1D[]): tf.Scalar =>
+        meanOf(draws.map((draw) => of(draw, pairs.labels)));
+      const error = (draws: readonly Tensor1D[]): tf.Scalar => mean(kind === 'mse' ? meanSquare : cosentLoss, draws);
       const draws = drawsOf(params, pairs, dropout);
-      const mse = error(draws);
+      const mse = mean(meanSquare, draws);
       const count = pairs.labels.length;
       const metrics = { mse: { sum: tf.mul<tf.Scalar>(mse, count), count } };
-      if (!dropout || rDrop === 0) return { loss: mse, count, metrics };
+      if (!dropout || rDrop === 0) return { loss: kind === 'mse' ? mse : error(draws), count, metrics };
       const again = drawsOf(params, pairs, foldIn(dropout, 'again'));
       const apart = meanOf(draws.map((draw, i) => tf.mean(tf.squaredDifference(draw, again[i])) as tf.Scalar));
       return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics };

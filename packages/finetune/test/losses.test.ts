@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
+import { l2Normalize } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import { rowShares, targetRows } from '../src/labels.js';
-import { disagreement, softCrossEntropy } from '../src/losses.js';
+import { cosentLoss, disagreement, softCrossEntropy } from '../src/losses.js';
 
 interface Reference {
   readonly loss: number;
   readonly gradients: Record<string, number[]>;
 }
 const fixture = JSON.parse(readFileSync(new URL('fixtures/finetune.json', import.meta.url), 'utf8')) as Record<
-  'soft' | 'mixed' | 'rDrop',
+  'soft' | 'mixed' | 'rDrop' | 'cosent' | 'cosentEqual',
   Reference
 >;
 
@@ -39,6 +40,21 @@ describe.each(ENGINES)('losses on %s', (engine) => {
     const { value, grad } = tf.valueAndGrad((x) => softCrossEntropy(x as tf.Tensor2D, targets, shares))(logits(0.5, 2));
     expect(value.dataSync()[0]).toBeCloseTo(fixture.mixed.loss, 5);
     expect(distance(grad.dataSync(), fixture.mixed.gradients.logits)).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ['cosent', [0.2, 0.9, 0.5, 0.5, 0]],
+    ['cosentEqual', [0.5, 0.5, 0.5, 0.5, 0.5]],
+  ] as const)('%s equals sentence-transformers', (name, labels) => {
+    const of = (phase: number) => tf.tensor2d(wave(35, phase, 1), [5, 7]);
+    const loss = (left: tf.Tensor, right: tf.Tensor): tf.Scalar => {
+      const [a, b] = [l2Normalize(left as tf.Tensor2D), l2Normalize(right as tf.Tensor2D)];
+      return cosentLoss(tf.sum(tf.mul(a, b), 1), Float32Array.from(labels));
+    };
+    const { value, grads } = tf.valueAndGrads(loss as (...xs: tf.Tensor[]) => tf.Tensor)([of(0.5), of(2.5)]);
+    expect(value.dataSync()[0]).toBeCloseTo(fixture[name].loss, 4);
+    expect(distance(grads[0].dataSync(), fixture[name].gradients.left)).toBeLessThan(1e-4);
+    expect(distance(grads[1].dataSync(), fixture[name].gradients.right)).toBeLessThan(1e-4);
   });
 
   it('R-Drop equals its reference in PyTorch', () => {

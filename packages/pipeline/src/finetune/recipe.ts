@@ -64,9 +64,9 @@ export function similarityRecipe(
   encoder: Encoder<EncoderParams>,
   key: Key,
 ): SimilarityRecipe {
-  const { pooling, attention, dropout, samples, width, rDrop } = settings.finetune;
+  const { pooling, attention, dropout, samples, width, rDrop, loss } = settings.finetune;
   const head = { pooling, attention, dropout, samples, outputs: width };
-  const model = similarityModel(encoder, { ...head, rDrop });
+  const model = similarityModel(encoder, { ...head, rDrop, loss });
   const params = model.init(key);
   return {
     ...trainingOf(settings, params),

@@ -190,6 +190,11 @@ export const finetuneSchema = z
     split: z.enum(['video-disjoint', 'official']).default('video-disjoint'),
     /** Similarity, video-disjoint without folds: share of the videos held out; 0 learns from all pairs. */
     share: share.default(0.2),
+    /**
+     * Similarity: mse: cosines as their labels are (QQ); cosent: in the order of their labels (kexue.fm/archives/8847),
+     * within a batch.
+     */
+    loss: z.enum(['mse', 'cosent']).default('mse'),
     /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
     labels: z.enum(['rank', 'raw']).default('rank'),
     ...loop,
