@@ -32,9 +32,9 @@ export function disagreement(left: Tensor2D, right: Tensor2D, shares: Float32Arr
 }
 
 /**
- * CoSENT of cosines `[N]` (Su, kexue.fm/archives/8847): `log(1 + sum exp(scale (cos_i - cos_j)))` over all pairs of which
- * i has a smaller label than j. Only the order of the labels counts, as for Spearman; equal ones say nothing of each
- * other. sentence-transformers' `CoSENTLoss`, whose scale of 20 is the default.
+ * CoSENT of cosines `[N]` (Su, kexue.fm/archives/8847): `log(1 + sum exp(scale (cos_i - cos_j)))` over all pairs of
+ * which i has a smaller label than j. Only the order of the labels counts, as for Spearman; equal ones say nothing of
+ * each other. sentence-transformers' `CoSENTLoss`, whose scale of 20 is the default.
  */
 export function cosentLoss(cosines: Tensor1D, labels: Float32Array, scale = 20): Scalar {
   const count = labels.length;
