@@ -84,7 +84,7 @@ export function headDraws(head: Head, encoded: Encoded, batch: Batch, config: He
   return Array.from({ length: key ? (config.samples ?? 1) : 1 }, (_, i) => {
     const dropped = dropout(pooled, config.dropout, subKey(key, i));
     const read = head.hidden ? linear(dropped, head.hidden) : dropped;
-    return linear(config.activation === 'relu' ? tf.relu(read) : read, head.output); // [B, outputs]
+    return linear(config.activation === 'relu' ? tf.relu(read) : read, head.output);
   });
 }
 

@@ -14,7 +14,7 @@ import { clip } from '@wbdc/pretrain-tasks/clip';
 import { uniModel } from '@wbdc/uni-model';
 import { uniModelOnnx } from '@wbdc/uni-model/onnx';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { disagreement, softCrossEntropy } from '../../../packages/finetune/src/losses.js';
+import { asymmetricLoss, cosentLoss, disagreement, softCrossEntropy } from '../../../packages/finetune/src/losses.js';
 import { wave } from '../../testing.js';
 import { shapeComments } from '../comments.js';
 import { parse } from '../instrument.js';
@@ -274,6 +274,11 @@ describe('finetune', () => {
     const [logits, shares] = [tf.ones<tf.Rank.R2>([B, C]), new Float32Array(B).fill(1 / B)];
     checkShapes(['finetune'], SIZES, () => softCrossEntropy(logits, new Float32Array(B * C), shares));
     checkShapes(['finetune'], SIZES, () => disagreement(logits, tf.zeros([B, C]), shares));
+    const asymmetry = { gammaPositive: 1, gammaNegative: 4, clip: 0.05 };
+    const N = 11;
+    const sizes = { ...SIZES, N };
+    checkShapes(['finetune'], sizes, () => asymmetricLoss(tf.ones([N, T]), tf.zeros([N, T]), asymmetry));
+    checkShapes(['finetune'], sizes, () => cosentLoss(tf.ones([N]), new Float32Array(N)));
   });
 });
 
