@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Output, type Terminal } from '../src/core/output.js';
 import { measurementLine, progressLine, trainingNote } from '@wbdc/report/progress';
-import { createProgress, progressSink, waitingSink } from '../src/core/progress.js';
+import { waitingSink } from '@wbdc/train';
+import { createProgress, progressSink } from '../src/core/progress.js';
 
 class TestTerminal implements Terminal {
   text = '';

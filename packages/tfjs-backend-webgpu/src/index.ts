@@ -6,6 +6,7 @@ export type { PoolStatistics } from './pool.js';
 export {
   BACKEND_NAME,
   drainGpuMemory,
+  describeAdapter,
   findWebGpu,
   registerWebGpuBackend,
   webGpuStatistics,

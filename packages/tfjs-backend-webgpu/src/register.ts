@@ -145,3 +145,12 @@ function current(): WebGpuBackend {
   if (registered) return registered.backend;
   throw new WbdcError("expected the engine 'webgpu'; call registerWebGpuBackend() first");
 }
+
+/** For people: the GPU, and what of it the kernels could use and do not find. */
+export function describeAdapter({ description, fallback, missing, limits }: AdapterReport): string {
+  return [
+    fallback ? `${description}, played by the processor: for checks, not for training` : description,
+    `${Math.round(limits.maxStorageBufferBindingSize / 2 ** 20)} MiB in one piece`,
+    ...(missing.length > 0 ? [`without ${missing.join(', ')}`] : []),
+  ].join(', ');
+}

@@ -15,4 +15,5 @@ export type { GradientDtype } from './exchange.js';
 export { trainLoop } from './loop.js';
 export type { Asked } from './step.js';
 export type { CheckpointHook, EvaluationHook, TrainLoopOptions, TrainResult } from './loop.js';
+export { waitingSink } from './telemetry.js';
 export type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';

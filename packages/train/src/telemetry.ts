@@ -36,3 +36,16 @@ export interface Sink {
   flush?(): void | Promise<void>;
   close?(): void | Promise<void>;
 }
+
+/** A sink that knows what share of the steps was waiting for data. */
+export function waitingSink(): Sink & { share(): number } {
+  const total = { seconds: 0, waited: 0 };
+  return {
+    write: (record) => {
+      if (record.type !== 'step') return;
+      total.seconds += record.seconds;
+      total.waited += record.waited ?? 0;
+    },
+    share: () => total.waited / total.seconds,
+  };
+}

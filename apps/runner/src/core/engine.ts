@@ -3,7 +3,7 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
-import { registerWebGpuBackend, type AdapterReport } from '@wbdc/tfjs-backend-webgpu';
+import { describeAdapter, registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { UserError } from './errors.js';
 
@@ -127,7 +127,7 @@ export const engineLoaders: EngineLoaders = {
     assertFp32(precision);
     const report = await registerWebGpuBackend({ allowFallback: !gpuOnly });
     await use('webgpu');
-    return `webgpu (${describeGpu(report)})`;
+    return `webgpu (${describeAdapter(report)})`;
   },
   ort: async ({ threads, precision, onFallback }) => {
     assertFp32(precision);
@@ -141,15 +141,6 @@ export const engineLoaders: EngineLoaders = {
     return 'cpu (plain JavaScript, 1 thread)';
   },
 };
-
-/** The GPU, and what of it the kernels could use and do not find. */
-function describeGpu({ description, fallback, missing, limits }: AdapterReport): string {
-  return [
-    fallback ? `${description}, played by the processor: for checks, not for training` : description,
-    `${Math.round(limits.maxStorageBufferBindingSize / 2 ** 20)} MiB in one piece`,
-    ...(missing.length > 0 ? [`without ${missing.join(', ')}`] : []),
-  ].join(', ');
-}
 
 function assertFp32(precision: Precision): void {
   if (precision !== 'fp32') throw new PrecisionError('it multiplies in float32 only');

@@ -107,16 +107,3 @@ export function progressSink(progress: Progress, totalSteps: number): Sink {
 function follow(before: number | undefined, now: number | undefined): number | undefined {
   return before === undefined || now === undefined ? (now ?? before) : 0.9 * before + 0.1 * now;
 }
-
-/** A sink that knows what share of the steps was waiting for data. */
-export function waitingSink(): Sink & { share(): number } {
-  const total = { seconds: 0, waited: 0 };
-  return {
-    write: (record) => {
-      if (record.type !== 'step') return;
-      total.seconds += record.seconds;
-      total.waited += record.waited ?? 0;
-    },
-    share: () => total.waited / total.seconds,
-  };
-}

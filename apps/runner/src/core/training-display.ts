@@ -1,8 +1,8 @@
 import type { RunOptions, TrainingStart } from '@wbdc/pipeline/node';
-import type { Sink } from '@wbdc/train';
+import { waitingSink, type Sink } from '@wbdc/train';
 import { counted, formatCount, formatNumber } from '@wbdc/report/format';
 import type { Output } from './output.js';
-import { createProgress, progressSink, waitingSink, type Progress } from './progress.js';
+import { createProgress, progressSink, type Progress } from './progress.js';
 
 /** How a training is watched. */
 export type Watching = Required<Pick<RunOptions, 'observer' | 'sinks'>>;

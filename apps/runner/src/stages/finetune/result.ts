@@ -30,7 +30,12 @@ function conclusionOf(conclusion: FinetuneConclusion): Conclusion {
   if (tower !== undefined) {
     saved.push({ path: tower, about: 'the vision tower as it was trained, for --tower and features.tower' });
   }
-  if (conclusion.tags) return tagsConclusion(saved, conclusion, conclusion.tags);
+  if (conclusion.tags) {
+    const { count, labelled } = conclusion.tags;
+    const tags = { path: files.tags, about: `tags of ${counted(conclusion.predicted, 'video')}` };
+    const scores = { path: files.scores, about: 'what was measured, every tag with its threshold' };
+    return { made: [...saved, tags, scores], summary: { tags: count, 'labelled videos': labelled } };
+  }
   if (categories === undefined) return { made: [...saved, ...embeddingFiles(conclusion)], summary: {} };
   const { classes, labelled, further } = categories;
   const about = `of ${classes.length} categories, in the order of ${basename(files.classes)}`;
@@ -44,18 +49,6 @@ function conclusionOf(conclusion: FinetuneConclusion): Conclusion {
     { path: files.scores, about: 'scores, confusion of level 1, every category' },
   ];
   return { made: [...saved, ...predicted], summary: { classes: classes.length, 'labelled videos': labelled } };
-}
-
-function tagsConclusion(
-  saved: Artifact[],
-  { files, predicted }: FinetuneConclusion,
-  { count, labelled }: NonNullable<FinetuneConclusion['tags']>,
-): Conclusion {
-  const made = [
-    { path: files.tags, about: `tags of ${counted(predicted, 'video')}` },
-    { path: files.scores, about: 'what was measured, every tag with its threshold' },
-  ];
-  return { made: [...saved, ...made], summary: { tags: count, 'labelled videos': labelled } };
 }
 
 function embeddingFiles({ files, predicted, outOfFold }: FinetuneConclusion): Artifact[] {
