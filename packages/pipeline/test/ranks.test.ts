@@ -122,4 +122,13 @@ describe.skipIf(withoutMpi)(`several ranks train as one (${withoutMpi ?? 'MPI is
     expect(weights).toBeLessThan(1e-6);
     expect(await trained('again', 'fgm')).toEqual(await trained('2', 'fgm'));
   });
+
+  it('a rank with other data is named before the first step', async () => {
+    const folder = folderOf('other', 'category');
+    const args = [JSON.stringify([{ stage: 'category', folder, otherData: 1 }])];
+    const { code, stderr } = await runRanks(mpich, 2, PROGRAM, { args });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/expected the same data on all 2 ranks, got rank 1 on \S+ has .*data of 64 examples/);
+    expect(readdirSync(folder)).not.toContain('checkpoints');
+  });
 });

@@ -16,6 +16,8 @@ export interface Training {
   readonly resume?: boolean;
   /** A rank that is told to stop after a step. */
   readonly abortAt?: { readonly rank: number; readonly step: number };
+  /** A rank whose videos are others. */
+  readonly otherData?: number;
   readonly gradientDtype?: 'bf16';
   readonly epochs?: number;
   readonly settings?: object;
@@ -72,7 +74,8 @@ function datasetOf(videos: readonly Video[], tags?: readonly string[]): Promise<
 
 const model = { width: 16, layers: 1, heads: 2, maxPositions: 20 };
 const communicator = await connect();
-const [videos, others] = [videosFrom(0, 64), videosFrom(100, 10)];
+const first = trainings.some(({ otherData }) => otherData === communicator.rank) ? 1 : 0;
+const [videos, others] = [videosFrom(first, 64), videosFrom(100, 10)];
 
 registerOrtBackend({ threads: 1 });
 await tf.setBackend('ort');
@@ -83,7 +86,14 @@ for (const training of trainings) {
 }
 if (communicator !== single) await communicator.close();
 
-async function train({ stage, settings, epochs = 3, abortAt, ...given }: Training): Promise<{ status: string }> {
+async function train({
+  stage,
+  settings,
+  epochs = 3,
+  abortAt,
+  otherData: _other,
+  ...given
+}: Training): Promise<{ status: string }> {
   const controller = new AbortController();
   const write = ({ step }: { step: number }): void => {
     if (abortAt?.rank === communicator.rank && step >= abortAt.step) controller.abort();

@@ -1,0 +1,165 @@
+/**
+ * What several ranks cost and give: 1 rank x 2 threads against 2 ranks x 1 thread at base size, 1 to 8 ranks at small
+ * size, and from that a model on paper of many machines. Writes bench/scale.md.
+ */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { RankStep } from './contenders/rank.js';
+import { recipeOf, type Recipe } from './recipe.js';
+
+interface Measured {
+  readonly ranks: number;
+  readonly threads: number;
+  readonly parameters: number;
+  readonly steps: readonly RankStep[];
+}
+
+const CHILD = fileURLToPath(new URL('contenders/rank.js', import.meta.url));
+const rounds = Number(process.argv[2] ?? 3); // measured steps of a run, at base size
+
+async function measure(recipe: Recipe, ranks: number, threads: number, gradientDtype = 'fp32'): Promise<Measured> {
+  const child = [process.execPath, CHILD, JSON.stringify({ ...recipe, threads, gradientDtype })];
+  const mpirun = ['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', String(ranks)];
+  const [program, ...args] = ranks === 1 ? child : [...mpirun, ...child];
+  const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+  const { stdout } = await promisify(execFile)(program, args, { env });
+  const line = stdout.split('\n').find((text) => text.startsWith('{'))!;
+  const measured = { ranks, threads, ...(JSON.parse(line) as Pick<Measured, 'parameters' | 'steps'>) };
+  process.stderr.write(`${ranks} x ${threads}: ${median(measured, 'seconds').toFixed(3)} s a step\n`);
+  return measured;
+}
+
+function median({ steps }: Measured, of: keyof RankStep): number {
+  const values = steps.map((step) => step[of]).sort((a, b) => a - b);
+  return values[values.length >> 1];
+}
+
+/** Rows of a Markdown table. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---:')), ...rows.map(line)].join('\n');
+}
+
+/** In turn, so that whatever else the machine does falls on all. */
+async function inTurn(recipe: Recipe, settings: readonly (readonly [number, number, string?])[]): Promise<Measured[]> {
+  const all = settings.map((): Measured[] => []);
+  for (let round = 0; round < 2; round++) {
+    for (const [i, [ranks, threads, dtype]] of settings.entries()) {
+      all[i].push(await measure(recipe, ranks, threads, dtype));
+    }
+  }
+  return all.map((of) => ({ ...of[0], steps: of.flatMap(({ steps }) => steps) }));
+}
+
+function measuredTable(all: readonly Measured[], names: readonly string[]): string {
+  const [first] = all;
+  return table(
+    ['ranks x threads', 'step, s', 'against the first', 'in collectives, s', 'MB handed over'],
+    all.map((one, i) => [
+      names[i],
+      median(one, 'seconds').toFixed(3),
+      (median(first, 'seconds') / median(one, 'seconds')).toFixed(2),
+      median(one, 'collectiveSeconds').toFixed(3),
+      (median(one, 'collectiveBytes') / 1e6).toFixed(1),
+    ]),
+  );
+}
+
+/**
+ * Share of a step that is computing, where each of n machines computes `compute` seconds and then adds up `bytes` in a
+ * ring: each sends 2 (n - 1) / n of them, in 2 (n - 1) messages a bucket that wait for one another.
+ */
+function efficiency(compute: number, bytes: number, nodes: number, gigabits: number): number {
+  const transfer = (2 * (nodes - 1) * bytes) / nodes / (gigabits * 1.25e8);
+  const latency = Math.ceil(bytes / BUCKET) * 2 * (nodes - 1) * LATENCY;
+  return compute / (compute + transfer + latency + PACKING * bytes);
+}
+
+/** Of @wbdc/train, and seconds of a message on Ethernet. */
+const [BUCKET, LATENCY] = [16 * 2 ** 20, 20e-6];
+
+/** Seconds a byte to gather gradients into buckets and back, with one core: copies at about 4 GB/s, twice. */
+const PACKING = 2 / 4e9;
+
+const options = { small: false, large: false, recompute: false, sizes: {}, rounds, threads: 1 } as const;
+const base = recipeOf({ ...options, sizes: { batch: 8 } });
+const small = recipeOf({ ...options, small: true, sizes: { batch: 16 }, rounds: 4 * rounds });
+const atSmall = await inTurn(small, [
+  [1, 1],
+  [2, 1],
+  [4, 1],
+  [8, 1],
+  [2, 1, 'bf16'],
+]);
+const atBase = await inTurn(base, [
+  [1, 2],
+  [2, 1],
+  [2, 1, 'bf16'],
+]);
+const [{ parameters }] = atBase;
+
+/** Seconds of a step of 16 videos at base size on two quiet cores: `ort` in bench/results.md. */
+const QUIET = { seconds: 9.7, videos: 16 };
+
+const nodes = [8, 64, 512];
+const paper = (seconds: number, bytes: number): string =>
+  table(
+    ['network', ...nodes.map((n) => `${n} nodes`)],
+    [10, 25, 100].map((gigabits) => [
+      `${gigabits} Gbit/s`,
+      ...nodes.map((n) => efficiency(seconds, bytes, n, gigabits).toFixed(2)),
+    ]),
+  );
+const ratio = median(atBase[0], 'seconds') / median(atBase[1], 'seconds');
+
+writeFileSync(
+  fileURLToPath(new URL('../scale.md', import.meta.url)),
+  `# Several ranks
+
+Written by \`npx nx run bench:scale\` on ${cpus().length} cores (${cpus()[0].model.trim()}), Open MPI, one machine. Each line is the
+median of ${atBase[0].steps.length} steps at base size, ${atSmall[0].steps.length} at small size, of two runs taken in turn. The machine
+was shared with other work, so only ratios within a table mean something.
+
+## Base size
+
+${(parameters / 1e6).toFixed(0)} million parameters, ${base.batch} videos a step, whatever the ranks.
+
+${measuredTable(atBase, ['1 x 2', '2 x 1', '2 x 1, bf16'])}
+
+Efficiency of 2 ranks x 1 thread: **${ratio.toFixed(2)}** of 1 rank x 2 threads (goal: 0.9).
+
+## Small size
+
+${(atSmall[0].parameters / 1e6).toFixed(1)} million parameters, ${small.batch} videos a step. With more ranks than cores the cores
+are shared: there the second column can at most stay what it is with ${cpus().length}.
+
+${measuredTable(atSmall, ['1 x 1', '2 x 1', '4 x 1', '8 x 1', '2 x 1, bf16'])}
+
+"In collectives" contains the waiting for the slowest rank, which is most of it where ranks share cores.
+
+## Many machines, on paper
+
+A ring adds up B bytes on n machines in 2 (n - 1) / n B / bandwidth, plus 2 (n - 1) messages of ${LATENCY * 1e6} us for each bucket of 16
+MiB, plus packing. Nothing is hidden behind the backward pass, as no engine here gives gradients one by one. Each node has
+${QUIET.videos} videos and needs ${QUIET.seconds} s for them, as two quiet cores do ([results.md](results.md)): share of a step that computes.
+
+float32 (${((4 * parameters) / 1e6).toFixed(0)} MB):
+
+${paper(QUIET.seconds, 4 * parameters)}
+
+bfloat16 (\`--gradient-dtype bf16\`):
+
+${paper(QUIET.seconds, 2 * parameters)}
+
+Nodes eight times as fast, bfloat16:
+
+${paper(QUIET.seconds / 8, 2 * parameters)}
+
+Where it stops: transfer does not grow with n, so slow networks cost the same at 8 and 512 nodes; latency grows with n and is what
+ends it at 512. Faster nodes want faster networks in proportion, or more videos a node: the cost is one of the step, not of the
+video, so twice the batch halves it.
+`,
+);
