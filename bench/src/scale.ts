@@ -18,7 +18,8 @@ interface Measured {
 }
 
 const CHILD = fileURLToPath(new URL('contenders/rank.js', import.meta.url));
-const rounds = Number(process.argv[2] ?? 3); // measured steps of a run, at base size
+/** Measured steps of a run at base size, and how often each setting has its turn. */
+const [rounds, turns] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 2)];
 
 async function measure(recipe: Recipe, ranks: number, threads: number, gradientDtype = 'fp32'): Promise<Measured> {
   const child = [process.execPath, CHILD, JSON.stringify({ ...recipe, threads, gradientDtype })];
@@ -46,7 +47,7 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
 /** In turn, so that whatever else the machine does falls on all. */
 async function inTurn(recipe: Recipe, settings: readonly (readonly [number, number, string?])[]): Promise<Measured[]> {
   const all = settings.map((): Measured[] => []);
-  for (let round = 0; round < 2; round++) {
+  for (let turn = 0; turn < turns; turn++) {
     for (const [i, [ranks, threads, dtype]] of settings.entries()) {
       all[i].push(await measure(recipe, ranks, threads, dtype));
     }
@@ -121,7 +122,8 @@ writeFileSync(
 
 Written by \`npx nx run bench:scale\` on ${cpus().length} cores (${cpus()[0].model.trim()}), Open MPI.
 Each line is the median of ${atBase[0].steps.length} steps at base size, ${atSmall[0].steps.length} at small size, of
-two runs taken in turn. Processes that wanted a core when it ended (load average): ${loadavg()[1].toFixed(1)}.
+${turns === 1 ? 'one run' : `${turns} runs`} each, in turn. Processes that wanted a core when it ended (load
+average): ${loadavg()[1].toFixed(1)}.
 Above the number of cores other work was measured too: a rank then waits in every collective until the others are given
 a core.
 

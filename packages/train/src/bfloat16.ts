@@ -32,6 +32,7 @@ export function narrowed(values: Float32Array): Uint16Array {
 }
 
 export function widened(halves: Uint16Array): Float32Array {
-  const words = Uint32Array.from(halves, (half) => half << 16);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
   return new Float32Array(words.buffer);
 }
