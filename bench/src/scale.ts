@@ -105,6 +105,10 @@ const [{ parameters }] = atBase;
 /** Seconds of a step of 16 videos at base size on two quiet cores: `ort` in bench/results.md. */
 const QUIET = { seconds: 5.56, videos: 16 };
 
+const ONE_RUN = `
+One run each: other work on the machine may be in a single line, so a line that is far off says nothing of its setting.
+`;
+
 const nodes = [8, 64, 512];
 const paper = (seconds: number, bytes: number): string =>
   table(
@@ -126,7 +130,7 @@ ${turns === 1 ? 'one run' : `${turns} runs`} each, in turn. Processes that wante
 average): ${loadavg()[1].toFixed(1)}.
 Above the number of cores other work was measured too: a rank then waits in every collective until the others are given
 a core.
-
+${turns === 1 ? ONE_RUN : ''}
 ## Base size
 
 ${(parameters / 1e6).toFixed(0)} million parameters, ${base.batch} videos a step, whatever the ranks.
