@@ -16,7 +16,7 @@ clip:
   vision: ${JSON.stringify(TOWER)}
   text: { width: 8, layers: 1, heads: 2, budget: 8 }
   batchSize: 6
-  epochs: 12
+  epochs: 8
   checkpointEvery: 10
 `;
 
@@ -80,7 +80,7 @@ describe.skipIf(withoutMpi)(`ranks of one training (${withoutMpi ?? 'MPI is inst
     expect(readFileSync(join(folderOf('cut'), 'ranks/rank-1.log'), 'utf8')).toContain('2 ranks');
     const done = steps('cut').length;
     expect(done).toBeGreaterThanOrEqual(15);
-    expect(done).toBeLessThan(60);
+    expect(done).toBeLessThan(40);
 
     expect(await ranks(mpich, 3, args)).toMatchObject({ code: 0 });
     expect(difference('cut')).toBeLessThan(1e-6);

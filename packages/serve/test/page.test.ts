@@ -170,6 +170,7 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
     expect((await index.get(['v3']))[0].tags).toEqual(['美食', '教程']);
     expect(await readFile(join(folder, 'corrections.jsonl'), 'utf8')).toContain('"tags":["美食","教程"]');
     await card.getByText('改标签').click();
+    await page.waitForSelector('dialog[open]');
     await page.keyboard.press('Escape');
     await expect.poll(() => page.locator('dialog').count()).toBe(0);
     await page.context().close();

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { clipVision, type ClipVisionParams } from '@wbdc/clip-model';
 import { randomKey } from '@wbdc/nn';
@@ -147,6 +148,7 @@ describe('extractFeatures', () => {
     let most = 0;
     const decode: DecodeVideo = async (video, settings) => {
       most = Math.max(most, ++running);
+      await setTimeout(100); // none ends before all have begun that may
       const decoded = await decodeVideo(video, settings);
       running--;
       return decoded;
@@ -158,7 +160,7 @@ describe('extractFeatures', () => {
 
   it('measures how long the tower waits for pictures', async () => {
     const decode: DecodeVideo = async (video, settings) => {
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await setTimeout(60);
       return decodeVideo(video, settings);
     };
     const states: { seconds: number; waited: number }[] = [];

@@ -153,7 +153,7 @@ class OpenModel implements TrainedModel {
       batchSize,
       run: this.#headOf(head),
       onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
-      signal: signal === undefined ? closed : AbortSignal.any([signal, closed]),
+      signal: AbortSignal.any(signal === undefined ? [closed] : [signal, closed]), // one each: many may listen
     });
     for await (const { entry, row } of predicted) {
       if (row instanceof Float32Array) yield describe(entry.id, row);

@@ -253,7 +253,7 @@ describe('a model', () => {
       code: 'head-missing',
       message: `${join(OLD, 'similarity')}: expected a model that predicts categories, got one that makes embeddings`,
     });
-    await expect(model.tag([features(1)])).rejects.toThrow('expected a model that was pretrained on tags');
+    await expect(model.tag([features(1)])).rejects.toThrow('expected a model that was trained on tags');
     await using classifier = await openTrained(join(OLD, 'category'));
     await expect(classifier.embed([features(1)])).rejects.toThrow('got one that predicts categories');
     await using pretrained = await openTrained(join(OLD, 'pretrained'));
