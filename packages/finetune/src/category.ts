@@ -3,7 +3,6 @@ import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
 import {
   countCorrect,
   foldIn,
-  subKey,
   withRows,
   type Batch,
   type Encoder,
@@ -11,10 +10,10 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
-import { applyHead, headDraws, newHead, type HeadConfig } from './heads.js';
+import { headed, type FinetuneParams } from './headed.js';
+import type { HeadConfig } from './heads.js';
 import { largestInRows, rowShares, targetRows, type Label } from './labels.js';
 import { disagreement, meanOf, softCrossEntropy } from './losses.js';
-import type { FinetuneParams } from './similarity.js';
 
 export interface CategoryOptions extends Omit<HeadConfig, 'hiddenSize'> {
   /** Share of the truth spread over all classes: 0.1 in WBDC 2022. */
@@ -37,41 +36,34 @@ export interface CategoryBatch {
 /** Category finetuning (WBDC 2022): pool, a dense layer to the C level-2 classes, cross entropy. */
 export function categoryModel<P extends ParamTree>(encoder: Encoder<P>, options: CategoryOptions) {
   const { labelSmoothing = 0, rDrop = 0, outputs } = options;
-  const config = { ...options, hiddenSize: encoder.hiddenSize };
-  const drawsOf = (params: FinetuneParams<P>, batch: Batch, dropout?: Key): Tensor2D[] => {
-    const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
-    return headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));
-  };
+  const model = headed(encoder, options);
   const loss = (
     params: FinetuneParams<P>,
     { batch, labels, weights, rows: numbers }: CategoryBatch,
     key?: Key,
   ): LossResult =>
     tf.tidy(() => {
-      const dropout = key && numbers ? withRows(key, numbers) : key;
+      const dropout = withRows(key, numbers);
       const rows = batch.ids.length;
       if (labels.length !== rows) throw new RangeError(`category: expected ${rows} labels, got ${labels.length}`);
       const targets = targetRows(labels, outputs, labelSmoothing);
       const shares = rowShares(rows, weights);
       const entropy = (draws: readonly Tensor2D[]): Scalar =>
         meanOf(draws.map((logits) => softCrossEntropy(logits, targets, shares)));
-      const draws = drawsOf(params, batch, dropout);
+      const draws = model.draws(params, batch, dropout);
       const correct = countCorrect(meanOf(draws), largestInRows(targets, outputs));
       const metrics = { accuracy: { sum: correct, count: rows } };
       const count = weights === undefined ? rows : Array.from(weights).reduce((sum, weight) => sum + weight, 0);
       if (!dropout || rDrop === 0) return { loss: entropy(draws), count, metrics };
-      const again = drawsOf(params, batch, foldIn(dropout, 'again'));
+      const again = model.draws(params, batch, foldIn(dropout, 'again'));
       const apart = meanOf(draws.map((logits, i) => disagreement(logits, again[i], shares)));
       return { loss: tf.add(entropy([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics };
     });
   return {
-    init: (key: Key): FinetuneParams<P> => ({
-      encoder: encoder.init(foldIn(key, 'encoder')),
-      head: newHead(foldIn(key, 'head'), config),
-    }),
+    init: model.init,
     loss,
     /** Probabilities `[B, C]`. */
     predict: (params: FinetuneParams<P>, batch: Batch): Tensor2D =>
-      tf.tidy(() => tf.softmax(applyHead(params.head, encoder.encode(params.encoder, batch, {}), batch, config))),
+      tf.tidy(() => tf.softmax(model.apply(params, batch))),
   };
 }

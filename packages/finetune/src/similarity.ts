@@ -3,7 +3,6 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import {
   foldIn,
   l2Normalize,
-  subKey,
   withRows,
   type Batch,
   type Encoder,
@@ -11,13 +10,9 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
-import { applyHead, headDraws, newHead, type Head, type HeadConfig } from './heads.js';
+import { headed, type FinetuneParams } from './headed.js';
+import type { HeadConfig } from './heads.js';
 import { cosentLoss, meanOf, meanSquare } from './losses.js';
-
-export interface FinetuneParams<P extends ParamTree> {
-  readonly encoder: P;
-  readonly head: Head;
-}
 
 export interface SimilarityOptions extends Omit<HeadConfig, 'hiddenSize'> {
   /** Weight of R-Drop, for cosines the mean squared difference of two passes with other dropout. 0 leaves it out. */
@@ -46,15 +41,12 @@ export interface PairBatch {
  */
 export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, options: SimilarityOptions) {
   const { rDrop = 0, loss: kind = 'mse' } = options;
-  const config = { ...options, hiddenSize: encoder.hiddenSize };
-  const drawsOf = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): Tensor1D[] => {
-    const encoded = encoder.encode(params.encoder, pairs.batch, dropout ? { dropout } : {});
-    const draws = headDraws(params.head, encoded, pairs.batch, config, subKey(dropout, 'head'));
-    return draws.map((vectors) => cosines(l2Normalize(vectors), pairs));
-  };
+  const model = headed(encoder, options);
+  const drawsOf = (params: FinetuneParams<P>, pairs: PairBatch, dropout?: Key): Tensor1D[] =>
+    model.draws(params, pairs.batch, dropout).map((vectors) => cosines(l2Normalize(vectors), pairs));
   const loss = (params: FinetuneParams<P>, pairs: PairBatch, key?: Key): LossResult =>
     tf.tidy(() => {
-      const dropout = key && pairs.rows ? withRows(key, pairs.rows) : key;
+      const dropout = withRows(key, pairs.rows);
       if (kind === 'cosent' && pairs.rows !== undefined)
         throw new RangeError("similarity: expected 'mse' of several processes, got 'cosent', which compares all pairs");
       const mean = (of: typeof meanSquare, draws: readonly Tensor1D[]): tf.Scalar =>
@@ -70,13 +62,10 @@ export function similarityModel<P extends ParamTree>(encoder: Encoder<P>, option
       return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics };
     });
   return {
-    init: (key: Key): FinetuneParams<P> => ({
-      encoder: encoder.init(foldIn(key, 'encoder')),
-      head: newHead(foldIn(key, 'head'), config),
-    }),
+    init: model.init,
     /** Unit vectors `[B, outputs]`. */
     embed: (params: FinetuneParams<P>, batch: Batch): Tensor2D =>
-      tf.tidy(() => l2Normalize(applyHead(params.head, encoder.encode(params.encoder, batch, {}), batch, config))),
+      tf.tidy(() => l2Normalize(model.apply(params, batch))),
     loss,
   };
 }

@@ -1,9 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
 import {
-  foldIn,
   sigmoidCrossEntropy,
-  subKey,
   withRows,
   type Batch,
   type Encoder,
@@ -11,9 +9,9 @@ import {
   type LossResult,
   type ParamTree,
 } from '@wbdc/nn';
-import { applyHead, headDraws, newHead, type HeadConfig } from './heads.js';
+import { headed, type FinetuneParams } from './headed.js';
+import type { HeadConfig } from './heads.js';
 import { asymmetricLoss, meanOf, type Asymmetry } from './losses.js';
-import type { FinetuneParams } from './similarity.js';
 
 export interface TagModelOptions extends Omit<HeadConfig, 'hiddenSize'> {
   /** Binary cross entropy where nothing is given. */
@@ -30,27 +28,23 @@ export interface TagBatch {
 /** Tag finetuning: pool, a dense layer to the T tags, each a question of its own. */
 export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagModelOptions) {
   const { outputs, asymmetry = null } = options;
-  const config = { ...options, hiddenSize: encoder.hiddenSize };
+  const model = headed(encoder, options);
   const lossOf = (logits: Tensor2D, truth: Tensor2D): Scalar =>
     asymmetry === null ? sigmoidCrossEntropy(logits, truth) : asymmetricLoss(logits, truth, asymmetry);
   const loss = (params: FinetuneParams<P>, { batch, rows }: TagBatch, key?: Key): LossResult =>
     tf.tidy(() => {
-      const dropout = key && rows ? withRows(key, rows) : key;
+      const dropout = withRows(key, rows);
       const truth = tagTruth(batch, outputs);
-      const encoded = encoder.encode(params.encoder, batch, dropout ? { dropout } : {});
-      const draws = headDraws(params.head, encoded, batch, config, subKey(dropout, 'head'));
+      const draws = model.draws(params, batch, dropout);
       const target = tf.tensor2d(truth, [batch.ids.length, outputs]);
       return { loss: meanOf(draws.map((logits) => lossOf(logits, target))), count: batch.ids.length, metrics: {} };
     });
   return {
-    init: (key: Key): FinetuneParams<P> => ({
-      encoder: encoder.init(foldIn(key, 'encoder')),
-      head: newHead(foldIn(key, 'head'), config),
-    }),
+    init: model.init,
     loss,
     /** Probabilities `[B, T]`. */
     predict: (params: FinetuneParams<P>, batch: Batch): Tensor2D =>
-      tf.tidy(() => tf.sigmoid(applyHead(params.head, encoder.encode(params.encoder, batch, {}), batch, config))),
+      tf.tidy(() => tf.sigmoid(model.apply(params, batch))),
   };
 }
 

@@ -23,10 +23,10 @@ export function foldIn(key: Key, data: number | string): Key {
 
 /**
  * The same key for a process that computes some rows of a batch: `rows` are their numbers in the whole batch, by which
- * dropout draws. All keys derived from it are of the same rows.
+ * dropout draws. All keys derived from it are of the same rows. Without either, the key as it is.
  */
-export function withRows([a, b, undrawn]: Key, rows: Int32Array): Key {
-  return [a, b, undrawn, rows];
+export function withRows(key: Key | undefined, rows: Int32Array | undefined): Key | undefined {
+  return key && rows ? [key[0], key[1], key[2], rows] : key;
 }
 
 /**

@@ -114,7 +114,7 @@ export function clip(config: ClipConfig) {
     loss: (params: ClipParams, batch: ClipBatch, key?: Key): LossResult =>
       tf.tidy(() => {
         const { shared } = batch;
-        const dropout = key && shared ? withRows(key, shared.rows) : key;
+        const dropout = withRows(key, shared?.rows);
         const [frames, titles] = [embedFrames(params, batch), embedText(params, batch, dropout)];
         if (shared) return sharedLoss(frames, titles, shared, logScaleOf(params, config), config);
         return contrastiveLoss(frames, titles, logScaleOf(params, config), { ...config, hidden: equalAnswers(batch) });

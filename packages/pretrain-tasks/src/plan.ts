@@ -199,7 +199,7 @@ function viewLoss<P extends ParamTree>(
   key?: Key,
   meanAsked?: Asked,
 ): LossResult {
-  const dropout = key && shared ? withRows(key, shared.rows) : key;
+  const dropout = withRows(key, shared?.rows);
   const asked: Asked = meanAsked ? (Object.assign({}, ...askedOf(view, { batch, targets })) as Asked) : {};
   const shareOf =
     (task: string) =>

@@ -9,7 +9,7 @@ import {
   type PairBatch,
   type TagBatch,
 } from '@wbdc/finetune';
-import type { Batch, Encoder, Key } from '@wbdc/nn';
+import type { Batch, Encoder, Key, LossResult } from '@wbdc/nn';
 import type { TrainingRecipe } from '../recipes/recipe.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { ModelSettings } from '../settings/model.js';
@@ -44,11 +44,9 @@ export function categoryRecipe(
   const model = categoryModel(encoder, { ...head, labelSmoothing, rDrop });
   const params = model.init(key);
   return {
-    ...trainingOf(settings, params),
+    ...trainingOf(settings, model, params),
     head,
     noun: 'video',
-    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
-    ids: ({ batch }) => batch.ids,
     predict: (batch) => model.predict(params, batch),
   };
 }
@@ -69,11 +67,9 @@ export function similarityRecipe(
   const model = similarityModel(encoder, { ...head, rDrop, loss });
   const params = model.init(key);
   return {
-    ...trainingOf(settings, params),
+    ...trainingOf(settings, model, params),
     head,
     noun: 'pair',
-    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
-    ids: ({ batch }) => batch.ids,
     embed: (batch) => model.embed(params, batch),
   };
 }
@@ -100,23 +96,27 @@ export function tagRecipe(
   const model = tagModel(encoder, { ...head, asymmetry: tags.loss === 'asl' ? tags : null });
   const params = model.init(key);
   return {
-    ...trainingOf(settings, params),
+    ...trainingOf(settings, model, params),
     head,
     noun: 'video',
-    loss: (batch, dropoutKey) => model.loss(params, batch, dropoutKey),
-    ids: ({ batch }) => batch.ids,
     predict: (batch) => model.predict(params, batch),
   };
 }
 
 /** What all kinds have in common. */
-function trainingOf(settings: RecipeSettings, params: FinetuneParams<EncoderParams>) {
+function trainingOf<B extends { readonly batch: Batch }>(
+  settings: RecipeSettings,
+  model: { loss(params: FinetuneParams<EncoderParams>, batch: B, key?: Key): LossResult },
+  params: FinetuneParams<EncoderParams>,
+) {
   const { kind, adversarial, ema } = settings.finetune;
   const { vision, ...encoder } = params.encoder;
   return {
     about: `${settings.model.kind}, finetuned for ${kind}${vision ? ', its vision tower too' : ''}`,
     settings: settings.finetune,
     params,
+    loss: (batch: B, dropout?: Key) => model.loss(params, batch, dropout),
+    ids: ({ batch }: B) => batch.ids,
     components: { encoder, ...(vision && { vision }), head: { ...params.head } },
     rules: finetuneRules(settings, { ...params }),
     gradients: finetuneGradients(adversarial),
