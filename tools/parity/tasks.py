@@ -77,6 +77,13 @@ def tag(rows=(0, 2), tags=((1, 4), (10,)), batch=B, relu=False):
     return result(tag_loss(read @ h["output.weight"] + h["output.bias"], rows, tags), {"cls": cls, **h})
 
 
+def class_head(rows=(0, 2), labels=(1, 10), batch=B):
+    cls = leaf((batch, D), 3.5, 1.0)
+    h = {"output.weight": leaf((D, T), 0), "output.bias": leaf((T,), 1)}
+    logits = cls @ h["output.weight"] + h["output.bias"]
+    return result(F.cross_entropy(logits[list(rows)], torch.tensor(labels)), {"cls": cls, **h})
+
+
 def tag_loss(logits, rows, tags):
     truth = torch.zeros(len(rows), T)
     for i, own in enumerate(tags):
@@ -182,6 +189,7 @@ write("pretrain-tasks", "tasks.json", {
     "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "ftc-raw": ftc(False, unit=False), "mmm": mmm(),
     "mlm": mlm(), "mfm": mfm(), "mfm-normalized": mfm(normalize=True, temperature=0.07),
     "tag": tag(), "tag-mean": tag_mean(), "tag-relu": tag(relu=True), "tag-mean-relu": tag_mean(relu=True),
+    "tag-category": class_head(),
     "ftc-mean": ftc_mean(), "clip": clip(), "clip-past": clip(past=4), "clip-stage": clip_stage(),
     # One video.
     "mlm-one": mlm((3,), (7,), 1), "mfm-one": mfm((2,), (1,), 3, 1), "mfm-only": mfm((2,), (0,), 1, 1),

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import {
+  countCorrect,
   floats,
   foldIn,
   gatherRows,
@@ -12,6 +13,7 @@ import {
   newLinear,
   newVector,
   sigmoidCrossEntropy,
+  softmaxCrossEntropy,
   type Batch,
   type Encoded,
   type Floats,
@@ -42,6 +44,11 @@ export interface TagOptions {
    * from a trained BERT.
    */
   readonly prior?: number | null;
+  /**
+   * A video has at most one of the T labels, its category: cross entropy of their softmax, as WBDC 2022's class head
+   * had with a weight of 3; the metric is the accuracy.
+   */
+  readonly exclusive?: boolean;
 }
 
 /** What stands before the output layer of the tags. */
@@ -68,18 +75,19 @@ export interface TagTarget {
  * tags.
  */
 export function tag(options: TagOptions): Task<TagHead, TagTarget> {
-  const { tagCount, pooling = 'cls', hidden = null, activation = null, prior = null } = options;
+  const { tagCount, pooling = 'cls', hidden = null, activation = null, prior = null, exclusive = false } = options;
   return {
     name: 'tag',
     init: (key, { hiddenSize }) => ({
       ...(hidden !== null && { hidden: newLinear(foldIn(key, 'hidden'), hiddenSize, hidden) }),
       output: newOutput(foldIn(key, 'output'), hidden ?? hiddenSize, tagCount, prior),
     }),
-    corrupt: (batch) => tagTarget(batch, tagCount, pooling),
+    corrupt: (batch) => tagTarget(batch, { tagCount, pooling, exclusive }),
     loss: ({ head, encoded, target, evaluating }) => {
       const { rows, truth } = target;
       if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: {} };
       const logits = tagLogits(head, gatherRows(pool(encoded, target), rows), activation); // [N, T]
+      if (exclusive) return chooseOne(logits, labelsOf(truth));
       const loss = sigmoidCrossEntropy(logits, tf.tensor2d(truth.data, [rows.length, tagCount]));
       if (!evaluating) return { loss, count: rows.length, metrics: {} };
       const scores = logits.dataSync(); // once: an engine may copy all of it
@@ -94,8 +102,27 @@ export function tag(options: TagOptions): Task<TagHead, TagTarget> {
       const { rows, own } = videosOf(batch, part);
       return { rows, target: divideTags(target, rows, own) };
     },
-    baseline: ({ truth }, { tagCounts }) => ({ mAP: rankTags(truth, () => tagCounts) }),
+    baseline: ({ truth }, { tagCounts }) =>
+      exclusive ? { accuracy: mostFrequent(truth, tagCounts) } : { mAP: rankTags(truth, () => tagCounts) },
   };
+}
+
+function chooseOne(logits: Tensor2D, labels: Int32Array) {
+  const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
+  return { loss: softmaxCrossEntropy(logits, labels), count: labels.length, metrics: { accuracy } };
+}
+
+/** Where the 1 of each row stands `[N]`. */
+function labelsOf({ data, shape: [count, width] }: Floats): Int32Array {
+  return Int32Array.from({ length: count }, (_, row) => data.subarray(row * width, (row + 1) * width).indexOf(1));
+}
+
+/** How often the most frequent of all labels is right. */
+function mostFrequent(truth: Floats, tagCounts: ArrayLike<number>): { sum: number; count: number } {
+  const counts = Array.from(tagCounts);
+  const majority = counts.indexOf(Math.max(...counts));
+  const labels = labelsOf(truth);
+  return { sum: labels.filter((label) => label === majority).length, count: labels.length };
 }
 
 /** Whose probabilities start at about `prior`. */
@@ -131,9 +158,13 @@ export function tagProbabilities(
   head: TagHead,
   encoded: Encoded,
   batch: Batch,
-  { pooling = 'cls', activation = null }: Pick<TagOptions, 'pooling' | 'activation'> = {},
+  options: Pick<TagOptions, 'pooling' | 'activation' | 'exclusive'> = {},
 ): Tensor2D {
-  return tf.tidy(() => tf.sigmoid(tagLogits(head, pool(encoded, positionsOf(batch, pooling)), activation)));
+  const { pooling = 'cls', activation = null, exclusive = false } = options;
+  return tf.tidy(() => {
+    const logits = tagLogits(head, pool(encoded, positionsOf(batch, pooling)), activation); // [B, T]
+    return exclusive ? tf.softmax(logits) : tf.sigmoid(logits);
+  });
 }
 
 /**
@@ -152,13 +183,19 @@ function pool({ cls, text, frames }: Encoded, { mask }: Pick<TagTarget, 'mask'>)
   return mask ? meanPool(tf.concat([text, frames], 1), mask) : cls;
 }
 
-function tagTarget(batch: Batch, tagCount: number, pooling: 'cls' | 'mean'): Corrupted<TagTarget> {
+function tagTarget(
+  batch: Batch,
+  { tagCount, pooling, exclusive }: Required<Pick<TagOptions, 'tagCount' | 'pooling' | 'exclusive'>>,
+): Corrupted<TagTarget> {
   if (!batch.tags)
     throw new WbdcError('tag: expected a batch with tags, got one without: leave the task out for these data');
   const tags = batch.tags;
   const rows = Int32Array.from(tags.keys()).filter((row) => tags[row].length > 0 && (batch.matched?.[row] ?? true));
   const truth = floats([rows.length, tagCount]);
   rows.forEach((row, i) => {
+    if (exclusive && tags[row].length > 1) {
+      throw new RangeError(`tag: expected one label a video, got ${tags[row].length} for video ${batch.ids[row]}`);
+    }
     for (const index of tags[row]) {
       if (index < 0 || index >= tagCount) {
         throw new RangeError(`tag: expected tag indices below ${tagCount}, got ${index} for video ${batch.ids[row]}`);

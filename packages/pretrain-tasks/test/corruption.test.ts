@@ -153,6 +153,17 @@ describe('tag', () => {
     expect(target.truth.data.reduce((sum, x) => sum + x, 0)).toBe(2 * target.rows.length);
   });
 
+  it('tells a category by its own frequency, and refuses a video with two', () => {
+    const labelled = { ...batch, tags: batch.tags!.map((tags) => tags.slice(0, 1)) };
+    const task = tag({ tagCount: 12, exclusive: true });
+    const { target } = task.corrupt(labelled, keys[0]);
+    const counts = new Float64Array(12);
+    for (const [label] of labelled.tags) if (label !== undefined) counts[label]++;
+    const { accuracy } = task.baseline!(target, { tokenCounts: [], tagCounts: counts });
+    expect(accuracy).toEqual({ sum: Math.max(...counts), count: target.rows.length });
+    expect(() => task.corrupt(batch, keys[0])).toThrow('expected one label a video, got 2');
+  });
+
   it('names the video with a tag out of range, and a batch without tags', () => {
     expect(() => tag({ tagCount: 11 }).corrupt(batch, keys[0])).toThrow(
       'expected tag indices below 11, got 11 for video 4',

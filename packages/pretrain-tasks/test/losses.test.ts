@@ -107,6 +107,11 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
     check(tag({ tagCount: T, activation }), target, { cls: input([videos, D], 3.5) }, fixtures[name]);
   });
 
+  it('tag-category: one label of all', () => {
+    const task = tag({ tagCount: T, exclusive: true });
+    check(task, tagsOf([0, 2], [1, T + 10]), { cls: input([B, D], 3.5) }, fixtures['tag-category']);
+  });
+
   it.each([
     ['tag-mean', null],
     ['tag-mean-relu', 'relu'],

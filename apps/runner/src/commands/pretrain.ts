@@ -24,8 +24,8 @@ export const pretrainStage: Stage = {
     return [
       ...dataParts(config, ['videos', 'texts'], read),
       // The tags that count are chosen among all that may be learned from.
-      ...(tasks.tag ? dataParts(config, ['tags']) : []),
-      ...(tasks.tag && data.layout === 'aiac' ? [{ kind: 'tag list' } as const] : []),
+      ...(tasks.tag ? dataParts(config, [tasks.tag.of === 'tags' ? 'tags' : 'labels']) : []),
+      ...(tasks.tag?.of === 'tags' && data.layout === 'aiac' ? [{ kind: 'tag list' } as const] : []),
     ];
   },
   files: ({ model, train }) => ({ 'model.init': model.init, 'train.init': train.init }),

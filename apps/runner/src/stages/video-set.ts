@@ -78,6 +78,7 @@ export function splitTexts(
     name,
     annotations: wbdcLayout(root).annotations(name),
     tagless: tagless.includes(name),
+    labels: context.config.tasks.tag?.of ?? 'tags',
   }));
 }
 
@@ -106,7 +107,7 @@ async function openRecords(index: string): Promise<FeatureSource & { readonly re
 export async function tagChooser(context: StageContext, splits: readonly string[]): Promise<ChooseTags> {
   const { data, tasks } = context.config;
   if (!tasks.tag) return () => [];
-  if (data.layout === 'aiac') {
+  if (data.layout === 'aiac' && tasks.tag.of === 'tags') {
     const listed = await readTagList(join(ownFolder(context)!, 'tag_list.txt'), tasks.tag.count);
     return () => listed;
   }

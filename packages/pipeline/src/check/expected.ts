@@ -4,7 +4,7 @@ import { viewsOf, type PlanSettings } from '../recipes/plan.js';
 import type { Batch } from '@wbdc/nn';
 import type { ClipSettings } from '../settings/clip.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
-import type { TaskName } from '../settings/tasks.js';
+import type { TaskConfig, TaskName } from '../settings/tasks.js';
 
 /** What the loss of a task must be before anything is learned. */
 export interface Expectation {
@@ -47,7 +47,7 @@ function expectedOf(
     case 'mlm':
       return [tokens('mlm/loss', sizes)];
     case 'tag':
-      return [tags(target as TagTarget, tasks.tag!.prior ?? 0.5)];
+      return [tags(target as TagTarget, tasks.tag!)];
     case 'ftm':
       return [{ metric: 'ftm/loss', start: Math.LN2, tolerance: MANY, floor: 0, about: 'ln 2' }];
     case 'mfm':
@@ -64,13 +64,17 @@ function expectedOf(
 }
 
 /**
- * Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2.
+ * Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2; of a
+ * category among T, ln T.
  */
-function tags({ truth: { data } }: TagTarget, prior: number): Expectation {
+function tags({ truth: { data, shape } }: TagTarget, { of, prior: given }: TaskConfig<'tag'>): Expectation {
+  const known = { metric: 'tag/loss', tolerance: MANY, floor: 0 };
+  if (of === 'category') return { ...known, start: Math.log(shape[1]), about: `ln ${shape[1]}, the categories` };
+  const prior = given ?? 0.5;
   const share = data.reduce((sum, value) => sum + value, 0) / Math.max(1, data.length);
   const start = -share * Math.log(prior) - (1 - share) * Math.log(1 - prior);
   const about = prior === 0.5 ? 'ln 2' : `the tags' share by a prior of ${prior}`;
-  return { metric: 'tag/loss', start, tolerance: MANY, floor: 0, about };
+  return { ...known, start, about };
 }
 
 function tokens(metric: string, { vocabSize }: Sizes): Expectation {

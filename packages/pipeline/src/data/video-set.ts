@@ -28,6 +28,8 @@ export interface SplitTexts {
   readonly annotations: string;
   /** Its tags are not looked at. */
   readonly tagless?: boolean;
+  /** What stands for a video's tags: `category` takes its category as the only one. Default `tags`. */
+  readonly labels?: 'tags' | 'category';
 }
 
 /** A split with what stands for the frames of its videos. */
@@ -118,10 +120,12 @@ export async function* readSplits(
   splits: readonly SplitTexts[],
   { skipped, signal }: { readonly skipped: SkipCounter; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<Video> {
-  for (const { annotations, tagless = false } of splits) {
+  for (const { annotations, tagless = false, labels = 'tags' } of splits) {
     for await (const video of readAnnotations(annotations, { onBad: skipped.add })) {
       signal?.throwIfAborted();
-      yield tagless ? { ...video, tags: [] } : video;
+      const { categoryId } = video;
+      if (tagless) yield { ...video, tags: [] };
+      else yield labels === 'tags' ? video : { ...video, tags: categoryId === undefined ? [] : [categoryId] };
     }
   }
 }

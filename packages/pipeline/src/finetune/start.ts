@@ -91,7 +91,7 @@ export async function pretrainedTags(init: InitialWeights | undefined): Promise<
   }
   const checkpoint = await findModel(init.checkpoint, { first: 'pretrain' });
   const saved = await readSavedModel(checkpoint);
-  const tag = saved.kind === 'pretrained' ? saved.tasks.tag : null;
+  const tag = saved.kind === 'pretrained' && saved.tasks.tag?.of === 'tags' ? saved.tasks.tag : null;
   const listed = (await readIfThere(join(checkpoint, 'tag_list.txt'))) ?? '';
   const tags = listed.split(/\r?\n/).filter((line) => line !== '');
   if (tag === null || tags.length === 0) {

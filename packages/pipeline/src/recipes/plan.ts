@@ -98,8 +98,8 @@ function tasksOf(
     },
     tag: () => {
       if (!tasks.tag) return undefined;
-      const { pooling, hidden, activation, prior } = tasks.tag;
-      return tag({ tagCount, pooling, hidden, activation, prior });
+      const { of, ...head } = tasks.tag;
+      return tag({ ...head, tagCount, exclusive: of === 'category' });
     },
   } as Record<TaskName, () => Task | undefined>;
 }

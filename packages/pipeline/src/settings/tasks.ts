@@ -109,6 +109,11 @@ export const tasksSchema = z
     tag: z
       .strictObject({
         ...common('masked'),
+        /**
+         * What is told: a video's tags, each a question of its own, or its category, one of all: WBDC 2022's class head,
+         * whose weight was 3. Videos without a category are left out.
+         */
+        of: z.enum(['tags', 'category']).default('tags'),
         count: z.int().min(1).default(10000),
         /** A tag must occur this often in the training splits. */
         minFrequency: z.int().min(1).default(2),

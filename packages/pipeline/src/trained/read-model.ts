@@ -171,9 +171,9 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
   const embed = (batch: Batch): Tensor2D => tf.tidy(() => l2Normalize(meanOf(encode(batch), batch)));
   if (heads === undefined) return { embed };
-  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
+  const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
   const tag = (batch: Batch): Tensor2D =>
-    tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation }));
+    tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation, exclusive: of === 'category' }));
   return { embed, tag };
 }
 

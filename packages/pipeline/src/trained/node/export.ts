@@ -158,8 +158,8 @@ function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
   }
   if (params.heads === undefined) return undefined;
   const { output: linear, ...hidden } = params.heads.tag;
-  const { pooling = 'cls', activation = null } = saved.tasks.tag ?? {};
-  return { name: 'tags', activation: 'sigmoid', linear, ...hidden, pooling, relu: activation === 'relu' };
+  const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
+  return { ...HEADS[of === 'category' ? 'category' : 'tags'], linear, ...hidden, pooling, relu: activation === 'relu' };
 }
 
 const HEADS = {
