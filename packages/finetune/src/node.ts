@@ -5,7 +5,7 @@ export { combineCategoryFolds } from './node/fold-categories.js';
 export type { CombineCategoriesOptions, CombinedCategories } from './node/fold-categories.js';
 export { combineSimilarityFolds } from './node/fold-similarity.js';
 export type { CombinedSimilarity, CombineSimilarityOptions } from './node/fold-similarity.js';
-export { describeEnsemble, embeddedPairs } from './node/describe-ensemble.js';
+export { describeEnsemble, ensembleVerdicts, embeddedPairs } from './node/describe-ensemble.js';
 export { ensembleOf, writeEnsemble } from './node/ensemble.js';
 export type { EnsembleFiles, EnsembleOptions, EnsembleResult } from './node/ensemble.js';
 export { readEnsembleMember } from './node/ensemble-member.js';

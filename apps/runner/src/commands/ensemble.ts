@@ -1,16 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { readLabels } from '@wbdc/data';
 import { load } from '@wbdc/ensemble-svd/node';
-import {
-  describeEnsemble,
-  embeddedPairs,
-  ensembleOf,
-  readEnsembleMember,
-  readTruth,
-  writeEnsemble,
-  type EnsembleMember,
-} from '@wbdc/finetune/node';
+import { describeEnsemble } from '@wbdc/finetune/node';
+import { ensembleModels, writeEnsembleReport } from '@wbdc/pipeline/evaluate';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { UserError } from '../core/errors.js';
 import { Output, type OutputOptions, type Terminal } from '../core/output.js';
@@ -25,6 +17,7 @@ interface Options extends OutputOptions {
   readonly float16?: boolean;
   readonly pairs?: string;
   readonly truth?: string;
+  readonly data?: string;
 }
 
 /** `wbdc ensemble`: several models as one. */
@@ -45,7 +38,8 @@ export function addEnsembleCommand(program: Command, terminal: Terminal): CliCom
     .option('--fit <file>', 'an ensemble.safetensors fitted before, applied with its weights')
     .option('--float16', 'joined embeddings as float16, as the winners stored theirs')
     .option('--pairs <file>', 'label.tsv: pairs to measure embeddings on; default: those of the embedded data set')
-    .option('--truth <file>', 'lines id,category_id to measure probabilities on');
+    .option('--truth <file>', 'lines id,category_id to measure probabilities on')
+    .option('--data <folder>', 'your own data set, whose texts and frames baselines read; default: that of the run');
   addOutputOptions(command).addHelpText(
     'after',
     '\nExamples:\n  npx wbdc ensemble runs/job1 runs/job2 runs/job3 --pairs test_a/label.tsv --out runs/all\n' +
@@ -61,29 +55,24 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
   const at = (path: string): string => resolve(folder, path);
   const given = ['weights', 'search', 'fit'].filter((name) => name in options);
   if (given.length > 1) throw new UserError(`ensemble: expected one of --weights, --search and --fit, got ${given}`, 2);
-  const members: EnsembleMember[] = [];
-  for (const model of models) {
-    const member = await readEnsembleMember(at(model));
-    output.say(`read     ${member.path}: ${member.kind} of ${member.rows.ids.length} videos`);
-    members.push(member);
-  }
-  const pairs = options.pairs ? at(options.pairs) : await embeddedPairs(at(models[0]));
-  const result = await ensembleOf({
-    members,
+  const result = await ensembleModels({
+    models: models.map(at),
     weights: weightsOf(options, models.length),
     dimension: options.dimensions,
     float16: options.float16,
     fitted: options.fit === undefined ? undefined : await load(at(options.fit)),
-    pairs: pairs === undefined ? undefined : await readLabels(pairs),
-    truth: options.truth === undefined ? undefined : await readTruth(at(options.truth)),
-    products: await fastProducts(members.reduce((sum, { rows }) => sum + rows.values.length, 0)),
+    pairs: options.pairs && at(options.pairs),
+    truth: options.truth && at(options.truth),
+    data: options.data && at(options.data),
+    productsFor: fastProducts,
+    onMessage: (line) => output.say(line),
     onWarning: (line) => output.warn(line),
   });
-  const files = await writeEnsemble(at(options.out), result);
+  const files = await writeEnsembleReport(at(options.out), result);
   describeEnsemble(result).forEach((line) => output.say(line));
   for (const path of Object.values(files)) output.say(`made     ${path}`);
-  const { kind, measure, weights, singles, correlations, growth } = result;
-  output.result({ kind, measure, weights, singles, correlations, growth, files });
+  const { kind, measure, weights, singles, correlations, growth, baselines } = result;
+  output.result({ kind, measure, weights, singles, correlations, growth, baselines, files });
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finetuneFiles, writeClasses, writeEmbeddingFile, writeProbabilities } from '@wbdc/finetune/node';
+import { spearman } from '@wbdc/metrics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runIn } from '../host.js';
 
@@ -57,6 +58,49 @@ describe('wbdc ensemble', () => {
     expect([code, result.weights, result.growth.length]).toEqual([0, [1, 0.7], 2]);
     expect(result.singles[0].score).toBe(1);
     expect(await readFile(join(folder, 'fused/result.csv'), 'utf8')).toContain('10001,0100\n');
+  });
+
+  it('measures what needs no model on the same pairs and videos, and says who is below it', async () => {
+    const data = join(folder, 'data');
+    await mkdir(join(data, 'annotations'), { recursive: true });
+    const titles = ['红猫', '红犬', '蓝犬', '蓝鸟', '绿鸟'];
+    const record = (i: number) => ({ id: ids[i], title: titles[i], asr: '', ocr: [], tags: [] });
+    await writeFile(join(data, 'annotations/test_a.json'), JSON.stringify(ids.map((_, i) => record(i))));
+    const known = { ...record(0), id: '777', category_id: '0203', title: '犬' };
+    await writeFile(
+      join(data, 'annotations/labeled.json'),
+      JSON.stringify([known, { ...record(1), id: '778', category_id: '0100' }]),
+    );
+    // They share 0, 1/3, 0 and 1/3 of their letters.
+    const scored = [
+      [0, 2, 0.1],
+      [0, 1, 0.6],
+      [0, 3, 0.2],
+      [3, 4, 0.9],
+    ];
+    const pairs = scored.map(([a, b, score]) => `${ids[a]}\t${ids[b]}\t${score}\n`);
+    await writeFile(join(folder, 'letters.tsv'), pairs.join(''));
+    const joined = await run('runs/job1', 'runs/job2', '--pairs', 'letters.tsv', '--data', 'data', '--out', 'based');
+    expect(joined.out).toMatch(/without a model:\ncharacters in common, titles +0\.\d+/);
+    const report = JSON.parse(await readFile(join(folder, 'based/ensemble.json'), 'utf8')) as {
+      baselines: Record<string, number>;
+      singles: { name: string; score: number }[];
+    };
+    const overlap = spearman([0, 1 / 3, 0, 1 / 3], [0.1, 0.6, 0.2, 0.9]);
+    expect(report.baselines['characters in common, titles']).toBeCloseTo(overlap, 12);
+    const best = Math.max(...Object.values(report.baselines));
+    for (const { name, score } of report.singles) {
+      expect(joined.out.includes(`${name} is BELOW the best that needs no model`)).toBe(score < best);
+    }
+    expect(report.singles.some(({ score }) => score < best)).toBe(true);
+    expect(await readFile(join(folder, 'based/ensemble.html'), 'utf8')).toContain(
+      'no model: characters in common, titles',
+    );
+    const fused = await run('runs/double', '--truth', 'truth.csv', '--data', 'data', '--out', 'known');
+    expect(fused.out).toMatch(/the most frequent category +0\.\d+/);
+    expect(fused.out).toMatch(/nearest by TF-IDF, titles +0\.\d+/);
+    const unknown = await run('runs/job1', '--pairs', 'letters.tsv', '--out', 'plain');
+    expect(unknown.out).not.toContain('without a model');
   });
 
   it('says what does not fit', async () => {

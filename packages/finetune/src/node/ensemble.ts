@@ -58,6 +58,8 @@ export interface EnsembleResult {
   readonly correlations: readonly (readonly number[])[];
   /** Of the first n models together; the last is the ensemble. A saved projection is of all alone. */
   readonly growth: readonly { readonly models: number; readonly score?: number }[];
+  /** What is reached without a model on the same pairs or videos, by name, where somebody has measured it. */
+  readonly baselines?: Readonly<Record<string, number>>;
   /** Embeddings, or probabilities. */
   readonly rows: Embeddings;
   /** Of embeddings. */

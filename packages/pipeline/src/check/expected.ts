@@ -64,8 +64,8 @@ function expectedOf(
 }
 
 /**
- * Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for 1/2; of a
- * category among T, ln T.
+ * Cross entropy of the tags' share s with a head that starts at p: -s ln p - (1 - s) ln (1 - p), which is ln 2 for
+ * 1/2; of a category among T, ln T.
  */
 function tags({ truth: { data, shape } }: TagTarget, { of, prior: given }: TaskConfig<'tag'>): Expectation {
   const known = { metric: 'tag/loss', tolerance: MANY, floor: 0 };

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource, type Recipe } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
@@ -149,6 +150,35 @@ async function openFeatures(data: RunData, split: string): Promise<StoredFeature
   return index === undefined ? undefined : openAiacIndex(index);
 }
 
+/** Videos of a data set as they are, from the splits that hold them; those that no split has are missing. */
+export async function videosAmong(data: RunData, ids: ReadonlySet<string>): Promise<Map<string, PlainVideo>> {
+  const found = new Map<string, PlainVideo>();
+  for (const split of await splitsIn(data)) {
+    if (found.size === ids.size) break;
+    const annotations = await firstThere(splitPaths(data, split).annotations);
+    const features = await openFeatures(data, split);
+    try {
+      const wanted = (id: string): boolean => ids.has(id) && !found.has(id);
+      for (const [id, video] of await readPlainVideos({ annotations: annotations!, features }, wanted)) {
+        found.set(id, video);
+      }
+    } finally {
+      await features?.close();
+    }
+  }
+  return found;
+}
+
+/** The splits that have annotations, those of tests first: they are what is predicted. */
+async function splitsIn({ roots }: RunData): Promise<string[]> {
+  const lists = await Promise.all(
+    roots.map((root) => readdir(dirname(wbdcLayout(root).annotations('any'))).catch(() => [])),
+  );
+  const names = [...new Set(lists.flat())].filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  const rank = (name: string): number => Number(!name.startsWith('test'));
+  return names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
 /** The measured videos as they are; nothing where their texts are not known. */
 async function videosOf(
   { truth, texts }: EvaluateModelsOptions,
@@ -166,7 +196,7 @@ async function videosOf(
 }
 
 /** Videos with a category that the run learned from, without those that are measured. */
-async function labelledVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<PlainLabelled[]> {
+export async function labelledVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<PlainLabelled[]> {
   const found: PlainLabelled[] = [];
   for (const split of data.labelled) {
     const annotations = await firstThere(splitPaths(data, split).annotations);

@@ -1,6 +1,8 @@
 export { describeEvaluation } from './describe.js';
 export { evaluateCategories } from './categories.js';
 export type { EvaluateCategoriesOptions } from './categories.js';
+export { ensembleModels, writeEnsembleReport } from './ensemble.js';
+export type { EnsembleModelsOptions } from './ensemble.js';
 export { evaluateModels } from './evaluate.js';
 export type { EvaluateModelsOptions } from './evaluate.js';
 export type {

@@ -110,8 +110,8 @@ export const tasksSchema = z
       .strictObject({
         ...common('masked'),
         /**
-         * What is told: a video's tags, each a question of its own, or its category, one of all: WBDC 2022's class head,
-         * whose weight was 3. Videos without a category are left out.
+         * What is told: a video's tags, each a question of its own, or its category, one of all: WBDC 2022's class
+         * head, whose weight was 3. Videos without a category are left out.
          */
         of: z.enum(['tags', 'category']).default('tags'),
         count: z.int().min(1).default(10000),

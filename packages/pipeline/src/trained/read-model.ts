@@ -172,8 +172,8 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   const embed = (batch: Batch): Tensor2D => tf.tidy(() => l2Normalize(meanOf(encode(batch), batch)));
   if (heads === undefined) return { embed };
   const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
-  const tag = (batch: Batch): Tensor2D =>
-    tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, { pooling, activation, exclusive: of === 'category' }));
+  const form = { pooling, activation, exclusive: of === 'category' };
+  const tag = (batch: Batch): Tensor2D => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, form));
   return { embed, tag };
 }
 

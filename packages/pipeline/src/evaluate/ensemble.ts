@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { readLabels } from '@wbdc/data';
+import { categoryBaselines, pairBaselines } from '@wbdc/finetune';
+import {
+  embeddedPairs,
+  ensembleOf,
+  readEnsembleMember,
+  readTruth,
+  writeEnsemble,
+  type EnsembleFiles,
+  type EnsembleMember,
+  type EnsembleOptions,
+  type EnsembleResult,
+} from '@wbdc/finetune/node';
+import { writeFileAtomic } from '@wbdc/io';
+import { categoryScore, spearman } from '@wbdc/metrics';
+import { ensemblePage } from './ensemble-page.js';
+import { labelledVideosOf, videosAmong } from './evaluate.js';
+import { dataOf } from './run-of.js';
+
+export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' | 'pairs' | 'truth' | 'products'> {
+  /** Runs, their finetune folders, or files of predictions. */
+  readonly models: readonly string[];
+  /** `label.tsv` to measure embeddings on; default: the held-out pairs of the embedded data set. */
+  readonly pairs?: string | undefined;
+  /** Lines `id,category_id` to measure probabilities on. */
+  readonly truth?: string | undefined;
+  /** The folder of one's own data set, whose texts baselines read. */
+  readonly data?: string | undefined;
+  /** Chooses who multiplies so many values. */
+  readonly productsFor?: ((values: number) => Promise<EnsembleOptions['products']>) | undefined;
+  readonly onMessage?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Joins several models as `ensembleOf` does, and measures what needs no model on the same pairs or videos: characters
+ * in common, TF-IDF, nearest frames, the most frequent category.
+ *
+ * @throws WbdcError where models are of different kinds, videos or classes, or a file is none of predictions
+ */
+export async function ensembleModels(options: EnsembleModelsOptions): Promise<EnsembleResult> {
+  const { models, onMessage } = options;
+  const members: EnsembleMember[] = [];
+  for (const model of models) {
+    const member = await readEnsembleMember(model);
+    onMessage?.(`read     ${member.path}: ${member.kind} of ${member.rows.ids.length} videos`);
+    members.push(member);
+  }
+  const found = options.pairs ?? (await embeddedPairs(models[0]));
+  const pairs = found === undefined ? undefined : await readLabels(found);
+  const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
+  const products = await options.productsFor?.(members.reduce((sum, { rows }) => sum + rows.values.length, 0));
+  const result = await ensembleOf({ ...options, members, pairs, truth, products });
+  if (result.measure === undefined) return result;
+  const known = new Set(members[0].rows.ids);
+  const baselines =
+    result.kind === 'embeddings'
+      ? await pairsWithoutModel(
+          options,
+          pairs!.filter(({ id1, id2 }) => known.has(id1) && known.has(id2)),
+        )
+      : await categoriesWithoutModel(options, new Map([...truth!].filter(([id]) => known.has(id))));
+  return { ...result, baselines };
+}
+
+async function pairsWithoutModel(
+  { models, data }: EnsembleModelsOptions,
+  pairs: Awaited<ReturnType<typeof readLabels>>,
+): Promise<Record<string, number>> {
+  const ids = new Set(pairs.flatMap(({ id1, id2 }) => [id1, id2]));
+  const videos = await videosAmong(await dataOf(models[0], data), ids);
+  if (videos.size < ids.size) return {};
+  const scores = pairs.map(({ score }) => score);
+  const said = Object.entries(pairBaselines(videos, pairs));
+  return Object.fromEntries(said.map(([name, values]) => [name, spearman(values, scores)]));
+}
+
+async function categoriesWithoutModel(
+  { models, data }: EnsembleModelsOptions,
+  labels: ReadonlyMap<string, string>,
+): Promise<Record<string, number>> {
+  const ids = new Set(labels.keys());
+  const from = await dataOf(models[0], data);
+  const train = await labelledVideosOf(from, ids);
+  if (train.length === 0) return {};
+  const videos = await videosAmong(from, ids);
+  const asked = [...labels.keys()].map((id) => videos.get(id) ?? { title: '', texts: '' });
+  const said = Object.entries(categoryBaselines(train, asked));
+  return Object.fromEntries(said.map(([name, chosen]) => [name, categoryScore([...labels.values()], chosen).mean]));
+}
+
+/** Writes what `writeEnsemble` does, and a page: `ensemble.html`. */
+export async function writeEnsembleReport(
+  folder: string,
+  result: EnsembleResult,
+): Promise<EnsembleFiles & { readonly page: string }> {
+  const files = await writeEnsemble(folder, result);
+  const page = join(folder, 'ensemble.html');
+  await writeFileAtomic(page, ensemblePage(result));
+  return { ...files, page };
+}
