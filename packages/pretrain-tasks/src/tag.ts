@@ -162,7 +162,7 @@ export function tagProbabilities(
 ): Tensor2D {
   const { pooling = 'cls', activation = null, exclusive = false } = options;
   return tf.tidy(() => {
-    const logits = tagLogits(head, pool(encoded, positionsOf(batch, pooling)), activation); // [B, T]
+    const logits = tagLogits(head, pool(encoded, positionsOf(batch, pooling)), activation);
     return exclusive ? tf.softmax(logits) : tf.sigmoid(logits);
   });
 }
