@@ -54,7 +54,7 @@ def processed(name, size, statistics):
 
 def features(name):
     model = CLIPVisionModelWithProjection(CLIPVisionConfig(**CONFIG)).eval()
-    model.load_state_dict(load_file(FOLDER / "clip-vision.safetensors"))
+    model.load_state_dict(load_file(ROOT / "packages/clip-model/test/fixtures/clip-vision.safetensors"))
     processor = CLIPImageProcessorPil(size={"shortest_edge": 15}, crop_size={"height": 15, "width": 15})
     pixels = torch.from_numpy(np.stack(processor(Image.open(FOLDER / name).convert("RGB"))["pixel_values"]))
     with torch.no_grad():
@@ -62,20 +62,24 @@ def features(name):
         return {"file": name, "pooled": flat(model.vision_model.post_layernorm(hidden[:, 0]))}
 
 
-wide = save(picture(211, 97, 1), "wide.jpg", quality=90)
-tall = save(picture(29, 53, 2), "tall.png")
-small = save(picture(11, 13, 3), "small.png")
-grey = save(picture(41, 37, 4).convert("L"), "grey.jpg", quality=85)
-bicubic, bilinear = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR
-write("video-features", "clip-image.json", {
-    "decoded": [{"file": name, "pixels": b64(Image.open(FOLDER / name).convert("RGB").tobytes())} for name in (tall, grey)],
-    "resized": [
-        resized(wide, 31, 17, bicubic), resized(wide, 31, 17, bilinear), resized(tall, 29, 19, bicubic),
-        resized(tall, 67, 53, bilinear), resized(small, 37, 41, bicubic), resized(grey, 7, 43, bicubic),
-    ],
-    "processed": [
-        processed(wide, 23, {}), processed(tall, 23, IMAGENET), processed(small, 23, {}), processed(grey, 41, {}),
-        processed(small, 13, {}),
-    ],
-    "features": [features(wide), features(tall)],
-})
+if __name__ == "__main__":
+    wide = save(picture(211, 97, 1), "wide.jpg", quality=90)
+    tall = save(picture(29, 53, 2), "tall.png")
+    small = save(picture(11, 13, 3), "small.png")
+    high = save(picture(31, 97, 5), "high.png")
+    grey = save(picture(41, 37, 4).convert("L"), "grey.jpg", quality=85)
+    bicubic, bilinear = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR
+    write("video-features", "clip-image.json", {
+        "decoded": [{"file": name, "pixels": b64(Image.open(FOLDER / name).convert("RGB").tobytes())} for name in (tall, grey)],
+        "resized": [
+            resized(wide, 31, 17, bicubic), resized(wide, 31, 17, bilinear), resized(tall, 29, 19, bicubic),
+            resized(tall, 67, 53, bilinear), resized(small, 37, 41, bicubic), resized(grey, 7, 43, bicubic),
+            # Columns first: more than twice as high as wide, or squeezed.
+            resized(high, 12, 37, bicubic), resized(high, 12, 37, bilinear), resized(tall, 27, 17, bicubic), resized(small, 17, 7, bicubic),
+        ],
+        "processed": [
+            processed(wide, 23, {}), processed(tall, 23, IMAGENET), processed(small, 23, {}), processed(grey, 41, {}),
+            processed(small, 13, {}), processed(high, 13, {}),
+        ],
+        "features": [features(wide), features(tall)],
+    })

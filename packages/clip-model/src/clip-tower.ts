@@ -41,7 +41,7 @@ export function parseTowerConfig<Config extends TowerConfig>(
   where: string,
 ): Config {
   const root = asObject(json, where);
-  const isTower = root.model_type === `clip_${kind}_model`;
+  const isTower = [`clip_${kind}_model`, `chinese_clip_${kind}_model`].includes(String(root.model_type));
   const own = `${kind}_config`;
   const fields: Readonly<Record<string, unknown>> = {
     ...sizes,

@@ -13,5 +13,17 @@ export type {
   ClipVisionParams,
   ClipVisionPooled,
 } from './clip-vision.js';
+export { CHINESE_CLIP_TEXT_BASE, chineseClipText } from './chinese-clip-text.js';
+export type { ChineseClipText, ChineseClipTextConfig, ChineseClipTextParams } from './chinese-clip-text.js';
+export {
+  chineseClipTextKeyMap,
+  chineseClipTextShapes,
+  parseChineseClipTextConfig,
+} from './chinese-clip-text-checkpoint.js';
+export { clipModel } from './clip-model.js';
+export type { ClipModel, ClipModelConfig, ClipModelParams } from './clip-model.js';
+export { clipModelKeyMap, clipModelShapes, parseClipModelConfig } from './clip-model-checkpoint.js';
+export { chineseClipTextReader, clipTextReader } from './text-rows.js';
+export type { ClipTextReader } from './text-rows.js';
 export { encodingPixels } from './encoding-pixels.js';
 export type { WithTower } from './encoding-pixels.js';

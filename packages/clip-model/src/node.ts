@@ -2,18 +2,25 @@ import { join } from 'node:path';
 import {
   assertLayerCounts,
   assertParamShapes,
+  assertVocabularyFits,
   exportWeights,
+  modelOf,
   readWeights,
   type LoadWeightsOptions,
+  type WeightReport,
 } from '@wbdc/checkpoints';
 import { saveFolder, usingWeights } from '@wbdc/checkpoints/node';
 import type { ParamTree } from '@wbdc/nn';
 import { readJson } from '@wbdc/io';
+import { loadClipTokenizer, loadTokenizer } from '@wbdc/tokenizer/node';
 import { VISION_TOWER } from './clip-checkpoint.js';
+import { clipModel, type ClipModel, type ClipModelConfig, type ClipModelParams } from './clip-model.js';
+import { clipModelKeyMap, clipModelShapes, parseClipModelConfig } from './clip-model-checkpoint.js';
 import { TEXT_TOWER } from './clip-text-checkpoint.js';
 import type { ClipTextConfig, ClipTextParams } from './clip-text.js';
 import { parseTowerConfig, type ClipTower, type LoadedTower, type TowerConfig } from './clip-tower.js';
 import type { ClipVisionConfig, ClipVisionParams } from './clip-vision.js';
+import { chineseClipTextReader, clipTextReader, type ClipTextReader } from './text-rows.js';
 
 export { startFromClipVision } from './start-from.js';
 
@@ -46,6 +53,52 @@ export function loadClipText(
  */
 export function saveClipText(folder: string, params: ClipTextParams, config: ClipTextConfig): Promise<void> {
   return saveTower(TEXT_TOWER, folder, params, config);
+}
+
+/** Both towers of a published model, and how texts become their input. */
+export interface LoadedClipModel {
+  readonly config: ClipModelConfig;
+  readonly model: ClipModel;
+  readonly params: ClipModelParams;
+  readonly readTexts: ClipTextReader;
+  /** What the folder holds and nobody needs. */
+  readonly report: WeightReport;
+}
+
+/**
+ * Both towers of a CLIP (`openai/clip-vit-base-patch32`) or a Chinese-CLIP (`OFA-Sys/chinese-clip-vit-base-patch16`,
+ * `...-large-patch14`) with its tokenizer, from a folder as published on the Hugging Face hub.
+ *
+ * @throws WbdcError where the folder holds another model, or a file is missing or damaged
+ */
+export async function loadClipModel(
+  folder: string,
+  options: Pick<LoadWeightsOptions, 'allowUnused'> = {},
+): Promise<LoadedClipModel> {
+  const path = join(folder, 'config.json');
+  const config = parseClipModelConfig(await readJson(path), path);
+  const { readTexts, vocabSize } = await loadTextReader(folder, config);
+  assertVocabularyFits(vocabSize, config.text, folder);
+  const model = modelOf(path, () => clipModel(config));
+  return usingWeights(folder, async (file) => {
+    assertLayerCounts({ layers: config.vision.layers }, file);
+    assertLayerCounts({ layers: config.text.layers }, file);
+    const [shapes, keys] = [clipModelShapes(config), clipModelKeyMap(config)];
+    const { params, report } = await readWeights<ClipModelParams>(shapes, keys, file, options);
+    return { config, model, params, readTexts, report };
+  });
+}
+
+async function loadTextReader(
+  folder: string,
+  config: ClipModelConfig,
+): Promise<{ readonly readTexts: ClipTextReader; readonly vocabSize: number }> {
+  if (config.kind === 'clip') {
+    const tokenizer = await loadClipTokenizer(folder);
+    return { readTexts: clipTextReader(tokenizer, config.text.maxPositions), vocabSize: tokenizer.vocabSize };
+  }
+  const tokenizer = await loadTokenizer(folder);
+  return { readTexts: chineseClipTextReader(tokenizer, config.text.maxPositions), vocabSize: tokenizer.vocabSize };
 }
 
 /** A tower of a folder as published on the Hugging Face hub. */

@@ -15,7 +15,23 @@ export interface Engine {
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
 }
 
+/** Byte pairs, most frequent first, merged in words whose bytes are written as characters. */
+export interface BytePairModel {
+  encode(words: readonly string[]): string[];
+}
+
+interface BytePairSettings {
+  readonly vocab: Readonly<Record<string, number>>;
+  readonly merges: readonly (readonly string[])[];
+  readonly unk_token: string;
+  readonly end_of_word_suffix: string;
+}
+
 interface EngineModule {
+  BPE: new (settings: BytePairSettings) => BytePairModel;
+  ByteLevelPreTokenizer: new (settings: { add_prefix_space: boolean; use_regex: boolean }) => {
+    pre_tokenize_text(text: string): string[];
+  };
   Tokenizer: new (tokenizerJson: object, config: object) => Engine;
   BertNormalizer: new (json: NormalizerJson) => { normalize(text: string): string };
   BertPreTokenizer: new () => { pre_tokenize_text(text: string): string[] };
@@ -24,4 +40,10 @@ interface EngineModule {
 /**
  * Its typings (0.2.0) import without file extensions, so under `nodenext` they resolve to nothing: typed here instead.
  */
-export const { Tokenizer: BertEngine, BertNormalizer, BertPreTokenizer } = tokenizers as unknown as EngineModule;
+export const {
+  Tokenizer: BertEngine,
+  BertNormalizer,
+  BertPreTokenizer,
+  BPE: BytePairs,
+  ByteLevelPreTokenizer: ByteLevel,
+} = tokenizers as unknown as EngineModule;

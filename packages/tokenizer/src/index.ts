@@ -1,3 +1,5 @@
+export { ClipTokenizer } from './clip-tokenizer.js';
+export type { ClipTokenizerFiles } from './clip-tokenizer.js';
 export { Tokenizer, TOKENIZER_FILES } from './tokenizer.js';
 export type { DecodeOptions, TokenizerFile } from './tokenizer.js';
 export type { TokenizerFiles } from './tokenizer-files.js';

@@ -2,7 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
-import { READ_FILES, type TokenizerFiles } from './tokenizer-files.js';
+import { CLIP_TOKENIZER_FILES, ClipTokenizer } from './clip-tokenizer.js';
+import { READ_FILES } from './tokenizer-files.js';
 import { Tokenizer } from './tokenizer.js';
 
 /**
@@ -35,9 +36,18 @@ export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promi
   }
 }
 
-async function readFiles(folder: string, names: readonly (keyof TokenizerFiles)[]): Promise<TokenizerFiles> {
+/** Loads the tokenizer of a CLIP from its folder: tokenizer.json, or vocab.json and merges.txt. */
+export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> {
+  return ClipTokenizer.fromFiles(await readFiles(folder, CLIP_TOKENIZER_FILES), folder);
+}
+
+async function readFiles<Name extends string>(
+  folder: string,
+  names: readonly Name[],
+): Promise<Partial<Record<Name, string | undefined>>> {
   const texts = names.map((name) => readIfThere(join(folder, name)));
-  return Object.fromEntries((await Promise.all(texts)).map((text, i) => [names[i], text]));
+  const entries = (await Promise.all(texts)).map((text, i) => [names[i], text] as const);
+  return Object.fromEntries(entries) as Partial<Record<Name, string | undefined>>;
 }
 
 async function isFolder(path: string): Promise<boolean> {

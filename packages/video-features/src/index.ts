@@ -20,6 +20,7 @@ export type { DecodeOptions, ImageLimits } from './image.js';
 export { CLIP_PREPROCESSING, STATISTICS, centerCrop, normalize, shorterSideSize } from './pixels.js';
 export type { Preprocessing, Statistics } from './pixels.js';
 export { cropForTower, preprocess } from './preprocess.js';
+export { parsePreprocessing } from './preprocessor-config.js';
 export { keepThumbnails } from './keep-thumbnails.js';
 export type { ThumbnailKeeper } from './keep-thumbnails.js';
 export { recipeDifferences } from './recipe.js';

@@ -19,6 +19,8 @@ export interface Preprocessing {
   readonly imageSize: number;
   /** The shorter side before the square is cut out, at least S and S where absent. WBDC 2022: 256 for 224. */
   readonly resize?: number;
+  /** The whole picture becomes the square, whatever its shape, and nothing is cut off: Chinese-CLIP. */
+  readonly stretch?: boolean;
   /** CLIP: bicubic. */
   readonly filter: Filter;
   /**
@@ -79,9 +81,10 @@ export interface Place {
  */
 export function towerBox(
   image: Pick<Image, 'width' | 'height'>,
-  { imageSize: size, resize = size }: Pick<Preprocessing, 'imageSize' | 'resize'>,
+  { imageSize: size, resize = size, stretch = false }: Pick<Preprocessing, 'imageSize' | 'resize' | 'stretch'>,
   place?: Place,
 ): { readonly width: number; readonly height: number; readonly box: Box } {
+  if (stretch) return { width: size, height: size, box: { left: 0, top: 0, width: size, height: size } };
   const [width, height] = shorterSideSize(image, resize);
   const box = centerBox(width, height, size);
   if (place === undefined) return { width, height, box };
@@ -108,7 +111,7 @@ export function mirror({ width, height, data }: Image): Image {
  */
 export function cropExactly(
   image: Image,
-  settings: Pick<Preprocessing, 'imageSize' | 'resize' | 'filter'>,
+  settings: Pick<Preprocessing, 'imageSize' | 'resize' | 'stretch' | 'filter'>,
   place?: Place,
 ): Image {
   const { width, height, box } = towerBox(image, settings, place);

@@ -9,6 +9,7 @@ export type { Decoded, DecodeAheadOptions, Featured, ThroughTowerOptions, VideoF
 export type { Image } from './image-data.js';
 export { CLIP_PREPROCESSING, STATISTICS, centerCrop, cropExactly, normalize, shorterSideSize } from './pixels.js';
 export type { Preprocessing, Statistics } from './pixels.js';
+export { parsePreprocessing } from './preprocessor-config.js';
 export { parameterBytes, recipeDifferences, recipeOf } from './recipe.js';
 export type { FeatureRecipe, FeatureSettings } from './recipe.js';
 export { resizePillow } from './resample.js';

@@ -10,7 +10,7 @@ import type { Box, Filter } from './resample.js';
 export async function cropForTower(image: Image, settings: Preprocessing, place?: Place): Promise<Image> {
   const { width, height, box } = towerBox(image, settings, place);
   // Enlarging, sharp interpolates in another way, and there the exact result costs little.
-  const exact = settings.resizer === 'pillow' || width > image.width;
+  const exact = settings.resizer === 'pillow' || width > image.width || height > image.height;
   if (exact) return cropExactly(image, settings, place);
   const square = await resizeFast(image, settings.filter, width, height, box);
   return place?.mirrored ? mirror(square) : square;

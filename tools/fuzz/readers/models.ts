@@ -4,7 +4,7 @@ import { openTrained, parseSavedModel } from '@wbdc/pipeline';
 import { openLineFile, openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
 import { parseHistory } from '@wbdc/report/history';
 import { parseLayout, Tokenizer } from '@wbdc/tokenizer';
-import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
+import { loadClipTokenizer, loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
 import { bestOf, findCheckpoint, jsonlSink, loadCheckpoint, saveCheckpoint } from '@wbdc/train/node';
 import { parseJson } from '@wbdc/io';
 import * as tf from '@tensorflow/tfjs';
@@ -89,6 +89,24 @@ export const MODELS: readonly Reader[] = [
       const tokenizer = await loadTokenizer(path);
       tokenizer.decode(tokenizer.encode('视频 a视频b [MASK]'));
     },
+  },
+  {
+    name: 'tokenizer: loadClipTokenizer',
+    covers: ['tokenizer: ClipTokenizer.fromFiles'],
+    corpus: (folder) =>
+      copied(fixture('tokenizer', 'clip-tokenizer/published'), folder, [
+        'vocab.json',
+        'merges.txt',
+        'tokenizer_config.json',
+      ]),
+    tokens: ['"<|endoftext|>":', '#version: 0.2', '"__proto__":1', '":-1', '":1e999'],
+    read: async ({ folder }) => void (await loadClipTokenizer(folder)).encode('视频 a cat<|endoftext|>'),
+  },
+  {
+    name: 'tokenizer: loadClipTokenizer (tokenizer.json)',
+    corpus: (folder) => copied(fixture('tokenizer', 'clip-tokenizer/whole'), folder, ['tokenizer.json']),
+    tokens: ['"added_tokens":[', '"content":', '"merges":[', '"normalized":true', '"vocab":{', '"type":'],
+    read: async ({ folder }) => void (await loadClipTokenizer(folder)).encode('视频 a cat<|endoftext|>'),
   },
   {
     name: 'tokenizer: parseLayout',

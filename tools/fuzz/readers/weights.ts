@@ -3,15 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseBertConfig, parseSafetensors, parseSavedEncoder } from '@wbdc/checkpoints';
 import { loadBert, openPytorch, openSafetensors, openWeights, type WeightFile } from '@wbdc/checkpoints/node';
-import { parseClipTextConfig, parseClipVisionConfig } from '@wbdc/clip-model';
-import { loadClipText, loadClipVision } from '@wbdc/clip-model/node';
+import { parseClipModelConfig, parseClipTextConfig, parseClipVisionConfig } from '@wbdc/clip-model';
+import { loadClipModel, loadClipText, loadClipVision } from '@wbdc/clip-model/node';
 import { load as loadEnsemble, save as saveEnsemble } from '@wbdc/ensemble-svd/node';
 import { loadLxmertModel } from '@wbdc/lxmert-model/node';
 import { disposeTree, randomKey, type ParamTree } from '@wbdc/nn';
 import { loadUniModel } from '@wbdc/uni-model/node';
+import { parsePreprocessing } from '@wbdc/video-features/plain';
 import { parseJson } from '@wbdc/io';
 import type { OnBad, Reader } from '../reader.js';
-import { copied, fixture, headerOf } from './common.js';
+import { copied, fixture, headerOf, json } from './common.js';
 
 async function readTensors(open: Promise<Pick<WeightFile, 'tensors' | 'read' | 'close'>>, onBad: OnBad): Promise<void> {
   const file = await open;
@@ -115,6 +116,25 @@ export const WEIGHTS: readonly Reader[] = [
         }
       }
     },
+  },
+  {
+    name: 'clip-model: loadClipModel',
+    covers: ['clip-model: parseClipModelConfig', 'clip-model: parseChineseClipTextConfig'],
+    corpus: (folder) => {
+      const chinese = join(fixture('video-features', 'clip-models'), 'chinese');
+      return copied(chinese, folder, ['config.json', 'model.safetensors', 'vocab.txt']);
+    },
+    tokens: [...SIZES, '"vision_config":{', '"text_config":{', '"model_type":"clip"'],
+    read: async ({ folder, bytes, path }, onBad) => {
+      await dispose(loadClipModel(folder)).catch(onBad);
+      if (path.endsWith('config.json')) parseClipModelConfig(parseJson(bytes.toString(), path), path);
+    },
+  },
+  {
+    name: 'video-features: parsePreprocessing',
+    corpus: () => [json('preprocessor_config.json', { size: { shortest_edge: 224 }, crop_size: 224, resample: 3 })],
+    tokens: ['"do_center_crop":false', '"image_mean":[', '"height":224', '1e999'],
+    read: ({ bytes, path }) => parsePreprocessing(parseJson(bytes.toString(), path), 224, path),
   },
   {
     name: 'uni-model: loadUniModel',

@@ -52,7 +52,11 @@ export function assertModelKind(got: unknown, expected: string, where: string): 
 }
 
 /** @throws WbdcError where a tokenizer has more tokens than the model has word embeddings */
-export function assertVocabularyFits(tokens: number, { vocabSize }: BertConfig, where: string): void {
+export function assertVocabularyFits(
+  tokens: number,
+  { vocabSize }: Pick<BertConfig, 'vocabSize'>,
+  where: string,
+): void {
   if (tokens <= vocabSize) return;
   const expected = `a tokenizer of at most ${vocabSize} tokens, the rows of the word embeddings`;
   throw new WbdcError({ where, expected, got: `one of ${tokens}` });
