@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { clipText, clipVision, encodingPixels } from '@wbdc/clip-model';
+import { chineseClipText, clipText, clipVision, encodingPixels } from '@wbdc/clip-model';
 import { clipVisionOnnx } from '@wbdc/clip-model/onnx';
 import { applyHead, newHead, type Pooling } from '@wbdc/finetune';
 import { lxmertModel } from '@wbdc/lxmert-model';
@@ -172,6 +172,12 @@ describe('clip-model', () => {
 
   it('reads texts', () => {
     const text = clipText({ ...TOWER, vocabSize: V, maxPositions: 11, endToken: 3 });
+    const params = text.init(randomKey(1));
+    checkShapes(['clip-model'], { B, L, D }, () => text.forward(params, BATCH));
+  });
+
+  it('reads Chinese texts', () => {
+    const text = chineseClipText({ ...MODEL, projection: Dv });
     const params = text.init(randomKey(1));
     checkShapes(['clip-model'], { B, L, D }, () => text.forward(params, BATCH));
   });
