@@ -2,8 +2,6 @@ export { loadConfig } from './config/load.js';
 export type { ConfigRequest } from './config/load.js';
 export { configSchema } from './config/schema.js';
 export type { Config } from './config/schema.js';
-export { selectEngine } from './core/engine.js';
-export type { Engine, EngineName } from './core/engine.js';
 export { shippedConfig } from './config/shipped-config.js';
 export { RunFolder } from './run/run-folder.js';
 export type { StageRecord } from './run/stage-record.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WEBGPU } from '../../../tools/testing.js';
 import { diagnose } from '../src/core/doctor.js';
-import { engineLoaders, type EngineLoaders } from '../src/core/engine.js';
+import { engineLoaders, type EngineLoaders } from '@wbdc/engine';
 
 const refuse = async (): Promise<string> => {
   throw new Error('no such thing here\nand a second line');

@@ -248,7 +248,7 @@ async function contextOf(
 
 /** Makes the configured engine the current one and says so; gives its description. */
 export async function loadEngine(config: Config, output: Output, communicator = single): Promise<string> {
-  const { selectEngine } = await import('../core/engine.js');
+  const { selectEngine } = await import('@wbdc/engine');
   const onFallback = output.options.debug ? (message: string): void => output.warn(message) : undefined;
   const threads = config.threads ?? (await threadsOfRank(communicator));
   const engine = await selectEngine(config.engine, { threads, precision: config.precision, onFallback });

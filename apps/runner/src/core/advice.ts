@@ -16,6 +16,7 @@ interface Advice {
 /** By the code of the failure: the libraries know nothing of options. */
 const ADVICE: Readonly<Record<string, Advice>> = {
   assignment: { message: ({ message }) => message, exitCode: 2 },
+  engine: { message: ({ message }) => message.replaceAll(/use (engine|precision) '(\w+)'/g, 'use --$1 $2') },
   'lines-there': {
     message: ({ where }) => `${where} is there already: --resume adds what is missing, --overwrite replaces it`,
   },

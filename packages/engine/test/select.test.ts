@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { WEBGPU } from '../../../tools/testing.js';
 import {
-  automatic,
-  ENGINE_NAMES,
+  automaticEngine,
+  EngineError,
   engineLoaders,
   PrecisionError,
   selectEngine,
   type EngineLoaders,
   type EngineName,
   type EngineSettings,
-} from '../src/core/engine.js';
+} from '../src/index.js';
 
 const FP32: EngineSettings = { threads: 1, precision: 'fp32' };
 const BF16: EngineSettings = { threads: 1, precision: 'bf16' };
@@ -45,8 +45,10 @@ describe('selectEngine', () => {
   ] as const)('takes a GPU first with auto, CUDA before others: of %j it is %s', async (gpu, expected) => {
     const all = loadersOnGpu(['tensorflow', 'webgpu', 'ort', 'cpu'], gpu);
     expect(await selectEngine('auto', FP32, all)).toMatchObject({ name: expected });
-    const loading = new Map(ENGINE_NAMES.map((name) => [name, { gpu: gpu.some((found) => found === name) }]));
-    expect(automatic(loading)).toBe(expected);
+    const health = (['cpu', 'ort', 'webgpu', 'tensorflow'] as const).map((name) => ({ name, loads: true, about: '' }));
+    expect(automaticEngine(health.map((one) => ({ ...one, gpu: gpu.some((name) => name === one.name) })))).toBe(
+      expected,
+    );
   });
 
   it('takes no GPU that the processor plays with auto, and takes it where it is asked for', async () => {
@@ -88,6 +90,12 @@ describe('selectEngine', () => {
     );
   });
 
+  it('computes with what there is, without being told anything', async () => {
+    const { about } = await selectEngine(undefined, {}, { ...loaders('cpu'), ort: engineLoaders.ort });
+    expect(about).toMatch(/^ort \(ONNX Runtime .*, \d+ threads?\)$/);
+    await expect(selectEngine('tensorflow', {}, loaders('cpu'))).rejects.toThrow(EngineError);
+  });
+
   it('lists all reasons where nothing loads', async () => {
     await expect(selectEngine('auto', FP32, loaders())).rejects.toThrow(
       /no engine loads:\n {2}tensorflow: .*\n {2}webgpu: .*\n {2}ort: .*\n {2}cpu: /,
@@ -99,12 +107,12 @@ describe('selectEngine', () => {
       throw new PrecisionError('bfloat16 is no faster here');
     };
     await expect(selectEngine('ort', BF16)).rejects.toThrow(
-      "the engine 'ort' does not compute in bf16: it multiplies in float32 only; use --precision fp32, or " +
-        '--engine tensorflow',
+      "the engine 'ort' does not compute in bf16: it multiplies in float32 only; use precision 'fp32', or use " +
+        "engine 'tensorflow'",
     );
     const incapable = { ...engineLoaders, tensorflow: narrow };
     await expect(selectEngine('tensorflow', BF16, incapable)).rejects.toThrow(
-      /^the engine 'tensorflow' does not compute in bf16: bfloat16 is no faster here; use --precision fp32$/,
+      /^the engine 'tensorflow' does not compute in bf16: bfloat16 is no faster here; use precision 'fp32'$/,
     );
     await expect(selectEngine('auto', BF16, incapable)).rejects.toThrow(
       new RegExp(
