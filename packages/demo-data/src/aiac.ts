@@ -17,6 +17,7 @@ import type { DemoVideo } from './items.js';
 import { buildAside } from './build-aside.js';
 import { englishWords, gradedSimilarity, labelPairs } from './similarity.js';
 import type { Description } from './similarity.js';
+import { STROKES_CATEGORY } from './large/strokes.js';
 import { readSources } from './sources.js';
 import type { Sources } from './sources.js';
 import { DEMO_SPLITS } from './splits.js';
@@ -102,8 +103,12 @@ async function readSplits(data: string, sources: Sources): Promise<Splits> {
   const splits: Record<DemoSplit, DemoVideo[]> = { unlabeled: [], labeled: [], test_a: [] };
   for (const split of DEMO_SPLITS) {
     const path = wbdcLayout(data).annotations(split);
-    for await (const { id } of readAnnotations(path)) {
+    for await (const { id, title, asr, ocr, group } of readAnnotations(path)) {
       const video = known.get(id);
+      if (!video && split === 'unlabeled' && group?.startsWith('hanzi/')) {
+        splits[split].push(writtenCharacter({ id, title, asr, ocr }, group));
+        continue;
+      }
       if (!video) {
         const advice = 'give the folder that buildDemo made';
         throw new WbdcError({ where: path, expected: 'videos of the demo data set', got: id, advice });
@@ -112,6 +117,11 @@ async function readSplits(data: string, sources: Sources): Promise<Splits> {
     }
   }
   return splits;
+}
+
+/** A video of the large set, of which the annotations say all that is known. */
+function writtenCharacter(texts: Pick<DemoVideo, 'id' | 'title' | 'asr' | 'ocr'>, key: string): DemoVideo {
+  return { ...texts, key, baseKey: key, family: key, categoryId: STROKES_CATEGORY, tags: [], drawings: [] };
 }
 
 /** Numbers for tags, as tag ids are integers here: the listed ones first, then those too rare for the list. */
@@ -144,7 +154,11 @@ async function writePairs(
     ...{ id, categoryId },
     words: words.get(baseKey) ?? new Set(),
   });
-  const similarity = gradedSimilarity(DEMO_SPLITS.flatMap((split) => splits[split].map(describe)));
+  const similarity = gradedSimilarity(
+    DEMO_SPLITS.flatMap((split) => splits[split])
+      .filter(({ categoryId }) => categoryId !== STROKES_CATEGORY) // nothing is known of them in English
+      .map(describe),
+  );
   const write = async (split: 'labeled' | 'test_a'): Promise<number> => {
     const pairs = labelPairs(splits[split].map(describe), similarity, { seed, neighbours });
     await writeLabels(layout.labels(FILES[split].folder), pairs);

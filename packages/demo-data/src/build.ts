@@ -8,6 +8,9 @@ import { writeFrames } from './frames.js';
 import type { DemoProgress } from './frames.js';
 import { makeItems, nameCategories } from './items.js';
 import type { DemoVideo } from './items.js';
+import type { FetchPackageOptions } from './large/npm-package.js';
+import { openLarge, withUnlabelled } from './large/large.js';
+import { STROKES_CATEGORY, STROKES_NAME } from './large/strokes.js';
 import { licencesMarkdown } from './licences.js';
 import { demoPage } from './page.js';
 import { buildAside } from './build-aside.js';
@@ -31,6 +34,14 @@ export interface DemoOptions {
   readonly variants?: number;
   /** Items a tag needs to stand in `tag_list.txt`, default 3; records keep all their tags. */
   readonly minTagItems?: number;
+  /**
+   * `large` adds Chinese characters that are written stroke by stroke to the unlabelled videos (12,000 videos in all)
+   * and `annotations/corpus.json` and `corpus_test.json`: 260,000 words with their definitions, for the text stage. It
+   * fetches one more package, cnchar-data (38 MB), when it is first built. Default `demo`.
+   */
+  readonly set?: 'demo' | 'large' | undefined;
+  /** Where the package of the large set is kept, or comes from. */
+  readonly packages?: FetchPackageOptions | undefined;
   /** Only so many items, spread over the categories: for tests and a quick look. */
   readonly items?: number;
   /** Called after each video. */
@@ -74,19 +85,33 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   const { seed, imageSize = 96, variants = 5, minTagItems = 3, onProgress, signal } = options;
   const sources = readSources();
   const items = makeItems(sources);
-  const plan = planDemo(options.items === undefined ? items : sliceItems(items, options.items), { seed, variants });
+  const drawn = planDemo(options.items === undefined ? items : sliceItems(items, options.items), { seed, variants });
+  const more = options.set === 'large' ? await openLarge({ ...options.packages, signal }) : undefined;
+  const plan = more ? withUnlabelled(drawn, more.videos) : drawn;
   const tags = rankTags(plan, minTagItems);
-  const categories = usedCategories(nameCategories(sources), plan);
+  const categories = usedCategories(
+    { ...nameCategories(sources), ...(more && { [STROKES_CATEGORY]: STROKES_NAME }) },
+    plan,
+  );
   const layout = wbdcLayout(root);
   await writeTexts(layout, plan);
+  for (const [split, records] of Object.entries(more?.corpus ?? {})) {
+    await writeAnnotations(layout.annotations(split), records);
+  }
   await writeTagList(
     layout.tagList,
     tags.map(({ tag }) => tag),
   );
   await writeJson(layout.categories, categories);
-  await writeFile(join(root, 'LICENSES.md'), licencesMarkdown(sources, imageSize));
+  await writeFile(join(root, 'LICENSES.md'), licencesMarkdown(sources, imageSize, more !== undefined));
   const imageBytes = await writeFrames(root, plan, { imageSize, onProgress, signal });
-  const settings = { seed, imageSize, imageBytes, tags: tags.length, sources: sources.versions };
+  const settings = {
+    seed,
+    imageSize,
+    imageBytes,
+    tags: tags.length,
+    sources: { ...sources.versions, ...more?.versions },
+  };
   const summary = summarize(plan, settings);
   await writeJson(join(root, 'summary.json'), summary);
   const samples = await drawSamples(plan, imageSize);

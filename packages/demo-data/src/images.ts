@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { WbdcError } from '@wbdc/io/errors';
+import { strokesSvg } from './large/strokes.js';
 import type { Sharp } from 'sharp';
 import type { Drawing } from './sources.js';
 
@@ -12,17 +14,27 @@ export interface FrameImage {
 /** The frames of a video: `imageSize` pixels square, on white, named so that the sorted names give the order. */
 export function drawFrames(drawings: readonly Drawing[], imageSize: number): Promise<FrameImage[]> {
   return Promise.all(
-    drawings.map(async ({ vendor, path }, index) => ({
-      name: `${index}-${vendor}.jpg`,
-      bytes: await drawFrame(path, imageSize),
+    drawings.map(async (drawing, index) => ({
+      name: `${index}-${drawing.vendor}.jpg`,
+      bytes: await drawFrame(drawing, imageSize),
     })),
   );
 }
 
-async function drawFrame(path: string, size: number): Promise<Uint8Array> {
-  const source = await readFile(path);
-  const drawing = path.endsWith('.svg') ? openVector(source, size) : sharp(source).flatten({ background: '#fff' });
+async function drawFrame({ path, shown }: Drawing, size: number): Promise<Uint8Array> {
+  const file = await readFile(path);
+  const source = shown === undefined ? file : Buffer.from(strokesSvg(strokesIn(file, path), shown));
+  const drawing =
+    shown !== undefined || path.endsWith('.svg')
+      ? openVector(source, size)
+      : sharp(source).flatten({ background: '#fff' });
   return drawing.resize(size, size, { fit: 'fill' }).jpeg({ quality: 88 }).toBuffer();
+}
+
+function strokesIn(file: Buffer, where: string): string[] {
+  const { strokes } = JSON.parse(file.toString('utf8')) as { strokes?: unknown };
+  if (Array.isArray(strokes) && strokes.length > 0 && strokes.every((path) => typeof path === 'string')) return strokes;
+  throw new WbdcError({ where, expected: 'strokes as SVG paths', got: 'none' });
 }
 
 /**

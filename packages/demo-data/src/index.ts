@@ -2,6 +2,7 @@ export { buildDemoAiac } from './aiac.js';
 export type { DemoAiacOptions, DemoAiacSummary } from './aiac.js';
 export { buildDemo } from './build.js';
 export type { DemoOptions } from './build.js';
+export type { FetchPackageOptions } from './large/npm-package.js';
 export type { DemoProgress } from './frames.js';
 export type { SourcePackage } from './sources.js';
 export { DEMO_SPLITS } from './splits.js';

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFolder, SOURCE_PACKAGES } from './sources.js';
+import { LARGE_PACKAGE } from './large/large.js';
 import type { SourcePackage, Sources } from './sources.js';
 
 interface Licence {
@@ -47,8 +48,14 @@ const LICENCES: Readonly<Record<SourcePackage, Licence>> = {
   },
 };
 
+const { name: LARGE_NAME, version } = LARGE_PACKAGE;
+const LARGE =
+  `| ${LARGE_NAME} ${version} | frames named \`*-strokes.jpg\`, the texts of those videos, \`corpus.json\` | theajack; ` +
+  'strokes after Make Me a Hanzi and Arphic Technology | package MIT; strokes under the Arphic Public License; where ' +
+  'its definitions are from the package does not say: keep them to yourself | <https://github.com/cn-char/cnchar-data> |';
+
 /** LICENSES.md of the data set: who drew and wrote what, under which terms, and what was changed. */
-export function licencesMarkdown(sources: Sources, imageSize: number): string {
+export function licencesMarkdown(sources: Sources, imageSize: number, large = false): string {
   const rows = SOURCE_PACKAGES.map((name) => {
     const { gives, holder, licence, url } = LICENCES[name];
     return `| ${name} ${sources.versions[name]} | ${gives} | ${holder} | ${licence} | <${url}> |`;
@@ -59,7 +66,7 @@ Built from these npm packages:
 
 | package | gives | by | licence | source |
 |---|---|---|---|---|
-${rows.join('\n')}
+${[...rows, ...(large ? [LARGE] : [])].join('\n')}
 
 Changes: every picture was laid on white, drawn at ${imageSize} x ${imageSize} pixels and saved as JPEG; words were \
 selected and

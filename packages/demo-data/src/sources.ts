@@ -34,8 +34,10 @@ type Vendor = (typeof VENDORS)[number];
 
 /** One vendor's picture of one item. */
 export interface Drawing {
-  readonly vendor: Vendor;
+  readonly vendor: Vendor | 'strokes';
   readonly path: string;
+  /** Of a character's strokes: which share of them is drawn. */
+  readonly shown?: number;
 }
 
 /** Everything the npm packages give; words and drawings are found by {@link joinKey}. */

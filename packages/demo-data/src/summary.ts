@@ -1,5 +1,6 @@
 import type { DemoVideo } from './items.js';
 import type { DemoPlan } from './plan.js';
+import type { LargePackage } from './large/large.js';
 import type { SourcePackage } from './sources.js';
 import { DEMO_SPLITS } from './splits.js';
 import type { DemoSplit } from './splits.js';
@@ -26,7 +27,7 @@ export interface DemoSummary {
   readonly categories: number;
   readonly splits: Readonly<Record<DemoSplit, SplitSummary>>;
   /** Versions of the packages the data come from. */
-  readonly sources: Readonly<Record<SourcePackage, string>>;
+  readonly sources: Readonly<Record<SourcePackage, string> & Partial<Record<LargePackage, string>>>;
 }
 
 type Settings = Pick<DemoSummary, 'seed' | 'imageSize' | 'imageBytes' | 'tags' | 'sources'>;
