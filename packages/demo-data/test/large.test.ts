@@ -24,7 +24,10 @@ async function packageIn(folder: string): Promise<void> {
   await mkdir(join(folder, 'draw'));
   await writeFile(join(folder, 'package.json'), '{}');
   const words = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`猫${han(i)}`, `${i}.家里养的～。`]));
-  await writeFile(join(folder, 'explanation/猫.json'), JSON.stringify({ 猫头: '一种动物的头部。', 猫Ｍ: '一种动物的。', ...words }));
+  await writeFile(
+    join(folder, 'explanation/猫.json'),
+    JSON.stringify({ 猫头: '一种动物的头部。', 猫Ｍ: '一种动物的。', ...words }),
+  );
   const half = (from: number) => `M ${from} -124 L ${from + 512} -124 L ${from + 512} 900 L ${from} 900 Z`;
   await writeFile(join(folder, 'draw/猫.json'), JSON.stringify({ strokes: [half(0), half(512)] }));
   await writeFile(join(folder, 'draw/⺌.json'), JSON.stringify({ strokes: [half(0)] }));

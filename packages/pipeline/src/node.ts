@@ -23,6 +23,8 @@ export { PictureCache, pictureOf } from './data/picture-cache.js';
 export { tagChooser } from './data/tags.js';
 export { openVideoSet, readSplits, textsOfSets } from './data/video-set.js';
 export type { SplitInput, SplitTexts, VideoSet, VideoSetOptions } from './data/video-set.js';
+export { openCorpus, startFromCorpus } from './pretrain/corpus.js';
+export type { CorpusOptions } from './pretrain/corpus.js';
 export { pretrain } from './pretrain/pretrain.js';
 export type { Initialize } from './training/initialize.js';
 export type { PretrainData, PretrainOptions, PretrainResult } from './pretrain/pretrain.js';

@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.js';
 import type { Stage } from '../run/stage.js';
 
 export const dataStage: Stage = {
@@ -10,6 +11,7 @@ export const dataStage: Stage = {
     'features inside: their texts and an index are kept, packed files are unpacked.',
   examples: [
     ['npx wbdc data --config apps/runner/configs/demo.yaml', 'the embedded data set'],
+    ['npx wbdc data --set data.set=large', '12,000 videos and a corpus of definitions'],
     ['npx wbdc data --name big --set data.imageSize=224', 'the same in larger pictures'],
     ['npx wbdc data --name own --set data.folder=/data/wbdc', 'check a folder in the official layout'],
     ['npx wbdc data --config apps/runner/configs/aiac2021/job1.yaml', 'TFRecords of QQ Browser AIAC 2021'],
@@ -18,7 +20,7 @@ export const dataStage: Stage = {
   needsEngine: false,
   settings: ({ seed, data }) =>
     data.folder === null
-      ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants } }
+      ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants, ...large(data) } }
       : {
           data: {
             folder: data.folder,
@@ -29,3 +31,8 @@ export const dataStage: Stage = {
         },
   run: async (context) => (await import('../stages/data.js')).runDataStage(context),
 };
+
+/** Not there for the small set, as in runs of before. */
+function large({ set }: Config['data']): { set?: 'large' } {
+  return set === 'large' ? { set } : {};
+}

@@ -17,7 +17,7 @@ export const pretrainStage: Stage = {
     ['npx wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab'],
-  alsoNeeds: featuresOf,
+  alsoNeeds: (config) => [...featuresOf(config), ...(config.corpus === null ? [] : (['text'] as const))],
   reads: (config) => {
     const { data, train, tasks } = config;
     const read = [...(train.splits ?? data.trainSplits), ...data.heldOutSplits];
@@ -28,7 +28,10 @@ export const pretrainStage: Stage = {
       ...(tasks.tag?.of === 'tags' && data.layout === 'aiac' ? [{ kind: 'tag list' } as const] : []),
     ];
   },
-  files: ({ model, train }) => ({ 'model.init': model.init, 'train.init': train.init }),
+  files: ({ model, train, corpus }) => ({
+    ...(corpus === null && { 'model.init': model.init }),
+    'train.init': train.init,
+  }),
   needsEngine: true,
   trains: true,
   settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({

@@ -6,14 +6,16 @@ import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
 import { runFolderOf } from './run-stage.js';
 
-const TRAINING_STAGES = ['clip', 'pretrain', 'finetune'] as const;
+const TRAINING_STAGES = ['clip', 'text', 'pretrain', 'finetune'] as const;
 
 /** `wbdc report`: writes report.html of a run's training stages again from their metrics.jsonl. */
 export function addReportCommand(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('report')
     .summary('write report.html again from metrics.jsonl')
-    .description('Writes report.html of the clip, pretrain and finetune stages again, also while they are running.');
+    .description(
+      'Writes report.html of the clip, text, pretrain and finetune stages again, also while they are running.',
+    );
   addOutputOptions(addRunOptions(command)).addHelpText(
     'after',
     '\nExamples:\n  npx wbdc report --name demo\n  npx wbdc report --config my.yaml --json\n',

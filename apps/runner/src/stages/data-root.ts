@@ -16,6 +16,11 @@ export function ownFolder({ config, output }: Pick<StageContext, 'config' | 'out
   return folder === null ? undefined : resolve(output.terminal.folder, folder);
 }
 
+/** Splits whose texts are learned from: of the corpus too, where there is one. */
+export function textSplits({ data, corpus }: StageContext['config']): string[] {
+  return [...data.trainSplits, ...(corpus?.splits ?? [])];
+}
+
 /** Every split a run reads, each once. */
 export function allSplits({ trainSplits, heldOutSplits }: StageContext['config']['data']): string[] {
   return [...new Set([...trainSplits, ...heldOutSplits])];

@@ -28,6 +28,7 @@ async function buildEmbedded({ config, folder, signal, output }: StageContext): 
     seed: config.seed,
     imageSize: config.data.imageSize,
     variants: config.data.variants,
+    set: config.data.set,
     onProgress: ({ done, total }) => progress.update(done, total),
     signal,
   }).finally(() => progress.stop());

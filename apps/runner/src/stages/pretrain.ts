@@ -1,5 +1,5 @@
-import { bertSizesOf, lxmertSizesOf } from '@wbdc/pipeline';
-import { pretrain, textsOfSets, type PretrainOptions } from '@wbdc/pipeline/node';
+import { lxmertSizesOf } from '@wbdc/pipeline';
+import { pretrain, startFromCorpus, textsOfSets, type PretrainOptions } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { Dataset } from '@wbdc/data';
 import { splitPairs } from '@wbdc/finetune';
@@ -8,7 +8,7 @@ import { UserError } from '../core/errors.js';
 import { startModel } from '../core/served-model.js';
 import type { StageContext, StageResult } from '../run/stage.js';
 import { readPairs } from './finetune/pairs.js';
-import { startFromBert, startFromVision } from './published.js';
+import { bertInitializer, startFromVision } from './published.js';
 import { runInStage, trainedOf } from './training.js';
 import { openVideoSet, tagChooser } from './video-set.js';
 
@@ -67,22 +67,26 @@ function splitsOf({ train: { splits }, data }: Config): string[] {
   );
 }
 
-/** The weights of the published BERT that model.init names, and of the vision tower of model.videoInit. */
+/** The weights of the text stage or of the published BERT, and of the vision tower of model.videoInit. */
 function initializer(context: StageContext, vocabSize: number, frameSize: number): PretrainOptions['initialize'] {
-  const { model, frames, tasks } = context.config;
-  const { init, videoInit } = model;
-  if (init === undefined && videoInit === undefined) return undefined;
+  const { model, frames, tasks, corpus } = context.config;
+  const { videoInit } = model;
+  const first = corpus
+    ? { paths: ['encoder.bert'], run: textInitializer(context) }
+    : bertInitializer(context, vocabSize, (tasks.mlm?.weight ?? 0) > 0);
+  if (videoInit === undefined) return first;
   return {
-    paths: init === undefined ? [] : ['encoder.bert'],
+    paths: first?.paths ?? [],
     run: async (params) => {
-      if (init !== undefined) {
-        const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
-        const head = tasks.mlm && tasks.mlm.weight > 0 ? { mlmHead: 'heads.mlm' } : {};
-        await startFromBert({ ...params }, bertSizesOf(model, vocabSize), { ...start, ...head }, context);
-      }
-      if (videoInit === undefined) return;
+      await first?.run(params);
       const start = { setting: 'model.videoInit', folder: videoInit, path: 'encoder.' };
       await startFromVision({ ...params }, lxmertSizesOf(model, frames, vocabSize, frameSize), start, context);
     },
+  };
+}
+
+function textInitializer({ upstream, output }: StageContext): NonNullable<PretrainOptions['initialize']>['run'] {
+  return async (params) => {
+    output.say(`going on from the text side of ${await startFromCorpus(params, upstream('text'))}`);
   };
 }

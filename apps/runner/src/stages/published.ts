@@ -5,7 +5,10 @@ import { startFromClipVision as loadTowerInto } from '@wbdc/clip-model/node';
 import type { LxmertModelConfig } from '@wbdc/lxmert-model';
 import { startFromVision as loadVideoInto } from '@wbdc/lxmert-model/node';
 import type { ParamTree } from '@wbdc/nn';
+import { bertSizesOf } from '@wbdc/pipeline';
+import type { PretrainOptions } from '@wbdc/pipeline/node';
 import { UserError } from '../core/errors.js';
+import type { StageContext } from '../run/stage.js';
 import { modelFolder, type FetchOptions } from '../core/published-model.js';
 
 /** Which part of the parameters starts from a published checkpoint. */
@@ -30,6 +33,24 @@ export function startFromBert(
 ): Promise<void> {
   const paths = { path, ...(mlmHead !== undefined && { mlmHead }) };
   return startFrom(start, options, (folder) => loadBertInto(params, sizes, folder, paths));
+}
+
+/** What gives a model the weights of the BERT that `model.init` names, before its first step. */
+export function bertInitializer(
+  context: FetchOptions & Pick<StageContext, 'config'>,
+  vocabSize: number,
+  withHead: boolean,
+): PretrainOptions['initialize'] {
+  const { model } = context.config;
+  const { init } = model;
+  if (init === undefined) return undefined;
+  const start = { setting: 'model.init', folder: init, path: 'encoder.bert.' };
+  const head = withHead ? { mlmHead: 'heads.mlm' } : {};
+  const sizes = bertSizesOf(model, vocabSize);
+  return {
+    paths: ['encoder.bert'],
+    run: (params) => startFromBert({ ...params }, sizes, { ...start, ...head }, context),
+  };
 }
 
 /** The same for a CLIP's vision tower. */

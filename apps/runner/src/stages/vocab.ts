@@ -5,7 +5,7 @@ import { loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
 import { counted, formatCount } from '@wbdc/report/format';
 import { modelFolder } from '../core/published-model.js';
 import type { StageContext, StageResult } from '../run/stage.js';
-import { dataRoot } from './data-root.js';
+import { dataRoot, textSplits } from './data-root.js';
 
 /** Trains the vocabulary on the training splits, or takes a published one, and measures it on all their text. */
 export async function runVocabStage(context: StageContext): Promise<StageResult> {
@@ -19,7 +19,7 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
   for (const warning of published?.warnings ?? []) output.warn(warning);
   const { tokenizer, texts, tokens, unknown, splits, sample } = await buildVocabulary({
     root,
-    splits: data.trainSplits,
+    splits: textSplits(config),
     maxBadShare: data.maxBadShare,
     vocab,
     tokenizer: published,

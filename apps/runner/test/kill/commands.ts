@@ -18,6 +18,12 @@ export interface WritingCommand {
 const MY = '--config my.yaml --name my';
 const SIMILAR = '--config my.yaml --name pairs --set run.base=my --set finetune.kind=similarity';
 const TAGGED = '--config my.yaml --name tagged --set run.base=my --set finetune.kind=tags --set finetune.folds=2';
+const CORPUS = JSON.stringify({
+  splits: ['unlabeled'],
+  heldOutSplits: ['test_a'],
+  train: { batchSize: 4, epochs: 3, rules: [], checkpointEvery: 2 },
+});
+const READ = `--config my.yaml --name read --set run.base=my --set corpus=${CORPUS}`;
 const RESUME = '--resume';
 
 /** All commands that write, each behind those whose results it reads. */
@@ -57,6 +63,8 @@ export const WRITING: readonly WritingCommand[] = [
     again: RESUME,
     makes: ['runs/own/features'],
   },
+  { name: 'vocab corpus', args: `vocab ${READ}`, again: RESUME, makes: ['runs/read/vocab'], unhurt: true },
+  { name: 'text', args: `text ${READ}`, again: RESUME, makes: ['runs/read/text'] },
   { name: 'pretrain', args: `pretrain ${MY}`, again: RESUME, makes: ['runs/my/pretrain'] },
   { name: 'finetune', args: `finetune ${MY}`, again: RESUME, makes: ['runs/my/finetune'] },
   {

@@ -28,6 +28,33 @@ const tokenPrior = {
   prior: z.enum(['frequency']).nullable().default(null),
 };
 
+/** Objectives that texts without frames have too. */
+export const objectives = {
+  mlm: z.strictObject({
+    ...common('masked'),
+    probability: share.default(0.15),
+    /** Only these fields are masked; null masks all. */
+    fields: z.array(field).min(1).nullable().default(null),
+    wholeWord: z.boolean().default(false),
+    ...tokenPrior,
+  }),
+  ftc: z.strictObject({
+    ...common('plain'),
+    /** The field that stands alone. */
+    field: field.default('title'),
+    /** What stands for each half: the state of [CLS], or the mean over its tokens and frames (WBDC). */
+    pooling: z.enum(['cls', 'mean']).default('cls'),
+    /** The losses of the two directions: their mean, or their sum (WBDC). */
+    reduction: z.enum(['mean', 'sum']).default('mean'),
+    /** null learns it, from 0.07; WBDC's is 1. */
+    temperature: z.number().positive().nullable().default(null),
+    /** Compare unit vectors, as WBDC did. */
+    normalize: z.boolean().default(true),
+    /** Earlier batches whose titles are further wrong answers. They are encoded anew in the same pass. */
+    queue: z.int().min(0).max(64).default(0),
+  }),
+};
+
 /**
  * Objectives by name; null drops one. Those of the same view share one corrupted copy of the batch, hence one encoder
  * pass. QQ: tag x 1250/3 + mlm / 3.75 + mfm / 9 in one view; WBDC: mlm 1, mfm 1/2, ftm 1, ftc 1, mmm 1.
@@ -44,17 +71,7 @@ export const tasksSchema = z
       .nullable()
       .default(null),
     /** Masked language model. QQ masked 0.15 (job 6: 0.25), WBDC 0.30 of the title. */
-    mlm: z
-      .strictObject({
-        ...common('masked'),
-        probability: share.default(0.15),
-        /** Only these fields are masked; null masks all. */
-        fields: z.array(field).min(1).nullable().default(null),
-        wholeWord: z.boolean().default(false),
-        ...tokenPrior,
-      })
-      .nullable()
-      .prefault({}),
+    mlm: objectives.mlm.nullable().prefault({}),
     /** Masked frame model. QQ masked 0.15 (job 6: 0.25). */
     mfm: z
       .strictObject({
@@ -72,24 +89,7 @@ export const tasksSchema = z
       .nullable()
       .prefault({}),
     /** Frame-text contrastive: the title alone against frames and the other texts. */
-    ftc: z
-      .strictObject({
-        ...common('plain'),
-        /** The field that stands alone. */
-        field: field.default('title'),
-        /** What stands for each half: the state of [CLS], or the mean over its tokens and frames (WBDC). */
-        pooling: z.enum(['cls', 'mean']).default('cls'),
-        /** The losses of the two directions: their mean, or their sum (WBDC). */
-        reduction: z.enum(['mean', 'sum']).default('mean'),
-        /** null learns it, from 0.07; WBDC's is 1. */
-        temperature: z.number().positive().nullable().default(null),
-        /** Compare unit vectors, as WBDC did. */
-        normalize: z.boolean().default(true),
-        /** Earlier batches whose titles are further wrong answers. They are encoded anew in the same pass. */
-        queue: z.int().min(0).max(64).default(0),
-      })
-      .nullable()
-      .default(null),
+    ftc: objectives.ftc.nullable().default(null),
     /**
      * Mask modality: all frames or all text of a video. WBDC gave it a quarter of the batch: views: {onesided:
      * {share: 0.25}}.
