@@ -49,10 +49,13 @@ const LICENCES: Readonly<Record<SourcePackage, Licence>> = {
 };
 
 const { name: LARGE_NAME, version } = LARGE_PACKAGE;
-const LARGE =
-  `| ${LARGE_NAME} ${version} | frames named \`*-strokes.jpg\`, the texts of those videos, \`corpus.json\` | theajack; ` +
-  'strokes after Make Me a Hanzi and Arphic Technology | package MIT; strokes under the Arphic Public License; where ' +
-  'its definitions are from the package does not say: keep them to yourself | <https://github.com/cn-char/cnchar-data> |';
+const LARGE = [
+  `${LARGE_NAME} ${version}`,
+  'frames named `*-strokes.jpg`, the texts of those videos, `corpus.json`',
+  'theajack; strokes after Make Me a Hanzi and Arphic Technology',
+  'package MIT, strokes Arphic Public License; it does not say where its definitions are from: keep them to yourself',
+  '<https://github.com/cn-char/cnchar-data>',
+];
 
 /** LICENSES.md of the data set: who drew and wrote what, under which terms, and what was changed. */
 export function licencesMarkdown(sources: Sources, imageSize: number, large = false): string {
@@ -66,7 +69,7 @@ Built from these npm packages:
 
 | package | gives | by | licence | source |
 |---|---|---|---|---|
-${[...rows, ...(large ? [LARGE] : [])].join('\n')}
+${[...rows, ...(large ? [`| ${LARGE.join(' | ')} |`] : [])].join('\n')}
 
 Changes: every picture was laid on white, drawn at ${imageSize} x ${imageSize} pixels and saved as JPEG; words were \
 selected and

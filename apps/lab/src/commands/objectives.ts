@@ -9,19 +9,24 @@ import {
   type Host,
 } from '@wbdc/runner/cli';
 import { resolve } from 'node:path';
-import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
-import { MODELS, type ModelName } from '../objectives/plan.js';
+import { wbdcLayout } from '@wbdc/data';
+import { WbdcError } from '@wbdc/io/errors';
+import { exists, withLock } from '@wbdc/io';
+import { MODELS, OBJECTIVES, type Ladder, type ModelName } from '../objectives/plan.js';
 import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
 interface Options extends LabOptions {
   readonly model: ModelName | 'both';
   readonly seeds: number;
   readonly out?: string;
+  readonly data: string;
+  readonly upTo: number;
 }
 
 const EXAMPLES = `
 Examples:
+  node apps/lab/bin/lab.js objectives --data large --up-to 3 --seeds 5
   node apps/lab/bin/lab.js objectives
   node apps/lab/bin/lab.js objectives --model single --seeds 1 --out reports
 `;
@@ -39,6 +44,12 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     )
     .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('both'))
     .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
+    .option(
+      '--data <set>',
+      "'demo', 'large' (with its corpus), or a folder of your own, with corpus.json or without",
+      'demo',
+    )
+    .option('--up-to <number>', 'only the first so many objectives', wholeNumber(1), OBJECTIVES.length)
     .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
   return cliCommand(
     addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES),
@@ -47,9 +58,21 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
       const models = options.model === 'both' ? MODELS : [options.model];
       return interruptible(host, async (signal) => {
         const { runObjectives } = await import('../objectives/run.js');
-        const run = () => runObjectives({ ...options, models }, new Output(host, options), signal, startChild);
+        const ladder = await ladderOf(options, host.folder);
+        const run = () => runObjectives({ ...options, models, ladder }, new Output(host, options), signal, startChild);
         return withLock(resolve(host.folder, 'runs', options.name), run);
       });
     },
   );
+}
+
+/** The data of a ladder; a corpus is used where there is one. */
+async function ladderOf({ data, upTo }: Options, from: string): Promise<Ladder> {
+  if (upTo > OBJECTIVES.length) {
+    throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
+  }
+  if (data === 'demo') return { upTo, data: [], corpus: false };
+  if (data === 'large') return { upTo, data: ['data.set=large'], corpus: true };
+  const folder = resolve(from, data);
+  return { upTo, data: [`data.folder=${folder}`], corpus: await exists(wbdcLayout(folder).annotations('corpus')) };
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { COLORS, renderSvg } from '@wbdc/report';
-import { labelOf, OBJECTIVES, TITLES } from './plan.js';
+import { TITLES } from './plan.js';
 import type { ObjectivesResults } from './results.js';
 
 /** What the probe measured by objectives, as an SVG file: a dot per seed, a line through the means, a panel a model. */
@@ -15,7 +15,7 @@ export function objectivesChart({ models, measure }: Pick<ObjectivesResults, 'mo
     marginBottom: 80,
     fx: { label: null, padding: 0.08, domain: models.map(({ model }) => TITLES[model]) },
     x: {
-      domain: ['', ...OBJECTIVES].map((_, objectives) => labelOf(objectives)),
+      domain: [...new Set(means.map(({ label }) => label))],
       label: null,
       tickRotate: -35,
       tickSize: 0,

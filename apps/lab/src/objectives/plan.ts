@@ -21,19 +21,39 @@ export interface Trial {
   readonly model: ModelName;
   readonly objectives: number;
   readonly seed: number;
+  /** It starts from a text side that has read the corpus. */
+  readonly text?: true;
 }
 
+/** Which objectives to add, and on what. */
+export interface Ladder {
+  /** The first so many of {@link OBJECTIVES}. */
+  readonly upTo: number;
+  /** Settings that name the data; without them the embedded ones. */
+  readonly data: readonly string[];
+  /** The data have a corpus: the whole ladder once more after the text stage. */
+  readonly corpus: boolean;
+}
+
+const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], corpus: false };
+
 /** Every number of objectives with every seed, seeds last: what is there at any time compares. */
-export function trialsOf(models: readonly ModelName[], seeds: number): Trial[] {
+export function trialsOf(
+  models: readonly ModelName[],
+  seeds: number,
+  { upTo, corpus }: Pick<Ladder, 'upTo' | 'corpus'> = WHOLE,
+): Trial[] {
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
-    models.flatMap((model) =>
-      Array.from({ length: OBJECTIVES.length + 1 }, (_, objectives): Trial => ({ model, objectives, seed })),
-    ),
+    models.flatMap((model) => [
+      ...Array.from({ length: upTo + 1 }, (_, objectives): Trial => ({ model, objectives, seed })),
+      ...(corpus ? [{ model, objectives: upTo, seed, text: true as const }] : []),
+    ]),
   );
 }
 
 /** `no pretraining`, `tag`, `+ mlm`, ... */
-export function labelOf(objectives: number): string {
+export function labelOf(objectives: number, text = false): string {
+  if (text) return 'general text first';
   if (objectives === 0) return 'no pretraining';
   return objectives === 1 ? OBJECTIVES[0] : `+ ${OBJECTIVES[objectives - 1]}`;
 }
@@ -47,17 +67,35 @@ export interface Run {
 /** What the data, the vision tower and the features come from. */
 export const BASE: Run = { name: 'base', stages: ['data', 'vocab', 'clip', 'features'] };
 
+/** Masked words, and words that find their definitions: what one reads in minutes. Both models have this text side. */
+const CORPUS = [
+  'vocab={size: 9600, minFrequency: 4}',
+  'corpus={tasks: {mlm: {wholeWord: true, prior: frequency}, ftc: {pooling: mean}}, ' +
+    'train: {batchSize: 64, epochs: 2, ' +
+    'learningRate: 1.0e-3, rules: [], warmup: 0.05, schedule: cosine, evaluateEvery: 1000, checkpointEvery: 500}}',
+];
+
 /** The run of a trial. */
-export function runOf({ model, objectives, seed }: Trial): Run {
-  const name = `${model}-${objectives}-${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
+export function runOf({ model, objectives, seed, text }: Trial): Run {
+  const name = `${model}-${objectives}-${text ? 'text-' : ''}${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
   return { name, stages: objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'] };
 }
 
 /** All stages: the base's, then those of the trials. */
-export function stageTasks(trials: readonly Trial[]): StageTask[] {
-  const base = tasksOf(BASE, shippedConfig('demo.yaml'), [], []);
+export function stageTasks(trials: readonly Trial[], ladder: Ladder = WHOLE): StageTask[] {
+  const { corpus } = ladder;
+  const data = [...ladder.data, ...(corpus ? CORPUS : [])];
+  const base = tasksOf(BASE, shippedConfig('demo.yaml'), data, []);
   const last = base.slice(-1).map(({ name }) => name);
-  return [...base, ...trials.flatMap((trial) => tasksOf(runOf(trial), configOf(trial), settingsOf(trial), last))];
+  const read = corpus ? tasksOf({ ...BASE, stages: ['text'] }, configPath('objectives/single.yaml'), data, last) : [];
+  return [
+    ...[...base, ...read],
+    ...trials.flatMap((trial) => {
+      const start = corpus ? [`corpus.start=${trial.text === true}`] : [];
+      const needs = trial.text ? read.map(({ name }) => name) : last;
+      return tasksOf(runOf(trial), configOf(trial), [...settingsOf(trial), ...data, ...start], needs);
+    }),
+  ];
 }
 
 /** The stages of a run, one after another; the first needs others. */

@@ -33,7 +33,9 @@ function introduction(measure: Measure): string {
     `${PROBES[measure]}.`,
     '`no pretraining` is that finetuning from fresh weights. A change compares with the row above, seed by seed; it ' +
       'is called',
-    'up or down where its mean is more than twice its standard error.',
+    'up or down where its mean is more than twice its standard error. `general text first` is the row before, from a ' +
+      'text side',
+    'that has read a corpus of definitions; the others share its vocabulary.',
   ].join('\n');
 }
 
@@ -51,6 +53,7 @@ function modelParts({ model, rows, baselines, settings }: ModelResults): string[
     'deviation',
     ...seeds.map((seed) => `seed ${seed}`),
     'change',
+    'against none',
     'passes a step',
     'parameters',
     'pretraining',
@@ -70,7 +73,7 @@ function modelParts({ model, rows, baselines, settings }: ModelResults): string[
 }
 
 function cells(
-  { label, seeds, mean, spread, change, pretraining, published }: Reached,
+  { label, seeds, mean, spread, change, overall, pretraining, published }: Reached,
   all: readonly number[],
 ): string[] {
   const values = all.map((wanted) => {
@@ -83,6 +86,7 @@ function cells(
     spread === undefined ? '' : digits(spread),
     ...values,
     changeText(change),
+    changeText(overall),
     ...(pretraining
       ? [String(pretraining.encoderPasses), formatCount(pretraining.parameters), formatSeconds(pretraining.seconds)]
       : ['', '', '']),

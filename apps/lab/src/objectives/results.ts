@@ -39,8 +39,10 @@ export interface Reached {
   readonly mean: number;
   /** Standard deviation over the seeds; nothing for one seed. */
   readonly spread?: number;
-  /** Against one objective less with the same seeds. */
+  /** Against one objective less, of general text first against the same without it, with the same seeds. */
   readonly change?: Change;
+  /** Against no pretraining with the same seeds. */
+  readonly overall?: Change;
   readonly pretraining?: Pretraining;
   /** Validation Spearman of QQ Browser AIAC 2021 at full size. */
   readonly published?: { readonly spearman: number; readonly change?: number };
@@ -114,11 +116,18 @@ async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefi
 }
 
 function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResults {
-  const groups = ['', ...OBJECTIVES].map((_, count) => outcomes.filter(({ trial }) => trial.objectives === count));
+  const groups = ['', ...OBJECTIVES].map((_, count) =>
+    outcomes.filter(({ trial }) => trial.objectives === count && !trial.text),
+  );
+  const read = outcomes.filter(({ trial }) => trial.text);
+  const without = groups[read[0]?.trial.objectives ?? 0];
   const last = outcomes.reduce((most, one) => (one.trial.objectives > most.trial.objectives ? one : most));
   return {
     model,
-    rows: groups.flatMap((own, count) => (own.length === 0 ? [] : [rowOf(count, own, groups[count - 1] ?? [])])),
+    rows: [
+      ...groups.flatMap((own, count) => (own.length === 0 ? [] : [rowOf(own, groups[count - 1] ?? [], groups[0])])),
+      ...(read.length === 0 ? [] : [rowOf(read, without, groups[0])]),
+    ],
     baselines: last.baselines,
     settings: {
       ...(last.pretrain && { pretrain: last.pretrain.settings }),
@@ -127,19 +136,23 @@ function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResu
   };
 }
 
-function rowOf(objectives: number, own: readonly Outcome[], before: readonly Outcome[]): Reached {
+function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: readonly Outcome[]): Reached {
+  const { objectives, text } = own[0].trial;
   const { mean, spread } = meanAndSpread(own.map(({ value }) => value));
-  const changes = own.flatMap(({ trial: { seed }, value }) =>
-    before.filter(({ trial }) => trial.seed === seed).map((other) => value - other.value),
+  const [changes, whole] = [before, fresh].map((others) =>
+    own.flatMap(({ trial: { seed }, value }) =>
+      others.filter(({ trial }) => trial.seed === seed).map((other) => value - other.value),
+    ),
   );
   return {
-    label: labelOf(objectives),
+    label: labelOf(objectives, text),
     seeds: own.map(({ trial: { seed }, value }) => ({ seed, value })),
     mean,
     ...(spread !== undefined && { spread }),
     ...(changes.length > 0 && { change: changeOf(changes) }),
+    ...(objectives > 0 && whole.length > 0 && { overall: changeOf(whole) }),
     ...pretrainingOf(own),
-    ...publishedOf(objectives),
+    ...(text ? {} : publishedOf(objectives)),
   };
 }
 

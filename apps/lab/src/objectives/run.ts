@@ -8,13 +8,15 @@ import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
 import { objectivesChart } from './chart.js';
-import { BASE, runOf, stageTasks, trialsOf, type ModelName, type Trial } from './plan.js';
+import { BASE, runOf, stageTasks, trialsOf, type Ladder, type ModelName, type Trial } from './plan.js';
 import { changeText, objectivesReport } from './report.js';
 import { gatherResults, type ObjectivesResults } from './results.js';
 
 export interface ObjectivesOptions extends LabOptions {
   readonly models: readonly ModelName[];
   readonly seeds: number;
+  /** Default: all objectives, on the embedded data. */
+  readonly ladder?: Ladder;
   /** Where the report goes. */
   readonly out?: string;
 }
@@ -29,8 +31,8 @@ export async function runObjectives(
   const runs = join('runs', options.name);
   const root = resolve(output.terminal.folder, runs);
   const folder = options.out === undefined ? join(root, 'results') : resolve(output.terminal.folder, options.out);
-  const trials = trialsOf(options.models, options.seeds);
-  const tasks = stageTasks(trials);
+  const trials = trialsOf(options.models, options.seeds, options.ladder);
+  const tasks = stageTasks(trials, options.ladder);
   output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
   const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
   const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);

@@ -50,6 +50,27 @@ describe('the trials', () => {
     expect(tasks.at(-1)).toMatchObject({ stage: 'finetune', needs: ['single-6-mmm-seed1 pretrain'] });
   });
 
+  it('with a corpus share its vocabulary, and the last starts from the text side that has read it', async () => {
+    const ladder = { upTo: 2, data: ['data.folder=/data'], corpus: true };
+    const trials = trialsOf(['double'], 2, ladder);
+    expect(trials.map((trial) => runOf(trial).name).slice(0, 4)).toEqual([
+      'double-0-none-seed1',
+      'double-1-tag-seed1',
+      'double-2-mlm-seed1',
+      'double-2-text-mlm-seed1',
+    ]);
+    const tasks = stageTasks(trials, ladder);
+    const of = (name: string) => tasks.find((task) => task.name === name)!;
+    expect(of('base text').needs).toEqual(['base features']);
+    expect(of('double-2-text-mlm-seed1 pretrain').needs).toEqual(['base text']);
+    expect(of('double-2-mlm-seed1 pretrain').needs).toEqual(['base features']);
+    for (const { name, config: path, set } of tasks) {
+      const { vocab, corpus, data } = await loadConfig({ folder: '.', path, set });
+      expect([vocab.size, data.folder], name).toEqual([9600, '/data']);
+      expect(corpus!.start, name).toBe(name.startsWith('base') || name.includes('text'));
+    }
+  });
+
   it('begin with finetuning from fresh weights', async () => {
     expect(runOf({ model: 'single', objectives: 0, seed: 1 }).stages).toEqual(['finetune']);
     expect((await load({ model: 'single', objectives: 0, seed: 1 })).finetune.init).toBe('none');
@@ -70,8 +91,8 @@ describe('the results', () => {
     await writeFile(join(folder, 'stage.json'), JSON.stringify(content));
   }
   /** A trial that is done with this score. */
-  async function done(objectives: number, seed: number, score: number): Promise<void> {
-    const trial = { model: 'single', objectives, seed } as const;
+  async function done(objectives: number, seed: number, score: number, text?: true): Promise<void> {
+    const trial = { model: 'single', objectives, seed, ...(text && { text }) } as const;
     await record(trial, 'finetune', { measured: { score } });
     if (objectives > 0)
       await record(trial, 'pretrain', {
@@ -104,6 +125,21 @@ describe('the results', () => {
       seconds: 10,
       heldOut: { 'tag/mAP': { reached: expect.closeTo(0.215, 12), baseline: expect.closeTo(0.1, 12) } },
     });
+  });
+
+  it('put general text beside the same without it, and all beside no pretraining', async () => {
+    for (const [i, score] of [0.2, 0.3].entries()) await done(0, i + 1, score);
+    for (const [i, score] of [0.3, 0.5].entries()) await done(2, i + 1, score);
+    for (const [i, score] of [0.6, 0.7].entries()) await done(2, i + 1, score, true);
+    const trials = trialsOf(['single'], 2, { upTo: 2, corpus: true });
+    const results = { ...(await gatherResults(root, trials)), seconds: 60 };
+    const [none, mlm, text] = results.models[0].rows;
+    expect([none.overall, mlm.overall?.mean]).toEqual([undefined, expect.closeTo(0.15, 12)]);
+    expect(text).toMatchObject({ label: 'general text first' });
+    expect([text.change?.mean, text.overall?.mean]).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.4, 12)]);
+    expect(text.published).toBeUndefined();
+    expect(objectivesReport(results)).toContain('- general text first: up (+0.2500 ± 0.0500)');
+    expect(objectivesChart(results)).toContain('general text first');
   });
 
   it('compare only the seeds that both have, and leave out what is not done', async () => {
@@ -140,7 +176,9 @@ describe('the results', () => {
     const results = await gather();
     const report = objectivesReport(results);
     expect(report).toContain('9 of 42 trials');
-    expect(report).toContain('| + mlm | 0.4100 | 0.0100 | 0.4000 | 0.4100 | 0.4200 | -0.1000 ± 0.0000 | 1 | 1,234 |');
+    expect(report).toContain(
+      '| + mlm | 0.4100 | 0.0100 | 0.4000 | 0.4100 | 0.4200 | -0.1000 ± 0.0000 |  | 1 | 1,234 |',
+    );
     expect(report).toContain('- + mlm: down (-0.1000 ± 0.0000); published +0.0026, up');
     expect(report).toContain('- + mfm: no change beyond the noise');
     expect(report).toContain('| + mlm | 0.205 |\n| + mfm | 0.205 |\n| ignoring the input | 0.100 |');

@@ -17,7 +17,7 @@ export const pretrainStage: Stage = {
     ['npx wbdc pretrain --config my.yaml --resume', 'go on after an interruption'],
   ],
   needs: ['data', 'vocab'],
-  alsoNeeds: (config) => [...featuresOf(config), ...(config.corpus === null ? [] : (['text'] as const))],
+  alsoNeeds: (config) => [...featuresOf(config), ...(config.corpus?.start ? (['text'] as const) : [])],
   reads: (config) => {
     const { data, train, tasks } = config;
     const read = [...(train.splits ?? data.trainSplits), ...data.heldOutSplits];
@@ -29,12 +29,12 @@ export const pretrainStage: Stage = {
     ];
   },
   files: ({ model, train, corpus }) => ({
-    ...(corpus === null && { 'model.init': model.init }),
+    ...(!corpus?.start && { 'model.init': model.init }),
     'train.init': train.init,
   }),
   needsEngine: true,
   trains: true,
-  settings: ({ seed, data, text, frames, model, tasks, views, train }) => ({
+  settings: ({ seed, data, text, frames, model, tasks, views, train, corpus }) => ({
     seed,
     data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
     text,
@@ -43,6 +43,8 @@ export const pretrainStage: Stage = {
     tasks,
     views,
     train: trainingSettings(train),
+    // What its weights are is the text stage's to say.
+    ...(corpus?.start && { corpus: { start: true } }),
   }),
   run: async (context) => (await import('../stages/pretrain.js')).runPretrainStage(context),
 };

@@ -1,3 +1,4 @@
+import { bertSettings } from '@wbdc/pipeline/settings';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { trainingSettings } from './training-settings.js';
@@ -23,8 +24,9 @@ export const textStage: Stage = {
   needsEngine: true,
   trains: true,
   settings: ({ seed, text, model, corpus }) => ({
-    ...{ seed, text, model },
-    corpus: corpus && { ...corpus, train: trainingSettings(corpus.train) },
+    ...{ seed, text, model: bertSettings(model) },
+    // Whether pretraining starts from it says nothing of itself.
+    corpus: corpus && { ...corpus, start: true, train: trainingSettings(corpus.train) },
   }),
   run: async (context) => (await import('../stages/text.js')).runTextStage(context),
 };

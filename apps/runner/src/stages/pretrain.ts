@@ -71,7 +71,7 @@ function splitsOf({ train: { splits }, data }: Config): string[] {
 function initializer(context: StageContext, vocabSize: number, frameSize: number): PretrainOptions['initialize'] {
   const { model, frames, tasks, corpus } = context.config;
   const { videoInit } = model;
-  const first = corpus
+  const first = corpus?.start
     ? { paths: ['encoder.bert'], run: textInitializer(context) }
     : bertInitializer(context, vocabSize, (tasks.mlm?.weight ?? 0) > 0);
   if (videoInit === undefined) return first;

@@ -19,7 +19,7 @@ beforeAll(async () => {
     asr: 'dog cat bus',
     ocr: [],
   });
-  const write = (split: string, from: number, to: number): Promise<void> =>
+  const write = (split: string, from: number, to: number) =>
     writeAnnotations(
       join(world.folder, `data/annotations/${split}.json`),
       Array.from({ length: to - from }, (_, i) => record(from + i)),

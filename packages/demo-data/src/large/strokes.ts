@@ -14,9 +14,9 @@ export const STROKES_NAME: CategoryName = { group: NAME, subgroup: NAME };
 const SHOWN = [0.25, 0.5, 0.75, 1];
 
 /**
- * Chinese characters as videos that write them, stroke by stroke, from `draw/` of cnchar-data: four frames, of a quarter
- * of the strokes to all. The title is the character, the OCR words that begin with it, the ASR what the shortest of them
- * means, where the dictionary has such words.
+ * Chinese characters as videos that write them, stroke by stroke, from `draw/` of cnchar-data: four frames, of a
+ * quarter of the strokes to all. The title is the character, the OCR words that begin with it, the ASR what the
+ * shortest of them means, where the dictionary has such words.
  */
 export async function strokeVideos(folder: string, definitions: readonly Definition[]): Promise<DemoVideo[]> {
   const root = join(folder, 'draw');
@@ -39,5 +39,6 @@ export async function strokeVideos(folder: string, definitions: readonly Definit
 /** The first share of a character's strokes as an SVG; the originals' y axis points up from a line at 900. */
 export function strokesSvg(strokes: readonly string[], shown: number): string {
   const paths = strokes.slice(0, Math.max(1, Math.round(shown * strokes.length))).map((path) => `<path d="${path}"/>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1024 1024"><g transform="scale(1,-1) translate(0,-900)">${paths.join('')}</g></svg>`;
+  const drawn = `<g transform="scale(1,-1) translate(0,-900)">${paths.join('')}</g>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1024 1024">${drawn}</svg>`;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ModelSettings } from './model.js';
+import { modelSchema, type ModelSettings } from './model.js';
 import { objectives, type TaskSettings, type ViewSettings } from './tasks.js';
 import { trainSchema, type TrainSettings } from './training.js';
 
@@ -23,18 +23,33 @@ export const corpusSchema = z.strictObject({
     })
     .prefault({}),
   train: trainSchema.prefault({}),
+  /** Whether pretraining starts from it; false shares the vocabulary alone, to compare. */
+  start: z.boolean().default(true),
 });
 
 export type CorpusSettings = z.output<typeof corpusSchema>;
+
+/** What of a model's settings decides its text side. */
+export function bertSettings({
+  init,
+  width,
+  layers,
+  heads,
+  intermediate,
+  dropout,
+  recompute,
+  maxPositions,
+}: ModelSettings) {
+  return { ...(init !== undefined && { init }), width, layers, heads, intermediate, dropout, recompute, maxPositions };
+}
 
 /** The settings of a pretraining on texts: a BERT of the model's sizes, whatever model it is for. */
 export function corpusPretraining(
   model: ModelSettings,
   { tasks, train }: CorpusSettings,
 ): { model: ModelSettings; tasks: TaskSettings; views: ViewSettings; train: TrainSettings } {
-  const { videoInit: _, ...sizes } = model;
   return {
-    model: { ...sizes, kind: 'uni-model' },
+    model: { ...modelSchema.parse({}), ...bertSettings(model), kind: 'uni-model' },
     tasks: { ftm: null, mfm: null, mmm: null, tag: null, ...tasks },
     views: {},
     train,
