@@ -1,5 +1,6 @@
 export { averageRanks, pearson, spearman } from './ranks.js';
-export { averagePrecision, recallAt } from './retrieval.js';
+export { averagePrecision, recallAt, recallBy } from './retrieval.js';
+export type { RecallQuestion } from './retrieval.js';
 export { bootstrap, pairedDifference, percentileInterval } from './bootstrap.js';
 export type { BootstrapOptions, CountedStatistic, Interval, PairedDifference } from './bootstrap.js';
 export { calibration, properScores, topAccuracies } from './calibration.js';

@@ -25,6 +25,33 @@ function compare(a: number, b: number): number {
   return a < b ? -1 : Number(a > b);
 }
 
+/** Queries with an item of their own each among some. */
+export interface RecallQuestion {
+  readonly queries: number;
+  readonly items: number;
+  /** The item that a query looks for. */
+  readonly own: (query: number) => number;
+  /** How well an item fits a query. */
+  readonly score: (query: number, item: number) => number;
+}
+
+/**
+ * Share of the queries whose own item is among the K that fit best, for several K. Ties count against the query, and so
+ * does NaN on either side; NaN without a query.
+ */
+export function recallBy({ queries, items, own, score }: RecallQuestion, ks: readonly number[]): number[] {
+  const hits = ks.map(() => 0);
+  for (let query = 0; query < queries; query++) {
+    const wanted = own(query);
+    const value = score(query, wanted);
+    if (Number.isNaN(value)) continue;
+    let better = 0;
+    for (let item = 0; item < items; item++) if (item !== wanted && !(score(query, item) < value)) better++;
+    ks.forEach((k, i) => (hits[i] += better < k ? 1 : 0));
+  }
+  return hits.map((hit) => hit / queries);
+}
+
 /**
  * Share of the N queries `[N, D]` whose own item (the same row of `items`) is among the K with the largest inner
  * product. Ties count against the query, and so does NaN on either side.
@@ -36,13 +63,5 @@ export function recallAt(queries: Float32Array, items: Float32Array, count: numb
     for (let i = 0; i < width; i++) sum += queries[query * width + i] * items[item * width + i];
     return sum;
   };
-  const hits = ks.map(() => 0);
-  for (let query = 0; query < count; query++) {
-    const own = score(query, query);
-    if (Number.isNaN(own)) continue;
-    let better = 0;
-    for (let item = 0; item < count; item++) if (item !== query && !(score(query, item) < own)) better++;
-    ks.forEach((k, i) => (hits[i] += better < k ? 1 : 0));
-  }
-  return hits.map((hit) => hit / count);
+  return recallBy({ queries: count, items: count, own: (query) => query, score }, ks);
 }

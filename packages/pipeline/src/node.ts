@@ -17,6 +17,17 @@ export type { PictureSourceOptions } from './finetune/pictures.js';
 export { readTeaching } from './finetune/teachers.js';
 export { ClipVideos, openClipVideos } from './clip/clip-videos.js';
 export type { ClipSplit, OpenClipVideosOptions } from './clip/clip-videos.js';
+export { OpenClip, openClip } from './clip/open-clip.js';
+export type { OpenClipOptions } from './clip/open-clip.js';
+export { zeroShot, zeroShotScores } from './clip/zero-shot.js';
+export type {
+  ZeroShotLabel,
+  ZeroShotLabels,
+  ZeroShotRecall,
+  ZeroShotRow,
+  ZeroShotScores,
+  ZeroShotTruth,
+} from './clip/zero-shot.js';
 export { trainClip } from './clip/train-clip.js';
 export type { TrainClipOptions } from './clip/train-clip.js';
 export { PictureCache, pictureOf } from './data/picture-cache.js';

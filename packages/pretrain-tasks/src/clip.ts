@@ -48,6 +48,9 @@ export interface ClipBatch {
   readonly shared?: SharedClip;
 }
 
+/** The titles of a batch alone. */
+export type ClipTitles = Pick<ClipBatch, 'tokens' | 'segments' | 'textMask'>;
+
 /** What a process knows of the whole batch. */
 export interface SharedClip {
   readonly communicator: Communicator;
@@ -99,7 +102,7 @@ export function clip(config: ClipConfig) {
     const { pooled } = tower.pool(params.vision, pixels); // [N, D]
     return tf.matMul(averaging(batch.owner, batch.ids.length), pooled); // [B, D]
   };
-  const embedText = (params: ClipParams, batch: ClipBatch, dropout?: Key): Tensor2D =>
+  const embedText = (params: ClipParams, batch: ClipTitles, dropout?: Key): Tensor2D =>
     linear(meanPool(bert(params.text, batch, config.text, dropout), batch.textMask), params.projection); // [B + M, D]
   return {
     init: (key: Key): ClipParams => ({

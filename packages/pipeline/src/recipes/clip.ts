@@ -127,9 +127,10 @@ async function measureRecall(
       titles.push(l2Normalize(model.embedText(params, batch)).dataSync<'float32'>());
     });
   }
-  const [at1, at10] = recallAt(joined(frames), joined(titles), count, [1, 10]);
+  const [at1, at5, at10] = recallAt(joined(frames), joined(titles), count, [1, 5, 10]);
   return {
     'recall@1': { value: at1, baseline: 1 / count },
+    'recall@5': { value: at5, baseline: Math.min(1, 5 / count) },
     'recall@10': { value: at10, baseline: Math.min(1, 10 / count) },
   };
 }

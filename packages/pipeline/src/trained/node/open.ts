@@ -79,7 +79,8 @@ export async function towerFiles(
   return path instanceof URL ? filesAt(path) : filesInMemory(path, TOWER_FOLDER);
 }
 
-function videoInput(id: string, video: FileInput['video']): VideoInput {
+/** A file as a decoder takes it. */
+export function videoInput(id: string, video: FileInput['video']): VideoInput {
   if (typeof video === 'string') return { id, path: video };
   if (video instanceof URL) return { id, path: fileURLToPath(video) };
   return { id, path: id, bytes: video instanceof ArrayBuffer ? new Uint8Array(video) : video };
