@@ -17,9 +17,11 @@ export type { PictureSourceOptions } from './finetune/pictures.js';
 export { readTeaching } from './finetune/teachers.js';
 export { ClipVideos, openClipVideos } from './clip/clip-videos.js';
 export type { ClipSplit, OpenClipVideosOptions } from './clip/clip-videos.js';
+export { embedderOf } from './clip/embedder.js';
+export type { Embedder } from './clip/embedder.js';
 export { OpenClip, openClip } from './clip/open-clip.js';
 export type { OpenClipOptions } from './clip/open-clip.js';
-export { zeroShot, zeroShotScores } from './clip/zero-shot.js';
+export { describeScores, flattenScores, zeroShot, zeroShotScores } from './clip/zero-shot.js';
 export type {
   ZeroShotLabel,
   ZeroShotLabels,

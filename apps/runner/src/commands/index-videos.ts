@@ -5,6 +5,7 @@ import { interruptible } from '@wbdc/io/interrupt';
 import { Output, type OutputOptions } from '../core/output.js';
 import { addOutputOptions, collect, wholeNumber } from './options.js';
 import {
+  addClipOption,
   addServeOptions,
   VIDEOS_HELP,
   type IndexAddOptions,
@@ -25,7 +26,7 @@ export function addIndexCommands(program: Command, host: Host): CliCommand[] {
     .description(`Adds videos with their embeddings, or renews those that are there. ${VIDEOS_HELP}`)
     .argument('<videos...>', 'videos, or folders of them')
     .option('--as <name>', "what the model's vectors are called in the index", 'video');
-  addServeOptions(add).addHelpText(
+  addServeOptions(addClipOption(add, ', in place of --checkpoint')).addHelpText(
     'after',
     '\nExample:\n  npx wbdc index add clips/ --texts clips.csv --name similarity --in my-index\n',
   );
@@ -79,7 +80,10 @@ function searchCommand(host: Host, command: Command): CliCommand {
     .option('--after <date>', 'only from this time on, such as 2024-05-01')
     .option('--before <date>', 'only before this time')
     .option('--top <number>', 'how many to print', wholeNumber(1), 10);
-  addServeOptions(command).addHelpText('after', '\nExample:\n  npx wbdc search 雨中的猫 --in my-index --tag 宠物\n');
+  addServeOptions(addClipOption(command, ', in place of --checkpoint')).addHelpText(
+    'after',
+    '\nExample:\n  npx wbdc search 雨中的猫 --in my-index --tag 宠物\n',
+  );
   return cliCommand(command, (words: string | undefined, options: IndexSearchOptions) =>
     interruptible(
       host,

@@ -1,8 +1,15 @@
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
-import { wholeNumber } from './options.js';
-import { addOutOptions, addServeOptions, VIDEOS_HELP, type ServeCommandOptions } from './serve-options.js';
+import { collect, wholeNumber } from './options.js';
+import {
+  addClipOption,
+  addOutOptions,
+  addServeOptions,
+  VIDEOS_HELP,
+  type ServeCommandOptions,
+  type ZeroShotOptions,
+} from './serve-options.js';
 import { serveAction } from './serving.js';
 
 interface Options extends ServeCommandOptions {
@@ -11,6 +18,37 @@ interface Options extends ServeCommandOptions {
 }
 
 const LEFT_OUT = `${VIDEOS_HELP}A video that cannot be read is told and left out.`;
+
+/** `wbdc zero-shot` */
+function addZeroShotCommand(program: Command, host: Host): CliCommand {
+  const command = program
+    .command('zero-shot')
+    .summary('labels of your own choice for your videos, by a CLIP')
+    .description(
+      'Says which of some labels fit videos, by a CLIP that learned from other words: a line of JSON each. Where ' +
+        '--texts has categories or titles, recall@1, 5 and 10 are told, beside chance and shared characters. ' +
+        LEFT_OUT,
+    )
+    .argument('<videos...>', 'videos, or folders of them')
+    .requiredOption('--labels <list>', 'labels, separated by commas; may be repeated', labelsIn)
+    .option('--prompt <sentence>', 'a sentence with {} for the label; may be repeated: their mean counts', collect, [])
+    .option('--top <number>', 'labels to list', wholeNumber(1), 5);
+  addServeOptions(addOutOptions(addClipOption(command, '; default: that of runs/<name>'))).addHelpText(
+    'after',
+    '\nExample:\n  npx wbdc zero-shot clips/ --labels 美食,旅行 --prompt 一段关于{}的视频 --name demo\n',
+  );
+  return cliCommand(
+    command,
+    serveAction<ServeCommandOptions & ZeroShotOptions>(
+      host,
+      async () => (await import('./serve/commands.js')).zeroShotVideos,
+    ),
+  );
+}
+
+function labelsIn(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, ...value.split(/[,，、]/u).map((label) => label.trim())];
+}
 
 /** `wbdc predict`, `embed`, `tag`: a line for each of some new videos. */
 export function addModelCommands(program: Command, host: Host): CliCommand[] {
@@ -49,5 +87,6 @@ export function addModelCommands(program: Command, host: Host): CliCommand[] {
         'the most probable ones.',
       'tags to list at least',
     ),
+    addZeroShotCommand(program, host),
   ];
 }

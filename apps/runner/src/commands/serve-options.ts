@@ -11,12 +11,20 @@ import {
 /** Options of the commands that apply a finetuned model to videos. */
 export interface ServeCommandOptions extends StageOptions, TableOptions {
   readonly checkpoint?: string;
+  readonly clip?: string;
   readonly tower?: string;
   readonly titleFromName?: boolean;
   readonly title?: string;
   readonly ocr?: string;
   readonly asr?: string;
   readonly texts?: string;
+}
+
+/** Options of `wbdc zero-shot` beside those of a CLIP and its videos. */
+export interface ZeroShotOptions {
+  readonly labels: readonly string[];
+  readonly prompt: readonly string[];
+  readonly top: number;
 }
 
 /** Options of the commands of an index. */
@@ -78,6 +86,12 @@ export function addServeOptions(command: Command): Command {
       'texts of several: CSV, TSV, JSON lines or WBDC annotations, with id (or video), title, ocr, asr',
     );
   return addOutputOptions(addEngineOptions(addRunOptions(addTableOptions(command))));
+}
+
+/** The CLIP of commands that compare videos with words. */
+export function addClipOption(command: Command, what = ''): Command {
+  const about = 'a CLIP: a clip stage or its run, a folder as published or hub:owner/name (CLIP, Chinese-CLIP)';
+  return command.option('--clip <folder>', about + what);
 }
 
 /** Where the lines go. */

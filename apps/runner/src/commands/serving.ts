@@ -31,16 +31,17 @@ export function serveAction<O extends ServeCommandOptions>(
 
 /** Writes a line per video, as they come. Not one readable video is an error. */
 export async function writeRows<T extends { readonly id: string }>(
-  { watch, markOf, skipped, videos, before, model }: Session,
+  { watch, markOf, skipped, videos, before, model }: Omit<Session, 'model'> & { readonly model: { where: string } },
   lines: Lines,
   rows: AsyncIterable<T>,
   describe: (row: T) => object,
+  summary: () => Promise<JsonObject> = () => Promise.resolve({}),
 ): Promise<void> {
   for await (const { video, row } of watch(rows)) {
     await lines.write({ ...named(video), ...describe(row), input: await markOf(video) });
   }
   assertSome(before + videos.length, skipped.length);
-  lines.end({ model: model.where, count: videos.length - skipped.length, skipped });
+  lines.end({ model: model.where, count: videos.length - skipped.length, skipped, ...(await summary()) });
 }
 
 /** How a video is named in a line. */

@@ -123,6 +123,13 @@ export const WRITING: readonly WritingCommand[] = [
     again: RESUME,
     makes: ['tagged.jsonl'],
   },
+  {
+    name: 'zero-shot',
+    args: `zero-shot data/zip_frames --texts data/annotations/test_a.json ${MY} --labels 猫,狗 --out labelled.jsonl`,
+    again: RESUME,
+    makes: ['labelled.jsonl'],
+    unhurt: true,
+  },
   { name: 'download', args: 'download owner/name', makes: ['cache'], hub: true },
 ];
 

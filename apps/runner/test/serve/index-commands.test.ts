@@ -75,3 +75,55 @@ describe('wbdc index and wbdc search', () => {
     expect(await stats()).toMatchObject({ videos: 4 });
   });
 });
+
+describe('wbdc zero-shot', () => {
+  const TEXTS = ['data/zip_frames/test_a', '-t', 'truth.csv'];
+  const RATES = ['text', 'vision', 'new'].flatMap((name) => ['--set', `clip.learningRates.${name}=0.03`]);
+
+  it('labels videos with words by the towers that learned from other titles, and finds them by words', async () => {
+    await stage('clip', '--name', 'words', '--set', 'run.base=base', '--set', 'clip.epochs=60', ...RATES);
+    const rows = heldOut.map(({ id, title }) => `${id},${title},${title},${title}叫`);
+    await writeFile(join(folder, 'truth.csv'), `id,title,category,ocr\n${rows.join('\n')}\n`);
+    const labelled = await run('zero-shot', ...TEXTS, '--labels', '车，猫', '--name', 'words', '--top', '1', '--json');
+    expect(labelled.code).toBe(0);
+    const { videos, labels, titles } = JSON.parse(labelled.out) as {
+      videos: { id: string; labels: { label: string; probability: number }[] }[];
+      labels: Record<string, number>;
+      titles: Record<string, number>;
+    };
+    expect(videos.map((video) => [video.id, video.labels[0].label])).toEqual(
+      heldOut.map(({ id, title }) => [id, title]),
+    );
+    expect(videos.every((video) => video.labels.length === 1 && video.labels[0].probability > 0.5)).toBe(true);
+    expect(labels).toMatchObject({ count: 5, 'recall@1': 1, 'recall@1 baseline: chance': 0.5 });
+    expect(labels['recall@1 baseline: characters']).toBe(1); // OCR gives the words away
+    expect(titles).toMatchObject({ count: 5, 'recall@5': 1 });
+    expect(labelled.err).toMatch(/labels {3}recall@1 1\.000 \(chance 0\.500, characters 1\.000\), recall@5 .*; of 5\n/);
+
+    const out = ['--labels', '猫', '--labels', '车', '--prompt', '{}', '--out', 'labelled.jsonl'];
+    expect((await run('zero-shot', zipOf(0), '--clip', 'runs/words', ...out)).code).toBe(0);
+    expect((await run('zero-shot', ...TEXTS, '--clip', 'runs/words', ...out, '--resume')).err).toContain(
+      'expected the texts',
+    );
+    const other = await run('zero-shot', zipOf(1), '--clip', 'runs/base', ...out, '--resume');
+    expect(other.err).toContain('labelled.jsonl: expected labels of the same model');
+
+    const words = ['--clip', 'runs/words', '--in', 'words-idx', '--as', 'clip'];
+    expect((await run('index', 'add', 'data/zip_frames/test_a', ...words)).code).toBe(0);
+    const found = JSON.parse((await run('search', '车', ...words, '--top', '2', '--json')).out) as {
+      hits: { id: string }[];
+    };
+    expect(found.hits.map(({ id }) => id).sort()).toEqual([heldOut[1].id, heldOut[3].id]);
+  });
+
+  it('says what is wrong with what it is given', async () => {
+    const error = async (...args: string[]): Promise<string> => (await run('zero-shot', zipOf(0), ...args)).err;
+    expect(await error('--clip', 'runs/base')).toContain("required option '--labels <list>'");
+    expect(await error('--labels', '猫,,车', '--clip', 'runs/base')).toContain(
+      'labels: expected at least one, none of them empty',
+    );
+    expect(await error('--labels', '猫', '--prompt', '视频', '--name', 'base')).toContain('a sentence with {}');
+    expect(await error('--labels', '猫', '--clip', 'runs/base/finetune/model')).toContain("got a 'category' model");
+    expect(await error('--labels', '猫', '--clip', 'nowhere')).toContain('expected a folder, or a model of the hub');
+  });
+});

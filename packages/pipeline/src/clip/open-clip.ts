@@ -23,6 +23,7 @@ import type { RunOptions } from '../trained/trained-model.js';
 import { namedTower } from '../trained/node/find-tower.js';
 import type { HubOptions } from '../trained/node/hub-folder.js';
 import { sha256, videoInput } from '../trained/node/open.js';
+import type { Embedder } from './embedder.js';
 import { readClipSides, type ClipSides } from './clip-sides.js';
 
 /** How a CLIP is opened. */
@@ -49,7 +50,7 @@ export async function openClip(source: string, options: OpenClipOptions = {}): P
 }
 
 /** Words and videos as unit vectors of one space. */
-export class OpenClip implements AsyncDisposable {
+export class OpenClip implements Embedder {
   #closed = false;
 
   /** @internal use {@link openClip} */
@@ -83,6 +84,11 @@ export class OpenClip implements AsyncDisposable {
       part.forEach((_, i) => vectors.push(values.slice(i * this.width, (i + 1) * this.width)));
     }
     return vectors;
+  }
+
+  /** The unit vector `[E]` of words. */
+  async embedWords(words: string): Promise<Float32Array> {
+    return (await this.embedTexts([words]))[0];
   }
 
   /** Unit vectors of videos, from their frames alone: the mean over them. Features given in place are `[n, E]`. */

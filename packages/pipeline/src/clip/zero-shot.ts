@@ -1,4 +1,4 @@
-import { besideBaselines, characterOverlap, dot, recallBy, type Measured } from '@wbdc/metrics';
+import { besideBaselines, characterOverlap, dot, flattenMeasured, recallBy, type Measured } from '@wbdc/metrics';
 import { WbdcError } from '@wbdc/io/errors';
 import type { TrainedInputs, VideoTexts } from '../trained/inputs.js';
 import { rowsOf, type Rows } from '../trained/row-stream.js';
@@ -190,4 +190,24 @@ function recallBeside(
     besideBaselines(reached[i], { chance: Math.min(1, k / question.items), characters: overlap[i] }),
   ]);
   return { count: question.queries, measured: Object.fromEntries(measured) as ZeroShotRecall['measured'] };
+}
+
+/** Scores as lines for people: `labels  recall@1 0.75 (chance 0.5, characters 0.25), ...`. */
+export function describeScores({ labels, titles }: ZeroShotScores): string[] {
+  const line = (name: string, { count, measured }: ZeroShotRecall): string => {
+    const parts = Object.entries(measured).map(([metric, { value, baselines = {} }]) => {
+      const beside = Object.entries(baselines).map(([which, own]) => `${which} ${own.toFixed(3)}`);
+      return `${metric} ${value.toFixed(3)} (${beside.join(', ')})`;
+    });
+    return `${name.padEnd(8)} ${parts.join(', ')}; of ${count}`;
+  };
+  return [...(labels ? [line('labels', labels)] : []), ...(titles ? [line('titles', titles)] : [])];
+}
+
+/** Scores as flat numbers: `{ labels: { count: 8, 'recall@1': 0.75, 'recall@1 baseline: chance': 0.5, ... } }`. */
+export function flattenScores(scores: ZeroShotScores): Record<string, Record<string, number>> {
+  const entries = Object.entries(scores) as [string, ZeroShotRecall][];
+  return Object.fromEntries(
+    entries.map(([name, { count, measured }]) => [name, { count, ...flattenMeasured(measured) }]),
+  );
 }

@@ -1,14 +1,24 @@
 import { dirname, resolve } from 'node:path';
 import { exists, withLock } from '@wbdc/io';
 import { classifiedRow, embeddedRow, taggedRow } from '@wbdc/pipeline';
-import type { ServeCommandOptions } from '../serve-options.js';
+import type { ServeCommandOptions, ZeroShotOptions } from '../serve-options.js';
 import { assertSome, named, writeRows } from '../serving.js';
 import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';
-import { nearest, readCollection, type LineOrigin, type Neighbour } from '@wbdc/pipeline/node';
+import {
+  describeScores,
+  flattenScores,
+  nearest,
+  readCollection,
+  zeroShot,
+  zeroShotScores,
+  type LineOrigin,
+  type Neighbour,
+  type ZeroShotRow,
+} from '@wbdc/pipeline/node';
 import { openLines, type Lines } from './lines.js';
-import { withSession } from './session.js';
+import { openServedClip, withModel, withSession } from './session.js';
 
 type ToFile = ServeCommandOptions & { readonly out?: string | undefined };
 
@@ -64,6 +74,41 @@ export function tag(
   });
 }
 
+/** Labels videos with words, by a CLIP; where the texts tell more of the videos, says how well. */
+export function zeroShotVideos(
+  paths: readonly string[],
+  options: ToFile & ZeroShotOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = { labels: options.labels, ...(options.prompt.length > 0 && { prompts: options.prompt }) };
+  return withLines(options, output, (lines, out) => {
+    const request = { kind: 'similarity', paths, options, output, signal, done: lines.done } as const;
+    return withModel(request, openServedClip, async (session) => {
+      const { model, inputs, running, detailsOf, say } = session;
+      assertSameModel('labels', lines.done, model.hash, out);
+      const kept: ZeroShotRow[] = [];
+      const rows = async function* (): AsyncGenerator<ZeroShotRow> {
+        for await (const row of zeroShot(model, inputs, asked, running)) {
+          kept.push(row);
+          yield row;
+        }
+      };
+      const describe = ({ labels }: ZeroShotRow): object => ({
+        model: model.hash,
+        labels: labels.slice(0, options.top).map(({ label, ...numbers }) => ({
+          ...{ label, probability: rounded(numbers.probability), similarity: rounded(numbers.similarity) },
+        })),
+      });
+      await writeRows(session, lines, rows(), describe, async () => {
+        const scores = await zeroShotScores(model, kept, asked, detailsOf);
+        for (const line of describeScores(scores)) say(line);
+        return flattenScores(scores);
+      });
+    });
+  });
+}
+
 /** Six digits are more than there is to know. */
 function rounded(value: number): number {
   return Number(value.toPrecision(6));
@@ -82,7 +127,7 @@ async function withLines(
 
 /** A collection of two models is none. */
 function assertSameModel(
-  what: 'predictions' | 'embeddings' | 'tags',
+  what: 'predictions' | 'embeddings' | 'labels' | 'tags',
   done: ReadonlyMap<string, LineOrigin>,
   hash: string,
   out: string | undefined,

@@ -7,7 +7,7 @@ import { UserError } from '../../core/errors.js';
 import { Output } from '../../core/output.js';
 import type { IndexAddOptions, IndexOptions, IndexSearchOptions } from '../serve-options.js';
 import { assertSome } from '../serving.js';
-import { openServed, withSession, type SessionRequest } from './session.js';
+import { openEmbedder, withModel, type SessionRequest } from './session.js';
 
 /** Opens the index that --in means for as long as it is used. */
 async function withIndex<T>(
@@ -30,7 +30,7 @@ export async function addVideos(
 ): Promise<void> {
   const { decode, take } = keepThumbnails();
   const request = { kind: 'similarity', paths, options, output, signal, decode } as const;
-  await withSession(request, async ({ model, videos, inputs, running, skipped, watch, detailsOf }) => {
+  await withModel(request, openEmbedder, async ({ model, videos, inputs, running, skipped, watch, detailsOf }) => {
     const pathOf = new Map(videos.map(({ id, path }) => [id, path]));
     const result = await withIndex(
       output,
@@ -135,8 +135,9 @@ async function queryVectors(
   }
   const quiet = new Output({ ...output.terminal, stdout: output.terminal.stderr }, { ...options, json: false });
   if (options.video !== undefined) {
-    await withSession(
+    await withModel(
       { kind: 'similarity', paths: [options.video], ...request },
+      openEmbedder,
       async ({ model, inputs, running }) => {
         for await (const { embedding } of model.embed(inputs, running)) {
           vectors.push({ model: name, hash: model.hash, values: embedding });
@@ -144,11 +145,12 @@ async function queryVectors(
       },
     );
     if (vectors.length === 0) throw new UserError('the video could not be read');
-  } else if (words !== undefined && (options.checkpoint ?? options.name ?? options.config) !== undefined) {
-    const model = await openServed({ kind: 'similarity', ...request }, quiet);
-    const rows = Promise.resolve(model.embed([{ features: [], title: words }]));
-    const [{ embedding }] = await rows.finally(() => model.close());
-    vectors.push({ model: name, hash: model.hash, values: embedding });
+  } else if (
+    words !== undefined &&
+    (options.checkpoint ?? options.clip ?? options.name ?? options.config) !== undefined
+  ) {
+    await using model = await openEmbedder({ kind: 'similarity', ...request }, quiet);
+    vectors.push({ model: name, hash: model.hash, values: await model.embedWords(words) });
   }
   return vectors;
 }

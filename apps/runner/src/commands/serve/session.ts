@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path';
+import { hubSettings } from '@wbdc/checkpoints/node';
+import { exists } from '@wbdc/io';
 import {
   openTrained,
   TrainedError,
@@ -8,7 +10,7 @@ import {
   type Unreadable,
 } from '@wbdc/pipeline';
 import type { TableTexts } from '@wbdc/pipeline/prepare';
-import { type LineOrigin, inputMark } from '@wbdc/pipeline/node';
+import { type Embedder, embedderOf, inputMark, type LineOrigin, type OpenClip, openClip } from '@wbdc/pipeline/node';
 import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
@@ -16,15 +18,24 @@ import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import { Output } from '../../core/output.js';
 import { createProgress, type Progress } from '../../core/progress.js';
+import { observed } from '../../core/observer.js';
 import { modelFolder } from '../../core/published-model.js';
 import { findServed } from '../../core/served-model.js';
 import { textsFor } from './texts.js';
 
+/** A model that is closed in the end. */
+interface Opened {
+  readonly where: string;
+  close(): Promise<void>;
+}
+
+type Open<M> = (request: Omit<SessionRequest, 'paths'>, output: Output) => Promise<M>;
+
 /** What a command asks of a model. */
 type Kind = 'category' | 'similarity' | 'tags';
 
-export interface Session {
-  readonly model: TrainedModel;
+export interface Session<M extends Opened = TrainedModel> {
+  readonly model: M;
   /** Those given, without the ones that `done` names. */
   readonly videos: readonly VideoInput[];
   /** How many of those given `done` names. */
@@ -39,6 +50,8 @@ export interface Session {
   readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */
   readonly skipped: string[];
+  /** A line for people, on stderr. */
+  readonly say: (line: string) => void;
   /** The rows of a call, each with its video, and the bar that shows how far it is. */
   watch<T extends { readonly id: string }>(rows: AsyncIterable<T>): AsyncGenerator<Served<T>>;
 }
@@ -62,11 +75,20 @@ export interface SessionRequest {
   readonly decode?: DecodeVideo;
 }
 
+/** {@link withModel} of a finetuned or pretrained model. */
+export function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
+  return withModel(request, openServed, use);
+}
+
 /**
  * Everything that predict, embed and similar have in common: finds the model, the videos and their texts, and says
  * what it does on stderr: stdout is for the lines. The model is closed in the end.
  */
-export async function withSession(request: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
+export async function withModel<M extends Opened>(
+  request: SessionRequest,
+  open: Open<M>,
+  use: (session: Session<M>) => Promise<void>,
+): Promise<void> {
   const { options, signal, done = new Map<string, LineOrigin>() } = request;
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
@@ -79,21 +101,44 @@ export async function withSession(request: SessionRequest, use: (session: Sessio
     const mark = done.get(video.id)?.input;
     if (mark !== undefined && mark !== (await markOf(video))) refuseChanged(video.id);
   }
-  const model = await openServed(request, output);
+  const model = await open(request, output);
   const progress = createProgress(output, 'videos');
   try {
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
     const before = asked.videos.length - videos.length;
-    await use({ model, videos, before, inputs, detailsOf: textOf, markOf, ...watching(videos, progress, signal) });
+    const say = (line: string): void => output.say(line);
+    await use({ model, videos, before, inputs, detailsOf: textOf, markOf, say, ...watching(videos, progress, signal) });
   } finally {
     progress.stop();
     await model.close();
   }
 }
 
+/** Opens what embeds videos and words: the CLIP that --clip names, or else a model. */
+export async function openEmbedder(request: Omit<SessionRequest, 'paths'>, output: Output): Promise<Embedder> {
+  return request.options.clip === undefined
+    ? embedderOf(await openServed(request, output))
+    : openServedClip(request, output);
+}
+
+/** Opens the CLIP that --clip names, or that of the run, on the engine that the options mean. */
+export async function openServedClip(
+  { options, signal, decode, output: { terminal } }: Omit<SessionRequest, 'paths'>,
+  output: Output,
+): Promise<OpenClip> {
+  const config = await configOf(options, output);
+  const { path, base } = runFolderOf(config, terminal.folder);
+  const run = base !== undefined && !(await exists(join(path, 'clip'))) ? base.path : path;
+  await loadEngine(config, output);
+  const opening = { ...(decode && { decode }), from: terminal.folder, hub: hubSettings(terminal.env), signal };
+  const model = await observed(output, (observer) => openClip(options.clip ?? run, { ...opening, observer }));
+  output.say(`model    ${model.where}`);
+  return model;
+}
+
 /** Opens the model that a command's options mean, on the engine that they mean. */
-export async function openServed(
+async function openServed(
   { kind, options, signal, decode, output: { terminal } }: Omit<SessionRequest, 'paths'>,
   output: Output,
 ): Promise<TrainedModel> {
