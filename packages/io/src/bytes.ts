@@ -1,19 +1,13 @@
 import { open } from 'node:fs/promises';
+import type { ByteSource } from './byte-source.js';
 import { FormatError } from './errors.js';
 import { fileError, readRange } from './files.js';
+import { isRemote } from './remote/location.js';
+import { openRemote, type OpenRemoteOptions } from './remote/remote-bytes.js';
 
-/** Bytes that are read in ranges: a file, or memory. */
-export interface ByteSource {
-  /** Where they are, for messages. */
-  readonly path: string;
-  readonly size: number;
-  /** Bytes `[start, start + length)`. @throws FormatError where they end before */
-  read(start: number, length: number): Promise<Uint8Array>;
-  close(): Promise<void>;
-}
-
-/** A file as a byte source; what it reads is in memory of its own. */
-export async function openBytes(path: string): Promise<ByteSource> {
+/** A file, or one on a server ({@link openRemote}), as a byte source; what it reads is in memory of its own. */
+export async function openBytes(path: string, remote: OpenRemoteOptions = {}): Promise<ByteSource> {
+  if (isRemote(path)) return openRemote(path, remote);
   const file = await open(path, 'r').catch((cause) => Promise.reject(fileError('open', path, cause)));
   const { size } = await file.stat().catch(async (cause) => {
     await file.close();

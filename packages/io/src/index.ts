@@ -1,7 +1,7 @@
 export { AtomicFile, writeFileAtomic, writeJson } from './atomic-file.js';
 export type { FileContents } from './atomic-file.js';
 export { bytesInMemory, openBytes } from './bytes.js';
-export type { ByteSource } from './bytes.js';
+export type { ByteSource } from './byte-source.js';
 export { crc32c, maskedCrc32c } from './crc32c.js';
 export {
   exists,

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, open, readFile, readlink, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WbdcError } from './errors.js';
 import { fileError, isMissing, makeFolder, readIfThere } from './files.js';
 
@@ -25,6 +26,8 @@ export interface Lock {
 
 /** How often a holder says that it lives, and after how long a silent one of another machine counts as gone. */
 const [BEAT_MS, SILENT_MS] = [20_000, 300_000];
+/** Looks at a lock that others take over or release, the pause between two, and how long taking over lasts at most. */
+const [ATTEMPTS, PAUSE_MS, GUARD_MS] = [600, 20, 10_000];
 
 /**
  * Takes a lock: a file that names process, machine and time. One whose process is gone is taken over: on this machine,
@@ -42,13 +45,13 @@ export async function takeLock(path: string, what: string): Promise<Lock> {
   const [started, space] = [await startOf(process.pid), await numberSpace()];
   const more = { ...(started !== undefined && { started }), ...(space !== undefined && { space }) };
   const text = `${JSON.stringify({ ...mine, ...more })}\n`;
-  for (let attempt = 0; attempt < 3; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await create(path, text)) return held(path, text, made);
     const there = await readIfThere(path);
     if (there === undefined) continue; // released in between
     const holder = parse(there);
     if (!(await isStale(path, holder))) throw lockedError(path, what, holder);
-    await takeAway(path, there);
+    if (!(await takeAway(path, there))) await delay(PAUSE_MS); // another one is at it
   }
   throw lockedError(path, what, parse((await readIfThere(path)) ?? ''));
 }
@@ -183,17 +186,23 @@ function numberSpace(): Promise<string | undefined> {
   return readlink('/proc/self/ns/pid').catch(() => undefined);
 }
 
-/** Removes a stale lock, unless somebody else has put a new one in its place meanwhile. */
-async function takeAway(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}.stale`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw fileError('rename', path, error);
+/**
+ * Removes a stale lock. One process at a time looks at it again and removes it: between the two, another one could have
+ * put its own there. False where another process is at it.
+ */
+async function takeAway(path: string, stale: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  if (!(await createNew(guard, ''))) {
+    const status = await stat(guard).catch(() => undefined);
+    if (status && Date.now() - status.mtimeMs > GUARD_MS) await rm(guard, { force: true }); // its process has died
+    return false;
   }
-  if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  try {
+    if ((await readIfThere(path)) === stale) await rm(path, { force: true });
+    return true;
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
 function lockedError(path: string, what: string, holder: LockHolder | undefined): WbdcError {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { bytesInMemory, compareNatural, isMissing, isSystemFile, type ByteSource } from '@wbdc/io';
 import { FormatError, WbdcError } from '@wbdc/io/errors';
+import { isRemote, openRemote, type RemoteOptions } from '@wbdc/io/remote';
 import { DEFLATED, findDirectory, listEntries, readEntry, STORED, type ZipEntry } from '@wbdc/io/zip';
 import { SourceError, reasonOf } from './errors.js';
 import { isFrame, noPicture } from './frame-files.js';
@@ -33,6 +34,8 @@ export interface ReadZipOptions {
   /** What to call the archive in an error; the path by default. */
   readonly name?: string;
   readonly limits?: ZipLimits;
+  /** With it, the path may be an address (`https://`, `s3://`). */
+  readonly remote?: RemoteOptions | undefined;
 }
 
 const HELP = 'Copy or pack the file again, or leave the video out.';
@@ -45,7 +48,7 @@ const HELP = 'Copy or pack the file again, or leave the video out.';
  */
 export async function readFrameZip(source: string | Uint8Array, options: ReadZipOptions = {}): Promise<FrameFile[]> {
   const { limits = ZIP_LIMITS, name = typeof source === 'string' ? source : 'zip' } = options;
-  const bytes = typeof source === 'string' ? await readBounded(source, limits.maxBytes) : source;
+  const bytes = typeof source === 'string' ? await readBounded(source, limits.maxBytes, options.remote) : source;
   try {
     return await unpack(bytesInMemory(bytes, name), limits);
   } catch (error) {
@@ -53,8 +56,9 @@ export async function readFrameZip(source: string | Uint8Array, options: ReadZip
   }
 }
 
-/** A whole file, refused before it is read when it is too large. */
-export async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+/** A whole file, refused before it is read when it is too large; with `remote`, also one on a server. */
+export async function readBounded(path: string, maxBytes: number, remote?: RemoteOptions): Promise<Uint8Array> {
+  if (remote !== undefined && isRemote(path)) return fetchBounded(path, maxBytes, remote);
   const file = await open(path).catch((error: unknown) => {
     throw isMissing(error) ? new SourceError(`${path}: expected a file, found none. Check the path.`) : error;
   });
@@ -67,6 +71,19 @@ export async function readBounded(path: string, maxBytes: number): Promise<Uint8
     return await file.readFile();
   } finally {
     await file.close();
+  }
+}
+
+async function fetchBounded(path: string, maxBytes: number, remote: RemoteOptions): Promise<Uint8Array> {
+  const source = await openRemote(path, remote).catch((error: unknown) => {
+    if (!(error instanceof WbdcError) || error.code !== 'remote-missing') throw error; // the server, not the video
+    throw new SourceError(`${error.message}. ${HELP}`, { cause: error });
+  });
+  try {
+    if (source.size <= maxBytes) return await source.read(0, source.size);
+    throw new SourceError(`${source.path}: expected at most ${maxBytes} bytes, got ${source.size}. ${HELP}`);
+  } finally {
+    await source.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { joinLocation } from '@wbdc/io/remote';
 
 /** Paths of stored frame features, one store a split. */
 export interface FeatureLayout {
@@ -9,11 +9,11 @@ export interface FeatureLayout {
   skipped(split: string): string;
 }
 
-/** The paths of feature stores in a folder. Nothing is read or made. */
+/** The paths of feature stores in a folder, or below an address (`https://`, `s3://`). Nothing is read or made. */
 export function featureLayout(root: string): FeatureLayout {
   return {
     root,
-    store: (split) => join(root, `${split}.zip`),
-    skipped: (split) => join(root, `${split}.skipped.tsv`),
+    store: (split) => joinLocation(root, `${split}.zip`),
+    skipped: (split) => joinLocation(root, `${split}.skipped.tsv`),
   };
 }

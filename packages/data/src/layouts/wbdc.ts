@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { joinLocation } from '@wbdc/io/remote';
 import { CATEGORY_NAMES_FILE } from '../categories/names.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
 
@@ -23,18 +23,18 @@ export interface WbdcLayout {
   readonly categories: string;
 }
 
-/** The paths of a data set in the WBDC layout below `root`. Nothing is read or made. */
+/** The paths of a data set in the WBDC layout below `root`, a folder or an address. Nothing is read or made. */
 export function wbdcLayout(root: string): WbdcLayout {
   return {
     root,
-    annotations: (split) => join(root, 'annotations', `${split}.json`),
-    truth: (split) => join(root, 'annotations', `${split}_truth.csv`),
-    frames: (split) => join(root, 'zip_frames', split),
+    annotations: (split) => joinLocation(root, 'annotations', `${split}.json`),
+    truth: (split) => joinLocation(root, 'annotations', `${split}_truth.csv`),
+    frames: (split) => joinLocation(root, 'zip_frames', split),
     frameZip: (split, id) => {
       if (!ID_PATTERN.test(id)) throw new RangeError(`expected an id of 3 to 64 letters, digits, - or _, got ${id}`);
-      return join(root, 'zip_frames', split, id.slice(-3), `${id}.zip`);
+      return joinLocation(root, 'zip_frames', split, id.slice(-3), `${id}.zip`);
     },
-    tagList: join(root, 'tag_list.txt'),
-    categories: join(root, CATEGORY_NAMES_FILE),
+    tagList: joinLocation(root, 'tag_list.txt'),
+    categories: joinLocation(root, CATEGORY_NAMES_FILE),
   };
 }

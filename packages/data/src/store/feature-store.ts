@@ -1,4 +1,5 @@
 import { isSystemFile } from '@wbdc/io';
+import type { RemoteOptions } from '@wbdc/io/remote';
 import { ZipReader } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError } from '../files/data-error.js';
@@ -20,16 +21,19 @@ export interface FeatureStore extends FeatureSource {
 export interface OpenFeatureStoreOptions {
   /** Dv that is expected; without it the first video's width counts for all. */
   readonly width?: number;
+  /** How a store on a server is read. */
+  readonly remote?: RemoteOptions;
 }
 
 /**
  * Opens a store in the official layout: one zip for a split, `<id>.npy` inside, float16 (or float32) `[n, Dv]`. Opening
  * reads the zip's directory (2.5 s and 130 MB for a million videos); reading a video is one read of the disk.
  *
+ * @param path also an address, `https://` or `s3://`: then it is read in ranges, see `openRemote` of `@wbdc/io/remote`
  * @throws DataError when it is no zip, or the width is another one
  */
 export async function openFeatureStore(path: string, options: OpenFeatureStoreOptions = {}): Promise<FeatureStore> {
-  const zip = await openStoreZip(path);
+  const zip = await openStoreZip(path, options.remote);
   try {
     const recipe = await readRecipe(zip);
     const width = options.width ?? (await firstWidth(zip));
@@ -47,8 +51,8 @@ export async function reopenFeatureStore({ zip, width, hasRecipe }: SharedStore)
 }
 
 /** The zip of a store by id, its recipe under {@link RECIPE_NAME}. */
-export function openStoreZip(path: string): Promise<ZipReader> {
-  return asData(ZipReader.open(path, { keyOf: storeKey, keyName: 'id' }));
+export function openStoreZip(path: string, remote?: RemoteOptions): Promise<ZipReader> {
+  return asData(ZipReader.open(path, { keyOf: storeKey, keyName: 'id', ...(remote && { remote }) }));
 }
 
 /** Keys are ids; no id has a dot, so the recipe's name is free. What systems leave (`__MACOSX/._1.npy`) has none. */

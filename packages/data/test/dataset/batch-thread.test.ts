@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { floats, foldIn, randomKey } from '@wbdc/nn';
 import { Tokenizer, WBDC_LAYOUT } from '@wbdc/tokenizer';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   aiacStride,
   createFeatureStore,
@@ -18,6 +18,7 @@ import {
   type FeatureSource,
   type Video,
 } from '../../src/index.js';
+import { rangeServer } from '../../../../tools/range-server.js';
 import { testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -55,6 +56,8 @@ const open = async (features: FeatureSource, options: Partial<DatasetOptions> = 
   opened.push(features, dataset);
   return dataset;
 };
+const server = await rangeServer();
+afterAll(() => server[Symbol.asyncDispose]());
 let stores: string[];
 beforeAll(async () => {
   stores = [await writeStore('a.zip', videos.slice(0, 4)), await writeStore('b.zip', videos.slice(4))];
@@ -68,6 +71,12 @@ const FORMATS: Record<string, (thread: boolean) => Promise<Dataset>> = {
   },
   'several feature stores': async (thread) =>
     open(joinSources(await Promise.all(stores.map((path) => openFeatureStore(path)))), { thread }),
+  'a feature store on a server that drops connections': async (thread) => {
+    server.put('b.zip', await readFile(stores[1]));
+    const features = await openFeatureStore(`${server.url}/b.zip`);
+    server.fail({ kind: 'drop', after: 100 }, { kind: 'status', status: 503 }, { kind: 'drop', after: 0 });
+    return open(features, { videos: videos.slice(4), thread });
+  },
   TFRecords: async (thread) => {
     const path = join(folder, 'videos.tfrecords');
     await writeAiacVideos(
@@ -109,7 +118,15 @@ describe('a data set with a thread', () => {
   it('names the file that is no longer there', async () => {
     const dataset = await open(await openFeatureStore(await writeStore('lost.zip', videos)));
     await rm(join(folder, 'lost.zip'));
-    await expect(dataset.batch([0])).rejects.toThrow(/no such file.*lost\.zip/);
+    await expect(dataset.batch([0])).rejects.toThrow(/lost\.zip: no such file/);
+  });
+
+  it('refuses a store on a server that is another one by now', async () => {
+    server.put('changed.zip', await readFile(stores[0]));
+    const features = await openFeatureStore(`${server.url}/changed.zip`);
+    server.put('changed.zip', await readFile(stores[1]));
+    const dataset = await open(features, { videos: videos.slice(0, 4) });
+    await expect(dataset.batch([0])).rejects.toThrow(/changed\.zip: expected the file that was opened, got 412/);
   });
 
   it('reads on this thread what cannot be shared', async () => {

@@ -1,4 +1,5 @@
-import { asBuffer, type ByteSource } from '../bytes.js';
+import type { ByteSource } from '../byte-source.js';
+import { asBuffer } from '../bytes.js';
 import { FormatError } from '../errors.js';
 import { ZIP } from './format.js';
 

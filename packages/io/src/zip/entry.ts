@@ -1,5 +1,6 @@
 import { crc32, inflateRawSync } from 'node:zlib';
-import { asBuffer, type ByteSource } from '../bytes.js';
+import type { ByteSource } from '../byte-source.js';
+import { asBuffer } from '../bytes.js';
 import { FormatError } from '../errors.js';
 import type { ZipEntry } from './directory.js';
 import { STORED, ZIP } from './format.js';

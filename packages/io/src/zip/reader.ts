@@ -1,7 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import type { ByteSource } from '../bytes.js';
+import type { ByteSource } from '../byte-source.js';
+import { openBytes } from '../bytes.js';
 import { FormatError } from '../errors.js';
-import { readRange } from '../files.js';
+import type { RemoteOptions } from '../remote/remote-bytes.js';
 import { IdTable, type SharedTable } from '../tables/id-table.js';
 import { findDirectory, visitEntries, type ZipEntry } from './directory.js';
 import { readEntry } from './entry.js';
@@ -11,8 +11,11 @@ type Column = 'offset' | 'packedSize' | 'size' | 'crc' | 'method';
 
 /** What a thread needs to read a zip that another has open. */
 export interface SharedZip {
-  readonly path: string;
-  readonly fileSize: number;
+  /** Its path, or its address on a server. */
+  readonly location: string;
+  /** The server's name of the content. */
+  readonly version: string | undefined;
+  readonly remote: RemoteOptions | undefined;
   readonly directory: SharedTable<Column>;
 }
 
@@ -23,7 +26,12 @@ export interface ZipReaderOptions {
   readonly keyName?: string;
   /** Largest entry accepted, in bytes packed or unpacked: 64 MiB where nothing else is given, at most 4 GiB. */
   readonly maxEntryBytes?: number;
+  /** How a zip on a server is read; its memory, connections and cache. */
+  readonly remote?: RemoteOptions;
 }
+
+/** Where a zip is, as it was asked for: messages show less of an address. */
+type Location = Pick<SharedZip, 'location' | 'remote'>;
 
 /**
  * Random access to the entries of a zip file by key: one look-up in a hash table and one read at a place. The directory
@@ -31,32 +39,36 @@ export interface ZipReaderOptions {
  */
 export class ZipReader {
   private constructor(
+    private readonly at: Location,
     private readonly source: ByteSource,
     private readonly directory: IdTable<Column>,
   ) {}
 
-  /** @throws FormatError when it is no zip, is cut off, or has two entries of one key, or one that cannot be read */
-  static async open(path: string, options: ZipReaderOptions = {}): Promise<ZipReader> {
-    const file = await open(path, 'r');
+  /**
+   * @param location a path, or the address of a zip on a server (`https://`, `s3://`)
+   * @throws FormatError when it is no zip, is cut off, or has two entries of one key, or one that cannot be read
+   */
+  static async open(location: string, options: ZipReaderOptions = {}): Promise<ZipReader> {
+    const source = await openBytes(location, options.remote);
     try {
-      const source = sourceOf(file, path, (await file.stat()).size);
       const directory = newDirectory();
-      const remember = rememberIn(directory, path, options);
+      const remember = rememberIn(directory, source.path, options);
       await visitEntries(source, await findDirectory(source), remember);
-      return new ZipReader(source, directory);
+      return new ZipReader({ location, remote: options.remote }, source, directory);
     } catch (error) {
-      await file.close();
+      await source.close();
       throw error;
     }
   }
 
   /** Opens what another thread has open, without reading the directory again. */
-  static async reopen({ path, fileSize, directory }: SharedZip): Promise<ZipReader> {
-    return new ZipReader(sourceOf(await open(path, 'r'), path, fileSize), IdTable.of(directory));
+  static async reopen({ location, remote, version, directory }: SharedZip): Promise<ZipReader> {
+    const source = await openBytes(location, { ...remote, version });
+    return new ZipReader({ location, remote }, source, IdTable.of(directory));
   }
 
   share(): SharedZip {
-    return { path: this.path, fileSize: this.source.size, directory: this.directory.share() };
+    return { ...this.at, version: this.source.version, directory: this.directory.share() };
   }
 
   get path(): string {
@@ -97,10 +109,6 @@ export class ZipReader {
   close(): Promise<void> {
     return this.source.close();
   }
-}
-
-function sourceOf(file: FileHandle, path: string, size: number): ByteSource {
-  return { path, size, read: (start, length) => readRange(file, start, length, path), close: () => file.close() };
 }
 
 function rememberIn(

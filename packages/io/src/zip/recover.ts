@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { asBuffer, openBytes, type ByteSource } from '../bytes.js';
+import type { ByteSource } from '../byte-source.js';
+import { asBuffer, openBytes } from '../bytes.js';
 import { STORED, ZIP, type WrittenEntry } from './format.js';
 
 /** Longest name that is looked for: a longer one would be no entry of the writer's caller. */

@@ -11,6 +11,7 @@ import {
   type Skipped,
 } from '@wbdc/data';
 import { exists, makeFolder } from '@wbdc/io';
+import { isRemote, type RemoteOptions } from '@wbdc/io/remote';
 import { flatten } from '@wbdc/nn';
 import {
   extractFeatures,
@@ -30,6 +31,10 @@ import { zipDecoders } from './zip-decoders.js';
 
 export interface ComputeFeaturesOptions extends FeatureFolders {
   readonly extractor: FeatureExtractor;
+  /** Where `zip_frames/` stands, if not in `root`: a folder or an address (`https://`, `s3://`). */
+  readonly frames?: string | undefined;
+  /** How frames on a server are read. */
+  readonly remote?: RemoteOptions;
   /** Images that pass through the tower at once. Default 64. */
   readonly batchSize?: number;
   /** Threads that decode pictures. Default: half of the processors, 8 at most. */
@@ -126,6 +131,7 @@ async function storedCount(path: string, { width, recipe }: FeatureExtractor): P
 /** Adds the features of all videos that the store has not yet; returns those that could not be read. */
 async function fillStore(job: SplitJob, store: FeatureStoreWriter): Promise<Skipped> {
   const { extractor, decode, compute, split, ids, listed, batchSize, observer, signal } = job;
+  const { frames = job.root, remote = {} } = job;
   const bad = new SkipCounter('videos', job.maxBadShare ?? MAX_BAD_SHARE, 'maxBadShare');
   const skipped = new Map<string, string>();
   const missing = ids.filter((id) => !store.has(id));
@@ -135,8 +141,8 @@ async function fillStore(job: SplitJob, store: FeatureStoreWriter): Promise<Skip
   let last: ExtractProgress | undefined;
   const features = extractFeatures({
     ...extractor,
-    videos: inputs(job.root, split, missing),
-    decode,
+    videos: inputs(frames, split, missing),
+    decode: isRemote(frames) ? (video, settings) => decode(video, { ...settings, remote }) : decode,
     compute,
     ...(batchSize !== undefined && { batchSize }),
     ...(signal && { signal }),

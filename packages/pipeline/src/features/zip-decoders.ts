@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { isRemote } from '@wbdc/io/remote';
 import { decodeWorkers, SourceError, type DecodeWorkers } from '@wbdc/video-features';
 
 /** Enough for a tower on a GPU; on the processor itself, half of the cores decode far more than it takes. */
@@ -15,6 +16,7 @@ export function zipDecoders(threads?: number | null): DecodeWorkers {
   const { decode, close } = decodeWorkers({ threads: threads ?? half });
   return {
     decode: async (video, settings) => {
+      if (settings.remote !== undefined && isRemote(video.path)) return decode(video, settings);
       const start = await firstBytes(video.path);
       if (start === undefined || start === 'PK') return decode(video, settings);
       throw new SourceError(`${video.path}: expected a zip of pictures, got something else. Replace the file.`);

@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -16,6 +16,7 @@ import {
   type ComputeFeaturesOptions,
   type FeatureExtractor,
 } from '../../src/features/index.js';
+import { rangeServer } from '../../../../tools/range-server.js';
 import { openVideoSet } from '../../src/data/video-set.js';
 import { framesSchema } from '../../src/settings/frames.js';
 import { textSchema } from '../../src/settings/text.js';
@@ -102,6 +103,24 @@ describe('features of a data set', () => {
     await compute('aborted', { resume: true, observer: { onMessage: (line) => messages.push(line) } });
     expect(messages[0]).toMatch(/^labeled: \d videos? of 7 there already$/);
     expect(await stores('aborted')).toEqual(await stores('whole'));
+  });
+
+  it('are the same of frames on a server, whose missing zips are those of their videos alone', async () => {
+    await using server = await rangeServer();
+    const zips = await readdir(join(root(), 'zip_frames'), { recursive: true });
+    for (const name of zips.filter((name) => name.endsWith('.zip'))) {
+      server.put(`set/zip_frames/${name}`, await readFile(join(root(), 'zip_frames', name)));
+    }
+    const frames = `${server.url}/set?signature=secret`;
+    server.fail({ kind: 'drop', after: 0 });
+    await compute('remote', { frames });
+    expect(await stores('remote')).toEqual(await stores('whole'));
+    server.remove(`set/zip_frames/labeled/${idOf(1, 2).slice(-3)}/${idOf(1, 2)}.zip`);
+    const [{ videos, skipped }] = await compute('remote-missing', { frames, maxBadShare: 0.2 });
+    expect([videos, skipped]).toEqual([6, 1]);
+    const list = await readFile(join(out('remote-missing'), 'labeled.skipped.tsv'), 'utf8');
+    expect(list).toMatch(/000002\.zip: expected a file, got 404 Not Found: check the address/);
+    expect(list).not.toContain('secret');
   });
 
   it('may be computed in shards, which merge to the bytes of the whole', async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMissing } from '@wbdc/io';
+import { isRemote, shownLocation, type RemoteOptions } from '@wbdc/io/remote';
 import { SourceError } from '../errors.js';
 import { readBounded } from '../frame-zip.js';
 import { openPicture } from './animation.js';
@@ -15,6 +16,8 @@ export interface OpenOptions {
   readonly limits?: SourceLimits;
   /** What decodes video files; by default whichever is installed. */
   readonly backend?: VideoBackend;
+  /** With it, a path may be an address (`https://`, `s3://`); without it none is ever opened. */
+  readonly remote?: RemoteOptions | undefined;
 }
 
 /**
@@ -25,6 +28,10 @@ export interface OpenOptions {
  */
 export async function openFrameSource(path: string, options: OpenOptions = {}): Promise<FrameSource> {
   const limits = options.limits ?? SOURCE_LIMITS;
+  if (options.remote !== undefined && isRemote(path)) {
+    const bytes = await readBounded(path, limits.zip.maxBytes, options.remote);
+    return openFrameBytes(bytes, shownLocation(path), options);
+  }
   const status = await stat(path).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
     throw new SourceError(`${path}: expected a video or a folder of pictures, found none. Check the path.`);
