@@ -3,7 +3,7 @@ export { CHECK_JOBS } from './check/settings.js';
 export type { CheckJob, CheckSettings, DataSizes } from './check/settings.js';
 export { clipSchema } from './settings/clip.js';
 export type { ClipSettings } from './settings/clip.js';
-export { bertSettings, corpusPretraining, corpusSchema } from './settings/corpus.js';
+export { bertSettings, corpusPretraining, corpusSchema, corpusText } from './settings/corpus.js';
 export type { CorpusSettings } from './settings/corpus.js';
 export { finetuneProblems, finetuneSchema } from './settings/finetune.js';
 export type { FinetuneSettings } from './settings/finetune.js';

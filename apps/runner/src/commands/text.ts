@@ -1,4 +1,4 @@
-import { bertSettings } from '@wbdc/pipeline/settings';
+import { bertSettings, corpusText } from '@wbdc/pipeline/settings';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { trainingSettings } from './training-settings.js';
@@ -24,7 +24,7 @@ export const textStage: Stage = {
   needsEngine: true,
   trains: true,
   settings: ({ seed, text, model, corpus }) => ({
-    ...{ seed, text, model: bertSettings(model) },
+    ...{ seed, text: corpusText(text), model: bertSettings(model) },
     // Whether pretraining starts from it says nothing of itself.
     corpus: corpus && { ...corpus, start: true, train: trainingSettings(corpus.train) },
   }),

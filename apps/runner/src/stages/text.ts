@@ -1,4 +1,4 @@
-import { corpusPretraining } from '@wbdc/pipeline/settings';
+import { corpusPretraining, corpusText } from '@wbdc/pipeline/settings';
 import { openCorpus, pretrain } from '@wbdc/pipeline/node';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { StageContext, StageResult } from '../run/stage.js';
@@ -9,7 +9,8 @@ import { artifactsOf, splitTexts } from './video-set.js';
 /** Pretrains the text side on texts without frames. */
 export async function runTextStage(context: StageContext): Promise<StageResult> {
   const { config, signal, output } = context;
-  const { text, frames, data } = config;
+  const { frames, data } = config;
+  const text = corpusText(config.text);
   const corpus = config.corpus!;
   const tokenizer = await loadTokenizer(context.upstream('vocab'));
   const observer = { onWarning: (line: string) => output.warn(line) };

@@ -69,6 +69,15 @@ it('reads texts without frames, and both models start from what they taught', as
   expect(world.said.join('')).toContain('going on from the text side of');
 });
 
+it('is the same for models that lay frames out differently', async () => {
+  const read = async (set: string): Promise<unknown> =>
+    textStage.settings((await world.context('text', [CORPUS, set])).config);
+  expect(await read('text.separatorFirst=true')).toEqual(await read('text.separatorFirst=false'));
+  expect(await read('model.kind=lxmert-model')).toEqual(await read('model.videoLayers=2'));
+  expect(await read('corpus.start=false')).toEqual(await read('corpus.start=true'));
+  expect(await read('text.budget=6')).not.toEqual(await read('text.budget=7'));
+});
+
 it('is a stage of runs that name a corpus alone, and pretraining needs it there', async () => {
   const { config } = await world.context('text', [CORPUS]);
   const plain = (await world.context('text', [])).config;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { modelSchema, type ModelSettings } from './model.js';
+import type { TextSettings } from './text.js';
 import { objectives, type TaskSettings, type ViewSettings } from './tasks.js';
 import { trainSchema, type TrainSettings } from './training.js';
 
@@ -41,6 +42,11 @@ export function bertSettings({
   maxPositions,
 }: ModelSettings) {
   return { ...(init !== undefined && { init }), width, layers, heads, intermediate, dropout, recompute, maxPositions };
+}
+
+/** How a corpus is laid out. Where frames would stand says nothing to it: models that differ in that share one. */
+export function corpusText(text: TextSettings): TextSettings {
+  return { ...text, separatorFirst: false };
 }
 
 /** The settings of a pretraining on texts: a BERT of the model's sizes, whatever model it is for. */
