@@ -1,7 +1,7 @@
 """Finetuning losses by PyTorch."""
 import torch
 import torch.nn.functional as F
-from sentence_transformers.sentence_transformer.losses import CoSENTLoss
+from sentence_transformers.sentence_transformer.losses import CoSENTLoss, MultipleNegativesRankingLoss
 from common import flat, wave, write
 
 
@@ -99,6 +99,13 @@ def cosent(labels):
     return {"cosines": flat(F.cosine_similarity(left, right)), **loss_case(loss, left=left, right=right)}
 
 
+def ranking():
+    """sentence-transformers' in-batch negatives with a hard negative each; 20 is its scale."""
+    left, right, hard = [wave((5, 7), phase, 1.0).requires_grad_() for phase in (0.5, 2.5, 4.5)]
+    loss = MultipleNegativesRankingLoss(None, scale=20.0).compute_loss_from_embeddings([left, right, hard], None)
+    return loss_case(loss, left=left, right=right, hard=hard)
+
+
 def binary():
     x = wave((3, 7), 0.5, 3.0).requires_grad_()
     return loss_case(F.binary_cross_entropy_with_logits(x, (wave((3, 7), 1.5, 1.0) > 0.6).float()), logits=x)
@@ -106,6 +113,7 @@ def binary():
 
 write("finetune", "finetune.json", {
     "cosent": cosent([0.2, 0.9, 0.5, 0.5, 0.0]), "cosentEqual": cosent([0.5] * 5),
+    "ranking": ranking(),
     "asymmetric": asymmetric(0, 4, 0.05), "asymmetricBoth": asymmetric(1, 2, 0), "binary": binary(),
 
     "smoothing": smoothing(), "soft": soft(), "mixed": mixed(), "rDrop": r_drop(), "similarity": similarity(),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
-import { differentiable } from '@wbdc/nn';
+import { differentiable, softmaxCrossEntropy } from '@wbdc/nn';
 
 /**
  * Cross entropy of logits `[B, C]` against rows of probabilities, averaged with the rows' shares `[B]`: PyTorch's
@@ -45,6 +45,24 @@ export function cosentLoss(cosines: Tensor1D, labels: Float32Array, scale = 20):
   const apart = tf.sub(tf.reshape(cosines, [count, 1]), tf.reshape(cosines, [1, count])); // [N, N]
   const terms = tf.add(tf.mul(apart, scale), tf.tensor2d(ordered, [count, count])); // [N, N]
   return tf.logSumExp(tf.concat([tf.zeros([1]), tf.reshape(terms, [count * count])]));
+}
+
+/**
+ * In-batch negatives (Henderson et al., arXiv 1705.00652) of unit vectors: each of `left` `[N, E]` has to find its own
+ * row of `candidates` `[N + M, E]`, the one of the same number, among all by its cosine times a scale. The last M are
+ * hard negatives. sentence-transformers' `MultipleNegativesRankingLoss`, whose scale of 20 is the default.
+ *
+ * @param hidden `[N, N + M]`: -1e9 where a candidate is no wrong answer, 0 elsewhere
+ */
+export function rankingLoss(left: Tensor2D, candidates: Tensor2D, hidden?: Float32Array, scale = 20): Scalar {
+  const cosines: Tensor2D = tf.mul(tf.matMul(left, candidates, false, true), scale); // [N, N + M]
+  const [count, all] = cosines.shape;
+  const bias = tf.tensor2d(hidden ?? new Float32Array(count * all), [count, all]);
+  const logits: Tensor2D = tf.add(cosines, bias); // [N, N + M]
+  return softmaxCrossEntropy(
+    logits,
+    Int32Array.from({ length: count }, (_, i) => i),
+  );
 }
 
 /** How much each side of the labels counts in {@link asymmetricLoss}. */

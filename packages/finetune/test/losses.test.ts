@@ -4,14 +4,14 @@ import { l2Normalize } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import { rowShares, targetRows } from '../src/labels.js';
-import { cosentLoss, disagreement, softCrossEntropy } from '../src/losses.js';
+import { cosentLoss, disagreement, rankingLoss, softCrossEntropy } from '../src/losses.js';
 
 interface Reference {
   readonly loss: number;
   readonly gradients: Record<string, number[]>;
 }
 const fixture = JSON.parse(readFileSync(new URL('fixtures/finetune.json', import.meta.url), 'utf8')) as Record<
-  'soft' | 'mixed' | 'rDrop' | 'cosent' | 'cosentEqual',
+  'soft' | 'mixed' | 'rDrop' | 'cosent' | 'cosentEqual' | 'ranking',
   Reference
 >;
 
@@ -55,6 +55,19 @@ describe.each(ENGINES)('losses on %s', (engine) => {
     expect(value.dataSync()[0]).toBeCloseTo(fixture[name].loss, 4);
     expect(distance(grads[0].dataSync(), fixture[name].gradients.left)).toBeLessThan(1e-4);
     expect(distance(grads[1].dataSync(), fixture[name].gradients.right)).toBeLessThan(1e-4);
+  });
+
+  it('in-batch negatives with hard ones equal sentence-transformers', () => {
+    const of = (phase: number) => tf.tensor2d(wave(35, phase, 1), [5, 7]);
+    const loss = (...tables: tf.Tensor[]): tf.Scalar => {
+      const [left, right, hard] = tables.map((table) => l2Normalize(table as tf.Tensor2D));
+      return rankingLoss(left, tf.concat([right, hard], 0));
+    };
+    const { value, grads } = tf.valueAndGrads(loss)([of(0.5), of(2.5), of(4.5)]);
+    expect(value.dataSync()[0]).toBeCloseTo(fixture.ranking.loss, 4);
+    ['left', 'right', 'hard'].forEach((name, i) => {
+      expect(distance(grads[i].dataSync(), fixture.ranking.gradients[name])).toBeLessThan(1e-4);
+    });
   });
 
   it('R-Drop equals its reference in PyTorch', () => {

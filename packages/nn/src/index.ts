@@ -2,6 +2,7 @@ export { assertBatchFits, padBatch, partOf, takeRows } from './batch.js';
 export type { Batch, FieldSpan, Part } from './batch.js';
 export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, newInputEmbedding } from './bert.js';
 export type { Bert, BertConfig, BertEmbedding, BertLayerSettings, InputEmbedding } from './bert.js';
+export { groupFrames, groupRows, hideEqual, rowsIn } from './equal-rows.js';
 export { frameFeatures, recomputing } from './encoder.js';
 export type { Context, Encoded, Encoder } from './encoder.js';
 export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.js';

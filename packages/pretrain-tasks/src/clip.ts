@@ -4,10 +4,13 @@ import type { Communicator } from '@wbdc/distributed';
 import {
   bert,
   foldIn,
+  groupRows,
+  hideEqual,
   linear,
   meanPool,
   newBert,
   newLinear,
+  rowsIn,
   withRows,
   type Bert,
   type BertConfig,
@@ -18,7 +21,6 @@ import {
   type LossResult,
 } from '@wbdc/nn';
 import { clipVision, type ClipVisionConfig, type ClipVisionParams } from '@wbdc/clip-model';
-import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import {
   contrastiveLoss,
   dividedContrastiveLoss,

@@ -2,6 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import {
   floats,
+  groupFrames,
+  groupRows,
+  hideEqual,
   ints,
   joinColumns,
   meanPool,
@@ -25,7 +28,6 @@ import {
 } from './contrastive.js';
 import { takeIntRows } from './divide.js';
 import { chance, hasFrames } from './mfm.js';
-import { groupFrames, groupRows, hideEqual } from './equal-rows.js';
 import { noLoss, type Corrupted, type Divided, type LossInput, type Task } from './task.js';
 
 export interface FtcOptions extends ContrastiveOptions {

@@ -2,9 +2,12 @@ import {
   countCorrect,
   foldIn,
   gatherRows,
+  groupFrames,
+  groupRows,
   linear,
   newLinear,
   permutation,
+  rowsIn,
   softmaxCrossEntropy,
   takeRows,
   uniform,
@@ -13,7 +16,6 @@ import {
   type Linear,
 } from '@wbdc/nn';
 import { videosOf, within } from './divide.js';
-import { groupFrames, groupRows, rowsIn } from './equal-rows.js';
 import { hasFrames } from './mfm.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 

@@ -6,11 +6,14 @@ import {
   foldIn,
   gatherRows,
   gelu,
+  groupRows,
+  hideEqual,
   l2Normalize,
   layerNorm,
   linear,
   newLinear,
   newNorm,
+  rowsIn,
   softmaxCrossEntropy,
   uniform,
   type Batch,
@@ -22,7 +25,6 @@ import {
   type Norm,
 } from '@wbdc/nn';
 import { takeTableRows, videosOf, within } from './divide.js';
-import { groupRows, hideEqual, rowsIn } from './equal-rows.js';
 import { noLoss, type Corrupted, type LossInput, type Sizes, type Task } from './task.js';
 
 export interface MfmOptions {

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { floats, ints, randomKey, type Batch, type Encoded } from '@wbdc/nn';
+import { floats, groupRows, hideEqual, ints, randomKey, type Batch, type Encoded } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, useEngine } from '../../../tools/testing.js';
 import { contrastiveLoss, ftc, ftm, mfm } from '../src/index.js';
-import { groupRows, hideEqual } from '../src/equal-rows.js';
 
 const [SEP, WIDTH] = [3, 2];
 

@@ -14,7 +14,13 @@ import { clip } from '@wbdc/pretrain-tasks/clip';
 import { uniModel } from '@wbdc/uni-model';
 import { uniModelOnnx } from '@wbdc/uni-model/onnx';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { asymmetricLoss, cosentLoss, disagreement, softCrossEntropy } from '../../../packages/finetune/src/losses.js';
+import {
+  asymmetricLoss,
+  cosentLoss,
+  disagreement,
+  rankingLoss,
+  softCrossEntropy,
+} from '../../../packages/finetune/src/losses.js';
 import { wave } from '../../testing.js';
 import { shapeComments } from '../comments.js';
 import { parse } from '../instrument.js';
@@ -285,6 +291,8 @@ describe('finetune', () => {
     const sizes = { ...SIZES, N };
     checkShapes(['finetune'], sizes, () => asymmetricLoss(tf.ones([N, T]), tf.zeros([N, T]), asymmetry));
     checkShapes(['finetune'], sizes, () => cosentLoss(tf.ones([N]), new Float32Array(N)));
+    const M = 2;
+    checkShapes(['finetune'], { ...sizes, M }, () => rankingLoss(tf.ones([N, D]), tf.ones([N + M, D])));
   });
 });
 

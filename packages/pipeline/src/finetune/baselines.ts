@@ -33,6 +33,15 @@ export async function pairBaselinesOf(
   return Object.fromEntries(reached.map(([name, values]) => [name, spearman(values, scores)]));
 }
 
+/** All texts of the videos of pairs, by index; empty where nobody gives them. */
+export async function pairTexts(
+  { dataset, left, right }: PairSet,
+  { texts }: BaselineSource,
+): Promise<(video: number) => string> {
+  const words = await texts?.(new Set([...left, ...right].map((index) => dataset.id(index))));
+  return (video) => words?.get(dataset.id(video))?.texts ?? '';
+}
+
 /** Videos of a data set with their categories, by index. */
 interface Labelled {
   readonly dataset: Dataset;

@@ -9,10 +9,19 @@ export async function pairCosines(
   embed: (batch: Batch) => Tensor2D,
   batchSize: number,
 ): Promise<Float64Array> {
+  return cosinesOfPairs(pairs, await pairVectors(pairs, embed, batchSize));
+}
+
+/** Unit vectors of the videos of pairs, by index. */
+export async function pairVectors(
+  pairs: PairSet,
+  embed: (batch: Batch) => Tensor2D,
+  batchSize: number,
+): Promise<Map<number, Float32Array>> {
   const videos = videosOfPairs(pairs);
   const vectors = new Map<number, Float32Array>();
   for await (const batch of batchesOf(pairs.dataset, videos, batchSize)) {
     for (const row of takeRowsOf(embed(batch))) vectors.set(videos[vectors.size], row);
   }
-  return cosinesOfPairs(pairs, vectors);
+  return vectors;
 }

@@ -24,7 +24,11 @@ export function dividePairs({ settings, data, observer }: FinetuneOptions): Pair
   if (train.length === 0) {
     throw new WbdcError({ where, expected: 'pairs to learn from', got: 'none after the split' });
   }
-  if (!scoresDiffer(train)) {
+  const ranked = finetune.loss === 'negatives';
+  if (ranked && !train.some(({ score }) => score > 0)) {
+    throw new WbdcError({ where, expected: 'pairs of a score above 0', got: `0 for all ${train.length} pairs` });
+  }
+  if (!ranked && !scoresDiffer(train)) {
     const got = `${train[0].score} for all ${train.length} pairs`;
     throw new WbdcError({ where, expected: 'different scores', got });
   }
@@ -34,7 +38,7 @@ export function dividePairs({ settings, data, observer }: FinetuneOptions): Pair
   );
   const measurable = (pairs: readonly Pair[], dataset: Dataset, noun: string): PairSet | undefined => {
     if (pairs.length === 0) return undefined;
-    if (scoresDiffer(pairs)) return pairSet(pairs, dataset);
+    if (ranked ? pairs.some(({ score }) => score > 0) : scoresDiffer(pairs)) return pairSet(pairs, dataset);
     const score = `all ${counted(pairs.length, noun)} have the score ${pairs[0].score}`;
     observer?.onWarning?.(`${score}; of constant scores Spearman is undefined: they are not measured`);
     return undefined;

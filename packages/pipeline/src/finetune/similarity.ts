@@ -1,13 +1,18 @@
 import type { Measurement } from '../training/measurement.js';
 import { batchesInOrder } from '@wbdc/data';
 import {
+  cosinesOfPairs,
   judgeCosines,
   pairLabeller,
   pairLengths,
+  pairRecall,
   pairRows,
+  rankingSet,
   readPairBatch,
+  readRankingBatch,
   takeRowsOf,
   type PairSet,
+  type RankingSet,
 } from '@wbdc/finetune';
 import { finetuneFiles, writeEmbeddingFile, writeOutOfFoldPairs, writeSimilarityScores } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
@@ -16,13 +21,14 @@ import { disposeTree, type Encoder } from '@wbdc/nn';
 import { describeModel } from '../saved/saved-model.js';
 import { paddedAlike } from '../training/ranks.js';
 import { runTraining, type TrainingResult } from '../training/run.js';
-import { pairBaselinesOf } from './baselines.js';
+import { pairBaselinesOf, pairTexts } from './baselines.js';
 import { baselineSource, savedFields, savedFiles, weightsKey } from './common.js';
+import type { BatchPosition } from '../training/order.js';
 import { takePart } from '../training/take-part.js';
 import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import type { FinetuneConclusion, FinetuneOptions } from './options.js';
-import { pairCosines } from './pair-cosines.js';
+import { pairCosines, pairVectors } from './pair-cosines.js';
 import { dividePairs, type PairData } from './pairs.js';
 import { similarityRecipe, type SimilarityRecipe } from './recipe.js';
 import { startEmbedding, startEncoder } from './start.js';
@@ -45,6 +51,7 @@ export async function finetuneSimilarity(
   const { settings, folder, communicator } = options;
   const { averageBest, bestBy, labels } = settings.finetune;
   const data = dividePairs(options);
+  const ranking = settings.finetune.loss === 'negatives' ? rankingSet(data.train) : undefined;
   const label = pairLabeller(data.train.scores, labels);
   const recipe = similarityRecipe(settings, encoder, await weightsKey(options));
   try {
@@ -56,19 +63,18 @@ export async function finetuneSimilarity(
     return await runTraining({
       ...options,
       recipe,
-      best:
-        averageBest === null
-          ? undefined
-          : { count: averageBest, metric: metricOf(data, bestBy), smallest: bestBy === 'mse' },
-      data: {
-        lengths: pairLengths(data.train),
-        read: async ({ indices, key, part }) => {
-          const read = await readPairBatch(data.train, takePart(indices, part), label, key);
-          if (!part || !communicator) return read;
-          const rows = pairRows(data.train, takePart(indices, part), indices);
-          return { ...read, batch: await paddedAlike(read.batch, communicator), rows };
-        },
-      },
+      best: averageBest === null ? undefined : bestOf(averageBest, metricOf(data, ranking ? 'recall@1' : bestBy)),
+      data: ranking
+        ? rankingData(ranking, settings.finetune)
+        : {
+            lengths: pairLengths(data.train),
+            read: async ({ indices, key, part }) => {
+              const read = await readPairBatch(data.train, takePart(indices, part), label, key);
+              if (!part || !communicator) return read;
+              const rows = pairRows(data.train, takePart(indices, part), indices);
+              return { ...read, batch: await paddedAlike(read.batch, communicator), rows };
+            },
+          },
       evaluate: () => measure(running),
       model,
       files,
@@ -93,8 +99,20 @@ function baselinesOnce(options: FinetuneOptions): Running['baselines'] {
   };
 }
 
+/** Batches of pairs that find each other. */
+function rankingData(set: RankingSet, { hardNegatives: hardPerPair }: FinetuneOptions['settings']['finetune']) {
+  return {
+    lengths: pairLengths(set.positives),
+    read: ({ indices, key }: BatchPosition) => readRankingBatch(set, indices, { hardPerPair, key }),
+  };
+}
+
+function bestOf(count: number, metric: string) {
+  return { count, metric, smallest: metric.endsWith('mse') };
+}
+
 /** What the best weights are chosen by: pairs that are no test, where there are any. */
-function metricOf({ validation, heldOut }: PairData, by: 'spearman' | 'mse'): string {
+function metricOf({ validation, heldOut }: PairData, by: 'spearman' | 'mse' | 'recall@1'): string {
   if (validation === undefined && heldOut === undefined) {
     throw new WbdcError({
       where: 'finetune.averageBest',
@@ -113,7 +131,7 @@ interface Judged extends Measurement {
 }
 
 async function measure(running: Running): Promise<Judged> {
-  const { data, label, recipe, baselines } = running;
+  const { options, data, label, recipe, baselines } = running;
   const { train, validation, heldOut } = data;
   const constant = train.scores.reduce((sum, score) => sum + label(score), 0) / train.scores.length;
   const measured: Record<string, Measured> = {};
@@ -124,6 +142,14 @@ async function measure(running: Running): Promise<Judged> {
   ] as const;
   for (const [name, pairs] of sets) {
     if (pairs === undefined) continue;
+    if (options.settings.finetune.loss === 'negatives') {
+      const set = rankingSet(pairs);
+      const vectors = await pairVectors(pairs, recipe.embed, recipe.settings.batchSize);
+      cosines = cosinesOfPairs(pairs, vectors);
+      const textOf = await pairTexts(pairs, baselineSource(options));
+      for (const [metric, value] of Object.entries(pairRecall(set, vectors, textOf))) measured[name + metric] = value;
+      continue;
+    }
     cosines = await pairCosines(pairs, recipe.embed, recipe.settings.batchSize);
     const { spearman, mse } = judgeCosines(cosines, pairs.scores, {
       ...{ target: label, constant },

@@ -192,9 +192,12 @@ export const finetuneSchema = z
     share: share.default(0.2),
     /**
      * Similarity: mse: cosines as their labels are (QQ); cosent: in the order of their labels (kexue.fm/archives/8847),
-     * within a batch.
+     * within a batch; negatives: pairs that people clicked find each other among those of their batch, and pairs of
+     * score 0 are hard negatives (sentence-transformers' MultipleNegativesRankingLoss).
      */
-    loss: z.enum(['mse', 'cosent']).default('mse'),
+    loss: z.enum(['mse', 'cosent', 'negatives']).default('mse'),
+    /** Similarity, negatives: hard negatives of each pair, where the table has such. */
+    hardNegatives: count(0).default(1),
     /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
     labels: z.enum(['rank', 'raw']).default('rank'),
     ...loop,
@@ -217,6 +220,8 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
   const report = (key: string, message: string): unknown => problems.push({ path: key.split('.'), message });
   if (fold !== 'all' && fold >= (folds ?? 1)) report('fold', `expected a number below finetune.folds, got ${fold}`);
   if (fold === 'all' && folds === null) report('fold', `expected finetune.folds with 'all', got null`);
+  if (finetune.loss === 'negatives' && fold === 'all')
+    report('fold', "expected a number with finetune.loss 'negatives', got all");
   if (kind === 'tags' && fold === 'all') report('fold', "expected a number with finetune.kind 'tags', got all");
   if (kind === 'similarity' && folds !== null && pairSplit === 'official') {
     report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);

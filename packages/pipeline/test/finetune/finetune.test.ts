@@ -105,3 +105,25 @@ it('finetuning for similarity needs pairs, measures them and embeds', async () =
   expect(Object.keys(result.measurement!.measured)).toEqual(['spearman', 'mse']);
   expect(result.conclusion).toMatchObject({ predicted: 7, outOfFold: false });
 });
+
+it('finetuning on clicked pairs learns from the others of a batch, and measures recall', async () => {
+  const options = await optionsOf('clicks', { kind: 'similarity', share: 0, loss: 'negatives', epochs: 6 });
+  // Videos of one word were clicked together; the last pair was shown and not clicked.
+  const clicks = labeled.slice(0, 9).map(({ id }, i) => ({ left: id, right: labeled[(i + 3) % 12].id, score: 1 }));
+  const shown = { left: labeled[0].id, right: labeled[1].id, score: 0 };
+  const pairs = {
+    train: [...clicks, shown],
+    heldOut: [0, 1, 2].map((i) => ({ left: heldOut[i].id, right: heldOut[i + 3].id, score: 1 })),
+  };
+  const data = { ...options.data, pairs };
+  const result = await finetune({ ...options, data });
+  if (result.kind !== 'model') throw new Error('expected one model');
+  const { measured } = result.measurement!;
+  expect(Object.keys(measured)).toEqual(['recall@1', 'recall@5', 'recall@10']);
+  expect(measured['recall@1'].baselines).toMatchObject({ chance: 1 / 5 });
+  expect(measured['recall@5'].value).toBe(1);
+  const unclicked = { ...data, pairs: { train: [shown] } };
+  await expect(finetune({ ...options, folder: join(root, 'unclicked'), data: unclicked })).rejects.toThrow(
+    'finetune.pairs: expected pairs of a score above 0, got 0 for all 1 pairs',
+  );
+});

@@ -1,4 +1,4 @@
-import type { Batch } from '@wbdc/nn';
+import type { Batch } from './batch.js';
 
 /**
  * A number for every row, the same for rows of the same values. What equals the right answer is no wrong one: two
