@@ -22,6 +22,7 @@ interface Options extends LabOptions {
   readonly out?: string;
   readonly data: string;
   readonly upTo: number;
+  readonly ends?: boolean;
 }
 
 const EXAMPLES = `
@@ -50,6 +51,7 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
       'demo',
     )
     .option('--up-to <number>', 'only the first so many objectives', wholeNumber(1), OBJECTIVES.length)
+    .option('--ends', 'leave out what lies between no pretraining and the last objective')
     .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
   return cliCommand(
     addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES),
@@ -67,12 +69,17 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
 }
 
 /** The data of a ladder; a corpus is used where there is one. */
-async function ladderOf({ data, upTo }: Options, from: string): Promise<Ladder> {
+async function ladderOf({ data, upTo, ends = false }: Options, from: string): Promise<Ladder> {
   if (upTo > OBJECTIVES.length) {
     throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
   }
-  if (data === 'demo') return { upTo, data: [], corpus: false };
-  if (data === 'large') return { upTo, data: ['data.set=large'], corpus: true };
+  if (data === 'demo') return { upTo, ends, data: [], corpus: false };
+  if (data === 'large') return { upTo, ends, data: ['data.set=large'], corpus: true };
   const folder = resolve(from, data);
-  return { upTo, data: [`data.folder=${folder}`], corpus: await exists(wbdcLayout(folder).annotations('corpus')) };
+  return {
+    upTo,
+    ends,
+    data: [`data.folder=${folder}`],
+    corpus: await exists(wbdcLayout(folder).annotations('corpus')),
+  };
 }

@@ -29,6 +29,8 @@ export interface Trial {
 export interface Ladder {
   /** The first so many of {@link OBJECTIVES}. */
   readonly upTo: number;
+  /** Without what lies between none and the last. */
+  readonly ends?: boolean;
   /** Settings that name the data; without them the embedded ones. */
   readonly data: readonly string[];
   /** The data have a corpus: the whole ladder once more after the text stage. */
@@ -41,11 +43,15 @@ const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], corpus: false };
 export function trialsOf(
   models: readonly ModelName[],
   seeds: number,
-  { upTo, corpus }: Pick<Ladder, 'upTo' | 'corpus'> = WHOLE,
+  { upTo, corpus, ends = false }: Pick<Ladder, 'upTo' | 'corpus' | 'ends'> = WHOLE,
 ): Trial[] {
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
     models.flatMap((model) => [
-      ...Array.from({ length: upTo + 1 }, (_, objectives): Trial => ({ model, objectives, seed })),
+      ...(ends ? [0, upTo] : Array.from({ length: upTo + 1 }, (_, objectives) => objectives)).map(
+        (objectives): Trial => ({
+          ...{ model, objectives, seed },
+        }),
+      ),
       ...(corpus ? [{ model, objectives: upTo, seed, text: true as const }] : []),
     ]),
   );

@@ -39,7 +39,7 @@ export interface Reached {
   readonly mean: number;
   /** Standard deviation over the seeds; nothing for one seed. */
   readonly spread?: number;
-  /** Against one objective less, of general text first against the same without it, with the same seeds. */
+  /** Against the row before, of general text first against the same without it, with the same seeds. */
   readonly change?: Change;
   /** Against no pretraining with the same seeds. */
   readonly overall?: Change;
@@ -116,17 +116,17 @@ async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefi
 }
 
 function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResults {
-  const groups = ['', ...OBJECTIVES].map((_, count) =>
-    outcomes.filter(({ trial }) => trial.objectives === count && !trial.text),
-  );
+  const without = (count: number): Outcome[] =>
+    outcomes.filter(({ trial }) => trial.objectives === count && !trial.text);
+  const groups = ['', ...OBJECTIVES].map((_, count) => without(count)).filter((own) => own.length > 0);
   const read = outcomes.filter(({ trial }) => trial.text);
-  const without = groups[read[0]?.trial.objectives ?? 0];
+  const fresh = without(0);
   const last = outcomes.reduce((most, one) => (one.trial.objectives > most.trial.objectives ? one : most));
   return {
     model,
     rows: [
-      ...groups.flatMap((own, count) => (own.length === 0 ? [] : [rowOf(own, groups[count - 1] ?? [], groups[0])])),
-      ...(read.length === 0 ? [] : [rowOf(read, without, groups[0])]),
+      ...groups.map((own, i) => rowOf(own, groups[i - 1] ?? [], fresh)),
+      ...(read.length === 0 ? [] : [rowOf(read, without(read[0].trial.objectives), fresh)]),
     ],
     baselines: last.baselines,
     settings: {

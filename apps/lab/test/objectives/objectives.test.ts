@@ -59,6 +59,12 @@ describe('the trials', () => {
       'double-2-mlm-seed1',
       'double-2-text-mlm-seed1',
     ]);
+    const ends = trialsOf(['double'], 2, { ...ladder, ends: true });
+    expect(ends.map(({ objectives, text }) => [objectives, text]).slice(0, 3)).toEqual([
+      [0, undefined],
+      [2, undefined],
+      [2, true],
+    ]);
     const tasks = stageTasks(trials, ladder);
     const of = (name: string) => tasks.find((task) => task.name === name)!;
     expect(of('base text').needs).toEqual(['base features']);
