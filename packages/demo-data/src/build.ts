@@ -35,11 +35,12 @@ export interface DemoOptions {
   /** Items a tag needs to stand in `tag_list.txt`, default 3; records keep all their tags. */
   readonly minTagItems?: number;
   /**
-   * `large` adds Chinese characters that are written stroke by stroke to the unlabelled videos (12,000 videos in all)
-   * and `annotations/corpus.json` and `corpus_test.json`: 260,000 words with their definitions, for the text stage. It
-   * fetches one more package, cnchar-data (38 MB), when it is first built. Default `demo`.
+   * `text` adds a corpus for the text stage, words with their definitions: `annotations/corpus.json` (238,000),
+   * `corpus_near.json` (6,000 whose words or characters the videos have) and `corpus_test.json`, to measure on. `large`
+   * adds Chinese characters that are written stroke by stroke to the unlabelled videos besides (12,000 videos in all).
+   * Both fetch one more package, cnchar-data (38 MB), when they are first built. Default `demo`.
    */
-  readonly set?: 'demo' | 'large' | undefined;
+  readonly set?: 'demo' | 'text' | 'large' | undefined;
   /** Where the package of the large set is kept, or comes from. */
   readonly packages?: FetchPackageOptions | undefined;
   /** Only so many items, spread over the categories: for tests and a quick look. */
@@ -86,8 +87,9 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   const sources = readSources();
   const items = makeItems(sources);
   const drawn = planDemo(options.items === undefined ? items : sliceItems(items, options.items), { seed, variants });
-  const more = options.set === 'large' ? await openLarge({ ...options.packages, signal }) : undefined;
-  const plan = more ? withUnlabelled(drawn, more.videos) : drawn;
+  const { set = 'demo' } = options;
+  const more = set === 'demo' ? undefined : await openLarge(textsIn(drawn), { ...options.packages, signal });
+  const plan = more && set === 'large' ? withUnlabelled(drawn, more.videos) : drawn;
   const tags = rankTags(plan, minTagItems);
   const categories = usedCategories(
     { ...nameCategories(sources), ...(more && { [STROKES_CATEGORY]: STROKES_NAME }) },
@@ -117,6 +119,14 @@ async function writeDemo(root: string, options: DemoOptions): Promise<DemoSummar
   const samples = await drawSamples(plan, imageSize);
   await writeFile(join(root, 'index.html'), demoPage({ summary, plan, tags, categories, samples }));
   return summary;
+}
+
+/** What is learned from without frames and labels. */
+function textsIn({ unlabeled, labeled }: DemoPlan): string[] {
+  return [...unlabeled, ...labeled].flatMap(({ title, asr, ocr, tags }) => [
+    ...[title, asr, ...tags],
+    ...ocr.map(({ text }) => text),
+  ]);
 }
 
 async function writeTexts(layout: WbdcLayout, plan: DemoPlan): Promise<void> {

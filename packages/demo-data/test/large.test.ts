@@ -8,7 +8,7 @@ import { readAnnotations, wbdcLayout, type Video } from '@wbdc/data';
 import { decodeImage, readFrameZip } from '@wbdc/video-features';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildDemo } from '../src/index.js';
-import { cleanDefinition } from '../src/large/definitions.js';
+import { cleanDefinition, corpusRecords } from '../src/large/definitions.js';
 import { LARGE_PACKAGE } from '../src/large/large.js';
 import { fetchPackage } from '../src/large/npm-package.js';
 
@@ -65,6 +65,8 @@ describe('the large set', () => {
     [0.5, 0.5, 1, 1].forEach((share, i) => expect(dark[i], `frame ${i}`).toBeCloseTo(share, 1));
     const [corpus, held] = [await read(more.annotations('corpus')), await read(more.annotations('corpus_test'))];
     expect([corpus.length, held.length]).toEqual([99, 2]);
+    const near = await read(more.annotations('corpus_near'));
+    expect(near.every(({ title }) => corpus.some((record) => record.title === title))).toBe(true);
     expect(corpus[0]).toMatchObject({ title: '猫头', asr: '一种动物的头部。' });
     expect(await readFile(join(root, 'large/LICENSES.md'), 'utf8')).toContain('Arphic Public License');
     expect(existsSync(own.annotations('corpus'))).toBe(false);
@@ -106,5 +108,19 @@ describe('a fetched package', () => {
       { cache, pack: () => Promise.reject(new Error('down')) },
     );
     await expect(gone).rejects.toThrow('down');
+  });
+});
+
+describe('definitions near to texts', () => {
+  it('are those of words that stand in them, then of their characters, the best known first', () => {
+    const words = ['黑猫', '猫黑', '白猫', '黑色', '红色', '一只黑', '只一'];
+    const definitions = [
+      ...words.map((word) => ({ word, text: word === '猫黑' ? '只只只只只只只只。' : '猫一猫一猫。猫一' })),
+      ...Array.from({ length: 49 - words.length }, (_, i) => ({ word: `鬼${i}`, text: '鬼' })),
+      { word: '一只', text: '这里' },
+    ];
+    const { corpus, corpus_near: near, corpus_test: held } = corpusRecords(definitions, ['一只黑猫', '红，色']);
+    expect(near.map(({ title }) => title)).toEqual(['黑猫', '一只黑', '猫黑', '黑色', '红色', '只一']);
+    expect([corpus.length, held.map(({ title }) => title)]).toEqual([49, ['一只']]);
   });
 });

@@ -47,7 +47,7 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
     .option(
       '--data <set>',
-      "'demo', 'large' (with its corpus), or a folder of your own, with corpus.json or without",
+      "'demo', 'text' (with a corpus), 'large', or a folder of your own, with corpus.json or not",
       'demo',
     )
     .option('--up-to <number>', 'only the first so many objectives', wholeNumber(1), OBJECTIVES.length)
@@ -74,7 +74,7 @@ async function ladderOf({ data, upTo, ends = false }: Options, from: string): Pr
     throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
   }
   if (data === 'demo') return { upTo, ends, data: [], corpus: false };
-  if (data === 'large') return { upTo, ends, data: ['data.set=large'], corpus: true };
+  if (data === 'text' || data === 'large') return { upTo, ends, data: [`data.set=${data}`], corpus: true };
   const folder = resolve(from, data);
   return {
     upTo,

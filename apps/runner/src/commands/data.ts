@@ -20,7 +20,7 @@ export const dataStage: Stage = {
   needsEngine: false,
   settings: ({ seed, data }) =>
     data.folder === null
-      ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants, ...large(data) } }
+      ? { seed, data: { folder: null, imageSize: data.imageSize, variants: data.variants, ...setOf(data) } }
       : {
           data: {
             folder: data.folder,
@@ -33,6 +33,6 @@ export const dataStage: Stage = {
 };
 
 /** Not there for the small set, as in runs of before. */
-function large({ set }: Config['data']): { set?: 'large' } {
-  return set === 'large' ? { set } : {};
+function setOf({ set }: Config['data']): { set?: 'text' | 'large' } {
+  return set === 'demo' ? {} : { set };
 }

@@ -47,8 +47,8 @@ const data = z.strictObject({
   layout: z.enum(['wbdc', 'aiac']).default('wbdc'),
   /** Width and height in pixels of the embedded data set's frames. */
   imageSize: count(16).max(1024).default(96),
-  /** Which embedded data set: large adds 9,500 videos and a corpus of definitions, from a package fetched once. */
-  set: z.enum(['demo', 'large']).default('demo'),
+  /** Which embedded data set: text adds a corpus, large 9,500 videos too, from a package that is fetched once. */
+  set: z.enum(['demo', 'text', 'large']).default('demo'),
   /** Most skin variants per unlabelled item of the embedded data set. */
   variants: count(0).max(25).default(5),
   /** Splits to learn from; every title in them is read, labels are not. */

@@ -53,12 +53,52 @@ const [HAN, FOREIGN] = [/^\p{Script=Han}+$/u, /[a-zA-Z\uff21-\uff5a]/u];
 /** Every so many definitions one is held out. */
 const HELD_OUT = 50;
 
-/** Definitions as texts of videos without frames, to learn from and to measure on: the word is the title. */
-export function corpusRecords(definitions: readonly Definition[]): Record<'corpus' | 'corpus_test', Video[]> {
-  const splits: Record<'corpus' | 'corpus_test', Video[]> = { corpus: [], corpus_test: [] };
-  definitions.forEach(({ word, text }, i) => {
-    const record = { id: stableId(`definition/${word}`), title: word, asr: text, ocr: [], tags: [] };
-    splits[i % HELD_OUT === HELD_OUT - 1 ? 'corpus_test' : 'corpus'].push(record);
+/** Splits of a corpus. */
+export const CORPUS_SPLITS = ['corpus', 'corpus_near', 'corpus_test'] as const;
+
+/**
+ * Definitions as texts of videos without frames: all to learn from, those near to some texts (a minute's reading), and
+ * others to measure on. The word is the title.
+ */
+export function corpusRecords(
+  definitions: readonly Definition[],
+  texts: readonly string[],
+): Record<(typeof CORPUS_SPLITS)[number], Video[]> {
+  const held = definitions.filter((_, i) => i % HELD_OUT === HELD_OUT - 1);
+  const learned = definitions.filter((_, i) => i % HELD_OUT !== HELD_OUT - 1);
+  const toRecord = ({ word, text }: Definition): Video => ({
+    ...{ id: stableId(`definition/${word}`), title: word, asr: text, ocr: [], tags: [] },
   });
-  return splits;
+  return {
+    corpus: learned.map(toRecord),
+    corpus_near: nearTo(learned, texts).map(toRecord),
+    corpus_test: held.map(toRecord),
+  };
+}
+
+/** Words of two characters besides those that stand in the texts. */
+const NEAR = 3700;
+
+/**
+ * Definitions of words of two to five characters that stand in texts, then those of two characters that the texts have,
+ * first where most characters of the definition are known too; of eight signs at least before shorter ones.
+ */
+function nearTo(definitions: readonly Definition[], texts: readonly string[]): Definition[] {
+  const parts = new Set(texts.flatMap((text) => text.split(/[\s，]+/)).flatMap(partsOf));
+  const known = new Set(texts.flatMap((text) => [...text]));
+  const standing = definitions.filter(({ word }) => parts.has(word));
+  const distance = ({ text }: Definition): number => {
+    const signs = [...text];
+    return Number(signs.length < 8) - signs.filter((sign) => known.has(sign)).length / signs.length;
+  };
+  const others = definitions
+    .filter(({ word }) => [...word].length === 2 && !parts.has(word) && [...word].every((sign) => known.has(sign)))
+    .map((definition) => ({ definition, far: distance(definition) }))
+    .sort((a, b) => a.far - b.far);
+  return [...standing, ...others.slice(0, NEAR).map(({ definition }) => definition)];
+}
+
+function partsOf(word: string): string[] {
+  const signs = [...word];
+  return signs.flatMap((_, i) => [2, 3, 4, 5].map((length) => signs.slice(i, i + length).join('')));
 }

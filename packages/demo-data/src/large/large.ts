@@ -22,11 +22,16 @@ export interface Large {
   readonly versions: Readonly<Record<LargePackage, string>>;
 }
 
-export async function openLarge(options: FetchPackageOptions): Promise<Large> {
+/** @param texts those that `corpus_near` is near to */
+export async function openLarge(texts: readonly string[], options: FetchPackageOptions): Promise<Large> {
   const folder = await fetchPackage(LARGE_PACKAGE, options);
   const definitions = await readDefinitions(folder);
   const videos = await strokeVideos(folder, definitions);
-  return { videos, corpus: corpusRecords(definitions), versions: { [LARGE_PACKAGE.name]: LARGE_PACKAGE.version } };
+  return {
+    videos,
+    corpus: corpusRecords(definitions, texts),
+    versions: { [LARGE_PACKAGE.name]: LARGE_PACKAGE.version },
+  };
 }
 
 /** Unlabelled videos more, sorted by id as all are. */
