@@ -21,7 +21,7 @@ export { embedderOf } from './clip/embedder.js';
 export type { Embedder } from './clip/embedder.js';
 export { OpenClip, openClip } from './clip/open-clip.js';
 export type { OpenClipOptions } from './clip/open-clip.js';
-export { describeScores, flattenScores, zeroShot, zeroShotScores } from './clip/zero-shot.js';
+export { describeScores, flattenScores, keepRows, labelledRow, zeroShot, zeroShotScores } from './clip/zero-shot.js';
 export type {
   ZeroShotLabel,
   ZeroShotLabels,

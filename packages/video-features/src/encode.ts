@@ -45,3 +45,10 @@ export function jpegThumbnail(bytes: Uint8Array, side: number): Promise<Uint8Arr
 function open({ data, width, height }: Image) {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
+
+/** A picture as a PNG file: nothing is lost. */
+export async function encodePng({ width, height, data }: Image): Promise<Uint8Array> {
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
+}

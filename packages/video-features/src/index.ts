@@ -5,7 +5,7 @@ export { decodeVideo } from './decode-video.js';
 export type { DecodeSettings, DecodeVideo, VideoInput } from './decode-video.js';
 export { decodeWorkers } from './decode-workers.js';
 export type { DecodeWorkers, DecodeWorkersOptions } from './decode-workers.js';
-export { differenceHash, encodeJpeg, jpegThumbnail } from './encode.js';
+export { differenceHash, encodeJpeg, encodePng, jpegThumbnail } from './encode.js';
 export type { EncodedImage, EncodeOptions } from './encode.js';
 export { SourceError } from './errors.js';
 export { extractFeatures } from './extract.js';

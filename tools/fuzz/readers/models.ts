@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openTrained, parseSavedModel } from '@wbdc/pipeline';
-import { openLineFile, openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
+import { openClip, openLineFile, openTower, readCollection, readSavedModel } from '@wbdc/pipeline/node';
 import { parseHistory } from '@wbdc/report/history';
 import { parseLayout, Tokenizer } from '@wbdc/tokenizer';
 import { loadClipTokenizer, loadTokenizer, saveTokenizer } from '@wbdc/tokenizer/node';
@@ -133,6 +133,12 @@ export const MODELS: readonly Reader[] = [
     corpus: (folder) => copied(join(OLD, 'clip'), folder, ['config.json', 'model.safetensors']),
     tokens: SIZES,
     read: ({ folder }) => openTower(folder),
+  },
+  {
+    name: 'pipeline: openClip',
+    corpus: (folder) => copied(join(OLD, 'clip'), folder, ['config.json', 'model.safetensors', 'vocab.txt']),
+    tokens: SIZES,
+    read: async ({ folder }) => (await openClip(folder)).close(),
   },
   {
     name: 'train: loadCheckpoint',

@@ -81,6 +81,14 @@ export function addTableOptions(command: Command): Command {
     .addOption(new Option('--encoding <name>', 'of the table, such as gb18030').default(undefined, 'UTF-8'));
 }
 
+/** What recognises texts, where --ocr and --asr ask for it. */
+export function addRecognizerOptions(command: Command): Command {
+  return command
+    .option('--ocr-command <command>', 'a program that reads pictures, in place of @gutenye/ocr-node (--ocr)')
+    .option('--asr-model <folder>', 'a model of sherpa-onnx, for speech (--asr)')
+    .option('--asr-command <command>', 'a program that writes down speech (--asr)');
+}
+
 /** The sign that --separator means. */
 export function separatorOf(separator: string | undefined): string | undefined {
   return separator?.toLowerCase() === 'tab' ? '\t' : separator;

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exists, sizeOnDisk, withLock, writeFileAtomic } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
+import type { RecognizerChoice } from '@wbdc/pipeline/recognize';
 import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { WbdcError } from '@wbdc/io/errors';
@@ -13,9 +14,16 @@ import { observed } from '../core/observer.js';
 import { Output, type OutputOptions } from '../core/output.js';
 import type { Host } from '../core/host.js';
 import { shellQuoted } from '../core/shell.js';
-import { addOutputOptions, addTableOptions, separatorOf, wholeNumber, type TableOptions } from './options.js';
+import {
+  addOutputOptions,
+  addRecognizerOptions,
+  addTableOptions,
+  separatorOf,
+  wholeNumber,
+  type TableOptions,
+} from './options.js';
 
-interface Options extends OutputOptions, TableOptions {
+interface Options extends OutputOptions, TableOptions, Omit<RecognizerChoice, 'from'> {
   readonly texts?: string;
   readonly out: string;
   readonly titleFromName?: boolean;
@@ -62,9 +70,11 @@ export function addPrepareCommand(program: Command, host: Host): CliCommand {
     .argument('<videos>', 'folder with the videos, searched with all its subfolders')
     .requiredOption('-o, --out <folder>', 'where the data set is to stand')
     .option('-t, --texts <file>', 'table of texts and labels; without it videos have none');
-  addTableOptions(command)
+  addRecognizerOptions(addTableOptions(command))
     .option('--title-from-name', 'videos without a title are called as their file')
     .option('--category-from-folder', 'videos without a category have that of their folder: a/b/video.mp4 is a/b')
+    .option('--ocr', 'recognises text in the pictures of videos without (@gutenye/ocr-node)')
+    .option('--asr', 'recognises speech in videos without its text')
     .option('--fps <rate>', 'frames a second', positive, 1)
     .option('--even', 'frames evenly over the whole video instead')
     .option('--frames <number>', 'most frames of a video', wholeNumber(1), 32)
@@ -111,6 +121,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
     heldOut: options.heldOut,
     seed: options.seed,
     overwrite: options.overwrite === true,
+    recognize: { ...options, from: folder },
     signal,
   };
   try {

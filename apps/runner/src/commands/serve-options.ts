@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import type { RecognizerChoice } from '@wbdc/pipeline/recognize';
 import {
   addEngineOptions,
   addOutputOptions,
+  addRecognizerOptions,
   addRunOptions,
   addTableOptions,
   type StageOptions,
@@ -9,14 +11,12 @@ import {
 } from './options.js';
 
 /** Options of the commands that apply a finetuned model to videos. */
-export interface ServeCommandOptions extends StageOptions, TableOptions {
+export interface ServeCommandOptions extends StageOptions, TableOptions, Omit<RecognizerChoice, 'from'> {
   readonly checkpoint?: string;
   readonly clip?: string;
   readonly tower?: string;
   readonly titleFromName?: boolean;
   readonly title?: string;
-  readonly ocr?: string;
-  readonly asr?: string;
   readonly texts?: string;
 }
 
@@ -79,13 +79,13 @@ export function addServeOptions(command: Command): Command {
     .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
     .option('--title-from-name', 'videos without a title are called as their file')
     .option('--title <text>', 'title of the one video')
-    .option('--ocr <text>', 'text in its pictures')
-    .option('--asr <text>', 'what is said in it')
+    .option('--ocr [text]', 'text in its pictures; without a text, of all videos: what is recognised in them')
+    .option('--asr [text]', 'what is said in it; without a text, of all videos: what is recognised')
     .option(
       '-t, --texts <file>',
       'texts of several: CSV, TSV, JSON lines or WBDC annotations, with id (or video), title, ocr, asr',
     );
-  return addOutputOptions(addEngineOptions(addRunOptions(addTableOptions(command))));
+  return addOutputOptions(addEngineOptions(addRunOptions(addTableOptions(addRecognizerOptions(command)))));
 }
 
 /** The CLIP of commands that compare videos with words. */

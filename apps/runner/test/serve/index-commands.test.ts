@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { folder, heldOut, removeRuns, run, runPlain, stage, trainRuns, zipOf } from './trained.js';
 
 beforeAll(trainRuns);
@@ -125,5 +125,26 @@ describe('wbdc zero-shot', () => {
     expect(await error('--labels', '猫', '--prompt', '视频', '--name', 'base')).toContain('a sentence with {}');
     expect(await error('--labels', '猫', '--clip', 'runs/base/finetune/model')).toContain("got a 'category' model");
     expect(await error('--labels', '猫', '--clip', 'nowhere')).toContain('expected a folder, or a model of the hub');
+  });
+});
+
+describe('--ocr and --asr', () => {
+  it('recognise texts by programs, once, and leave them empty where those fail', async () => {
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
+    const script = join(folder, 'ocr.sh');
+    await writeFile(script, '#!/bin/sh\necho "$#" >> "$0.log"; echo 车\n', { mode: 0o755 });
+    const predict = ['predict', zipOf(0), zipOf(1), '--name', 'base', '--ocr-command', script, '--json'];
+    const first = await run(...predict);
+    expect([first.code, first.err.includes('without a text')]).toEqual([0, false]);
+    const again = await run(...predict);
+    expect(JSON.parse(again.out)).toEqual(JSON.parse(first.out));
+    expect((await readFile(`${script}.log`, 'utf8')).split('\n')).toHaveLength(3); // twice, of two videos
+    const without = await run('predict', zipOf(0), zipOf(1), '--name', 'base', '--json');
+    expect(JSON.parse(without.out)).not.toEqual(JSON.parse(first.out));
+    const failing = await run('predict', zipOf(0), '--name', 'base', '--ocr-command', 'exit 5;', '--json');
+    expect([failing.code, failing.err]).toEqual([0, expect.stringContaining('no text by OCR: ')]);
+    const needs = await run('predict', zipOf(0), '--name', 'base', '--asr');
+    expect(needs.err).toContain('asr: expected a model of sherpa-onnx (asr-model) or a program (asr-command) with it');
+    vi.unstubAllEnvs();
   });
 });

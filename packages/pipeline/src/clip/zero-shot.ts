@@ -211,3 +211,22 @@ export function flattenScores(scores: ZeroShotScores): Record<string, Record<str
     entries.map(([name, { count, measured }]) => [name, { count, ...flattenMeasured(measured) }]),
   );
 }
+
+/** Rows as they pass, which are kept. */
+export async function* keepRows<T>(rows: AsyncIterable<T>, kept: T[]): AsyncGenerator<T> {
+  for await (const row of rows) {
+    kept.push(row);
+    yield row;
+  }
+}
+
+/** What is written of a labelled video: its first few labels, with six digits a number. */
+export function labelledRow({ labels }: ZeroShotRow, top?: number): Pick<ZeroShotRow, 'labels'> {
+  const rounded = (value: number): number => Number(value.toPrecision(6));
+  const first = labels.slice(0, top);
+  return {
+    labels: first.map(({ label, probability, similarity }) => ({
+      ...{ label, probability: rounded(probability), similarity: rounded(similarity) },
+    })),
+  };
+}

@@ -3,6 +3,8 @@ import { NO_TEXT, stableId, type TextRecord, type VideoText } from '@wbdc/data';
 import { WbdcError } from '@wbdc/io/errors';
 import { findVideos, type FoundVideo } from '@wbdc/video-features';
 import type { Observer } from '../observer.js';
+import { recognizeChosen, type RecognizerChoice } from '../recognize/open-recognizers.js';
+import { recognitionCache, type RecognizeOptions } from '../recognize/recognize-video.js';
 import { decodeAll } from './decode.js';
 import { finish, type PreparedVideos } from './finish.js';
 import type { StoredFrameSettings } from './frames.js';
@@ -18,6 +20,8 @@ export interface PrepareVideosOptions extends TextSources {
   readonly out: string;
   /** Default: a frame a second, at most 32, shorter side at most 256 pixels. */
   readonly frames?: Partial<StoredFrameSettings>;
+  /** What gives videos texts that the table does not: see `@wbdc/pipeline/recognize`. */
+  readonly recognize?: (RecognizerChoice & Pick<RecognizeOptions, 'cache'>) | undefined;
   /** Share of the labelled videos (of all, where none is labelled) that is held out. Default 0.15. */
   readonly heldOut?: number;
   /** Decides the splits. Default 1. */
@@ -47,7 +51,7 @@ export async function prepareVideos(options: PrepareVideosOptions): Promise<Prep
   if (!overwrite) await checkOutFolder(root, folder, settings);
   const warnings = new Warnings();
   const videos = await findAll(options, warnings);
-  const texts = await readTexts(videos, options, warnings);
+  const texts = await withRecognized(await readTexts(videos, options, warnings), options, warnings);
   const ids = uniqueIds(videos, texts);
   await openOutFolder(root, settings, overwrite);
   const progress = { noun: 'videos', total: videos.length };
@@ -69,6 +73,30 @@ export async function prepareVideos(options: PrepareVideosOptions): Promise<Prep
     throw new WbdcError({ where: folder, expected: 'a video that can be read', got: `none: ${first}` });
   }
   return finish(items, { root, frames, heldOut, seed, reused, warnings });
+}
+
+/** The texts of the table, and of pictures and sound where it has none. */
+async function withRecognized(
+  texts: ReadonlyMap<FoundVideo, VideoText>,
+  { recognize, observer, signal }: PrepareVideosOptions,
+  warnings: Warnings,
+): Promise<ReadonlyMap<FoundVideo, VideoText>> {
+  if (recognize === undefined) return texts;
+  const progress = { noun: 'videos', total: texts.size, about: 'recognising texts' };
+  const { cache = recognitionCache() } = recognize;
+  const found = await recognizeChosen([...texts.keys()], (video) => texts.get(video)!, recognize, {
+    cache,
+    ...(signal && { signal }),
+    onWarning: (line) => warnings.add('unrecognised text', line),
+    onProgress: (done) => observer?.onProgress?.({ ...progress, done }),
+  });
+  if (found.size > 0) observer?.onProgress?.({ ...progress, done: texts.size, ended: true });
+  return new Map(
+    [...texts].map(([video, text]) => {
+      const { ocr = text.ocr, asr = text.asr } = found.get(video) ?? {};
+      return [video, { ...text, ocr, asr }];
+    }),
+  );
 }
 
 async function findAll({ folder, table, signal }: PrepareVideosOptions, warnings: Warnings) {

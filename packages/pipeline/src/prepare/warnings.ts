@@ -14,6 +14,10 @@ const WARNINGS = {
   ],
   'empty text': ['video has no text at all', 'videos have no text at all'],
   'unreadable video': ['video cannot be read: left out', 'videos cannot be read: left out'],
+  'unrecognised text': [
+    'video whose text could not be recognised: it stays empty',
+    'videos whose text could not be recognised: it stays empty',
+  ],
   alike: [
     'group of videos with the same pictures: kept in one split',
     'groups of videos with the same pictures: kept in one split',

@@ -46,7 +46,10 @@ export async function openFrameSource(path: string, options: OpenOptions = {}): 
 }
 
 /** Opens a video of {@link findVideos}: of a folder, only its pictures. */
-export async function openFoundVideo(video: FoundVideo, options: OpenOptions = {}): Promise<FrameSource> {
+export async function openFoundVideo(
+  video: Pick<FoundVideo, 'path' | 'pictures'>,
+  options: OpenOptions = {},
+): Promise<FrameSource> {
   const { path, pictures } = video;
   return pictures ? openPictures(path, pictures, options.limits ?? SOURCE_LIMITS) : openFrameSource(path, options);
 }

@@ -9,6 +9,8 @@ import type { JsonObject } from '../../run/stage.js';
 import {
   describeScores,
   flattenScores,
+  keepRows,
+  labelledRow,
   nearest,
   readCollection,
   zeroShot,
@@ -88,19 +90,9 @@ export function zeroShotVideos(
       const { model, inputs, running, detailsOf, say } = session;
       assertSameModel('labels', lines.done, model.hash, out);
       const kept: ZeroShotRow[] = [];
-      const rows = async function* (): AsyncGenerator<ZeroShotRow> {
-        for await (const row of zeroShot(model, inputs, asked, running)) {
-          kept.push(row);
-          yield row;
-        }
-      };
-      const describe = ({ labels }: ZeroShotRow): object => ({
-        model: model.hash,
-        labels: labels.slice(0, options.top).map(({ label, ...numbers }) => ({
-          ...{ label, probability: rounded(numbers.probability), similarity: rounded(numbers.similarity) },
-        })),
-      });
-      await writeRows(session, lines, rows(), describe, async () => {
+      const rows = keepRows(zeroShot(model, inputs, asked, running), kept);
+      const describe = (row: ZeroShotRow): object => ({ model: model.hash, ...labelledRow(row, options.top) });
+      await writeRows(session, lines, rows, describe, async () => {
         const scores = await zeroShotScores(model, kept, asked, detailsOf);
         for (const line of describeScores(scores)) say(line);
         return flattenScores(scores);

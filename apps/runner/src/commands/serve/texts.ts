@@ -4,6 +4,7 @@ import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
+import { recognitionCache, recognizeChosen } from '@wbdc/pipeline/recognize';
 import { textsOfTable, titleOfName, type TableTexts } from '@wbdc/pipeline/prepare';
 import type { AskedVideos } from '@wbdc/video-features';
 
@@ -14,7 +15,12 @@ export async function textsFor(
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => TableTexts> {
-  const texts = await givenTexts(asked, options, from, warn);
+  const given = await givenTexts(asked, options, from, warn);
+  const choice = { ...options, from: from('.') };
+  const reading = { cache: recognitionCache(), onWarning: warn };
+  const found = await recognizeChosen(asked.videos, ({ id }) => given(id), choice, reading);
+  const byId = new Map([...found].map(([{ id }, text]) => [id, text]));
+  const texts = (id: string): TableTexts => ({ ...given(id), ...byId.get(id) });
   if (!options.titleFromName) return texts;
   const titles = new Map(asked.videos.map(({ id, path }) => [id, titleOfName(path)]));
   return (id) => ({ ...texts(id), title: texts(id).title || (titles.get(id) ?? '') });
@@ -22,11 +28,12 @@ export async function textsFor(
 
 async function givenTexts(
   asked: AskedVideos,
-  { title, ocr, asr, texts: path, titleFromName, ...table }: ServeCommandOptions,
+  { title, ocr: read, asr: heard, texts: path, titleFromName, ...table }: ServeCommandOptions,
   from: (path: string) => string,
   warn: (line: string) => void,
 ): Promise<(id: string) => TableTexts> {
   const { videos } = asked;
+  const [ocr, asr] = [read, heard].map((text) => (typeof text === 'string' ? text : undefined));
   const given = [title, ocr, asr].some((text) => text !== undefined);
   if (given && (videos.length > 1 || path !== undefined)) {
     const got = path === undefined ? `${videos.length} videos` : '--texts beside them';

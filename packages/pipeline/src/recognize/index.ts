@@ -1,0 +1,12 @@
+export { asrCommand, ocrCommand } from './commands.js';
+export { openRecognizers, recognizeChosen } from './open-recognizers.js';
+export type { RecognizerChoice } from './open-recognizers.js';
+export { ppOcr } from './pp-ocr.js';
+export type { PpOcrOptions } from './pp-ocr.js';
+export { recognitionCache, recognizeTexts, recognizeVideo } from './recognize-video.js';
+export type { RecognizedTexts, RecognizedVideo, RecognizeOptions, RecognizeTextsOptions } from './recognize-video.js';
+export { closeRecognizers, mergeLines } from './recognizer.js';
+export type { RecognizeContext, RecognizedFrame, Recognizers, Sound, SpeechReader, TextReader } from './recognizer.js';
+export { sherpaAsr } from './sherpa-asr.js';
+export type { SherpaAsrOptions } from './sherpa-asr.js';
+export { readSound } from './sound.js';
