@@ -1,7 +1,8 @@
 /**
  * Finds the GPU that tests may use, before they start: sets WBDC_TEST_GPU to its description for them, or says why the
  * engine 'webgpu' is not tested. Without a GPU it takes lavapipe, Mesa's Vulkan on the processor, which needs a layer
- * for Dawn (lavapipe-layer/) that is built here with gcc.
+ * for Dawn (lavapipe-layer/) that is built here with gcc. WBDC_REQUIRE_GPU makes it an error to find none, and `real`
+ * one to find a GPU that the processor plays.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
@@ -13,11 +14,13 @@ const BUILT = join(HERE, '..', 'node_modules', '.cache', 'wbdc-lavapipe-layer');
 const DRIVER = '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json';
 const HEADERS = '/usr/include/vulkan/vk_layer.h';
 
+const REAL = process.env.WBDC_REQUIRE_GPU === 'real';
+
 /** Decides once for a process and those that it starts. */
 export function findTestGpu() {
   if (process.env.WBDC_TEST_GPU !== undefined) return;
   const [real, why] = probe({});
-  const [gpu, reason] = real ? [real, why] : lavapipe(why);
+  const [gpu, reason] = real || REAL ? [real, why] : lavapipe(why);
   process.env.WBDC_TEST_GPU = gpu ?? '';
   if (gpu) return;
   const message = `the engine 'webgpu' is not tested here: ${reason}`;
@@ -58,6 +61,7 @@ const PROBE = `
   const gpu = create([]);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('no GPU');
+  if (${REAL} && adapter.info.isFallbackAdapter) throw new Error('no GPU but one played by the processor');
   await adapter.requestDevice();
   console.log(adapter.info.description || adapter.info.vendor);
   process.exit(0);

@@ -14,13 +14,15 @@ const TENSORFLOW = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].find(h
 /** What the GPU of the engine 'webgpu' is called here; none where tools/test-gpu.mjs found none, and said why. */
 export const WEBGPU: string | undefined = process.env['WBDC_TEST_GPU'] || undefined;
 
-/** Engines on which values and gradients are checked. */
+const WANTED = process.env['WBDC_TEST_ENGINES']?.split(',');
+
+/** Engines on which values and gradients are checked; of these those that WBDC_TEST_ENGINES names, where it is set. */
 export const ENGINES: readonly string[] = [
   'cpu',
   'ort',
   ...(TENSORFLOW ? ['tensorflow'] : []),
   ...(WEBGPU ? ['webgpu'] : []),
-];
+].filter((engine) => WANTED?.includes(engine) ?? true);
 
 export async function useEngine(name: string): Promise<void> {
   registerOrtBackend();

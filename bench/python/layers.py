@@ -4,10 +4,15 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def about(threads, note):
+written = False
+"""Whether attention is written out as products and a softmax."""
+
+
+def about(threads, note, device="cpu", attention="sdpa"):
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    return f"PyTorch {torch.__version__}, {threads} threads, {note}"
+    where = f"{threads} threads" if device == "cpu" else torch.cuda.get_device_name()
+    return f"PyTorch {torch.__version__}, {where}, {note}{', attention written out' if attention == 'written' else ''}"
 
 
 def count(module):
@@ -28,7 +33,11 @@ class Attention(nn.Module):
         split = lambda t: t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
         rate = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
+        if written:
+            weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + mask).softmax(-1)
+            mixed = F.dropout(weights, rate) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 

@@ -1,8 +1,8 @@
 """The pretraining step (train) and the forward pass (embed) of the single-stream model in PyTorch.
 
-uni_model.py train|embed plain|equal fp32|bf16 <folder with recipe.json and batches>
+uni_model.py train|embed plain|equal fp32|tf32|bf16 <folder with recipe.json and batches> [cpu|cuda [sdpa|written]]
 plain pads to the maximum and sends every position through the heads; equal pads to the batch's longest row and sends
-only the masked positions.
+only the masked positions. written: attention as products and a softmax instead of scaled_dot_product_attention.
 """
 import json
 import sys
@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import layers
 from layers import Layer, about, count
 from serve import serve
 
-mode, variant, precision, folder = sys.argv[1:]
+mode, variant, precision, folder, device, attention = [*sys.argv[1:], *["cpu", "sdpa"][len(sys.argv) - 5 :]]
+layers.written = attention == "written"
 plain = variant == "plain"
 r = SimpleNamespace(**json.loads((Path(folder) / "recipe.json").read_text()))
 EPSILON = 1e-12
@@ -31,7 +33,7 @@ class Input(nn.Module):
         self.norm, self.drop = nn.LayerNorm(r.width, EPSILON), nn.Dropout(r.dropout)
 
     def forward(self, x):
-        types = torch.zeros(x.shape[:2], dtype=torch.long)
+        types = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
         return self.drop(self.norm(x + self.position.weight[: x.shape[1]] + self.segment(types)))
 
 
@@ -122,29 +124,38 @@ def fresh(module):
         nn.init.zeros_(module.bias)
 
 
-note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}, {variant}")
+torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}, {variant}", device, attention)
 torch.manual_seed(1)
 batches = [read(i) for i in range(r.batches)]
-model = Model().apply(fresh)
-autocast = lambda: torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+model = Model().apply(fresh).to(device)
+autocast = lambda: torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
 decay = [p for p in model.parameters() if p.ndim > 1]
 rest = [p for p in model.parameters() if p.ndim == 1]
 groups = [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
 
 
+def on_device(batch):
+    """A training copies each of its batches."""
+    return SimpleNamespace(**{name: values.to(device, non_blocking=True) for name, values in vars(batch).items()})
+
+
 def train(index):
+    b = on_device(batches[index])
     with autocast():
-        loss = model.loss(batches[index])
+        loss = model.loss(b)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    if device == "cuda":
+        torch.cuda.synchronize()
     return loss.item()
 
 
 @torch.inference_mode()
 def embed(index):
-    b = batches[index]
+    b = on_device(batches[index])
     with autocast():
         model.encoder(b.tokens, b.text_mask, b.frames)
 

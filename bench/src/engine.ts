@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { ORT_VERSION, OrtUnavailableError, registerOrtBackend } from '@wbdc/tfjs-backend-ort';
+import { registerWebGpuBackend, WebGpuUnavailableError } from '@wbdc/tfjs-backend-webgpu';
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { NotHere } from './peer.js';
 
-export type EngineName = 'ort' | 'tensorflow' | 'tensorflow bf16' | 'tensorflow plain' | 'wasm';
+export type EngineName =
+  'ort' | 'tensorflow' | 'tensorflow bf16' | 'tensorflow plain' | 'wasm' | 'webgpu' | 'webgpu fp16' | 'webgpu null';
 
 /** Makes an engine tfjs's current one and says what it is; throws NotHere where it does not load. */
 export async function loadEngine(name: EngineName, threads: number): Promise<string> {
@@ -19,6 +21,9 @@ const LOADERS: Readonly<Record<EngineName, (threads: number) => Promise<string>>
   tensorflow: (threads) => loadTensorflow(threads, 'fp32'),
   'tensorflow bf16': (threads) => loadTensorflow(threads, 'bf16'),
   'tensorflow plain': async (threads) => `${await importTensorflow(threads)}, ${threads} threads`,
+  webgpu: () => loadWebGpu('fp32'),
+  'webgpu fp16': () => loadWebGpu('fp16'),
+  'webgpu null': () => loadWebGpu('fp32', ['backend=null']),
   wasm: async () => {
     await importAny(['@tensorflow/tfjs-backend-wasm']);
     return 'tfjs-backend-wasm, SIMD, 1 thread (it has no threads in Node)';
@@ -44,6 +49,16 @@ async function loadTensorflow(threads: number, precision: Precision): Promise<st
     throw error;
   }
   return `${specifier}, ${threads} threads, products in ${precision}`;
+}
+
+async function loadWebGpu(precision: 'fp32' | 'fp16', dawn: readonly string[] = []): Promise<string> {
+  try {
+    const gpu = await registerWebGpuBackend({ precision, dawn });
+    return `${gpu.description}, ${gpu.features.join(', ') || 'no features'}, products in ${precision}`;
+  } catch (error) {
+    if (error instanceof WebGpuUnavailableError) throw new NotHere(error.message);
+    throw error;
+  }
 }
 
 function importTensorflow(threads: number): Promise<string> {

@@ -25,6 +25,8 @@ export interface StepReply {
   readonly peakRss: number;
   /** The loss, where there is one: contenders come near one another. */
   readonly loss?: number;
+  /** Of a GPU, since the contender's start. */
+  readonly dispatches?: number;
 }
 
 export interface KernelRow {

@@ -8,6 +8,8 @@ export interface Service extends Introduction {
   /** Does the work of a round and gives the loss, where there is one. */
   step(index: number): Promise<number | undefined>;
   profile?(index: number): Promise<KernelRow[]>;
+  /** Of a GPU, since the start. */
+  dispatches?(): number | undefined;
   /** Multiplies once and waits for the result. */
   matmul?(shape: MatmulShape): () => void;
 }
@@ -40,7 +42,7 @@ async function execute(service: Service, command: Command): Promise<object> {
   const start = performance.now();
   const result =
     command.do === 'step'
-      ? { loss: await service.step(command.index) }
+      ? { loss: await service.step(command.index), dispatches: service.dispatches?.() }
       : { kernels: await service.profile!(command.index) };
   return { ...result, seconds: (performance.now() - start) / 1000, peakRss: peakRss() };
 }

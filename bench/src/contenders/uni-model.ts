@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import { flatten, randomKey, type Key, type LossResult } from '@wbdc/nn';
 import type { PreparedView } from '@wbdc/pretrain-tasks';
 import { profileKernels } from '@wbdc/tfjs-backend-ort';
+import { profileGpuKernels, webGpuStatistics } from '@wbdc/tfjs-backend-webgpu';
 import { profileOperations } from '@wbdc/tfjs-node-kernels';
-import { adamW, constant, trainLoop, valueAndGrad, type Optimizer } from '@wbdc/train';
+import { adamW, constant, disposeGrads, LossScale, trainLoop, valueAndGrad, type Optimizer } from '@wbdc/train';
 import { loadEngine, type EngineName } from '../engine.js';
 import type { KernelRow, MatmulShape } from '../peer.js';
 import { makeViews, modelOf, type Recipe } from '../recipe.js';
@@ -19,7 +20,11 @@ await serve(async (): Promise<Service> => {
   const views = makeViews(recipe);
   const params = model.init(randomKey(1));
   const parameters = flatten(params).reduce((total, { leaf }) => total + leaf.size, 0);
-  const train = (): Service => ({ about, parameters, matmul, ...training(views, params, model.loss) });
+  const train = (): Service => {
+    const service =
+      engine === 'webgpu null' ? hostOnly(views, params, model.loss) : training(views, params, model.loss);
+    return { about, parameters, matmul, ...service };
+  };
   const embed = async (index: number): Promise<undefined> => {
     const { cls, text, frames } = encoder.encode(params.encoder, views[index].batch, {});
     await cls.data();
@@ -36,7 +41,7 @@ function training(
   views: readonly PreparedView[],
   params: ReturnType<Model['init']>,
   loss: Model['loss'],
-): Pick<Service, 'step' | 'profile'> {
+): Pick<Service, 'step' | 'profile' | 'dispatches'> {
   const wanted = channel<number>();
   const losses = channel<number>();
   const kernels = new Map<string, KernelRow>();
@@ -56,6 +61,7 @@ function training(
     schedule: (step) => constant(step, 0, 0),
     key: randomKey(3),
     clipNorm: 1,
+    ...(engine === 'webgpu fp16' && { lossScale: new LossScale() }),
     sinks: [
       {
         write: (record) => {
@@ -68,17 +74,41 @@ function training(
     console.error(error);
     process.exit(1);
   });
-  const step = (index: number): Promise<number> => {
+  const [{ leaf: last }] = flatten(params).sort((a, b) => a.leaf.size - b.leaf.size);
+  const step = async (index: number): Promise<number> => {
     wanted.give(index);
-    return losses.take();
+    const loss = await losses.take();
+    if (tf.getBackend() === 'webgpu') await last.data(); // the update is done too, not only on its way
+    return loss;
   };
   const profile = async (index: number): Promise<KernelRow[]> => {
+    if (tf.getBackend() === 'webgpu') return (await profileGpuKernels(() => step(index))).kernels.slice();
     profiling = true;
     await step(index);
     profiling = false;
     return [...kernels.values()];
   };
-  return { step, profile };
+  return { step, profile, dispatches };
+}
+
+function dispatches(): number | undefined {
+  return tf.getBackend() === 'webgpu' ? webGpuStatistics().dispatches : undefined;
+}
+
+/** A step on a device that computes nothing: without the loop, which finds that its numbers are none. */
+function hostOnly(
+  views: readonly PreparedView[],
+  params: ReturnType<Model['init']>,
+  loss: Model['loss'],
+): Pick<Service, 'step' | 'dispatches'> {
+  const optimizer = adamW(params, { learningRate: 5e-5, weightDecay: 0.01 });
+  const step = async (index: number): Promise<undefined> => {
+    const run = (): LossResult => model(loss, params, views[index], randomKey(index));
+    const { grads } = await valueAndGrad(params, run, undefined, { norms: true });
+    optimizer.update(grads, { factor: 0 });
+    disposeGrads(grads);
+  };
+  return { step, dispatches };
 }
 
 function model(loss: Model['loss'], params: ReturnType<Model['init']>, view: PreparedView, key: Key): LossResult {

@@ -1,5 +1,7 @@
 import { WbdcError } from '@wbdc/io/errors';
-import type { Precision } from '@wbdc/tfjs-node-kernels';
+
+/** In what an engine multiplies matrices; `bf16` is tensorflow's, `fp16` webgpu's, which wants its loss scaled. */
+export type Precision = 'fp32' | 'bf16' | 'fp16';
 
 export type EngineName = 'tensorflow' | 'webgpu' | 'ort' | 'cpu';
 

@@ -3,17 +3,24 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { describeAdapter, registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
-import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
-import { firstLine, PrecisionError, type EngineLoaders, type EngineName, type EngineSettings } from './loader.js';
+import { Bfloat16Error, registerNodeKernels } from '@wbdc/tfjs-node-kernels';
+import {
+  firstLine,
+  PrecisionError,
+  type EngineLoaders,
+  type EngineName,
+  type EngineSettings,
+  type Precision,
+} from './loader.js';
 
 /** The engines of this installation. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
   webgpu: async ({ precision, gpuOnly }) => {
-    assertFp32(precision);
-    const report = await registerWebGpuBackend({ allowFallback: !gpuOnly });
+    if (precision === 'bf16') throw new PrecisionError('it multiplies in float32 or float16');
+    const report = await registerWebGpuBackend({ precision, allowFallback: !gpuOnly });
     await use('webgpu');
-    return `webgpu (${describeAdapter(report)})`;
+    return `webgpu (${describeAdapter(report)}${precision === 'fp32' ? '' : `, ${precision}`})`;
   },
   ort: async ({ threads, precision, onFallback }) => {
     assertFp32(precision);
@@ -59,6 +66,7 @@ async function importTensorflow(): Promise<string> {
 }
 
 function addKernels(precision: Precision): void {
+  if (precision === 'fp16') throw new PrecisionError('it multiplies in float32 or bfloat16');
   try {
     registerNodeKernels({ precision });
   } catch (cause) {

@@ -85,7 +85,9 @@ function complaint(name: EngineName, cause: unknown, { precision }: EngineSettin
   if (!(cause instanceof PrecisionError)) {
     return `the engine '${name}' does not load: ${firstLine(cause)}; ${REMEDY[name]}`;
   }
-  const other = name === 'tensorflow' ? '' : ", or use engine 'tensorflow' where the processor has bfloat16";
+  const [able, where] =
+    precision === 'fp16' ? ['webgpu', 'on a GPU with shader-f16'] : ['tensorflow', 'where the processor has bfloat16'];
+  const other = name === able ? '' : `, or use engine '${able}' ${where}`;
   return `the engine '${name}' does not compute in ${precision}: ${firstLine(cause)}; use precision 'fp32'${other}`;
 }
 

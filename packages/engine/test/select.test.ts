@@ -102,6 +102,13 @@ describe('selectEngine', () => {
     );
   });
 
+  it('refuses float16 where the engine has none, and names the one that has', async () => {
+    await expect(selectEngine('ort', { threads: 1, precision: 'fp16' })).rejects.toThrow(
+      "the engine 'ort' does not compute in fp16: it multiplies in float32 only; use precision 'fp32', or use " +
+        "engine 'webgpu' on a GPU with shader-f16",
+    );
+  });
+
   it('refuses a precision that the engine does not have', async () => {
     const narrow = async (): Promise<string> => {
       throw new PrecisionError('bfloat16 is no faster here');

@@ -1,5 +1,6 @@
 import { assertTfjsBackend, fileExists, isNode, loadDawn, type Dawn } from './dawn.js';
 import { messageOf, WebGpuUnavailableError } from './errors.js';
+import { SUBGROUP, type SubgroupMatrix } from './kernels/subgroup-tiles.js';
 
 /** A GPU and what it can do. */
 export interface AdapterReport {
@@ -34,6 +35,9 @@ export interface AdapterOptions {
 
 /** Features that some kernel uses where they are. */
 const USEFUL = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as const;
+
+/** For a profile. */
+const MEASURING: readonly GPUFeatureName[] = ['timestamp-query'];
 
 const LIMITS = [
   'maxBufferSize',
@@ -93,7 +97,7 @@ function browserGpu(): GPU {
 /** Of a device with all that the adapter has and the kernels use. */
 export async function newDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const limits = adapter.limits as unknown as Readonly<Record<string, number>>;
-  const features = featuresOf(adapter);
+  const features = [...featuresOf(adapter), ...MEASURING.filter((name) => adapter.features.has(name))];
   try {
     return await adapter.requestDevice({
       requiredFeatures: features as GPUFeatureName[],
@@ -112,8 +116,36 @@ function featuresOf(adapter: GPUAdapter): string[] {
   return USEFUL.filter((name) => has.has(name));
 }
 
+/** Of Dawn's experimental feature. */
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+const FOR_MATRICES = ['shader-f16', 'chromium-experimental-subgroup-matrix'];
+
+/** What an adapter's subgroups multiply at once: float16 factors to float32 sums, in sizes that our kernel takes. */
+export function subgroupMatrixOf(adapter: GPUAdapter): SubgroupMatrix | undefined {
+  const features = featuresOf(adapter);
+  if (!FOR_MATRICES.every((name) => features.includes(name))) return undefined;
+  const { info } = adapter as unknown as { info: Told };
+  if (info.subgroupMinSize !== SUBGROUP || info.subgroupMaxSize !== SUBGROUP) return undefined;
+  const fitting = [...(info.subgroupMatrixConfigs ?? [])].filter(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && [M, N, K].every((size) => size % 8 === 0),
+  );
+  const largest = fitting.sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K).find(({ M, N, K }) => M * N * K <= 4096);
+  return largest && { rows: largest.M, columns: largest.N, inner: largest.K };
+}
+
 /** What newer implementations tell of an adapter. */
 interface Told {
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+  readonly subgroupMatrixConfigs?: Iterable<MatrixConfig>;
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;

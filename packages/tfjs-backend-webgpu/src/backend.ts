@@ -1,6 +1,7 @@
 import type { DataType, TensorInfo } from '@tensorflow/tfjs';
 import type { Commands, Region } from './commands.js';
 import type { Faults } from './faults.js';
+import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import type { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
 import type { Slab } from './slab.js';
@@ -13,6 +14,8 @@ export interface BackendOptions {
   readonly pump?: Pump | undefined;
   /** In what matrices are multiplied. */
   readonly precision?: Precision;
+  /** What the device's subgroups multiply at once, where they do. */
+  readonly subgroupMatrix?: SubgroupMatrix | undefined;
 }
 
 /** float32, or float16 with sums in float32. */
@@ -24,6 +27,7 @@ export interface WebGpuBackend extends TfjsWebGpuBackend {
   readonly pool: BufferPool;
   readonly faults: Faults;
   precision: Precision;
+  readonly subgroupMatrix: SubgroupMatrix | undefined;
   /** The memory of a tensor, whose values are brought to the GPU where they are not. */
   regionOf(tensor: TensorInfo): Region;
   /** A new tensor, whose memory holds anything. */

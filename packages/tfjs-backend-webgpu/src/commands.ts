@@ -1,5 +1,6 @@
 import type { Faults } from './faults.js';
 import { shaderOf, type KernelSource, type ParamType } from './kernel-source.js';
+import type { Profiler } from './profiler.js';
 
 /** A piece of a buffer. */
 export interface Region {
@@ -28,7 +29,7 @@ interface Layout {
 const BATCH = 48;
 /** Of the buffer of all numbers of a submission. */
 const UNIFORM_BYTES = 1 << 16;
-const MOST_GROUPS_KEPT = 8192;
+const MOST_GROUPS_KEPT = 32_768;
 
 /**
  * Records dispatches and submits them in batches. What a dispatch costs the host is kept small: pipelines and bind
@@ -36,6 +37,10 @@ const MOST_GROUPS_KEPT = 8192;
  */
 export class Commands {
   dispatches = 0;
+  /** Made so far. */
+  bindGroups = 0;
+  /** Times each dispatch, where it is set. */
+  profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pending = 0;
@@ -119,6 +124,10 @@ export class Commands {
 
   #record(name: string, pipeline: GPUComputePipeline, group: GPUBindGroup, groups: Groups, offsets: number[]): void {
     this.#encoder ??= this.device.createCommandEncoder();
+    if (this.profiler) {
+      this.#pass?.end();
+      this.#pass = this.#encoder.beginComputePass({ timestampWrites: this.profiler.writes(name) });
+    }
     this.#pass ??= this.#encoder.beginComputePass();
     const pass = this.#pass;
     pass.setPipeline(pipeline);
@@ -197,6 +206,7 @@ export class Commands {
     if (!group) {
       const all =
         paramBytes === undefined ? regions : [...regions, { buffer: this.#uniforms, offset: 0, bytes: paramBytes }];
+      this.bindGroups++;
       group = this.device.createBindGroup({
         layout: typeof layout === 'function' ? layout() : layout,
         entries: all.map(({ buffer, offset, bytes }, binding) => ({

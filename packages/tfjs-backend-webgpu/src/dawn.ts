@@ -35,6 +35,15 @@ export function isNode(): boolean {
 let loaded: { readonly flags: string; readonly dawn: Dawn } | undefined;
 
 /**
+ * Of Dawn itself, unless the caller's flags name others: float16 on NVIDIA's Vulkan, which Dawn leaves off for the sake
+ * of shaders unlike ours; subgroup matrices, which it counts as experimental; timestamps as the GPU takes them.
+ */
+const TOGGLES = [
+  'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia',
+  'disable-dawn-features=timestamp_quantization',
+];
+
+/**
  * Loads npm's `webgpu` and makes its classes and `navigator.gpu` global, where tfjs looks for them.
  * @param flags options of Dawn's instance, e.g. `backend=null`; those of the first call count
  * @throws WebGpuUnavailableError where it is missing, of another version, or does not load
@@ -45,7 +54,8 @@ export async function loadDawn(flags: readonly string[]): Promise<Dawn> {
   const pump = new Pump();
   Object.assign(globalThis, globals);
   pumped(globals, pump);
-  const gpu = create(flags);
+  const own = flags.some((flag) => flag.includes('-dawn-features=')) ? [] : TOGGLES;
+  const gpu = create([...own, ...flags]);
   const { requestAdapter } = gpu;
   Object.defineProperty(gpu, 'requestAdapter', {
     value: (options?: GPURequestAdapterOptions) => pump.start(() => requestAdapter.call(gpu, options)),

@@ -6,6 +6,7 @@ import type { BackendOptions, Precision, WebGpuBackend } from './backend.js';
 import { Commands, type Region } from './commands.js';
 import { bytesText, WebGpuMemoryError } from './errors.js';
 import { Faults } from './faults.js';
+import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
 import type { Slab } from './slab.js';
@@ -38,12 +39,18 @@ export class Backend extends Base implements WebGpuBackend {
   readonly faults: Faults;
   readonly commands: Commands;
   precision: Precision;
+  readonly subgroupMatrix: SubgroupMatrix | undefined;
   readonly #pump: Pump | undefined;
   readonly #staging: GPUBuffer[] = [];
 
-  constructor(device: GPUDevice, info: unknown, { poolBytes, pump, precision = 'fp32' }: BackendOptions) {
+  constructor(
+    device: GPUDevice,
+    info: unknown,
+    { poolBytes, pump, precision = 'fp32', subgroupMatrix }: BackendOptions,
+  ) {
     super(device, info);
     this.precision = precision;
+    this.subgroupMatrix = subgroupMatrix;
     this.#pump = pump;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.pool = new BufferPool((size) => this.#newBuffer(size, usage), poolBytes);

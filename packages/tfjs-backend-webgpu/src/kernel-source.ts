@@ -16,9 +16,11 @@ export interface KernelSource {
   readonly code: string;
   /** Language features in use: `f16`, `subgroups`. */
   readonly enable?: readonly string[];
+  /** Diagnostics of the compiler that are switched off. */
+  readonly unchecked?: readonly string[];
 }
 
-export function shaderOf({ write, read, params, code, enable = [] }: KernelSource): string {
+export function shaderOf({ write, read, params, code, enable = [], unchecked = [] }: KernelSource): string {
   const buffers = [
     ...Object.entries(write).map(([name, type]) => ({ name, type, access: 'read_write' })),
     ...Object.entries(read).map(([name, type]) => ({ name, type, access: 'read' })),
@@ -29,7 +31,11 @@ export function shaderOf({ write, read, params, code, enable = [] }: KernelSourc
   const fields = Object.entries(params).map(([name, type]) => `${name}: ${type},`);
   const struct = `struct Params { ${fields.join(' ')} }`;
   const uniform = `${struct}\n@group(0) @binding(${buffers.length}) var<uniform> u: Params;`;
-  return [...enable.map((name) => `enable ${name};`), uniform, ...declared, code].join('\n');
+  const directives = [
+    ...enable.map((name) => `enable ${name};`),
+    ...unchecked.map((name) => `diagnostic(off, ${name});`),
+  ];
+  return [...directives, uniform, ...declared, code].join('\n');
 }
 
 /** Threads of a workgroup, where nothing asks for another number. */

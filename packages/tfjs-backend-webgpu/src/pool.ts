@@ -9,25 +9,29 @@ export interface PoolStatistics {
 }
 
 /** How much may be allocated, as a multiple of the most that was ever in use. */
-const ALLOWANCE = 1.25;
+const ALLOWANCE = 1.5;
 /** How much larger than asked for a buffer may be that is used again. */
-const LOOSE = 1.5;
+const LOOSE = 2;
 const SMALLEST = 256;
 /** May be allocated in any case: what the host writes wants buffers that no pending command names. */
 const SLACK = 1 << 18;
 
 /**
- * Buffers that are used over and over. Sizes are rounded up to eighths of powers of two, so that batches of different
- * lengths share them, and what is free makes room, the longest unused first, before more is allocated than a quarter
- * above the most that was ever in use.
+ * Buffers that are used over and over. Sizes are rounded up to quarters of powers of two, so that batches of different
+ * lengths share them, and what is free makes room, the longest unused first, before more is allocated than half
+ * as much again as the most that was ever in use.
  */
 export class BufferPool {
   readonly #create: (bytes: number) => GPUBuffer;
   readonly #limit: number;
+  /** By size; of one size the oldest buffer last, which is taken first. */
   readonly #free = new Map<number, GPUBuffer[]>();
   /** Free buffers, the longest unused first. */
   readonly #unused = new Map<GPUBuffer, number>();
   readonly #sizes = new Map<GPUBuffer, number>();
+  /** In the order in which they were made. */
+  readonly #ages = new WeakMap<GPUBuffer, number>();
+  #made = 0;
   /** Since which submission of commands a buffer is free. */
   readonly #freeSince = new WeakMap<GPUBuffer, number>();
   /** Given up, but perhaps still named by commands that are not submitted. */
@@ -61,8 +65,16 @@ export class BufferPool {
     this.#unused.set(buffer, size);
     this.#freeSince.set(buffer, this.#submission);
     const free = this.#free.get(size);
-    if (free) free.push(buffer);
+    if (free) this.#insert(free, buffer);
     else this.#free.set(size, [buffer]);
+  }
+
+  /** By age: steps of the same shapes then take the same buffers, whatever was freed in which order. */
+  #insert(free: GPUBuffer[], buffer: GPUBuffer): void {
+    const age = this.#ages.get(buffer)!;
+    let at = free.length;
+    while (at > 0 && this.#ages.get(free[at - 1])! < age) at--;
+    free.splice(at, 0, buffer);
   }
 
   /** Commands so far are submitted. */
@@ -113,6 +125,7 @@ export class BufferPool {
     while (this.#allocated + size > most && this.#unused.size > 0) this.#giveUpOldest();
     const buffer = this.#create(size);
     this.#sizes.set(buffer, size);
+    this.#ages.set(buffer, this.#made++);
     this.#allocated += size;
     return buffer;
   }
@@ -128,8 +141,8 @@ export class BufferPool {
   }
 }
 
-/** Rounded up to an eighth of a power of two. */
+/** Rounded up to a quarter of a power of two. */
 export function sizeClass(bytes: number): number {
-  const step = Math.max(SMALLEST, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
+  const step = Math.max(SMALLEST, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 2));
   return Math.ceil(Math.max(bytes, 1) / step) * step;
 }

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
-import { assertGpuFile, findAdapter, newDevice, reportOf, type AdapterOptions, type AdapterReport } from './adapter.js';
+import {
+  assertGpuFile,
+  findAdapter,
+  newDevice,
+  reportOf,
+  subgroupMatrixOf,
+  type AdapterOptions,
+  type AdapterReport,
+} from './adapter.js';
 import type { Precision, WebGpuBackend } from './backend.js';
 import { messageOf, WebGpuUnavailableError } from './errors.js';
 import type { WebGpuKernel } from './kernel.js';
@@ -13,13 +21,14 @@ import { optimizerKernels } from './kernels/optimizer.js';
 import { addN, unsortedSegmentSum } from './kernels/repairs.js';
 import { softmaxKernels } from './kernels/softmax.js';
 import type { PoolStatistics } from './pool.js';
+import { Profiler, type GpuKernelCost } from './profiler.js';
 
 export const BACKEND_NAME = 'webgpu';
 
 export interface WebGpuOptions extends AdapterOptions {
   /** In what matrices are multiplied: float32, or float16 with sums in float32. Default `fp32`. */
   readonly precision?: Precision;
-  /** What may be allocated while something is free, in bytes; by default a quarter above the most ever in use. */
+  /** What may be allocated while something is free, in bytes; by default half above the most ever in use. */
   readonly poolBytes?: number;
   /** Also a program that plays a GPU on the processor. Default true: whoever asks for it gets it. */
   readonly allowFallback?: boolean;
@@ -52,6 +61,7 @@ export async function registerWebGpuBackend(options: WebGpuOptions = {}): Promis
   const { info } = adapter as unknown as { info: unknown };
   const backend: WebGpuBackend = new Backend(device, info, {
     ...(precision && { precision }),
+    subgroupMatrix: subgroupMatrixOf(adapter),
     ...(poolBytes !== undefined && { poolBytes }),
     ...(dawn && { pump: dawn.pump }),
   });
@@ -124,12 +134,33 @@ export interface WebGpuStatistics {
   readonly pool: PoolStatistics;
   /** Compute dispatches so far. */
   readonly dispatches: number;
+  /** What was made for them so far: in the long run a step makes none. */
+  readonly bindGroups: number;
 }
 
 /** Device memory, and commands so far. */
 export function webGpuStatistics(): WebGpuStatistics {
   const { pool, commands } = current();
-  return { pool: pool.statistics(), dispatches: commands.dispatches };
+  return { pool: pool.statistics(), dispatches: commands.dispatches, bindGroups: commands.bindGroups };
+}
+
+/**
+ * What the kernels of `run` cost the GPU, the dearest first, by the GPU's own clock. Each dispatch becomes a pass of
+ * its own meanwhile, so that all of them together take longer than without.
+ * @throws WbdcError on a GPU without the feature timestamp-query
+ */
+export async function profileGpuKernels<T>(run: () => Promise<T>): Promise<{ result: T; kernels: GpuKernelCost[] }> {
+  const { commands, device } = current();
+  commands.submit();
+  const profiler = new Profiler(device);
+  commands.profiler = profiler;
+  try {
+    const result = await run();
+    commands.submit();
+    return { result, kernels: await profiler.costs() };
+  } finally {
+    commands.profiler = undefined;
+  }
 }
 
 /** Frees the memory kept for reuse and says how many bytes that were; for after training, or between models. */

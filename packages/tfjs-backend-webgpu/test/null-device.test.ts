@@ -35,6 +35,16 @@ describe('on the null device', () => {
     expect((await step(13)).dispatches).toBeLessThanOrEqual(900);
   });
 
+  it('in the long run steps of several lengths make no memory and no bind groups', async () => {
+    const step = await stepper(2, 64);
+    const round = async (): Promise<{ bindGroups: number; allocated: number }> => {
+      for (const length of [20, 31, 38, 44, 52]) await step(length);
+      return { bindGroups: webGpuStatistics().bindGroups, allocated: webGpuStatistics().pool.allocated };
+    };
+    for (let i = 0; i < 4; i++) await round();
+    expect(await round()).toEqual(await round());
+  });
+
   it('ten lengths of batches take at most 1.5 times the memory of the longest', async () => {
     const step = await stepper(2, 64);
     const lengths = [20, 24, 28, 32, 36, 40, 44, 48, 52, 56];

@@ -13,6 +13,8 @@ export { constant, warmupCosine, warmupLinear } from './schedules.js';
 export type { Schedule } from './schedules.js';
 export type { GradientDtype } from './exchange.js';
 export { trainLoop } from './loop.js';
+export { LossScale } from './loss-scale.js';
+export type { LossScaleOptions, LossScaleState } from './loss-scale.js';
 export type { Asked } from './step.js';
 export type { CheckpointHook, EvaluationHook, TrainLoopOptions, TrainResult } from './loop.js';
 export { waitingSink } from './telemetry.js';

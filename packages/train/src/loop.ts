@@ -5,6 +5,7 @@ import type { Key, LossResult, ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import { exchangeOf, type Exchange, type GradientDtype } from './exchange.js';
 import { valueAndGrad, type GradientFunction } from './gradients.js';
+import type { LossScale } from './loss-scale.js';
 import { updateOnce, type Asked, type NumberedBatch, type StepOptions } from './step.js';
 import type { EvaluationRecord, Sink, StepRecord, TelemetryRecord } from './telemetry.js';
 
@@ -53,6 +54,8 @@ export interface TrainLoopOptions<B> {
   readonly communicator?: Communicator | undefined;
   /** In what gradients travel between processes. Default `fp32`. */
   readonly gradientDtype?: GradientDtype | undefined;
+  /** For an engine that multiplies in float16: its `state` belongs into the checkpoint. Default: the loss as it is. */
+  readonly lossScale?: LossScale | undefined;
 }
 
 export interface CheckpointHook {
@@ -144,6 +147,7 @@ async function trainStep<B>(
     metrics: result.metrics,
     seconds,
     waited,
+    ...(result.skipped && { skipped: true as const }),
     ...(videos === undefined || seconds === 0 ? {} : { videosPerSecond: videos / seconds }),
   };
 }
@@ -164,7 +168,8 @@ async function namingStep<T>(step: number, run: () => Promise<T>): Promise<T> {
 
 function stepOptions<B>(options: Running<B>): StepOptions<B> {
   const { params, optimizer, loss, asked, key, gradients = valueAndGrad, clipNorm = Infinity, ids } = options;
-  return { params, optimizer, loss, asked, key, gradients, clipNorm, ids, exchange: options.exchange };
+  const { exchange, lossScale } = options;
+  return { params, optimizer, loss, asked, key, gradients, clipNorm, ids, exchange, lossScale };
 }
 
 /** Batches in order; while one is used, the next is being read. */

@@ -4,6 +4,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, type Key, type LossResult, type MetricSum, type ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
 import type { Exchange } from './exchange.js';
+import type { LossScale } from './loss-scale.js';
 import {
   addGrads,
   clipScale,
@@ -30,12 +31,17 @@ export interface StepOptions<B> {
   readonly ids: ((batch: B) => readonly string[]) | undefined;
   /** With other processes, each of which has a part of every batch. */
   readonly exchange?: Exchange | undefined;
+  /** For an engine that multiplies in float16. */
+  readonly lossScale?: LossScale | undefined;
 }
 
 export interface StepResult {
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** 0 where the update was left out. */
   readonly gradNorm: number;
+  /** The update was left out: a gradient did not fit into float16, and the scale of the loss is smaller now. */
+  readonly skipped?: true;
 }
 
 /** One batch and its number in the run. */
@@ -46,14 +52,16 @@ export interface NumberedBatch<B> {
 
 /**
  * Adds up the gradients of one or more batches and updates the parameters as with all their items in one. A loss or a
- * gradient that is not finite is an error before anything changes.
+ * gradient that is not finite is an error before anything changes; with a scale of the loss a gradient is one only
+ * where a smaller scale does not help.
  */
 export async function updateOnce<B>(
   options: StepOptions<B>,
   batches: readonly NumberedBatch<B>[],
   factor: number,
 ): Promise<StepResult> {
-  const { optimizer, clipNorm } = options;
+  const { optimizer, clipNorm, lossScale } = options;
+  const scale = lossScale?.state.scale ?? 1;
   let grads: ReadonlyMap<string, Tensor> = new Map();
   const results: ValueAndGrad[] = [];
   const meanAsked = meanOverBatches(options, batches);
@@ -71,14 +79,17 @@ export async function updateOnce<B>(
     }
     if (total === 0) total = 1; // nothing was asked anywhere: there is no gradient
     const norms = (batches.length === 1 ? results[0].norms : undefined) ?? (await gradNorms(grads));
-    const gradNorm = globalNorm(norms) / total;
+    const gradNorm = globalNorm(norms) / total / scale;
+    const weights = results.map((result) => (meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1));
+    const loss = results.reduce((sum, { loss: own }, i) => sum + own * weights[i], 0) / total;
+    const done = { loss, metrics: meanMetrics(results) };
+    if (!Number.isFinite(gradNorm) && lossScale?.overflowed()) return { ...done, gradNorm: 0, skipped: true };
     const bad = [...norms].filter(([, norm]) => !Number.isFinite(norm)).map(([path]) => path);
     const what = `the gradient of ${bad.slice(0, 3).join(', ')} is not finite`;
     assertFinite(Number.isFinite(gradNorm), what, results.at(-1)!, options, ...batches);
-    optimizer.update(grads, { factor, scale: clipScale(gradNorm, clipNorm) / total });
-    const weights = results.map((result) => (meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1));
-    const loss = results.reduce((sum, { loss: own }, i) => sum + own * weights[i], 0) / total;
-    return { loss, metrics: meanMetrics(results), gradNorm };
+    optimizer.update(grads, { factor, scale: clipScale(gradNorm, clipNorm) / total / scale });
+    lossScale?.fitted();
+    return { ...done, gradNorm };
   } finally {
     disposeGrads(grads);
   }
@@ -112,18 +123,21 @@ function scaled(grads: ReadonlyMap<string, Tensor>, weight: number): ReadonlyMap
   return result;
 }
 
-function gradientsOf<B>(
+/** The gradients are those of the scaled loss, where there is a scale; the loss is the loss. */
+async function gradientsOf<B>(
   options: StepOptions<B>,
   { index, batch }: NumberedBatch<B>,
   meanAsked: Asked | undefined,
   norms: boolean,
 ): Promise<ValueAndGrad> {
   const key = foldIn(options.key, index);
-  const f = (): LossResult => options.loss(batch, key, meanAsked);
-  const { exchange } = options;
+  const { exchange, lossScale } = options;
+  const loss = (): LossResult => options.loss(batch, key, meanAsked);
+  const f = lossScale ? (): LossResult => lossScale.scaled(loss()) : loss;
   const whole = exchange && ((part: ValueAndGrad): ValueAndGrad => exchange.sum(part, meanAsked !== undefined));
   const wanted = { norms, ...(whole && { whole }) };
-  return options.gradients(options.params, f, (path) => options.optimizer.trains(path), wanted);
+  const result = await options.gradients(options.params, f, (path) => options.optimizer.trains(path), wanted);
+  return lossScale ? { ...result, loss: result.loss / lossScale.state.scale } : result;
 }
 
 function assertFinite<B>(

@@ -7,8 +7,10 @@ export interface StepRecord {
   readonly loss: number;
   /** The largest of all parameters' learning rates, schedule included. */
   readonly learningRate: number;
-  /** Norm of all gradients together, before clipping. */
+  /** Norm of all gradients together, before clipping; 0 where the update was left out. */
   readonly gradNorm: number;
+  /** The update was left out: a gradient did not fit into float16. The scale of the loss is half of what it was. */
+  readonly skipped?: true;
   /** Means by name; metrics with nothing to count are left out. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Seconds for this update, waiting for data included. */

@@ -21,7 +21,8 @@ export interface StageOptions {
 }
 
 const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow', 'webgpu'];
-const PRECISIONS = ['fp32', 'bf16'];
+const TYPES = ['fp32', 'bf16'];
+const PRECISIONS = [...TYPES, 'fp16'];
 
 /** Options that say which run and how. */
 export function addRunOptions(command: Command): Command {
@@ -56,7 +57,7 @@ export function addShardOptions(command: Command): Command {
 
 /** Options of what several processes train. */
 export function addRankOptions(command: Command): Command {
-  const dtype = new Option('--gradient-dtype <name>', 'in what gradients travel between ranks').choices(PRECISIONS);
+  const dtype = new Option('--gradient-dtype <name>', 'in what gradients travel between ranks').choices(TYPES);
   return command.addOption(dtype.default('fp32'));
 }
 

@@ -70,8 +70,8 @@ export const configSchema = z
     engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow', 'webgpu']).default('auto'),
     /** Threads of the engine; null takes one per core. */
     threads: count().nullable().default(null),
-    /** In what matrices are multiplied. bf16: engine tensorflow, on a processor or GPU that is faster at it. */
-    precision: z.enum(['fp32', 'bf16']).default('fp32'),
+    /** In what matrices are multiplied. bf16: engine tensorflow, where it is faster; fp16: webgpu, the loss scaled. */
+    precision: z.enum(['fp32', 'bf16', 'fp16']).default('fp32'),
     data: data.prefault({}),
     vocab: vocabSchema.prefault({}),
     text: textSchema.prefault({}),

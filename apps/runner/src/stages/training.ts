@@ -14,7 +14,7 @@ export type Conclusion = Pick<Trained, 'made' | 'summary'>;
 /** Calls a training of the library in a stage's folder, and shows how it goes. */
 export function runInStage<T>(context: StageContext, work: (run: RunOptions) => Promise<T>): Promise<T> {
   const { config, folder, resume, signal, output, communicator, gradientDtype } = context;
-  const ranks = { communicator, gradientDtype };
+  const ranks = { communicator, gradientDtype, scaleLoss: config.precision === 'fp16' };
   return observedTraining(output, (shown) => work({ seed: config.seed, folder, resume, signal, ...ranks, ...shown }));
 }
 

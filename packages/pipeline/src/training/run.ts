@@ -7,6 +7,7 @@ import { flatten, foldIn, randomKey, undrawn, type Key } from '@wbdc/nn';
 import {
   adamW,
   constant,
+  LossScale,
   trainLoop,
   type GradientDtype,
   warmupCosine,
@@ -23,6 +24,7 @@ import {
   loadCheckpoint,
   saveStepCheckpoint,
   type CheckpointFile,
+  type RunState,
 } from '@wbdc/train/node';
 import type { Observer } from '../observer.js';
 import type { TrainingRecipe } from '../recipes/recipe.js';
@@ -81,6 +83,8 @@ export interface RunOptions extends Ranks {
   readonly sinks?: readonly Sink[];
   /** In what gradients travel between processes. */
   readonly gradientDtype?: GradientDtype | undefined;
+  /** For an engine that multiplies in float16: the loss is scaled, as far as the gradients fit. Default false. */
+  readonly scaleLoss?: boolean;
 }
 
 /** What is trained on what. */
@@ -142,14 +146,17 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   const { epsilon } = settings;
   const optimizer = adamW(params, { ...rules, epsilon, ...(averageDecay !== undefined && { averageDecay }) });
   try {
-    const startStep = await restore(options, optimizer);
-    if (!isRoot(options)) return await train(options, optimizer, options.sinks ?? [], startStep);
+    const from = await restore(options, optimizer);
+    const startStep = from?.step ?? 0;
+    const { lossScale: saved } = (from?.cursor ?? {}) as { lossScale?: unknown };
+    const begin: Begin = { startStep, lossScale: options.scaleLoss ? new LossScale({}, saved) : undefined };
+    if (!isRoot(options)) return await train(options, optimizer, options.sinks ?? [], begin);
     const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
     const lost = ({ message }: Error): void =>
       options.observer?.onWarning?.(`${message}; the training goes on, its record lacks what comes now`);
     const [record, ...others] = [metrics, ...(options.sinks ?? [])].map((sink) => lastingSink(sink, lost));
     try {
-      return await train(options, optimizer, [record, ...others], startStep);
+      return await train(options, optimizer, [record, ...others], begin);
     } finally {
       await record.close?.();
     }
@@ -161,11 +168,17 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
 const [CHECKPOINTS, METRICS] = ['checkpoints', 'metrics.jsonl'];
 const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
 
+/** Where a training begins. */
+interface Begin {
+  readonly startStep: number;
+  readonly lossScale: LossScale | undefined;
+}
+
 async function train<B, M extends Measurement, R>(
   options: TrainingOptions<B, M, R>,
   optimizer: Optimizer,
   sinks: readonly Sink[],
-  startStep: number,
+  { startStep, lossScale }: Begin,
 ): Promise<TrainingResult<M, R>> {
   const { recipe, data, folder, signal, observer = {} } = options;
   const { settings, noun } = recipe;
@@ -180,7 +193,7 @@ async function train<B, M extends Measurement, R>(
   const measure = measuring(options);
   const due = evaluationDue(settings, batchesPerEpoch(plan));
   const { step, interrupted } = await trainLoop({
-    ...loopOptions(options, optimizer, measure, { plan, steps, scheduleSteps, startStep, due }),
+    ...loopOptions(options, optimizer, measure, { plan, steps, scheduleSteps, startStep, lossScale, due }),
     sinks: [...sinks, progressSink(observer, steps)],
     ...(signal && { signal }),
   });
@@ -265,11 +278,10 @@ function averaged<B, T>({ averageDecay }: TrainingRecipe<B>, optimizer: Optimize
   return averageDecay === undefined ? run() : optimizer.withAverages(run);
 }
 
-interface Course {
+interface Course extends Begin {
   readonly plan: BatchPlan;
   readonly steps: number;
   readonly scheduleSteps: number;
-  readonly startStep: number;
   /** After which steps to measure. */
   readonly due: (step: number) => boolean;
 }
@@ -278,7 +290,7 @@ function loopOptions<B, M extends Measurement, R>(
   options: TrainingOptions<B, M, R>,
   optimizer: Optimizer,
   measure: Measure<M>,
-  { plan, steps, scheduleSteps, startStep, due }: Course,
+  { plan, steps, scheduleSteps, startStep, lossScale, due }: Course,
 ): TrainLoopOptions<B> {
   const { recipe, data, folder, model, files = [], seed = DEFAULT_SEED } = options;
   const { settings, params } = recipe;
@@ -287,7 +299,11 @@ function loopOptions<B, M extends Measurement, R>(
   const warmup = Math.round(settings.warmup * scheduleSteps);
   const save = async (step: number): Promise<void> => {
     if (!isRoot(options)) return;
-    const state = { step, seed, cursor: { epoch: order.epochOf(step * settings.accumulate) } };
+    const cursor = {
+      epoch: order.epochOf(step * settings.accumulate),
+      ...(lossScale && { lossScale: lossScale.state }),
+    };
+    const state = { step, seed, cursor };
     await saveStepCheckpoint(join(folder, CHECKPOINTS), { params, optimizer, config: { ...model }, state, files });
   };
   return {
@@ -306,6 +322,7 @@ function loopOptions<B, M extends Measurement, R>(
     gradients: recipe.gradients,
     communicator: options.communicator,
     gradientDtype: options.gradientDtype,
+    lossScale,
     checkpoint: { everySteps: settings.checkpointEvery, save },
     evaluate: {
       everySteps: due,
@@ -334,12 +351,12 @@ export async function goesOn({ folder, resume = false, communicator = single }: 
 async function restore<B, M extends Measurement, R>(
   options: TrainingOptions<B, M, R>,
   optimizer: Optimizer,
-): Promise<number> {
-  if (!(await goesOn(options))) return 0;
+): Promise<RunState | undefined> {
+  if (!(await goesOn(options))) return undefined;
   const { recipe, folder, model, communicator = single } = options;
   const checkpoint = await fromRoot(communicator, () => findCheckpoint(join(folder, CHECKPOINTS)));
   await assertSavedModel(checkpoint, model);
-  return (await loadCheckpoint(checkpoint, { params: recipe.params, optimizer })).step;
+  return loadCheckpoint(checkpoint, { params: recipe.params, optimizer });
 }
 
 function progressSink({ onProgress }: Observer, total: number): Sink {

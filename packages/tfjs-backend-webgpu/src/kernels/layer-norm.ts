@@ -2,6 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
 import { EACH_ROW, groupsFor, rowEntry, workgroupSum, type KernelSource } from '../kernel-source.js';
+import { columnSums, groupsOfColumns } from './column-sums.js';
 import { defineKernels, dispatch, type Fused } from '../kernel.js';
 
 const WIDE = 128;
@@ -56,34 +57,14 @@ ${rowEntry(WIDE)} {
 }`,
 };
 
-/** 16 columns a workgroup, whose rows 16 threads share. */
-const COLUMNS = 16;
-
-const BACKWARD_COLUMNS: KernelSource = {
+const BACKWARD_COLUMNS = columnSums({
   name: 'WbdcLayerNormGrad of scale and shift',
   write: { dgamma: 'f32', dbeta: 'f32' },
   read: { dy: 'f32', x: 'f32', mean: 'f32', rstd: 'f32' },
-  params: { rows: 'u32', width: 'u32' },
-  code: `var<workgroup> parts: array<vec2f, ${COLUMNS * COLUMNS}>;
-@compute @workgroup_size(${COLUMNS}, ${COLUMNS})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
-  let c = group.x * ${COLUMNS}u + lane.x;
-  var sums = vec2f();
-  if (c < u.width) {
-    for (var row = lane.y; row < u.rows; row += ${COLUMNS}u) {
-      let d = dy[row * u.width + c];
-      sums += vec2f(d * (x[row * u.width + c] - mean[row]) * rstd[row], d);
-    }
-  }
-  parts[lane.y * ${COLUMNS}u + lane.x] = sums;
-  workgroupBarrier();
-  for (var half = ${COLUMNS / 2}u; half > 0u; half >>= 1u) {
-    if (lane.y < half) { parts[lane.y * ${COLUMNS}u + lane.x] += parts[(lane.y + half) * ${COLUMNS}u + lane.x]; }
-    workgroupBarrier();
-  }
-  if (lane.y == 0u && c < u.width) { dgamma[c] = parts[lane.x].x; dbeta[c] = parts[lane.x].y; }
-}`,
-};
+  type: 'vec2f',
+  value: 'dy[row * u.width + c] * vec2f((x[row * u.width + c] - mean[row]) * rstd[row], 1.0)',
+  store: 'dgamma[c] = sum.x; dbeta[c] = sum.y;',
+});
 
 interface Outcome {
   readonly y: TensorInfo;
@@ -118,8 +99,8 @@ const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, g
   const rows = sizeOf(x.shape) / width;
   const [dx, dgamma, dbeta] = [backend.empty(x.shape), backend.empty([width]), backend.empty([width])];
   dispatch(backend, BACKWARD, { dx, dy, x, gamma, mean, rstd }, { rows, width }, groupsFor(rows));
-  const groups = groupsFor(width, COLUMNS);
-  dispatch(backend, BACKWARD_COLUMNS, { dgamma, dbeta, dy, x, mean, rstd }, { rows, width }, groups);
+  const columns = { dgamma, dbeta, dy, x, mean, rstd };
+  dispatch(backend, BACKWARD_COLUMNS, columns, { rows, width }, groupsOfColumns(width));
   return [dx, dgamma, dbeta];
 };
 

@@ -48,7 +48,13 @@ function addUp(backend: WebGpuBackend, tensors: readonly TensorInfo[]): TensorIn
   return y;
 }
 
-/** Of each row: whether it is the first of its segment, and which is the next. */
+/** Rows are added up in blocks, and blocks in their order: a long segment waits for no more than its block. */
+const BLOCK = 64;
+
+/**
+ * Of each row: the next of its segment in its block; of the first of its segment in its block, the first in a later
+ * block, and whether it is the segment's first of all. The number of rows stands for none.
+ */
 const CHAIN: KernelSource = {
   name: 'UnsortedSegmentSum of ids',
   write: { chain: 'u32' },
@@ -57,35 +63,64 @@ const CHAIN: KernelSource = {
   code: `${EACH_ENTRY} {
   ${EACH}
   let segment = ids[i];
-  var first = select(0u, 1u, segment >= 0 && segment < u.segments);
-  for (var j = 0u; j < i; j++) { if (ids[j] == segment) { first = 0u; break; } }
+  let start = i - i % ${BLOCK}u;
+  let end = min(start + ${BLOCK}u, u.n);
+  var leads = segment >= 0 && segment < u.segments;
+  for (var j = start; j < i; j++) { leads = leads && ids[j] != segment; }
   var next = u.n;
-  for (var j = i + 1u; j < u.n; j++) { if (ids[j] == segment) { next = j; break; } }
-  chain[2u * i] = first;
-  chain[2u * i + 1u] = next;
+  for (var j = i + 1u; j < end; j++) { if (ids[j] == segment) { next = j; break; } }
+  var later = u.n;
+  var first = leads;
+  if (leads) {
+    for (var j = 0u; j < start; j++) { if (ids[j] == segment) { first = false; break; } }
+    for (var j = end; j < u.n; j++) { if (ids[j] == segment) { later = j; break; } }
+  }
+  chain[3u * i] = select(0u, 1u, leads) + select(0u, 2u, first);
+  chain[3u * i + 1u] = next;
+  chain[3u * i + 2u] = later;
 }`,
 };
 
 const WIDE = 64;
 
-const SEGMENTS: KernelSource = {
-  name: 'UnsortedSegmentSum',
-  write: { y: 'f32' },
+/** A workgroup for some columns of each row. */
+const ROWS_AND_COLUMNS = `let id = group.y * groups.x + group.x;
+  let blocks = (u.width + ${WIDE - 1}u) / ${WIDE}u;
+  let row = id / blocks;
+  let c = id % blocks * ${WIDE}u + t;
+  if (row >= u.rows || c >= u.width) { return; }
+  let kind = chain[3u * row];`;
+
+const IN_BLOCKS: KernelSource = {
+  name: 'UnsortedSegmentSum in blocks',
+  write: { y: 'f32', parts: 'f32' },
   read: { x: 'f32', ids: 'i32', chain: 'u32' },
   params: { rows: 'u32', width: 'u32' },
   code: `${rowEntry(WIDE)} {
-  let row = group.y * groups.x + group.x;
-  if (row >= u.rows || chain[2u * row] == 0u) { return; }
-  let to = u32(ids[row]) * u.width;
-  for (var c = t; c < u.width; c += ${WIDE}u) {
-    var sum = 0.0;
-    for (var at = row; at < u.rows; at = chain[2u * at + 1u]) { sum += x[at * u.width + c]; }
-    y[to + c] = sum;
-  }
+  ${ROWS_AND_COLUMNS}
+  if ((kind & 1u) == 0u) { return; }
+  var sum = 0.0;
+  for (var at = row; at < u.rows; at = chain[3u * at + 1u]) { sum += x[at * u.width + c]; }
+  if (kind == 3u && chain[3u * row + 2u] >= u.rows) { y[u32(ids[row]) * u.width + c] = sum; }
+  else { parts[row * u.width + c] = sum; }
 }`,
 };
 
-/** tfjs's adds floats as they come, by compare and swap. Here the rows of a segment are added in their order. */
+const OVER_BLOCKS: KernelSource = {
+  name: 'UnsortedSegmentSum over blocks',
+  write: { y: 'f32' },
+  read: { parts: 'f32', ids: 'i32', chain: 'u32' },
+  params: { rows: 'u32', width: 'u32' },
+  code: `${rowEntry(WIDE)} {
+  ${ROWS_AND_COLUMNS}
+  if (kind != 3u || chain[3u * row + 2u] >= u.rows) { return; }
+  var sum = 0.0;
+  for (var at = row; at < u.rows; at = chain[3u * at + 2u]) { sum += parts[at * u.width + c]; }
+  y[u32(ids[row]) * u.width + c] = sum;
+}`,
+};
+
+/** tfjs's adds floats as they come, by compare and swap. Here the rows of a segment are added in a fixed order. */
 export const unsortedSegmentSum = ({ backend, inputs: { x, segmentIds }, attrs }: Call): TensorInfo => {
   const { numSegments } = attrs as { numSegments: number };
   const rows = sizeOf(segmentIds.shape);
@@ -93,11 +128,15 @@ export const unsortedSegmentSum = ({ backend, inputs: { x, segmentIds }, attrs }
   if (sizeOf(y.shape) === 0) return y;
   backend.commands.clear(backend.regionOf(y));
   if (rows === 0) return y;
-  const [chain, release] = backend.scratch(8 * rows);
-  const n = { n: rows, segments: numSegments };
-  dispatch(backend, CHAIN, { chain, ids: segmentIds }, n, groupsFor(rows, THREADS));
   const width = sizeOf(x.shape) / rows;
-  dispatch(backend, SEGMENTS, { y, x, ids: segmentIds, chain }, { rows, width }, groupsFor(rows));
-  release();
+  const [chain, releaseChain] = backend.scratch(12 * rows);
+  const [parts, releaseParts] = backend.scratch(4 * rows * width);
+  const shared = { ids: segmentIds, chain };
+  dispatch(backend, CHAIN, shared, { n: rows, segments: numSegments }, groupsFor(rows, THREADS));
+  const groups = groupsFor(rows * Math.ceil(width / WIDE));
+  dispatch(backend, IN_BLOCKS, { y, parts, x, ...shared }, { rows, width }, groups);
+  dispatch(backend, OVER_BLOCKS, { y, parts, ...shared }, { rows, width }, groups);
+  releaseParts();
+  releaseChain();
   return y;
 };
