@@ -124,7 +124,7 @@ describe('selectEngine', () => {
     await expect(selectEngine('auto', BF16, incapable)).rejects.toThrow(
       new RegExp(
         'no engine computes in bf16 here:\\n {2}tensorflow: .* faster here\\n' +
-          ' {2}webgpu: it multiplies in float32 only\\n {2}ort: it multiplies in float32 only\\n {2}cpu: ',
+          ' {2}webgpu: it multiplies in float32 or float16\\n {2}ort: it multiplies in float32 only\\n {2}cpu: ',
       ),
     );
     const capable = { ...engineLoaders, tensorflow: async () => 'tensorflow, bf16' };
