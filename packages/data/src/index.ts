@@ -63,7 +63,7 @@ export { decodeNpy, encodeNpy } from './store/npy.js';
 export type { NpyType } from './store/npy.js';
 export { chooseColumns, TEXT_FIELDS } from './tables/columns.js';
 export type { ColumnChoice, Columns, TextField } from './tables/columns.js';
-export { joinRows } from './tables/join.js';
+export { findVideo, joinRows } from './tables/join.js';
 export type { JoinOptions, RowProblem } from './tables/join.js';
 export { categoryOf, NO_TEXT, parseRow } from './tables/records.js';
 export type { TextRecord, VideoText } from './tables/records.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openIndex, type IndexRow, type VideoIndex } from '@wbdc/search';
+import { mineHardNegatives, openIndex, type IndexRow, type MineOptions, type VideoIndex } from '@wbdc/search';
 
 const MODEL = { name: 'video', hash: '0123456789abcdef', width: 3 };
 const OTHER_HASH = 'fedcba9876543210';
@@ -275,5 +275,45 @@ describe('changes', () => {
     ]);
     expect((await one.stats()).videos).toBe(40);
     expect((await two.stats()).videos).toBe(40);
+  });
+});
+
+describe('mineHardNegatives', () => {
+  let index: VideoIndex;
+  /** By their angle to the first one, in degrees; the last has no vector. */
+  const ANGLES = { query: 0, twin: 5, near: 20, clicked: 40, also: 42, hard: 50, harder: 44, far: 90 };
+  beforeAll(async () => {
+    const at = (angle: number) => vector(Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180), 0);
+    const rows = Object.entries(ANGLES).map(([id, angle]) => ({ id, vectors: [at(angle)] }));
+    index = await indexWith([...rows, { id: 'mute' }]);
+  });
+  afterAll(() => index.close());
+  const pairs = [
+    { left: 'query', right: 'clicked' },
+    { left: 'also', right: 'query' },
+    { left: 'query', right: 'mute' },
+  ];
+  const mined = async (options: Partial<MineOptions>) => {
+    const all = [];
+    for await (const one of mineHardNegatives(index, pairs, { model: 'video', ...options })) all.push(one.negatives);
+    return all;
+  };
+
+  it('gives the nearest that are no partners, and less similar than the right answer by a margin', async () => {
+    // cos 40 is 0.766; 95 % of it is the cosine of 43.3 degrees.
+    expect(await mined({ count: 2 })).toEqual([['harder', 'hard'], ['far'], []]);
+    const [first] = await mined({});
+    expect(first).toEqual(['harder', 'hard', 'far']);
+    // Without a margin what is nearer than the right answer still is none: perhaps nobody has clicked it yet.
+    expect((await mined({ relativeMargin: 0 }))[0]).toEqual(['harder', 'hard', 'far']);
+    expect((await mined({ relativeMargin: 0.2 }))[0]).toEqual(['far']);
+    expect((await mined({ skip: 3 }))[0]).toEqual(['hard', 'far']);
+  });
+
+  it('says what makes no sense', async () => {
+    await expect(mined({ count: 0 })).rejects.toThrow('expected count from 1, skip from 0, a margin in [0, 1)');
+    await expect(mined({ model: 'text' })).rejects.toThrow("expected vectors 'text', got video");
+    const stopped = { signal: AbortSignal.abort(new Error('enough')) };
+    await expect(mined(stopped)).rejects.toThrow('enough');
   });
 });

@@ -46,9 +46,7 @@ function addZeroShotCommand(program: Command, host: Host): CliCommand {
   );
 }
 
-function labelsIn(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, ...value.split(/[,，、]/u).map((label) => label.trim())];
-}
+const labelsIn = (value: string, all: string[] = []) => [...all, ...value.split(/[,，、]/u).map((one) => one.trim())];
 
 /** `wbdc predict`, `embed`, `tag`: a line for each of some new videos. */
 export function addModelCommands(program: Command, host: Host): CliCommand[] {

@@ -25,6 +25,7 @@ import {
 
 interface Options extends OutputOptions, TableOptions, Omit<RecognizerChoice, 'from'> {
   readonly texts?: string;
+  readonly pairs?: string;
   readonly out: string;
   readonly titleFromName?: boolean;
   readonly categoryFromFolder?: boolean;
@@ -73,6 +74,7 @@ export function addPrepareCommand(program: Command, host: Host): CliCommand {
   addRecognizerOptions(addTableOptions(command))
     .option('--title-from-name', 'videos without a title are called as their file')
     .option('--category-from-folder', 'videos without a category have that of their folder: a/b/video.mp4 is a/b')
+    .option('--pairs <file>', 'table of pairs of videos: labels or clicks; finetune then learns from them')
     .option('--ocr', 'recognises text in the pictures of videos without (@gutenye/ocr-node)')
     .option('--asr', 'recognises speech in videos without its text')
     .option('--fps <rate>', 'frames a second', positive, 1)
@@ -122,6 +124,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
     seed: options.seed,
     overwrite: options.overwrite === true,
     recognize: { ...options, from: folder },
+    pairs: options.pairs === undefined ? undefined : { path: resolve(folder, options.pairs) },
     signal,
   };
   try {
@@ -195,7 +198,7 @@ async function report(prepared: PreparedVideos, { config, seconds, output }: Rep
   output.say(`         categories: ${formatCount(summary.categories)}, tags: ${formatCount(summary.tags)}`);
   output.say(`look at  ${shown(`${root}/index.html`)}`);
   output.say(`done     after ${formatSeconds(seconds)}`);
-  const stage = summary.splits.labeled.videos > 0 ? 'finetune' : 'pretrain';
+  const stage = summary.splits.labeled.videos > 0 || prepared.pairs ? 'finetune' : 'pretrain';
   const next = `npx wbdc run ${stage} --config ${shellQuoted(shown(config))}`;
   output.say(`next     ${next}`);
   output.result({ status: 'complete', folder: root, seconds, summary, next });

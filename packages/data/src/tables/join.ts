@@ -23,7 +23,7 @@ export function joinRows<V extends { readonly name: string }>(
   videos: readonly V[],
   { root, onProblem }: JoinOptions,
 ): Map<V, TextRecord> {
-  const find = finder(videos);
+  const find = findVideo(videos);
   const joined = new Map<V, TextRecord>();
   for (const row of rows) {
     const video = find(below(root, row.video)) ?? find(row.id);
@@ -43,8 +43,11 @@ function below(root: string, name: string | undefined): string | undefined {
 
 type Index<V> = ReadonlyMap<string, V | 'several'>;
 
-/** Looks a name up: whole, then without its extension, then the last segment of either. */
-function finder<V extends { readonly name: string }>(videos: readonly V[]) {
+/**
+ * Looks videos up by their names: whole, then without the extension, then the last segment of either; `several` where
+ * more than one is called so.
+ */
+export function findVideo<V extends { readonly name: string }>(videos: readonly V[]) {
   const keys = [(name: string) => name, withoutEnding, lastSegment, (n: string) => withoutEnding(lastSegment(n))];
   const indexes = keys.map((keyOf) => indexBy(videos, ({ name }) => keyOf(name)));
   return (name: string | undefined): V | 'several' | undefined => {

@@ -7,6 +7,7 @@ import { groupItems } from './groups.js';
 import type { Item, SplitItem } from './item.js';
 import { readKnownCategories } from './known-categories.js';
 import { preparedPage } from './page.js';
+import { writePairs, type PairTable, type PreparedPairs } from './pairs.js';
 import { splitItems } from './splits.js';
 import { STAGED } from './staging.js';
 import { countItems, hasText, type PrepareSummary } from './summary.js';
@@ -29,6 +30,8 @@ export interface PreparedVideos {
   readonly fields: readonly (typeof TEXT_FIELDS)[number][];
   /** Tags of the videos that are not held out, most frequent first. */
   readonly tags: readonly TagCount[];
+  /** Where there is a table of them. */
+  readonly pairs?: PreparedPairs;
 }
 
 interface Finishing {
@@ -38,6 +41,7 @@ interface Finishing {
   readonly seed: number;
   readonly reused: number;
   readonly warnings: Warnings;
+  readonly pairs?: PairTable | undefined;
 }
 
 /** Everything but the frames, from items to files. */
@@ -48,6 +52,7 @@ export async function finish(items: readonly Item[], options: Finishing): Promis
   await moveFrames(root, split);
   await rm(wbdcLayout(root).frames(STAGED), { recursive: true, force: true }); // empty, or of videos that are gone
   const tags = await writeTexts(root, split, names);
+  const pairs = options.pairs && (await writePairs(root, split, options.pairs, warnings));
   const summary: PrepareSummary = {
     settings: { ...frames, seed, heldOut },
     ...countItems(split),
@@ -62,7 +67,7 @@ export async function finish(items: readonly Item[], options: Finishing): Promis
   await writeFileAtomic(join(root, 'index.html'), await preparedPage(page));
   await writeJson(join(root, 'summary.json'), summary);
   const fields = TEXT_FIELDS.filter((field) => items.some(({ text }) => text[field].length > 0));
-  return { root, summary, warnings: summaries, reused, fields, tags };
+  return { root, summary, warnings: summaries, reused, fields, tags, ...(pairs && { pairs }) };
 }
 
 /** The items with their splits and category ids, sorted by id. */

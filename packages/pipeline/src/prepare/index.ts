@@ -1,6 +1,7 @@
 export { checkWbdcData } from './check-wbdc.js';
 export type { CheckedSplit, DataSplits } from './check-wbdc.js';
 export type { PreparedVideos } from './finish.js';
+export type { PairTable, PreparedPairs } from './pairs.js';
 export type { StoredFrameSettings } from './frames.js';
 export { indexAiac } from './index-aiac.js';
 export type { AiacCounts, IndexAiacOptions, IndexedAiac, IndexedSplit } from './index-aiac.js';

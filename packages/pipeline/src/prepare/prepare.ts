@@ -10,6 +10,7 @@ import { finish, type PreparedVideos } from './finish.js';
 import type { StoredFrameSettings } from './frames.js';
 import type { Item } from './item.js';
 import { assertOutside, checkOutFolder, openOutFolder, type PrepareSettings } from './out-folder.js';
+import type { PairTable } from './pairs.js';
 import { readTexts, type TextSources } from './read-texts.js';
 import { Warnings } from './warnings.js';
 
@@ -20,6 +21,8 @@ export interface PrepareVideosOptions extends TextSources {
   readonly out: string;
   /** Default: a frame a second, at most 32, shorter side at most 256 pixels. */
   readonly frames?: Partial<StoredFrameSettings>;
+  /** Pairs of videos that belong together: a table of labels or clicks. */
+  readonly pairs?: PairTable | undefined;
   /** What gives videos texts that the table does not: see `@wbdc/pipeline/recognize`. */
   readonly recognize?: (RecognizerChoice & Pick<RecognizeOptions, 'cache'>) | undefined;
   /** Share of the labelled videos (of all, where none is labelled) that is held out. Default 0.15. */
@@ -72,7 +75,7 @@ export async function prepareVideos(options: PrepareVideosOptions): Promise<Prep
     const [first] = warnings.summaries();
     throw new WbdcError({ where: folder, expected: 'a video that can be read', got: `none: ${first}` });
   }
-  return finish(items, { root, frames, heldOut, seed, reused, warnings });
+  return finish(items, { root, frames, heldOut, seed, reused, warnings, pairs: options.pairs });
 }
 
 /** The texts of the table, and of pictures and sound where it has none. */

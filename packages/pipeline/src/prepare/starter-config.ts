@@ -3,6 +3,7 @@ import { WBDC_SPLITS } from '@wbdc/data';
 import { differences } from '@wbdc/io/errors';
 import { stringify } from 'yaml';
 import type { PreparedVideos } from './finish.js';
+import type { PreparedPairs } from './pairs.js';
 
 /** Settings that have to go with a data set. */
 export interface DataFittedSettings {
@@ -25,7 +26,7 @@ const FEW = 20_000;
  *
  * @param folder as a command should name it
  */
-export function starterConfig({ root, summary, fields, tags }: PreparedVideos, folder: string): string {
+export function starterConfig({ root, summary, fields, tags, pairs }: PreparedVideos, folder: string): string {
   const { unlabeled, labeled } = summary.splits;
   const learned = unlabeled.videos + labeled.videos;
   const splits = WBDC_SPLITS.filter((split) => split !== 'test_a' && summary.splits[split].videos > 0);
@@ -36,9 +37,11 @@ export function starterConfig({ root, summary, fields, tags }: PreparedVideos, f
     data: { folder, trainSplits: splits, heldOutSplits: ['test_a'] },
     text: { fields: fields.length > 0 ? fields : ['title'], ...(few && { budget: 128 }) },
     ...(few ? smallSizes(learned, mostFrequentTag) : { tasks: tagTask(mostFrequentTag, {}) }),
-    ...(labeled.videos > 0 && {
-      finetune: { kind: 'category', splits: ['labeled'], ...(few && smallFinetuning(labeled.videos)) },
-    }),
+    ...(pairs !== undefined
+      ? { finetune: { ...pairFinetuning(pairs, splits, folder), ...(few && smallFinetuning(pairs.train)) } }
+      : labeled.videos > 0 && {
+          finetune: { kind: 'category', splits: ['labeled'], ...(few && smallFinetuning(labeled.videos)) },
+        }),
   };
   const size = few
     ? 'Sizes are small, so that two cores learn in minutes. Better: published weights, with\n' +
@@ -119,6 +122,13 @@ function smallSizes(learned: number, mostFrequentTag: number) {
     tasks: tagTask(mostFrequentTag, { weight: 50 }),
     train: { batchSize, epochs: 14, learningRate: 1e-3, rules: [], warmup: 0.1, ...steps },
   };
+}
+
+/** Clicks say which videos belong together, labels how much. */
+function pairFinetuning({ files, clicks }: PreparedPairs, splits: readonly string[], folder: string) {
+  const paths = Object.entries(files).map(([side, name]) => [side, `${folder}/${name}`]);
+  const loss = clicks ? { loss: 'negatives', labels: 'raw' } : {};
+  return { kind: 'similarity', splits, pairs: Object.fromEntries(paths) as object, ...loss };
 }
 
 function smallFinetuning(labelled: number) {

@@ -18,6 +18,11 @@ const WARNINGS = {
     'video whose text could not be recognised: it stays empty',
     'videos whose text could not be recognised: it stays empty',
   ],
+  'unusable pair': ['pair that cannot be used', 'pairs that cannot be used'],
+  'pair across splits': [
+    'pair of a video to learn from and a held-out one: left out',
+    'pairs of a video to learn from and a held-out one: left out',
+  ],
   alike: [
     'group of videos with the same pictures: kept in one split',
     'groups of videos with the same pictures: kept in one split',
