@@ -118,9 +118,10 @@ describe('definitions near to texts', () => {
       ...words.map((word) => ({ word, text: word === '猫黑' ? '只只只只只只只只。' : '猫一猫一猫。猫一' })),
       ...Array.from({ length: 49 - words.length }, (_, i) => ({ word: `鬼${i}`, text: '鬼' })),
       { word: '一只', text: '这里' },
+      { word: '猫', text: '一种动物' }, // one character stands in every text
     ];
     const { corpus, corpus_near: near, corpus_test: held } = corpusRecords(definitions, ['一只黑猫', '红，色']);
     expect(near.map(({ title }) => title)).toEqual(['黑猫', '一只黑', '猫黑', '黑色', '红色', '只一']);
-    expect([corpus.length, held.map(({ title }) => title)]).toEqual([49, ['一只']]);
+    expect([corpus.length, held.map(({ title }) => title)]).toEqual([50, ['一只']]);
   });
 });

@@ -73,13 +73,15 @@ async function ladderOf({ data, upTo, ends = false }: Options, from: string): Pr
   if (upTo > OBJECTIVES.length) {
     throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
   }
-  if (data === 'demo') return { upTo, ends, data: [], corpus: false };
-  if (data === 'text' || data === 'large') return { upTo, ends, data: [`data.set=${data}`], corpus: true };
+  const words = [
+    data === 'demo' ? '' : `--data ${data}`,
+    upTo === OBJECTIVES.length ? '' : `--up-to ${upTo}`,
+    ends ? '--ends' : '',
+  ];
+  const shared = { upTo, ends, words: words.filter((word) => word !== '').join(' ') };
+  if (data === 'demo') return { ...shared, data: [], corpus: false };
+  if (data === 'text' || data === 'large') return { ...shared, data: [`data.set=${data}`], corpus: true };
   const folder = resolve(from, data);
-  return {
-    upTo,
-    ends,
-    data: [`data.folder=${folder}`],
-    corpus: await exists(wbdcLayout(folder).annotations('corpus')),
-  };
+  const corpus = await exists(wbdcLayout(folder).annotations('corpus'));
+  return { ...shared, data: [`data.folder=${folder}`], corpus };
 }

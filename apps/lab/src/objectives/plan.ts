@@ -33,11 +33,13 @@ export interface Ladder {
   readonly ends?: boolean;
   /** Settings that name the data; without them the embedded ones. */
   readonly data: readonly string[];
+  /** The options that ask for it. */
+  readonly words: string;
   /** The data have a corpus: the whole ladder once more after the text stage. */
   readonly corpus: boolean;
 }
 
-const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], corpus: false };
+const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], corpus: false, words: '' };
 
 /** Every number of objectives with every seed, seeds last: what is there at any time compares. */
 export function trialsOf(

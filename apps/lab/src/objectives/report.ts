@@ -1,12 +1,12 @@
 import { counted, formatCount, formatSeconds } from '@wbdc/report/format';
 import { TITLES } from './plan.js';
-import type { Change, Measure, ModelResults, ObjectivesResults, Reached } from './results.js';
+import type { Change, ModelResults, ObjectivesResults, Reached } from './results.js';
 
 /** The report as Markdown, with what somebody has noted about the numbers; `objectives.svg` stands beside it. */
 export function objectivesReport(results: ObjectivesResults, notes?: string): string {
   const parts = [
     '# What each objective adds',
-    introduction(results.measure),
+    introduction(results),
     ...(results.done < results.planned ? [`**Unfinished**: ${results.done} of ${results.planned} trials.`] : []),
     '![The probe by objectives](objectives.svg)',
     ...results.models.flatMap(modelParts),
@@ -24,10 +24,9 @@ const PROBES = {
   spearman: 'the same finetuning for similarity, measured by the Spearman correlation on pairs of held-out videos',
 };
 
-function introduction(measure: Measure): string {
+function introduction({ measure, command = 'npx nx run runner:objectives' }: ObjectivesResults): string {
   return [
-    'Made by `npx nx run runner:objectives`, which repeats it; only what stands under "What it shows" is written by ' +
-      'hand.',
+    `Made by \`${command}\`, which repeats it; only what stands under "What it shows" is written by hand.`,
     '',
     'Both models are pretrained with one objective more at a time. Each pretraining is probed by',
     `${PROBES[measure]}.`,

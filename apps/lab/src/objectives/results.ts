@@ -11,6 +11,8 @@ export interface ObjectivesResults {
   /** Trials that are done, and all that were asked for. */
   readonly done: number;
   readonly planned: number;
+  /** What makes the same again. */
+  readonly command?: string;
   /** Engine, versions, machine. */
   readonly environment: Readonly<Record<string, string>>;
   /** Of all stages together, also those of earlier attempts. */

@@ -37,7 +37,7 @@ export async function runObjectives(
   const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
   const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);
   const standing = trials.filter((trial) => stands(trial, outcomes));
-  const results = { ...(await gatherResults(root, standing)), planned: trials.length, seconds };
+  const results = { ...(await gatherResults(root, standing)), planned: trials.length, seconds, ...commandOf(options) };
   if (results.done > 0) {
     await write(results, folder);
     say(results, folder, output);
@@ -46,6 +46,19 @@ export async function runObjectives(
   if (failed.length > 0)
     output.warn(`failed: ${failed.map(([name]) => name).join(', ')}; the same command tries again`);
   return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
+}
+
+/** The command with all that decides its numbers, where it is not the plain one. */
+function commandOf({ models, seeds, ladder, set }: ObjectivesOptions): { command?: string } {
+  if (ladder === undefined || (ladder.words === '' && models.length === 2 && seeds === 3 && set.length === 0))
+    return {};
+  const words = [
+    ladder.words,
+    models.length === 1 ? `--model ${models[0]}` : '',
+    `--seeds ${seeds}`,
+    ...set.map((one) => `--set ${/[ {}[\]]/.test(one) ? `'${one}'` : one}`),
+  ];
+  return { command: `node apps/lab/bin/lab.js objectives ${words.filter((word) => word !== '').join(' ')}` };
 }
 
 /** Whether all stages of a trial may be read: one that is out of date has failed, and its old results are no result. */

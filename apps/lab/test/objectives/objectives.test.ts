@@ -51,7 +51,7 @@ describe('the trials', () => {
   });
 
   it('with a corpus share its vocabulary, and the last starts from the text side that has read it', async () => {
-    const ladder = { upTo: 2, data: ['data.folder=/data'], corpus: true };
+    const ladder = { upTo: 2, data: ['data.folder=/data'], corpus: true, words: '' };
     const trials = trialsOf(['double'], 2, ladder);
     expect(trials.map((trial) => runOf(trial).name).slice(0, 4)).toEqual([
       'double-0-none-seed1',
@@ -170,6 +170,7 @@ describe('the results', () => {
     const { signal } = new AbortController();
     expect(await runObjectives(options, new Output(host, { json: true }), signal, startChild)).toBe(1);
     const { results } = JSON.parse(host.out) as { results: ObjectivesResults };
+    expect(results.command).toBeUndefined();
     expect(results).toMatchObject({ done: 1, planned: 7, models: [{ rows: [{ mean: 0.5 }] }] });
     expect(host.err).toContain(`failed: ${refused} pretrain`);
     root = host.folder;
@@ -189,6 +190,8 @@ describe('the results', () => {
     expect(report).toContain('- + mfm: no change beyond the noise');
     expect(report).toContain('| + mlm | 0.205 |\n| + mfm | 0.205 |\n| ignoring the input | 0.100 |');
     expect(report).not.toContain('What it shows\n');
+    expect(report).toContain('Made by `npx nx run runner:objectives`');
+    expect(objectivesReport({ ...results, command: 'lab x' })).toContain('Made by `lab x`, which repeats it');
     expect(objectivesReport(results, 'Noise.\n')).toContain('\n\n## What it shows\n\nNoise.\n\n');
     await done(4, 2, 0.7);
     expect(objectivesReport(await gather())).toContain('| + ftm | 0.7000 |  |  | 0.7000 |  | +0.2000 |');

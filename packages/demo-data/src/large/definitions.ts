@@ -98,7 +98,12 @@ function nearTo(definitions: readonly Definition[], texts: readonly string[]): D
   return [...standing, ...others.slice(0, NEAR).map(({ definition }) => definition)];
 }
 
+function isLong(word: string): boolean {
+  return [...word].length > 1;
+}
+
+/** What stands in a word, of two to five characters. */
 function partsOf(word: string): string[] {
   const signs = [...word];
-  return signs.flatMap((_, i) => [2, 3, 4, 5].map((length) => signs.slice(i, i + length).join('')));
+  return signs.flatMap((_, i) => [2, 3, 4, 5].map((length) => signs.slice(i, i + length).join(''))).filter(isLong);
 }
