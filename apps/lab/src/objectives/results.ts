@@ -22,7 +22,7 @@ export interface ObjectivesResults {
 /**
  * `score`: the mean of the four F1 of WBDC 2022, after finetuning for categories; `spearman` after that for similarity.
  */
-export type Measure = 'score' | 'spearman';
+type Measure = 'score' | 'spearman';
 
 export interface ModelResults {
   readonly model: ModelName;
