@@ -2,12 +2,20 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { openDataset, type Dataset } from '@wbdc/data';
+import { collate, openDataset, type Dataset } from '@wbdc/data';
 import { floats } from '@wbdc/nn';
-import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { packText, Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finetuneSchema, layoutOf, openTrained, pretrainSettings } from '../../src/index.node.js';
-import { finetune, pretrain, pretrainedTags, readSavedModel, type FinetuneOptions } from '../../src/node.js';
+import {
+  exportTrained,
+  finetune,
+  pretrain,
+  pretrainedTags,
+  readSavedModel,
+  type FinetuneOptions,
+} from '../../src/node.js';
 
 const TAGS = ['cat', 'dog', 'night', 'never'];
 const TITLES = ['a cat sleeps', 'a dog runs', 'a cat at night', 'a dog at night'];
@@ -86,6 +94,48 @@ describe('finetuning for tags', () => {
     } finally {
       await model.close();
     }
+  });
+
+  it('exports them: onnxruntime gives the same probabilities, and the names and thresholds stand beside', async () => {
+    const { conclusion } = await finetuned(await optionsOf('exported', { epochs: 2, tags: { head: 'fresh' } }));
+    const out = join(root, 'onnx');
+    await exportTrained(conclusion.model, out, { tower: null });
+    const lines = async (name: string): Promise<string[]> =>
+      (await readFile(join(out, name), 'utf8')).trim().split('\n');
+    expect(await lines('tag_list.txt')).toEqual(TAGS);
+    const model = await openTrained(conclusion.model);
+    const inputs = [
+      { features: [[1, 1, 1, 1]], title: TITLES[3] },
+      { features: [[0, 0, 0, 0]], title: TITLES[0] },
+    ];
+    const rows = await model.tag(inputs);
+    const { saved } = model;
+    await model.close();
+    if (saved.kind !== 'tags') throw new Error('expected a model of tags');
+    expect((await lines('tag_thresholds.txt')).map(Number)).toEqual(saved.thresholds);
+    const session = await InferenceSession.create(join(out, 'model.onnx'));
+    const titles = inputs.map(({ title }) => packText(tokenizer, { title }, layoutOf(settings.text)));
+    const batch = collate(
+      titles.map((packed, i) => ({
+        id: String(i),
+        ...packed,
+        frames: floats([1, 4], Float32Array.from(inputs[i].features[0])),
+      })),
+    );
+    const ints = (name: 'tokens' | 'segments' | 'textMask' | 'frameMask') =>
+      new Tensor('int32', batch[name].data, batch[name].shape);
+    const { tags } = await session.run({
+      ...{
+        tokens: ints('tokens'),
+        segments: ints('segments'),
+        textMask: ints('textMask'),
+        frameMask: ints('frameMask'),
+      },
+      frames: new Tensor('float32', batch.frames.data, batch.frames.shape),
+    });
+    const served = [...(tags.data as Float32Array)];
+    const expected = rows.flatMap((row) => TAGS.map((tag) => row.tags.find((one) => one.tag === tag)!.probability));
+    served.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5));
   });
 
   it("goes on from the head of the pretraining's tags, and from an interruption, to the same numbers", async () => {

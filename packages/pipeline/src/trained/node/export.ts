@@ -49,7 +49,7 @@ export async function exportTrained(
   try {
     await makeFolder(folder);
     const text = await exportText(model, files, join(folder, 'text-encoder'));
-    const copied = [...(await copyTexts(files, folder)), ...(await writeClasses(model, folder))];
+    const copied = [...(await copyTexts(files, folder)), ...(await writeOutputs(model, folder))];
     const named = { ...options, ...(tower != null && { tower }) };
     const towers = tower === null ? [] : await exportTower(model, found, folder, named);
     return [await exportOnnx(model, join(folder, 'model.onnx')), text, ...towers, ...copied];
@@ -127,11 +127,26 @@ export async function copyText(files: ModelFiles, name: string, folder: string):
   return text !== undefined;
 }
 
-async function writeClasses({ saved }: ReadModel, folder: string): Promise<Written[]> {
-  if (saved.kind !== 'category') return [];
-  const path = join(folder, 'classes.txt');
-  await writeFileAtomic(path, `${saved.classes.join('\n')}\n`);
-  return [{ path, about: 'the categories in the order of the output' }];
+/** What the outputs mean, where the model itself says it. */
+async function writeOutputs({ saved }: ReadModel, folder: string): Promise<Written[]> {
+  const write = async (name: string, lines: readonly unknown[], about: string): Promise<Written> => {
+    const path = join(folder, name);
+    await writeFileAtomic(path, lines.map((line) => `${String(line)}\n`).join(''));
+    return { path, about };
+  };
+  if (saved.kind === 'category') {
+    return [await write('classes.txt', saved.classes, 'the categories in the order of the output')];
+  }
+  if (saved.kind !== 'tags') return [];
+  const { tags, thresholds } = saved;
+  return [
+    await write('tag_list.txt', tags, 'the tags in the order of the output'),
+    await write(
+      'tag_thresholds.txt',
+      tags.map((_, i) => thresholds[i] ?? 0.5),
+      'from which probability on each counts',
+    ),
+  ];
 }
 
 async function exportOnnx(model: ReadModel, path: string): Promise<Written> {
