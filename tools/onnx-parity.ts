@@ -22,7 +22,7 @@ import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBrowser, openBrowser, type BrowserRuntime, type WebTensor } from './browser-runtime.js';
 import { PARITY_SIZES } from './encoder-parity.js';
-import { distance, fillWithWaves, useEngine, wave } from './testing.js';
+import { distance, fillWithWaves, useEngine, wave, WEBGPU } from './testing.js';
 
 interface Model {
   readonly inputNames: readonly string[];
@@ -44,18 +44,22 @@ interface Runtime {
 
 const browser = findBrowser();
 
-/** onnxruntime in Node, the WebAssembly of the web in Node, where it is installed (`npm ci` does), and in a browser. */
+/**
+ * onnxruntime in Node, on the processor and on a GPU, the WebAssembly of the web in Node, where it is installed (`npm
+ * ci` does), and in a browser.
+ */
 const RUNTIMES: Readonly<Record<string, (() => Promise<Runtime>) | undefined>> = {
   'onnxruntime-node': () => inNode('onnxruntime-node'),
+  'the GPU by onnxruntime-node': WEBGPU ? () => inNode('onnxruntime-node', ['webgpu']) : undefined,
   'onnxruntime-web': process.env['CI'] || isInstalled('onnxruntime-web') ? () => inNode('onnxruntime-web') : undefined,
   Chromium: browser && isInstalled('onnxruntime-web') ? async () => inBrowser(await openBrowser(browser)) : undefined,
 };
 
-async function inNode(name: string): Promise<Runtime> {
+async function inNode(name: string, executionProviders: readonly string[] = ['cpu']): Promise<Runtime> {
   const { InferenceSession, Tensor } = (await import(name)) as typeof Ort;
   return {
     load: async (model) => {
-      const session = await InferenceSession.create(model);
+      const session = await InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 });
       const tensor = ({ type, data, dims }: Feed): Ort.Tensor =>
         new Tensor(type as 'float32', data as Float32Array, dims);
       const run = async (feeds: Readonly<Record<string, Feed>>) =>

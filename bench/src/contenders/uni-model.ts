@@ -12,7 +12,10 @@ import { makeViews, modelOf, type Recipe } from '../recipe.js';
 import { serve, type Service } from '../serve.js';
 
 const [mode, engine, text] = process.argv.slice(2);
-const recipe = JSON.parse(text) as Recipe;
+const asked = JSON.parse(text) as Recipe;
+/** The null device has little memory; what a step costs the host does not depend on widths. */
+const NARROW = { width: 64, heads: 1, intermediate: 256, vocabulary: 2000, frameSize: 96, tags: 500 };
+const recipe = engine === 'webgpu null' ? { ...asked, ...NARROW } : asked;
 
 await serve(async (): Promise<Service> => {
   const about = await loadEngine(engine as EngineName, recipe.threads);

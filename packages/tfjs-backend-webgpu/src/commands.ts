@@ -29,6 +29,12 @@ interface Layout {
 const BATCH = 48;
 /** Of the buffer of all numbers of a submission. */
 const UNIFORM_BYTES = 1 << 16;
+/** What bind groups are kept by. */
+const NUMBER = Symbol('number');
+interface Numbered {
+  [NUMBER]?: number;
+}
+
 const MOST_GROUPS_KEPT = 32_768;
 
 /**
@@ -43,11 +49,12 @@ export class Commands {
   profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
+  /** Of the pass. */
+  #pipeline: GPUComputePipeline | undefined;
   #pending = 0;
   readonly #compiled = new Map<KernelSource, Compiled>();
   readonly #layouts = new Map<string, Layout>();
   readonly #groups = new Map<string, GPUBindGroup>();
-  readonly #ids = new WeakMap<object, number>();
   #nextId = 1;
   readonly #uniforms: GPUBuffer;
   readonly #numbers = new DataView(new ArrayBuffer(UNIFORM_BYTES));
@@ -112,8 +119,7 @@ export class Commands {
 
   submit(): void {
     if (!this.#encoder) return;
-    this.#pass?.end();
-    this.#pass = undefined;
+    this.#endPass();
     if (this.#at > 0) this.device.queue.writeBuffer(this.#uniforms, 0, this.#numbers.buffer, 0, this.#at);
     this.#at = 0;
     this.#pending = 0;
@@ -125,22 +131,26 @@ export class Commands {
   #record(name: string, pipeline: GPUComputePipeline, group: GPUBindGroup, groups: Groups, offsets: number[]): void {
     this.#encoder ??= this.device.createCommandEncoder();
     if (this.profiler) {
-      this.#pass?.end();
+      this.#endPass();
       this.#pass = this.#encoder.beginComputePass({ timestampWrites: this.profiler.writes(name) });
     }
     this.#pass ??= this.#encoder.beginComputePass();
     const pass = this.#pass;
-    pass.setPipeline(pipeline);
+    if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline));
     pass.setBindGroup(0, group, offsets);
     pass.dispatchWorkgroups(...groups);
     this.dispatches++;
     if (++this.#pending >= BATCH) this.faults.during(`a batch that ended with ${name}`, () => this.submit());
   }
 
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = this.#pipeline = undefined;
+  }
+
   /** Outside of a pass. */
   #encoderNow(): GPUCommandEncoder {
-    this.#pass?.end();
-    this.#pass = undefined;
+    this.#endPass();
     return (this.#encoder ??= this.device.createCommandEncoder());
   }
 
@@ -220,9 +230,8 @@ export class Commands {
     return group;
   }
 
-  #idOf(object: object): number {
-    let id = this.#ids.get(object);
-    if (id === undefined) this.#ids.set(object, (id = this.#nextId++));
-    return id;
+  /** A property of the object, for a map of some thousand of them would cost the collector as much as the rest. */
+  #idOf(object: object & Numbered): number {
+    return (object[NUMBER] ??= this.#nextId++);
   }
 }
