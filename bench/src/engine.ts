@@ -64,6 +64,7 @@ async function loadWebGpu(precision: 'fp32' | 'fp16', dawn: readonly string[] = 
 function importTensorflow(threads: number): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads); // read once, when the library loads
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   return importAny(['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']);
 }
 

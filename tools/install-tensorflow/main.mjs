@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBinding, missingForBuild } from './build.mjs';
+import { layOutCuda } from './cuda.mjs';
 import { firstLine, run, say, Unavailable } from './common.mjs';
 import { installOfficial } from './official.mjs';
 import { findTarget, isBuilt, seesGpu } from './target.mjs';
@@ -12,14 +13,15 @@ const MINUTES = 60;
 const MINUTES_IN_CI = 4;
 
 const NO_CUDA =
-  'it does not use the GPU: TensorFlow found no driver, or no CUDA and cuDNN of its version on the library path ' +
+  'it does not use the GPU: TensorFlow found no driver, or one older than CUDA 12 ' +
   '(TF_CPP_MIN_LOG_LEVEL=0 has it say what it looks for)';
 
 const HELP = `Usage: npx nx run tools:install-tensorflow [options]
 
 Makes '--engine tensorflow' work: gives the npm package @tensorflow/tfjs-node its native part. Tries the package's own
 download first; where that cannot be reached, takes the C library out of TensorFlow's wheel with your pip settings
-(Linux; needs python3 with pip, a C++ compiler and make), checks its hash and compiles the binding against it. Ends with
+(Linux; needs python3 with pip, a C++ compiler and make), checks its hash and compiles the binding against it; for a GPU
+takes CUDA 12 and cuDNN 9 out of NVIDIA's wheels too (gigabytes), beside the library, where it looks for them. Ends with
 a training step whose values and gradients are checked. Does nothing where that already works.
 
   --cpu, --gpu        which package; by default tfjs-node-gpu where nvidia-smi sees a GPU
@@ -125,7 +127,8 @@ async function fromWheel(target, timeout) {
   assertTools();
   const source = await layOutWheel(target, wheel, timeout);
   await buildBinding(target);
-  return source;
+  if (!target.gpu) return source;
+  return `${source}, ${await layOutCuda(target, timeout)}`;
 }
 
 /** Before some hundred megabytes are downloaded: all that will be needed, in one message. */

@@ -5,6 +5,7 @@ import util from 'node:util';
 
 util.isNullOrUndefined ??= (value) => value == null; // tfjs-node calls it; Node 23 took it away
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 
 const [ROWS, INPUTS, RATE] = [7, 5, 0.1];
 const wave = (count, phase) => Array.from({ length: count }, (_, i) => Math.sin(0.7 * i + phase));

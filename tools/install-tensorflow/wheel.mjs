@@ -11,7 +11,7 @@ const VERSION = '2.21.0';
 
 /**
  * One wheel per processor, so that one hash says what is built against: the C library in it is the same for every
- * Python. The hashes are those of the Python package index. The GPU build needs CUDA's libraries on the machine.
+ * Python. The hashes are those of the Python package index. The GPU build needs CUDA's libraries: cuda.mjs.
  */
 const WHEELS = {
   'linux x64 cpu': {
@@ -70,9 +70,15 @@ export function wheelOf(gpu) {
 /** pip takes the user's own settings (index, proxy, certificates), and refuses a file with another hash. */
 async function download(python, { project, platform, sha256 }, folder, timeout) {
   say(`downloading ${project} ${VERSION} with pip (some hundred megabytes), sha256 ${sha256.slice(0, 16)}...`);
+  await downloadHashed(python, { project, version: VERSION, sha256 }, [platform], folder, timeout);
+}
+
+/** One wheel of one hash for any of the platforms. */
+export async function downloadHashed(python, { project, version, sha256 }, platforms, folder, timeout) {
   const requirements = join(folder, 'requirements.txt');
-  writeFileSync(requirements, `${project}==${VERSION} --hash=sha256:${sha256}\n`);
-  const which = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--platform', platform];
+  writeFileSync(requirements, `${project}==${version} --hash=sha256:${sha256}\n`);
+  const which = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none'];
+  for (const platform of platforms) which.push('--platform', platform);
   const what = ['--no-deps', '--only-binary=:all:', '--require-hashes', '-r', requirements, '-d', folder];
   const how = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
   try {
@@ -80,12 +86,12 @@ async function download(python, { project, platform, sha256 }, folder, timeout) 
   } catch (error) {
     if (/DO NOT MATCH THE HASHES/i.test(error.message)) {
       throw new Error(
-        `${project} ${VERSION}: the file that pip got is not the published one; check the index in 'pip config ` +
+        `${project} ${version}: the file that pip got is not the published one; check the index in 'pip config ` +
           `list'\n${error.message}`,
         { cause: error },
       );
     }
-    throw new Unavailable(`pip cannot download ${project} ${VERSION}: ${reasonOf(error)}`, { cause: error });
+    throw new Unavailable(`pip cannot download ${project} ${version}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -122,7 +128,7 @@ function placeOf(name) {
   return undefined;
 }
 
-async function* entriesOf(zip) {
+export async function* entriesOf(zip) {
   for (let left = zip.entryCount; left > 0; left--) {
     const entry = once(zip, 'entry'); // rejects where the zip emits an error instead
     zip.readEntry();

@@ -42,6 +42,7 @@ function assertFp32(precision: Precision): void {
 async function loadTensorflow({ threads, precision, gpuOnly }: EngineSettings): Promise<string> {
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads); // read once, when the library loads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // warnings and errors
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true'; // else it takes all memory of the GPU at once
   Object.assign(util, { isNullOrUndefined }); // tfjs-node 4.22 calls it; Node 23 took it away
   const specifier = await importTensorflow();
   if (gpuOnly && !onGpu()) throw new Error('it computes on the processor');

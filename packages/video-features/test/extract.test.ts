@@ -7,7 +7,7 @@ import { randomKey } from '@wbdc/nn';
 import { zipSync } from 'fflate';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ENGINES, distance, useEngine } from '../../../tools/testing.js';
+import { ENGINES, distance, useEngine, WEBGPU } from '../../../tools/testing.js';
 import {
   CLIP_PREPROCESSING,
   SourceError,
@@ -78,6 +78,23 @@ describe.each(ENGINES)('extractFeatures on %s', (engine) => {
 });
 
 describe('extractFeatures', () => {
+  it.skipIf(!WEBGPU)('gives the same on a GPU by ONNX Runtime', async () => {
+    const some = videos(3);
+    const { compute, close } = await onnxFeatures(ort, { params, config: tower.config, provider: 'webgpu' });
+    const found = await run({ videos: some, compute, batchSize: 4 });
+    await close();
+    const known = await run({ videos: some, batchSize: 4 });
+    found.forEach(({ features }, i) => expect(distance(features.data, known[i].features.data)).toBeLessThan(1e-5));
+  });
+
+  it('says what to do where ONNX Runtime finds no GPU', async () => {
+    const create = (): Promise<never> => Promise.reject(new Error('Failed to get a WebGPU adapter'));
+    const none = { ...ort, InferenceSession: { create } };
+    await expect(onnxFeatures(none, { params, config: tower.config, provider: 'webgpu' })).rejects.toThrow(
+      "provider 'webgpu': ONNX Runtime finds no GPU to compute on: Failed to get a WebGPU adapter; use 'cpu'",
+    );
+  });
+
   it.each(['pooled', 'projected'] as const)('gives the same on ONNX Runtime: %s', async (output) => {
     const some = videos(3);
     const { compute, close } = await onnxFeatures(ort, { params, config: tower.config, output, threads: 1 });
