@@ -50,3 +50,4 @@ export { attention, newAttention, newLayer, residual, subKey, transformer, trans
 export type { Attention, Layer, LayerConfig } from './transformer.js';
 export { disposeTree, flatten, mapTree, unflatten } from './tree.js';
 export type { Param, ParamTree } from './tree.js';
+export { completeWasmBackend } from './wasm.js';

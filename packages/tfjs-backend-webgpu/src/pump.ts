@@ -65,8 +65,10 @@ const SPINS = 200;
 /** In milliseconds. */
 const PAUSE = 1;
 
-const cell = new Int32Array(new SharedArrayBuffer(4));
+let cell: Int32Array | undefined;
 
+/** In Node alone: a page has no shared memory unless it is isolated from all others. */
 function sleep(milliseconds: number): void {
+  cell ??= new Int32Array(new SharedArrayBuffer(4));
   Atomics.wait(cell, 0, 0, milliseconds);
 }

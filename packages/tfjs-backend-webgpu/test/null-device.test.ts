@@ -3,7 +3,7 @@ import { foldIn, randomKey } from '@wbdc/nn';
 import { adamW, disposeGrads, valueAndGrad } from '@wbdc/train';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { drainGpuMemory, registerWebGpuBackend, webGpuStatistics } from '../src/index.js';
-import { newTraining } from './training.js';
+import { newTraining } from '../../../tools/small-training.js';
 
 /** Dawn's device that computes nothing: what a step costs the host and in memory, without a driver. */
 describe('on the null device', () => {
