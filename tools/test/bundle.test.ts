@@ -49,6 +49,13 @@ describe('for a browser', () => {
     expect(bytes).toBeLessThan(1_000_000);
   });
 
+  it.each(['data/plain', 'video-features/plain', 'video-features/web'])(
+    '@wbdc/%s bundles without a Node module',
+    async (name) => {
+      expect((await bundle(`export * from '@wbdc/${name}';`)).bytes).toBeGreaterThan(100);
+    },
+  );
+
   it('a Node module is noticed', async () => {
     await expect(bundle(`export * from 'node:fs';`)).rejects.toThrow('Could not resolve "node:fs"');
     await expect(bundle(`export * from '@wbdc/tokenizer/node';`)).rejects.toThrow('node:fs/promises');
