@@ -5,7 +5,8 @@ import { completeWasmBackend } from '@wbdc/nn';
 import { registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
 import { trainSmall } from './small-training.js';
 
-const engine = new URLSearchParams(location.search).get('engine') ?? 'cpu';
+const page = globalThis as object as { readonly location: { readonly search: string }; told?: unknown };
+const engine = new URLSearchParams(page.location.search).get('engine') ?? 'cpu';
 
 async function run(): Promise<unknown> {
   if (engine === 'webgpu') await registerWebGpuBackend();
@@ -17,6 +18,6 @@ async function run(): Promise<unknown> {
   return trainSmall(3);
 }
 
-(globalThis as { told?: unknown }).told = await run().catch((error: unknown) => ({
+page.told = await run().catch((error: unknown) => ({
   error: String((error as Error).stack ?? error).slice(0, 900),
 }));
