@@ -4,7 +4,7 @@ import { adamW, LossScale, trainLoop, type StepRecord } from '@wbdc/train';
 import { describe, expect, it } from 'vitest';
 import { distance, useEngine, wave, WEBGPU } from '../../../tools/testing.js';
 import { findWebGpu, registerWebGpuBackend } from '../src/index.js';
-import { newTraining } from './training.js';
+import { newTraining } from '../../../tools/small-training.js';
 
 /** A device that multiplies in float16; the precision is the process's. */
 const HALF = WEBGPU !== undefined && (await findWebGpu()).features.includes('shader-f16');
