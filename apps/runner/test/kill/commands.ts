@@ -128,7 +128,6 @@ export const WRITING: readonly WritingCommand[] = [
     args: `zero-shot data/zip_frames --texts data/annotations/test_a.json ${MY} --labels 猫,狗 --out labelled.jsonl`,
     again: RESUME,
     makes: ['labelled.jsonl'],
-    unhurt: true,
   },
   { name: 'download', args: 'download owner/name', makes: ['cache'], hub: true },
 ];
