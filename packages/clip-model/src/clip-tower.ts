@@ -58,6 +58,10 @@ export function parseTowerConfig<Config extends TowerConfig>(
       .map(([name, value]) => `${name}: expected ${value}, got ${JSON.stringify(fields[name])}`),
     ...(activation ? [] : [`hidden_act: expected quick_gelu or gelu, got ${JSON.stringify(fields.hidden_act)}`]),
   ];
+  const [width, heads] = [fields.hidden_size, fields.num_attention_heads].map(Number);
+  if (problems.length === 0 && width % heads !== 0) {
+    problems.push(`num_attention_heads: expected a divisor of hidden_size ${width}, got ${heads}`);
+  }
   if (problems.length > 0) {
     throw new WbdcError([`${where}: not the configuration of a CLIP ${kind} tower:`, ...problems].join('\n  '));
   }

@@ -116,5 +116,8 @@ it('reads the configuration of a whole CLIP, and tells what is wrong with it', (
   ).toThrow(
     /hidden_size: expected a whole number from 1, got 0\n {2}hidden_act: expected quick_gelu or gelu, got "relu"/,
   );
+  expect(() => parseClipVisionConfig({ model_type: 'clip_vision_model', num_attention_heads: 7 }, false)).toThrow(
+    /num_attention_heads: expected a divisor of hidden_size 768, got 7/,
+  );
   expect(() => parseClipVisionConfig({}, false, 'x.json')).toThrow(/x\.json: vision_config: expected an object/);
 });

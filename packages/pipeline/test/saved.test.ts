@@ -85,5 +85,10 @@ describe('parseSavedModel', () => {
     expect(() => parseSavedModel(broken, 'x.json')).toThrow(
       /got sizes\.heads: expected a divisor of width \(8\), got 3/,
     );
+    const clip = await readJson(join(OLD, 'clip/config.json'));
+    const vision = { ...(clip['vision'] as object), heads: 7 };
+    expect(() => parseSavedModel({ ...clip, vision }, 'x.json')).toThrow(
+      /got vision\.heads: expected a divisor of the/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { AtomicFile, exists } from '@wbdc/io';
-import { recoverEntries, ZipWriter } from '@wbdc/io/zip';
+import { recoverEntries, ZipWriter, type Recovered } from '@wbdc/io/zip';
 import type { Floats } from '@wbdc/nn/plain';
 import { asData, DataError } from '../files/data-error.js';
 import { ID_PATTERN } from '../wbdc/annotations.js';
@@ -72,10 +72,22 @@ function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeat
   );
 }
 
+/** The shortest array: its header is padded to 64 bytes at least. */
+const SHORTEST = 64;
+
+/**
+ * Up to the first entry that is none of a store: where a machine has lost its power, a block may hold zeros, and those are
+ * the header of an empty entry whose checksum fits.
+ */
+function readable({ entries, end }: Recovered): Recovered {
+  const wrong = entries.findIndex(({ name, size }) => name !== RECIPE_NAME && size < SHORTEST);
+  return wrong < 0 ? { entries, end } : { entries: entries.slice(0, wrong), end: entries[wrong].offset };
+}
+
 async function resumeZip(path: string, recipe: Buffer | undefined): Promise<ZipWriter | undefined> {
   const partial = AtomicFile.partOf(path);
   if (!(await exists(partial))) return undefined;
-  const recovered = await recoverEntries(partial, LONGEST_NAME);
+  const recovered = readable(await recoverEntries(partial, LONGEST_NAME));
   const [first] = recovered.entries;
   if (!first) return undefined;
   const before = first.name === RECIPE_NAME ? first.crc : undefined;

@@ -137,6 +137,24 @@ describe('a store being written', () => {
     }
   });
 
+  it('goes on before a block of zeros, whose empty entry is whole by its checksum', async () => {
+    await write(4, { model: 'a' });
+    const complete = readFileSync(path);
+    const options = { width: 5, recipe: { model: 'a' }, resume: true };
+    const writer = await createFeatureStore(path, options);
+    for (let i = 0; i < 4; i++) await writer.add(id(i), features(i, i % 4));
+    await writer.suspend();
+    const part = readFileSync(`${path}.part`);
+    const header = part.indexOf(`${id(2)}.npy`) - 30;
+    part.fill(0, header + 14, header + 26); // checksum and sizes
+    writeFileSync(`${path}.part`, part);
+    const again = await createFeatureStore(path, options);
+    expect([1, 2, 3].map((i) => again.has(id(i)))).toEqual([true, false, false]);
+    for (let i = 2; i < 4; i++) await again.add(id(i), features(i, i % 4));
+    await again.finish();
+    expect(readFileSync(path).equals(complete)).toBe(true);
+  });
+
   it('does not go on with another recipe', async () => {
     const writer = await createFeatureStore(path, { width: 5, recipe: { model: 'a' } });
     await writer.add(id(0), features(0));

@@ -42,27 +42,33 @@ const finetuned = {
   vision: finetuneVisionSchema.optional(),
 };
 
-const bertConfig: z.ZodType<BertConfig> = z.object({
-  vocabSize: count,
-  hiddenSize: count,
-  layers: count,
-  heads: count,
-  intermediateSize: count,
-  maxPositions: count,
-  segments: count,
-  dropout: z.number().min(0).lt(1),
-});
+const HEADS = { path: ['heads'], error: 'expected a divisor of the width' };
 
-const clipVisionConfig: z.ZodType<ClipVisionConfig> = z.object({
-  imageSize: count,
-  patchSize: count,
-  width: count,
-  layers: count,
-  heads: count,
-  intermediateSize: count,
-  activation: z.enum(['erf', 'quick']).exactOptional(),
-  projection: count.exactOptional(),
-});
+const bertConfig: z.ZodType<BertConfig> = z
+  .object({
+    vocabSize: count,
+    hiddenSize: count,
+    layers: count,
+    heads: count,
+    intermediateSize: count,
+    maxPositions: count,
+    segments: count,
+    dropout: z.number().min(0).lt(1),
+  })
+  .refine(({ hiddenSize, heads }) => hiddenSize % heads === 0, HEADS);
+
+const clipVisionConfig: z.ZodType<ClipVisionConfig> = z
+  .object({
+    imageSize: count,
+    patchSize: count,
+    width: count,
+    layers: count,
+    heads: count,
+    intermediateSize: count,
+    activation: z.enum(['erf', 'quick']).exactOptional(),
+    projection: count.exactOptional(),
+  })
+  .refine(({ width, heads }) => width % heads === 0, HEADS);
 
 const pretrained = z.object({
   kind: z.literal('pretrained'),
