@@ -76,8 +76,8 @@ function assertFeatures(id: string, { shape, data }: Floats, options: CreateFeat
 const SHORTEST = 64;
 
 /**
- * Up to the first entry that is none of a store: where a machine has lost its power, a block may hold zeros, and those are
- * the header of an empty entry whose checksum fits.
+ * Up to the first entry that is none of a store: where a machine has lost its power, a block may hold zeros, and those
+ * are the header of an empty entry whose checksum fits.
  */
 function readable({ entries, end }: Recovered): Recovered {
   const wrong = entries.findIndex(({ name, size }) => name !== RECIPE_NAME && size < SHORTEST);

@@ -60,14 +60,14 @@ async function readOwn(folder: string, saved: SavedClip): Promise<ClipSides> {
   const weights = await filesInFolder(folder).openWeights(WEIGHTS_FILE);
   const below = (path: string, shapes: Iterable<readonly [string, readonly number[]]>) =>
     [...shapes].map(([name, shape]) => [`${path}${name}`, shape] as const);
-  const shapes = new Map<string, readonly number[]>([
-    ...below('vision.', clipVisionShapes(vision)),
-    ...bertShapeEntries(text, 'text.'),
-    ...linearShapes('projection', text.hiddenSize, vision.width),
-    ...(temperature === 'learned' ? [['logScale', []] as const] : []),
-  ]);
   try {
-    assertLayerCounts({ layers: vision.layers }, weights);
+    assertLayerCounts({ 'vision.layers': vision.layers, 'text.layers': text.layers }, weights);
+    const shapes = new Map<string, readonly number[]>([
+      ...below('vision.', clipVisionShapes(vision)),
+      ...bertShapeEntries(text, 'text.'),
+      ...linearShapes('projection', text.hiddenSize, vision.width),
+      ...(temperature === 'learned' ? [['logScale', []] as const] : []),
+    ]);
     const params = await readParams<ClipParams>(shapes, weights);
     const model = clip(saved);
     const scale =

@@ -139,6 +139,11 @@ describe("the CLIP stage's own towers", () => {
       "expected a CLIP with both towers: of the clip stage, or as published, got a 'category' model",
     );
     await expect(openClip(join(folder, 'nowhere'))).rejects.toThrow('expected a folder, or a model of the hub');
+    const huge = join(folder, 'huge');
+    await cp(TOWER, huge, { recursive: true });
+    const config = JSON.parse(readFileSync(join(huge, 'config.json'), 'utf8')) as { text: object };
+    await writeFile(join(huge, 'config.json'), JSON.stringify({ ...config, text: { ...config.text, layers: 1e9 } }));
+    await expect(openClip(huge)).rejects.toThrow('expected tensors of 1000000000 text.layers, got');
     const model = await openClip(TOWER);
     await model.close();
     await expect(model.embedTexts(['a'])).rejects.toThrow('expected an open model, got one that was closed');
