@@ -176,20 +176,27 @@ export interface WatchSlurmOptions {
   readonly everySeconds?: number;
 }
 
+/**
+ * Looks one after another at which a job is nowhere before it counts as lost: its exit code may be on its way from
+ * another machine, or Slurm is putting it back into the queue.
+ */
+const MOST_MISSES = 4;
+
 /** Says how jobs are, in their order, until none is left in the queue or `signal` aborts. */
 export async function watchSlurm(
   jobs: readonly SubmittedJob[],
   { onState, onLook, signal, everySeconds = 5 }: WatchSlurmOptions,
 ): Promise<Map<string, SlurmState>> {
   const states = new Map<string, SlurmState>();
-  const missed = new Set<string>();
+  const missed = new Map<string, number>();
   for (;;) {
     const now = await statesOf(jobs);
     let left = false;
     for (const job of jobs) {
       const state = now.get(job.name)!;
-      const early = state === 'lost' && !missed.has(job.name); // its exit code may be on its way from another machine
-      if (early) missed.add(job.name);
+      const misses = state === 'lost' ? (missed.get(job.name) ?? 0) + 1 : 0;
+      missed.set(job.name, misses);
+      const early = misses > 0 && misses < MOST_MISSES;
       left ||= early || state === 'waiting' || state === 'running';
       if (early || states.get(job.name) === state) continue;
       states.set(job.name, state);

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { link, open, readFile, readlink, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WbdcError } from './errors.js';
 import { fileError, isMissing, makeFolder, readIfThere } from './files.js';
+import { cleanOnce, temporaryName } from './temporary.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -73,7 +73,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
 
 /** Whether the file is this one's now: it appears with its contents, or was there before. */
 async function create(path: string, text: string): Promise<boolean> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = temporaryName(path);
+  await cleanOnce(path);
   try {
     await writeFile(temporary, text);
     await link(temporary, path);

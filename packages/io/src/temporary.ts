@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -44,7 +44,7 @@ export async function cleanOnce(path: string): Promise<void> {
 async function isLeft(path: string): Promise<boolean> {
   const [, machine, pid] = NAME.exec(basename(path)) ?? [];
   if (machine === undefined) return false;
-  const status = await stat(path).catch(() => undefined);
+  const status = await lstat(path).catch(() => undefined); // of a link, the link's own
   if (status === undefined) return false;
   if (machine !== MACHINE) return Date.now() - status.mtimeMs > DAY_MS;
   // A container starts with the same numbers again: what is older than this process is not of it.

@@ -165,7 +165,9 @@ describe('extractFeatures', () => {
     let most = 0;
     const decode: DecodeVideo = async (video, settings) => {
       most = Math.max(most, ++running);
-      await setTimeout(100); // none ends before all have begun that may
+      // None ends before all have begun that may.
+      for (let waited = 0; most < expected && waited < 100; waited++) await setTimeout(50);
+      await setTimeout(50); // more would begin now
       const decoded = await decodeVideo(video, settings);
       running--;
       return decoded;

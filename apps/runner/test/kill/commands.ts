@@ -7,6 +7,8 @@ export interface WritingCommand {
   readonly again?: string;
   /** Files and folders that it makes. */
   readonly makes: readonly string[];
+  /** It changes what it makes: that is there before. */
+  readonly changes?: true;
   /** It reads the hub. */
   readonly hub?: true;
   /** The short test leaves it out. */
@@ -25,6 +27,8 @@ const CORPUS = JSON.stringify({
 });
 const READ = `--config my.yaml --name read --set run.base=my --set corpus=${CORPUS}`;
 const RESUME = '--resume';
+/** Of the index: one of each of two splits. */
+const REMOVED = ['1000000000000000001', '3000000000000000000'].join(' ');
 
 /** All commands that write, each behind those whose results it reads. */
 export const WRITING: readonly WritingCommand[] = [
@@ -117,6 +121,14 @@ export const WRITING: readonly WritingCommand[] = [
     args: `index add data/zip_frames --texts data/annotations/test_a.json ${SIMILAR} --in my-index`,
     makes: ['my-index'],
   },
+  {
+    name: 'index add another',
+    args: `index add data/zip_frames --texts data/annotations/test_a.json ${SIMILAR} --in other-index`,
+    makes: ['other-index'],
+    unhurt: true,
+  },
+  { name: 'index remove', args: `index remove ${REMOVED} --in other-index`, makes: ['other-index'], changes: true },
+  { name: 'index compact', args: 'index compact --in other-index', makes: ['other-index'], changes: true },
   {
     name: 'tag',
     args: `tag data/zip_frames --texts data/annotations/test_a.json ${TAGGED} --out tagged.jsonl`,

@@ -59,7 +59,9 @@ export class KillWorld {
   /** Runs commands uninterrupted, in their order, and keeps what they leave. */
   async prepare(commands: readonly WritingCommand[]): Promise<void> {
     for (const command of commands) {
-      await Promise.all(command.makes.map((path) => rm(join(this.folder, path), { recursive: true, force: true })));
+      if (command.changes) await this.keep(command);
+      else
+        await Promise.all(command.makes.map((path) => rm(join(this.folder, path), { recursive: true, force: true })));
       const started = this.startWhole(command.args.split(' '), this.place);
       const began = await this.began(command, started);
       const { code, said } = await started.ended;
@@ -72,6 +74,21 @@ export class KillWorld {
   /** The world as it was before a command ran. */
   async before(command: WritingCommand): Promise<void> {
     await this.restore(this.from(command).flatMap(({ makes }) => makes));
+    if (command.changes) await cp(this.keptOf(command), this.folder, { recursive: true, preserveTimestamps: true });
+  }
+
+  /** Keeps what a command will change. */
+  private async keep(command: WritingCommand): Promise<void> {
+    for (const path of command.makes) {
+      await cp(join(this.folder, path), join(this.keptOf(command), path), {
+        recursive: true,
+        preserveTimestamps: true,
+      });
+    }
+  }
+
+  private keptOf({ name }: WritingCommand): string {
+    return join(this.root, 'before', name);
   }
 
   /** The commands from one on. */
@@ -171,10 +188,10 @@ export class KillWorld {
   }
 
   /** When a command begins to work: it says something, or something of what it makes is there. */
-  private async began({ makes }: WritingCommand, { spoke }: Started, again = false): Promise<number> {
+  private async began({ makes, changes }: WritingCommand, { spoke }: Started, again = false): Promise<number> {
     let waiting = true;
     const said = spoke.then(() => (waiting = false));
-    const paths = again ? [] : makes.map((path) => join(this.folder, path));
+    const paths = again || changes ? [] : makes.map((path) => join(this.folder, path));
     while (waiting) {
       await Promise.race([said, setTimeout(3)]);
       const there = await Promise.all(

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, readdir, rename, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { fileError, makeFolder, readJson, writeFileAtomic } from '@wbdc/io';
+import { cleanOnce, fileError, makeFolder, readJson, temporaryName, writeFileAtomic } from '@wbdc/io';
 import { SUBFOLDER, chooseFiles, shardIndexOf } from './choose.js';
 import { isCommit } from './repository.js';
 
@@ -54,8 +53,9 @@ export class ModelCache {
   /** Makes a blob visible under its name; as a copy where the system has no links. */
   async link(blob: string, commit: string, name: string): Promise<void> {
     const path = join(this.snapshot(commit), name);
-    const temporary = `${path}.${randomUUID()}.tmp`;
+    const temporary = temporaryName(path);
     await makeFolder(dirname(path));
+    await cleanOnce(path);
     await symlink(relative(dirname(path), blob), temporary).catch(() => copyFile(blob, temporary));
     await rename(temporary, path).catch((cause) => Promise.reject(fileError('write', path, cause)));
   }

@@ -149,8 +149,8 @@ async function queryVectors(
     words !== undefined &&
     (options.checkpoint ?? options.clip ?? options.name ?? options.config) !== undefined
   ) {
-    await using model = await openEmbedder({ kind: 'similarity', ...request }, quiet);
-    vectors.push({ model: name, hash: model.hash, values: await model.embedWords(words) });
+    const model = await openEmbedder({ kind: 'similarity', ...request }, quiet);
+    vectors.push({ model: name, hash: model.hash, values: await model.embedWords(words).finally(() => model.close()) });
   }
   return vectors;
 }
