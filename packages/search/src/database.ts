@@ -84,10 +84,13 @@ export async function openTable(place: string, { create = false, storage }: Plac
 }
 
 async function openExisting(connection: Connection, where: string): Promise<Table> {
-  const table = await connection.openTable(TABLE).catch((cause: unknown) => {
+  const open = async () => {
+    const table = await connection.openTable(TABLE);
+    return { table, names: new Set((await table.schema()).fields.map(({ name }) => name)) };
+  };
+  const { table, names } = await open().catch((cause: unknown) => {
     throw databaseError(where, 'opened', cause);
   });
-  const names = new Set((await table.schema()).fields.map(({ name }) => name));
   const lacking = COLUMNS.filter((name) => !names.has(name));
   if (lacking.length > 0) throw foreign(where, `a table without ${lacking.join(', ')}`);
   return table;

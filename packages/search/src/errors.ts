@@ -36,8 +36,9 @@ export class SearchError extends WbdcError {
 
 /** A failure of the database in a few words: its own go on with paths of its sources. */
 export function databaseError(where: string, doing: string, cause: unknown): SearchError {
-  const got = (cause instanceof Error ? cause.message : String(cause))
+  const said = (cause instanceof Error ? cause.message : String(cause))
     .split(/[\n]|, \/|\s+Caused by:/)[0]
     .slice(0, 300);
+  const got = /panicked|^Panic in/.test(said) ? 'damaged files' : said; // a fault of the database's own, in Rust's words
   return new SearchError({ where, expected: `an index that can be ${doing}`, got, code: 'index-damaged' }, { cause });
 }

@@ -228,6 +228,16 @@ describe('aliases', () => {
   });
 });
 
+it.each(['['.repeat(50_000), `${'['.repeat(200)}${']'.repeat(200)}`, `{a: ${'['.repeat(20_000)}`])(
+  'lists in lists without end are refused (%#)',
+  async (text) => expect((await problems(`model: ${text}`)).join()).toMatch(/at most 100 deep|not valid YAML/),
+);
+
+it('a path with a zero in it is no path', async () => {
+  await write('a.yaml', 'extends: "b\\0.yaml"');
+  await expect(load()).rejects.toThrow(/expected a YAML file at .*, but that is no path/);
+});
+
 it('mistakes without end are told by the first of them', async () => {
   const lines = await problems(`model: ${'a: '.repeat(5000)}\n`);
   expect(lines[0]).toBe('the configuration is not valid YAML:');

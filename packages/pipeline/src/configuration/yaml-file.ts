@@ -46,9 +46,9 @@ async function readText(
     return await readFile(file, 'utf8');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code !== 'ENOENT' && code !== 'EISDIR') throw cause;
+    if (code !== 'ENOENT' && code !== 'EISDIR' && code !== 'ERR_INVALID_ARG_VALUE') throw cause;
     const asked = chain.length === 0 ? by : `'extends' in ${relative(folder, chain[chain.length - 1])}`;
-    const got = code === 'ENOENT' ? 'there is none' : 'it is a folder';
+    const got = code === 'ENOENT' ? 'there is none' : code === 'EISDIR' ? 'it is a folder' : 'that is no path';
     throw new WbdcError(`${asked}: expected a YAML file at ${file}, but ${got}`, { cause });
   }
 }
@@ -56,7 +56,7 @@ async function readText(
 /** Parses one YAML text; `name` stands in the messages. Syntax errors are reported all at once. */
 function parseSettings(text: string, name: string): SettingMap {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseNested(text, name, lines);
   const locate = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
@@ -75,6 +75,26 @@ function parseSettings(text: string, name: string): SettingMap {
   if (setting.kind !== 'map') throw new WbdcError(`${setting.where}: expected settings of the form 'key: value'`);
   return setting;
 }
+
+/** The parser follows lists in lists as far as its stack reaches, and no further. */
+function parseNested(text: string, name: string, lineCounter: LineCounter): Document.Parsed {
+  try {
+    const document = parseDocument(text, { lineCounter, prettyErrors: false });
+    const { errors } = document;
+    document.errors = errors.filter(({ message }) => !message.startsWith('Maximum call stack'));
+    if (document.errors.length > 0 || errors.length === 0) return document;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw tooDeep(name);
+}
+
+function tooDeep(where: string): WbdcError {
+  return new WbdcError(`${where}: expected settings at most ${MOST_DEEP} deep in each other, got deeper ones`);
+}
+
+/** No configuration has more mappings and lists in each other. */
+const MOST_DEEP = 100;
 
 /** One mistake makes many of those behind it. */
 const MOST_PROBLEMS = 8;
@@ -97,6 +117,7 @@ function nodeToSetting(node: Node, reading: Reading): Setting {
   if (reading.above.includes(node)) {
     throw new WbdcError(`${where}: expected an alias (*name) of something before it, got one of what it stands in`);
   }
+  if (reading.above.length >= MOST_DEEP) throw tooDeep(where);
   if (reading.left-- === 0) {
     throw new WbdcError(`${where}: expected at most ${MOST_NODES} settings, got more: do not nest aliases (*name)`);
   }
