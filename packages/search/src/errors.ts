@@ -39,6 +39,6 @@ export function databaseError(where: string, doing: string, cause: unknown): Sea
   const said = (cause instanceof Error ? cause.message : String(cause))
     .split(/[\n]|, \/|\s+Caused by:/)[0]
     .slice(0, 300);
-  const got = /panicked|^Panic in/.test(said) ? 'damaged files' : said; // a fault of the database's own, in Rust's words
+  const got = /panicked|^Panic in/.test(said) ? 'damaged files' : said; // the database's own fault, in Rust's words
   return new SearchError({ where, expected: `an index that can be ${doing}`, got, code: 'index-damaged' }, { cause });
 }
