@@ -37,6 +37,15 @@ async function readChain(path: string, place: SettingsPlace, chain: readonly str
   return merge(parent, own);
 }
 
+/** What stands at a path where no file can be read, by the system's code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is a file',
+  ENAMETOOLONG: 'that is no path',
+  ERR_INVALID_ARG_VALUE: 'that is no path',
+};
+
 async function readText(
   file: string,
   { folder, asked: by = 'settings' }: SettingsPlace,
@@ -45,10 +54,9 @@ async function readText(
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code !== 'ENOENT' && code !== 'EISDIR' && code !== 'ERR_INVALID_ARG_VALUE') throw cause;
+    const got = cause instanceof Error && 'code' in cause ? UNREADABLE[String(cause.code)] : undefined;
+    if (got === undefined) throw cause;
     const asked = chain.length === 0 ? by : `'extends' in ${relative(folder, chain[chain.length - 1])}`;
-    const got = code === 'ENOENT' ? 'there is none' : code === 'EISDIR' ? 'it is a folder' : 'that is no path';
     throw new WbdcError(`${asked}: expected a YAML file at ${file}, but ${got}`, { cause });
   }
 }
