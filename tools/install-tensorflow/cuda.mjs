@@ -1,11 +1,8 @@
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
-import yauzl from 'yauzl';
+import { join } from 'node:path';
 import { say } from './common.mjs';
-import { downloadHashed, entriesOf, findPython } from './wheel.mjs';
+import { downloadHashed, extractFiles, findPython } from './wheel.mjs';
 
 /**
  * What `tensorflow[and-cuda]` 2.21 asks of the Python package index, in the newest versions of CUDA 12 and cuDNN 9 that
@@ -57,20 +54,6 @@ export function placeOfCuda(name) {
 }
 
 async function extract(file, deps) {
-  const zip = await promisify(yauzl.open)(file, { lazyEntries: true, autoClose: false });
-  const open = promisify(zip.openReadStream.bind(zip));
-  let count = 0;
-  try {
-    for await (const entry of entriesOf(zip)) {
-      const to = placeOfCuda(entry.fileName);
-      if (to === undefined) continue;
-      const path = join(deps, to);
-      mkdirSync(dirname(path), { recursive: true });
-      await pipeline(await open(entry), createWriteStream(path, { mode: to.includes('/bin/') ? 0o755 : 0o644 }));
-      count++;
-    }
-  } finally {
-    zip.close();
-  }
-  if (count === 0) throw new Error(`${file}: expected libraries under nvidia/<part>/lib in the wheel, got none`);
+  const found = await extractFiles(file, deps, placeOfCuda);
+  if (found.size === 0) throw new Error(`${file}: expected libraries under nvidia/<part>/lib in the wheel, got none`);
 }

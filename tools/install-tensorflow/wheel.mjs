@@ -102,21 +102,7 @@ function reasonOf(error) {
 
 /** Writes the libraries to deps/lib and the headers of the C interface to deps/include. */
 async function extract(file, deps) {
-  const zip = await promisify(yauzl.open)(file, { lazyEntries: true, autoClose: false });
-  const open = promisify(zip.openReadStream.bind(zip));
-  const found = new Set();
-  try {
-    for await (const entry of entriesOf(zip)) {
-      const to = placeOf(entry.fileName);
-      if (to === undefined) continue;
-      const path = join(deps, to);
-      mkdirSync(dirname(path), { recursive: true });
-      await pipeline(await open(entry), createWriteStream(path, { mode: 0o644 }));
-      found.add(to);
-    }
-  } finally {
-    zip.close();
-  }
+  const found = await extractFiles(file, deps, placeOf);
   for (const needed of [...LIBRARIES.map((name) => `lib/${name}`), 'include/tensorflow/c/eager/c_api.h']) {
     if (!found.has(needed)) throw new Error(`${file}: expected ${needed} in the wheel, got none`);
   }
@@ -128,7 +114,27 @@ function placeOf(name) {
   return undefined;
 }
 
-export async function* entriesOf(zip) {
+/** Unpacks what `placeOf` has a place for under `deps`; gives the places. Programs of `bin` may be run. */
+export async function extractFiles(file, deps, placeOf) {
+  const zip = await promisify(yauzl.open)(file, { lazyEntries: true, autoClose: false });
+  const open = promisify(zip.openReadStream.bind(zip));
+  const found = new Set();
+  try {
+    for await (const entry of entriesOf(zip)) {
+      const to = placeOf(entry.fileName);
+      if (to === undefined) continue;
+      const path = join(deps, to);
+      mkdirSync(dirname(path), { recursive: true });
+      await pipeline(await open(entry), createWriteStream(path, { mode: to.includes('/bin/') ? 0o755 : 0o644 }));
+      found.add(to);
+    }
+  } finally {
+    zip.close();
+  }
+  return found;
+}
+
+async function* entriesOf(zip) {
   for (let left = zip.entryCount; left > 0; left--) {
     const entry = once(zip, 'entry'); // rejects where the zip emits an error instead
     zip.readEntry();

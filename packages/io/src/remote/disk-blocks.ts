@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { isTemporary, temporaryName } from '../temporary.js';
 
 /** Blocks of objects on a local disk. */
 export interface DiskCache {
@@ -53,7 +54,7 @@ export class DiskBlocks {
 
   async put(index: number, block: Uint8Array): Promise<void> {
     const path = this.pathOf(index);
-    const part = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
+    const part = temporaryName(path);
     const checksum = Buffer.alloc(CHECKSUM);
     checksum.writeUInt32LE(crc32(block));
     try {
@@ -93,7 +94,7 @@ async function filesBelow(root: string): Promise<{ path: string; size: number; u
   const found = names.map(async (name) => {
     const path = join(root, name);
     const status = await stat(path).catch(() => undefined);
-    if (!status?.isFile() || (name.endsWith('.tmp') && Date.now() - status.mtimeMs < LONGEST_WRITE)) return [];
+    if (!status?.isFile() || (isTemporary(name) && Date.now() - status.mtimeMs < LONGEST_WRITE)) return [];
     return [{ path, size: status.size, used: status.mtimeMs }];
   });
   return (await Promise.all(found)).flat();
