@@ -1,6 +1,6 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { exists, makeFolder, parseJson, readIfThere, writeJson } from '@wbdc/io';
+import { exists, isTemporary, makeFolder, parseJson, readIfThere, writeJson } from '@wbdc/io';
 import { differences, WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
 
@@ -19,7 +19,8 @@ export async function checkOutFolder(root: string, folder: string, settings: Pre
   if (!(await exists(root))) return;
   const earlier = await readIfThere(join(root, RECORD));
   if (earlier === undefined) {
-    if ((await readdir(root)).length === 0) return;
+    // One that was ended while it wrote its note has made nothing yet.
+    if ((await readdir(root)).every(isTemporary)) return;
     const expected = 'no folder, or one that an earlier preparation made';
     throw new WbdcError({ where: root, expected, got: 'other files', code: 'out-foreign' });
   }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { numberCategories, wbdcLayout } from '@wbdc/data';
+import { temporaryName } from '@wbdc/io';
+import { madeNothing } from '@wbdc/pipeline/stage-files';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Journal } from '../../src/prepare/journal.js';
@@ -28,6 +30,17 @@ describe('prepare.json', () => {
       });
     },
   );
+});
+
+it('a process that ended while it wrote its first file has made nothing', async () => {
+  const folder = join(root, 'ended');
+  mkdirSync(folder);
+  writeFileSync(temporaryName(join(folder, 'prepare.json')), '{"vid');
+  await checkOutFolder(folder, '/v', { videos: '/v' });
+  expect(await madeNothing(folder)).toBe(true);
+  writeFileSync(join(folder, 'notes.txt'), 'mine');
+  await expect(checkOutFolder(folder, '/v', { videos: '/v' })).rejects.toMatchObject({ code: 'out-foreign' });
+  expect(await madeNothing(folder)).toBe(false);
 });
 
 describe('categories.json', () => {
