@@ -18,10 +18,12 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 VOCAB = [*SPECIAL, *"[]犬鸟山水你我", "sep", "SEP", "clip", "Clip", "##per", "CLIP", "o", "##o", "O", "ö", "new", "##s", "x"]
 TEXTS = [
     "CLIP 犬", "Clip clip clipper", "犬<art>鸟", "我[N]你 [n]", "newest new new山", "O ö o", "<art><art>", "my news new.",
-    "[S\u200bEP]", "[S\u00adEP] x", "x[SEP]", "a<ART>b", "new_new new-new",
+    "[S\u200bEP]", "[S\u00adEP] x", "x[SEP]", "a<ART>b", "new_new new-new", "o\u200bx",
 ]
 CONFIG = {"tokenizer_class": "BertTokenizer"}
-TOKENIZER_FILES = ("vocab.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json")
+TOKENIZER_FILES = (
+    "vocab.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "config.json",
+)
 
 
 def write(folder: Path, files: dict) -> None:
@@ -80,6 +82,20 @@ def main():
              {**vocab, "tokenizer.json": tokenizer_json(), **config(do_lower_case=True, strip_accents=False)}),
         case("the configuration keeps Chinese words whole",
              {**vocab, "tokenizer.json": tokenizer_json(), **config(tokenize_chinese_chars=False)}),
+        *(case(f"{name} in tokenizer.json, the configuration is silent",
+               {**vocab, "tokenizer.json": tokenizer_json(**changed), "tokenizer_config.json": CONFIG})
+          for name, changed in [
+              ("cased", {"lowercase": False}), ("accents", {"strip_accents": False}),
+              ("Chinese words whole", {"handle_chinese_chars": False}), ("nothing cleaned", {"clean_text": False}),
+          ]),
+        case("cased in tokenizer.json, of which the general class takes all",
+             {"tokenizer.json": tokenizer_json(lowercase=False),
+              "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True}}),
+        case("cased in tokenizer.json, and nothing beside it", {"tokenizer.json": tokenizer_json(lowercase=False)}),
+        case("nothing cleaned in tokenizer.json, and nothing beside it", {"tokenizer.json": tokenizer_json(clean_text=False)}),
+        case("cased in tokenizer.json, of a BERT by its config.json",
+             {"tokenizer.json": tokenizer_json(lowercase=False), "config.json": {"model_type": "bert"}}),
+        case("tokens by their roles", {**vocab, **config(extra_special_tokens={"art_token": "<art>", "new": "[N]"})}),
         case("added_tokens.json", {
             **plain,
             "added_tokens.json": {"<art>": n, "[N]": n + 1},

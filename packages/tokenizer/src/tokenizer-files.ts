@@ -3,7 +3,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import { normalizerJson, type NormalizeOptions } from './normalize.js';
 import { addedToken, asRecord, parseObject, parseTokenizerJson } from './tokenizer-json.js';
 import type { AddedToken, BertTokenizerSpec } from './tokenizer-json.js';
-import { parseVocabText } from './vocabulary.js';
+import { parseVocabText, SPECIAL_TOKENS, specialField } from './vocabulary.js';
 
 /** Files of a tokenizer's folder that are read. */
 export const READ_FILES = [
@@ -12,6 +12,7 @@ export const READ_FILES = [
   'tokenizer_config.json',
   'added_tokens.json',
   'special_tokens_map.json',
+  'config.json',
 ] as const;
 
 /** Texts of a tokenizer's folder by name, those that are there. */
@@ -33,12 +34,18 @@ export function readTokenizerFiles(files: TokenizerFiles, where: string): ReadTo
     return text === undefined ? {} : parseObject(text, `${where}/${name}`);
   };
   const config = parse('tokenizer_config.json');
-  const options = normalizeOptions(config);
-  const added = addedTokens(config, parse('added_tokens.json'), parse('special_tokens_map.json'));
+  const specialMap = parse('special_tokens_map.json');
+  const isBert = madeByBert(config, () => parse('config.json'), where);
+  assertSpecialNames(config, `${where}/tokenizer_config.json`);
+  assertSpecialNames(specialMap, `${where}/special_tokens_map.json`);
+  const options = normalizeOptions(config, `${where}/tokenizer_config.json`);
+  const added = addedTokens(config, parse('added_tokens.json'), specialMap);
   if (json !== undefined) {
     const source = `${where}/tokenizer.json`;
     const spec = parseTokenizerJson(json, source);
-    const { normalizer, warnings } = overridden(spec.normalizer, options, where);
+    const { normalizer, warnings } = isBert
+      ? overridden(spec.normalizer, options, where)
+      : { normalizer: spec.normalizer, warnings: contradictions(spec.normalizer, options, where) };
     return { spec: withAdded({ ...spec, normalizer }, added, where), warnings, source };
   }
   if (vocab === undefined) {
@@ -49,6 +56,69 @@ export function readTokenizerFiles(files: TokenizerFiles, where: string): ReadTo
   }
   const spec = { vocab: parseVocabText(vocab), normalizer: normalizerJson(options), addedTokens: [] };
   return { spec: withAdded(spec, added, where), warnings: [], source: `${where}/vocab.txt` };
+}
+
+/** Classes that transformers 5 makes of a vocabulary and the settings of tokenizer_config.json: BERT's, its heirs. */
+const BERT_CLASSES = new Set(
+  ['Bert', 'ConvBert', 'DistilBert', 'Electra', 'LayoutLM', 'Lxmert', 'MobileBert', 'SqueezeBert'].map(
+    (name) => `${name}Tokenizer`,
+  ),
+);
+
+/** Classes that take all from tokenizer.json; transformers 5 takes them for unknown ones too. */
+const GENERAL_CLASSES = new Set(['PreTrainedTokenizer', 'TokenizersBackend']);
+
+/** Classes of other kinds of tokenizers, by how their names begin. */
+const OTHER_CLASSES = new RegExp(
+  `^(${[
+    ...['Albert', 'Bart', 'BertJapanese', 'Bertweet', 'BigBird', 'Blenderbot', 'Bloom', 'CLIP', 'Camembert', 'Canine'],
+    ...['Deberta', 'FNet', 'Funnel', 'GPT', 'Gemma', 'Herbert', 'LED', 'Llama', 'Longformer', 'M2M', 'MBart', 'MPNet'],
+    ...['Marian', 'Nllb', 'OpenAI', 'Pegasus', 'Phobert', 'ProphetNet', 'Qwen', 'RemBert', 'Roberta', 'RoCBert'],
+    ...['RoFormer', 'Splinter', 'T5', 'Tapas', 'Whisper', 'XLM'],
+  ].join('|')})`,
+);
+
+/** `model_type` of models whose tokenizer is BERT's, as transformers 5 has them. */
+const BERT_MODELS = new Set([
+  ...['align', 'bert', 'blip', 'bros', 'chinese_clip', 'convbert', 'distilbert', 'electra', 'ernie', 'flava', 'git'],
+  ...['layoutlm', 'megatron-bert', 'mobilebert', 'nezha', 'nomic_bert', 'qdqbert', 'realm', 'retribert', 'squeezebert'],
+  ...['vilt', 'visual_bert'],
+]);
+
+/**
+ * Whether transformers' `AutoTokenizer` makes BERT's class of a folder, which takes the vocabulary alone from
+ * tokenizer.json, or the general one, which takes all from there.
+ *
+ * @throws WbdcError where it would make a class of another kind, with other ids
+ */
+function madeByBert(config: Record<string, unknown>, model: () => Record<string, unknown>, where: string): boolean {
+  const named = config['tokenizer_class'] ?? model()['tokenizer_class'];
+  if (typeof named !== 'string') return BERT_MODELS.has(String(model()['model_type']));
+  const name = named.replace(/Fast$/, '');
+  if (BERT_CLASSES.has(name)) return true;
+  if (GENERAL_CLASSES.has(name) || !OTHER_CLASSES.test(name)) return false;
+  throw new WbdcError({
+    where,
+    expected: "a tokenizer of BERT's kind (tokenizer_class BertTokenizer)",
+    got: `a ${named.slice(0, 100)}, which gives other ids`,
+    advice: "if the vocabulary is BERT's, say BertTokenizer in tokenizer_config.json",
+  });
+}
+
+/** Special tokens of other names would be looked for in vain. */
+function assertSpecialNames(entries: Record<string, unknown>, where: string): void {
+  for (const token of SPECIAL_TOKENS) {
+    const field = specialField(token);
+    const value = entries[field];
+    const name = typeof value === 'object' && value !== null ? asRecord(value)['content'] : value;
+    if (name === undefined || name === null || name === token) continue;
+    throw new WbdcError({
+      where,
+      expected: `${field} ${token}, as BERT has it`,
+      got: JSON.stringify(name).slice(0, 100),
+      advice: 'rename the token there and in the vocabulary',
+    });
+  }
 }
 
 const SETTINGS = {
@@ -63,29 +133,58 @@ const FIELDS = {
   splitIdeographs: 'handle_chinese_chars',
 } as const;
 
-/** What a tokenizer_config.json says of normalisation. */
-function normalizeOptions(config: Record<string, unknown>): NormalizeOptions {
-  const entries = Object.entries(SETTINGS).filter(([, name]) => typeof config[name] === 'boolean');
-  return Object.fromEntries(entries.map(([option, name]) => [option, config[name]]));
+/** What a tokenizer_config.json says of normalisation; null says nothing. */
+function normalizeOptions(config: Record<string, unknown>, where: string): NormalizeOptions {
+  const entries = Object.entries(SETTINGS).flatMap(([option, name]): [string, boolean][] => {
+    const value = config[name] ?? undefined;
+    if (value === undefined) return [];
+    if (typeof value === 'boolean') return [[option, value]];
+    throw new WbdcError({ where, expected: `${name} true or false`, got: JSON.stringify(value).slice(0, 100) });
+  });
+  return Object.fromEntries(entries);
 }
 
-/** tokenizer_config.json counts more than the normaliser of tokenizer.json. */
-function overridden(normalizer: NormalizerJson, options: NormalizeOptions, where: string) {
-  const warnings: string[] = [];
-  const result = { ...normalizer };
+/** tokenizer_config.json counts instead of the normaliser of tokenizer.json, by BERT's defaults where it is silent. */
+function overridden(said: NormalizerJson, options: NormalizeOptions, where: string) {
+  const normalizer = normalizerJson(options);
+  const warnings = differingFields(said, normalizer).map((field) => {
+    const [option] = Object.entries(FIELDS).find(([, name]) => name === field) ?? [];
+    const setting = option === undefined ? undefined : SETTINGS[option as keyof typeof SETTINGS];
+    const silent = option === undefined || options[option as keyof typeof SETTINGS] === undefined;
+    const counts = silent
+      ? `tokenizer_config.json nothing${setting === undefined ? '' : ` of ${setting}`}: BERT's ` +
+        `${String(normalizer[field])} counts`
+      : `tokenizer_config.json ${setting} ${String(normalizer[field])}: the latter counts`;
+    return `${where}: tokenizer.json says ${field} ${String(said[field])}, ${counts}, as in transformers`;
+  });
+  return { normalizer, warnings };
+}
+
+/** What tokenizer_config.json says in vain: the class that it names takes all from tokenizer.json. */
+function contradictions(said: NormalizerJson, options: NormalizeOptions, where: string): string[] {
+  const wanted = { ...said };
   for (const option of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) {
-    const [said, field] = [options[option], FIELDS[option]];
-    if (said === undefined || said === normalizer[field]) continue;
-    result[field] = said;
-    // No word about stripping means: as lower-casing.
-    if (field === 'strip_accents' && normalizer.strip_accents === null && said === normalizer.lowercase) continue;
-    warnings.push(
-      `${where}: tokenizer.json says ${field} ${String(normalizer[field])}, tokenizer_config.json ` +
-        `${SETTINGS[option]} ` +
-        `${String(said)}: the latter counts, as in transformers`,
-    );
+    const value = options[option];
+    if (value !== undefined) wanted[FIELDS[option]] = value;
   }
-  return { normalizer: result, warnings };
+  return differingFields(said, wanted).map((field) => {
+    const option = (Object.keys(FIELDS) as (keyof typeof FIELDS)[]).find((name) => FIELDS[name] === field)!;
+    return (
+      `${where}: tokenizer.json says ${field} ${String(said[field])}, tokenizer_config.json ${SETTINGS[option]} ` +
+      `${String(wanted[field])}: the former counts, as in transformers for a tokenizer_class that is not BERT's`
+    );
+  });
+}
+
+type NormalizerField = 'clean_text' | 'handle_chinese_chars' | 'strip_accents' | 'lowercase';
+
+/** Fields in which two normalisers differ; no word about stripping means: as lower-casing. */
+function differingFields(one: NormalizerJson, other: NormalizerJson): NormalizerField[] {
+  const strips = ({ strip_accents, lowercase }: NormalizerJson): boolean => strip_accents ?? lowercase;
+  const fields = ['lowercase', 'handle_chinese_chars', 'clean_text'] as const;
+  const differing: NormalizerField[] = fields.filter((field) => one[field] !== other[field]);
+  const silent = one.strip_accents === null && other.strip_accents === null;
+  return silent || strips(one) === strips(other) ? differing : [...differing, 'strip_accents'];
 }
 
 type Unplaced = Omit<AddedToken, 'id'> & { readonly id: number | undefined };
@@ -112,7 +211,7 @@ function addedTokens(
 }
 
 function namedSpecial(value: unknown): Unplaced[] {
-  const names = Array.isArray(value) ? value : [];
+  const names: unknown[] = Array.isArray(value) ? value : Object.values(asRecord(value)); // or by role
   return names.map((name) => {
     const entry = typeof name === 'string' ? { content: name } : asRecord(name);
     return { ...addedToken({ ...entry, special: true }), id: undefined };

@@ -4,7 +4,14 @@ import { BertEngine, type Engine } from './engine.js';
 import { LONG_TEXT, normalizer, normalizerJson, prepare, shortenWords, type NormalizeOptions } from './normalize.js';
 import { buildTokenizerJson, specialAddedTokens, type BertTokenizerSpec } from './tokenizer-json.js';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
-import { formatVocabText, indexVocab, specialIds, type SpecialIds } from './vocabulary.js';
+import {
+  formatVocabText,
+  indexVocab,
+  SPECIAL_TOKENS,
+  specialField,
+  specialIds,
+  type SpecialIds,
+} from './vocabulary.js';
 
 /** The files that {@link Tokenizer.toFiles} gives: all that a checkpoint keeps of a tokenizer. */
 export const TOKENIZER_FILES = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json'] as const;
@@ -54,8 +61,9 @@ export class Tokenizer {
 
   /**
    * @param files the texts of a tokenizer's folder by name, as transformers 5 reads them: tokenizer.json is preferred
-   * to vocab.txt; `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of tokenizer_config.json count more
-   * than its normaliser (then {@link Tokenizer.warnings} says so); tokens of `added_tokens_decoder`, of
+   * to vocab.txt; where `tokenizer_class` (or config.json) says BERT, `do_lower_case`, `strip_accents` and
+   * `tokenize_chinese_chars` of tokenizer_config.json or their defaults count instead of its normaliser, else that
+   * counts ({@link Tokenizer.warnings} says so where they differ); tokens of `added_tokens_decoder`, of
    * added_tokens.json and of special_tokens_map.json are added
    * @param where names the folder in errors
    * @throws when neither is there, or it is not a BERT tokenizer
@@ -113,13 +121,15 @@ export class Tokenizer {
 
   /** The contents of {@link TOKENIZER_FILES}, from which transformers loads the tokenizer too. */
   toFiles(): Record<TokenizerFile, string> {
-    const { lowercase, strip_accents, handle_chinese_chars } = this.#spec.normalizer;
-    const config = {
+    const { clean_text, lowercase, strip_accents, handle_chinese_chars } = this.#spec.normalizer;
+    const bert = {
       tokenizer_class: 'BertTokenizer',
       do_lower_case: lowercase,
       strip_accents,
       tokenize_chinese_chars: handle_chinese_chars,
     };
+    // BERT's class always cleans; the general one does what tokenizer.json says.
+    const config = clean_text ? bert : { tokenizer_class: 'PreTrainedTokenizerFast', ...SPECIAL_NAMES };
     return {
       'vocab.txt': formatVocabText(this.vocab),
       'tokenizer.json': `${JSON.stringify(this.toJson(), null, 2)}\n`,
@@ -127,6 +137,9 @@ export class Tokenizer {
     };
   }
 }
+
+/** The special tokens as tokenizer_config.json names them: `unk_token` and so on. */
+const SPECIAL_NAMES = Object.fromEntries(SPECIAL_TOKENS.map((token) => [specialField(token), token]));
 
 function isSpecial(token: string): boolean {
   return /^\[(PAD|UNK|CLS|SEP|MASK)\]$/.test(token);

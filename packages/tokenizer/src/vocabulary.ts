@@ -3,6 +3,11 @@ import { WbdcError } from '@wbdc/io/errors';
 /** BERT's five special tokens. Their names are fixed; their ids come from the vocabulary. */
 export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
 
+/** What tokenizer_config.json calls a special token: `unk_token`. */
+export function specialField(token: string): string {
+  return `${token.slice(1, -1).toLowerCase()}_token`;
+}
+
 /** Ids of the special tokens. */
 export interface SpecialIds {
   readonly pad: number;

@@ -24,7 +24,38 @@ describe('folders of tokenizers, as transformers reads them', () => {
         'as in ' +
         'transformers',
     ]);
-    expect(Object.values(warnings).filter((lines) => lines.length > 0)).toHaveLength(4);
+    expect(warnings['cased in tokenizer.json, the configuration is silent']).toEqual([
+      'folder: tokenizer.json says lowercase false, tokenizer_config.json nothing of do_lower_case: ' +
+        "BERT's true counts, as in transformers",
+    ]);
+    expect(warnings['cased in tokenizer.json, of which the general class takes all']).toEqual([
+      'folder: tokenizer.json says lowercase false, tokenizer_config.json do_lower_case true: the former counts, as ' +
+        "in transformers for a tokenizer_class that is not BERT's",
+    ]);
+    expect(Object.values(warnings).filter((lines) => lines.length > 0)).toHaveLength(10);
+  });
+
+  const vocab = [...SPECIAL_TOKENS, '猫'].join('\n');
+  const configured =
+    (config: object, name = 'tokenizer_config.json') =>
+    () =>
+      Tokenizer.fromFiles({ 'vocab.txt': vocab, [name]: JSON.stringify(config) }, 'folder');
+
+  it.each(['BertJapaneseTokenizer', 'RobertaTokenizerFast', 'XLMRobertaTokenizer'])('refuses a %s', (name) => {
+    expect(configured({ tokenizer_class: name })).toThrow(`got a ${name}, which gives other ids`);
+    expect(configured({ tokenizer_class: name }, 'config.json')).toThrow(`got a ${name}, which gives other ids`);
+  });
+
+  it('refuses special tokens of other names, wherever they stand', () => {
+    const refused = 'expected mask_token [MASK], as BERT has it, got "<mask>"';
+    expect(configured({ mask_token: '<mask>' })).toThrow(`folder/tokenizer_config.json: ${refused}`);
+    expect(configured({ mask_token: { content: '<mask>' } }, 'special_tokens_map.json')).toThrow(refused);
+    expect(configured({ mask_token: '[MASK]', pad_token: null })().special.mask).toBe(4);
+  });
+
+  it('refuses settings that are neither true nor false', () => {
+    expect(configured({ do_lower_case: 'false' })).toThrow('expected do_lower_case true or false, got "false"');
+    expect(configured({ strip_accents: null })().encode('É猫')).toEqual([1, 5]);
   });
 
   it('refuses an added token whose id does not fit the vocabulary', () => {
