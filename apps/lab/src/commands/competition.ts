@@ -2,8 +2,9 @@ import { cliCommand, interruptible, Option, Output, type CliCommand, type Comman
 import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
 import type { StartChild } from '@wbdc/runner/jobs';
-import { halvesFor, type OwnData } from '../competition/own-data.js';
+import { halvesFor, type OwnData, type OwnFolder } from '../competition/own-data.js';
 import type { Half } from '../competition/plan.js';
+import { EMBEDDED_CORPORA } from '../general-text.js';
 import {
   addClusterOptions,
   addLabOptions,
@@ -17,7 +18,7 @@ interface Options extends LabOptions, ClusterOptions {
   readonly half: Half | 'both';
   readonly evidence: boolean;
   readonly data: string;
-  readonly layout: OwnData['layout'];
+  readonly layout: OwnFolder['layout'];
   readonly pairs?: string;
   readonly heldOutPairs?: string;
 }
@@ -34,7 +35,12 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
         'result in results/report.html; a stage that fails is told and the others go on; the same command again goes ' +
         'on where it stopped.',
     )
-    .option('--data <set>', "'demo', the embedded data, or the folder of your own", 'demo')
+    .option(
+      '--data <set>',
+      "the embedded data: 'demo', 'text' (a corpus is read first) or 'large' (12,000 videos besides), or a folder of " +
+        'your own',
+      'demo',
+    )
     .addOption(
       new Option('--layout <name>', 'of your own data: wbdc (annotations/, zip_frames/) or aiac (records)')
         .choices(['wbdc', 'aiac'])
@@ -59,6 +65,7 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
 /** Paths as they are found from the working folder. */
 function ownData({ data, layout, pairs, heldOutPairs }: Options, from: string): OwnData | undefined {
   if (data === 'demo') return undefined;
+  if (data in EMBEDDED_CORPORA) return { layout: 'embedded', set: data };
   const given =
     pairs === undefined
       ? undefined

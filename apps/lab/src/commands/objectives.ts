@@ -13,7 +13,17 @@ import type { StartChild } from '@wbdc/runner/jobs';
 import { wbdcLayout } from '@wbdc/data';
 import { WbdcError } from '@wbdc/io/errors';
 import { exists, withLock } from '@wbdc/io';
-import { MODELS, OBJECTIVES, type Ladder, type ModelName } from '../objectives/plan.js';
+import {
+  MODELS,
+  OBJECTIVES,
+  PROBES,
+  STARTS,
+  type Ladder,
+  type ModelName,
+  type Probe,
+  type Start,
+} from '../objectives/plan.js';
+import { EMBEDDED_CORPORA } from '../general-text.js';
 import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
 interface Options extends LabOptions {
@@ -23,11 +33,13 @@ interface Options extends LabOptions {
   readonly data: string;
   readonly upTo: number;
   readonly ends?: boolean;
+  readonly start?: Start;
+  readonly probe: Probe | 'both';
 }
 
 const EXAMPLES = `
 Examples:
-  node apps/lab/bin/lab.js objectives --data large --up-to 3 --seeds 5
+  node apps/lab/bin/lab.js objectives --data text --up-to 3 --seeds 5 --probe both
   node apps/lab/bin/lab.js objectives
   node apps/lab/bin/lab.js objectives --model single --seeds 1 --out reports
 `;
@@ -52,6 +64,14 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     )
     .option('--up-to <number>', 'only the first so many objectives', wholeNumber(1), OBJECTIVES.length)
     .option('--ends', 'leave out what lies between no pretraining and the last objective')
+    .addOption(
+      new Option(
+        '--start <weights>',
+        'what pretraining starts from: fresh weights, a text side that has read the corpus, or it and the last once ' +
+          'more from fresh weights; default: both where there is a corpus',
+      ).choices(STARTS),
+    )
+    .addOption(new Option('--probe <task>', 'finetuning to probe by').choices([...PROBES, 'both']).default('category'))
     .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
   return cliCommand(
     addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES),
@@ -69,19 +89,36 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
 }
 
 /** The data of a ladder; a corpus is used where there is one. */
-async function ladderOf({ data, upTo, ends = false }: Options, from: string): Promise<Ladder> {
+async function ladderOf(options: Options, from: string): Promise<Ladder> {
+  const { data, upTo, ends = false, probe } = options;
   if (upTo > OBJECTIVES.length) {
     throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
+  }
+  const corpus = await corpusOf(data, from);
+  const { start = corpus ? 'both' : 'fresh' } = options;
+  if (!corpus && start !== 'fresh') {
+    const expected = "--data 'text', 'large' or a folder with annotations/corpus.json";
+    throw new WbdcError({ where: `--start ${start}`, expected, got: `--data ${data}, which has no corpus` });
   }
   const words = [
     data === 'demo' ? '' : `--data ${data}`,
     upTo === OBJECTIVES.length ? '' : `--up-to ${upTo}`,
     ends ? '--ends' : '',
+    options.start === undefined ? '' : `--start ${start}`,
+    probe === 'category' ? '' : `--probe ${probe}`,
   ];
-  const shared = { upTo, ends, words: words.filter((word) => word !== '').join(' ') };
-  if (data === 'demo') return { ...shared, data: [], corpus: false };
-  if (data === 'text' || data === 'large') return { ...shared, data: [`data.set=${data}`], corpus: true };
-  const folder = resolve(from, data);
-  const corpus = await exists(wbdcLayout(folder).annotations('corpus'));
-  return { ...shared, data: [`data.folder=${folder}`], corpus };
+  return {
+    ...{ upTo, ends, start, words: words.filter((word) => word !== '').join(' ') },
+    ...(corpus && { corpus }),
+    probes: probe === 'both' ? PROBES : [probe],
+    data: isEmbedded(data) ? (data === 'demo' ? [] : [`data.set=${data}`]) : [`data.folder=${resolve(from, data)}`],
+  };
 }
+
+/** The splits of the corpus. */
+async function corpusOf(data: string, from: string): Promise<readonly string[] | undefined> {
+  if (isEmbedded(data)) return EMBEDDED_CORPORA[data];
+  return (await exists(wbdcLayout(resolve(from, data)).annotations('corpus'))) ? ['corpus'] : undefined;
+}
+
+const isEmbedded = (data: string): boolean => data === 'demo' || data in EMBEDDED_CORPORA;

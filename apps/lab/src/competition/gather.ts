@@ -3,12 +3,14 @@ import { RunFolder } from '@wbdc/runner';
 import { secondsOf } from '../seconds.js';
 import { gatherEvidence, type Evidence } from './evidence.js';
 import { BASE, ENTRIES, trialEntries, type Half } from './plan.js';
-import { heldOutTruth, type OwnData } from './own-data.js';
+import { dataName, heldOutTruth, type OwnData } from './own-data.js';
 import { aiacResults, submitCategories, wbdcResults, type AiacResults, type WbdcResults } from './results.js';
 
 /** All that a competition has measured. */
 export interface CompetitionResults {
   readonly name: string;
+  /** What they were measured on, for people. */
+  readonly data: string;
   readonly aiac?: AiacResults;
   readonly wbdc?: WbdcResults;
   readonly evidence: readonly Evidence[];
@@ -43,6 +45,7 @@ export async function competitionResults(gathering: Gathering): Promise<Competit
   for (const half of trials) evidence.push(await gatherEvidence(root, half));
   return {
     name,
+    data: dataName(own),
     ...(halves.includes('aiac') && { aiac: await aiacResults(root, folder, own) }),
     ...(halves.includes('wbdc') && (await measuredWbdc({ root, folder, own, onWarning }))),
     evidence,

@@ -4,7 +4,7 @@ import { aiacCurves, ensembleCard, wbdcCurves } from './curves.js';
 import type { Evidence } from './evidence.js';
 import type { CompetitionResults } from './gather.js';
 import { neighboursPart, PARTS_STYLE } from './parts.js';
-import { dataRootOf, type OwnData } from './own-data.js';
+import { dataName, dataRootOf, type OwnData } from './own-data.js';
 import type { Half } from './plan.js';
 import type { AiacResults, WbdcResults } from './results.js';
 import { ensembleTable, evidenceTable, hardestTable, jobsTable, wbdcTable } from './tables.js';
@@ -21,7 +21,7 @@ export async function competitionPage(results: CompetitionResults, root: string,
     ...evidenceParts(evidence, 'wbdc'),
   ];
   return renderPage({
-    title: `${name}: the competition on ${own === undefined ? 'the embedded data' : own.folder}`,
+    title: `${name}: the competition on ${dataName(own)}`,
     lead:
       'Measured on held-out videos. Published numbers are of the official data and of full-size models: compare ' +
       'their order, not their height.',

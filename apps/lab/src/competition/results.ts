@@ -26,7 +26,7 @@ import {
   type CategoryScore,
   type ClassScore,
 } from '@wbdc/metrics';
-import { heldOutPairs, heldOutTruth, type OwnData } from './own-data.js';
+import { heldOutPairs, heldOutTruth, isOwn, type OwnData } from './own-data.js';
 import { nearestVideos, type Nearest } from './neighbours.js';
 import { AIAC, ENSEMBLES, WBDC, type PublishedEntry } from './plan.js';
 
@@ -79,7 +79,7 @@ export async function aiacResults(root: string, folder: string, own?: OwnData): 
   const labels = await heldOutPairs(own, root);
   const pairs = labels === undefined ? [] : await readLabels(labels);
   const truth = pairs.map(({ score }) => score);
-  const categories = own === undefined ? await heldOutTruth(own, root) : undefined;
+  const categories = isOwn(own) ? undefined : await heldOutTruth(own, root);
   const ids = categories === undefined ? undefined : new Set((await readTruth(categories)).keys());
   const members = await Promise.all(names.map((name) => readEmbeddingFile(filesOf(root, name).embeddings, name, ids)));
   const rate = (rows: Embeddings): number => (pairs.length === 0 ? NaN : spearman(pairCosines(rows, pairs), truth));

@@ -36,9 +36,9 @@ export async function runCompetition(
   const runs = join('runs', name);
   const models = halves.flatMap((half) => entriesFor(own, half));
   const trials = evidence ? halves.flatMap(trialEntries) : [];
-  const tasks = tasksOf([...models, ...trials], runs, base);
+  const tasks = tasksOf([...models, ...trials], runs, base, dataSettings(own));
   const begun = terminal.now();
-  const running = { options: { ...options, set: [...dataSettings(own), ...options.set] }, runs, output, signal };
+  const running = { options, runs, output, signal };
   const outcomes =
     options.on === 'slurm' ? await onSlurm(tasks, running) : await here(tasks, { ...running, startChild });
   if (outcomes === undefined) return 0;

@@ -6,8 +6,17 @@ import { BASE, type Entry } from './plan.js';
 
 const CONFIGS = fileURLToPath(new URL('../../configs/competition', import.meta.url));
 
-/** The stages of entries as tasks: those of an entry one after another, all after what they read. */
-export function tasksOf(entries: readonly Entry[], runs: string, base: Entry = BASE): StageTask[] {
+/**
+ * The stages of entries as tasks: those of an entry one after another, all after what they read.
+ *
+ * @param data settings that name the data; an entry's own come after them
+ */
+export function tasksOf(
+  entries: readonly Entry[],
+  runs: string,
+  base: Entry = BASE,
+  data: readonly string[] = [],
+): StageTask[] {
   return [base, ...entries].flatMap((entry) => {
     const stages = STAGES.filter((name) => entry.stages.includes(name));
     return stages.map((stage, i) => ({
@@ -16,7 +25,7 @@ export function tasksOf(entries: readonly Entry[], runs: string, base: Entry = B
       run: entry.name,
       stage,
       config: resolve(CONFIGS, entry.file),
-      set: settingsOf(entry, runs, base),
+      set: [...data, ...settingsOf(entry, runs, base)],
       alone: entry === base,
     }));
   });
@@ -25,7 +34,8 @@ export function tasksOf(entries: readonly Entry[], runs: string, base: Entry = B
 /** The last stage of the base that an entry reads: one with a tower of its own does not wait for the base's. */
 function readBy(entry: Entry, base: Entry): string[] {
   if (entry === base) return [];
-  return [entry.stages.includes('clip') ? `${base.name} vocab` : `${base.name} ${base.stages.at(-1)}`];
+  if (!entry.stages.includes('clip')) return [`${base.name} ${base.stages.at(-1)}`];
+  return [`${base.name} vocab`, ...(base.stages.includes('text') ? [`${base.name} text`] : [])];
 }
 
 function fromOf({ from, teachers = [] }: Entry): string[] {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TaskName } from '@wbdc/pipeline';
 import { shippedConfig, type StageName } from '@wbdc/runner';
+import { AFTER_TEXT, corpusSettings } from '../general-text.js';
 import type { StageTask } from '../jobs/run-jobs.js';
 
 /** The objectives in the order in which they are added: those of QQ Browser AIAC 2021, then those of WBDC 2022. */
@@ -16,7 +17,7 @@ export const TITLES: Readonly<Record<ModelName, string>> = {
   double: 'double stream (lxmert-model)',
 };
 
-/** A pretraining with the first so many objectives, and the finetuning that probes it; 0: finetuning alone. */
+/** A pretraining with the first so many objectives, and the finetunings that probe it; 0: finetuning alone. */
 export interface Trial {
   readonly model: ModelName;
   readonly objectives: number;
@@ -24,6 +25,17 @@ export interface Trial {
   /** It starts from a text side that has read the corpus. */
   readonly text?: true;
 }
+
+/** What a pretraining is probed by: finetuning for categories, or for the similarity of pairs. */
+export const PROBES = ['category', 'similarity'] as const;
+export type Probe = (typeof PROBES)[number];
+
+/**
+ * Where the pretrainings start: from fresh weights, from the text side that has read the corpus, or from that and the
+ * last once more from fresh weights.
+ */
+export const STARTS = ['fresh', 'text', 'both'] as const;
+export type Start = (typeof STARTS)[number];
 
 /** Which objectives to add, and on what. */
 export interface Ladder {
@@ -35,35 +47,36 @@ export interface Ladder {
   readonly data: readonly string[];
   /** The options that ask for it. */
   readonly words: string;
-  /** The data have a corpus: the whole ladder once more after the text stage. */
-  readonly corpus: boolean;
+  /** The data have a corpus, of which these splits are read. */
+  readonly corpus?: readonly string[];
+  /** Without a corpus fresh weights are all there is. */
+  readonly start: Start;
+  readonly probes: readonly Probe[];
 }
 
-const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], corpus: false, words: '' };
+export const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], start: 'fresh', probes: ['category'], words: '' };
 
 /** Every number of objectives with every seed, seeds last: what is there at any time compares. */
 export function trialsOf(
   models: readonly ModelName[],
   seeds: number,
-  { upTo, corpus, ends = false }: Pick<Ladder, 'upTo' | 'corpus' | 'ends'> = WHOLE,
+  { upTo, start, ends = false }: Pick<Ladder, 'upTo' | 'start' | 'ends'> = WHOLE,
 ): Trial[] {
+  const rungs = Array.from({ length: upTo }, (_, i) => i + 1).slice(ends ? -1 : 0);
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
-    models.flatMap((model) => [
-      ...(ends ? [0, upTo] : Array.from({ length: upTo + 1 }, (_, objectives) => objectives)).map(
-        (objectives): Trial => ({
-          ...{ model, objectives, seed },
-        }),
-      ),
-      ...(corpus ? [{ model, objectives: upTo, seed, text: true as const }] : []),
+    models.flatMap((model): Trial[] => [
+      { model, objectives: 0, seed },
+      ...rungs.map((objectives) => ({ model, objectives, seed, ...(start !== 'fresh' && { text: true as const }) })),
+      ...(start === 'both' ? [{ model, objectives: upTo, seed }] : []),
     ]),
   );
 }
 
-/** `no pretraining`, `tag`, `+ mlm`, ... */
+/** `no pretraining`, `tag`, `+ mlm`, ...; `general text, tag` for the first that starts from such a text side. */
 export function labelOf(objectives: number, text = false): string {
-  if (text) return 'general text first';
   if (objectives === 0) return 'no pretraining';
-  return objectives === 1 ? OBJECTIVES[0] : `+ ${OBJECTIVES[objectives - 1]}`;
+  if (objectives > 1) return `+ ${OBJECTIVES[objectives - 1]}`;
+  return text ? `general text, ${OBJECTIVES[0]}` : OBJECTIVES[0];
 }
 
 /** A run, and the stages it has of its own. */
@@ -75,35 +88,53 @@ export interface Run {
 /** What the data, the vision tower and the features come from. */
 export const BASE: Run = { name: 'base', stages: ['data', 'vocab', 'clip', 'features'] };
 
-/** Masked words, and words that find their definitions: what one reads in minutes. Both models have this text side. */
-const CORPUS = [
-  'vocab={size: 9600, minFrequency: 4}',
-  'corpus={tasks: {mlm: {wholeWord: true, prior: frequency}, ftc: {pooling: mean}}, ' +
-    'train: {batchSize: 64, epochs: 2, ' +
-    'learningRate: 1.0e-3, rules: [], warmup: 0.05, schedule: cosine, evaluateEvery: 1000, checkpointEvery: 500}}',
-];
+/** Pairs: `finetune` of {@link configOf} for similarity. */
+const PAIRS = ['kind=similarity', 'width=64', 'batchSize=64', 'epochs=4'].map((one) => `finetune.${one}`);
 
-/** The run of a trial. */
-export function runOf({ model, objectives, seed, text }: Trial): Run {
+/** The run of a trial; what probes it with pairs is one of its own. */
+export function runOf({ model, objectives, seed, text }: Trial, probe: Probe = 'category'): Run {
   const name = `${model}-${objectives}-${text ? 'text-' : ''}${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
+  if (probe === 'similarity') return { name: `${name}-pairs`, stages: ['finetune'] };
   return { name, stages: objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'] };
 }
 
-/** All stages: the base's, then those of the trials. */
-export function stageTasks(trials: readonly Trial[], ladder: Ladder = WHOLE): StageTask[] {
-  const { corpus } = ladder;
-  const data = [...ladder.data, ...(corpus ? CORPUS : [])];
+/** All runs of a trial, with those of their stages that the ladder asks for. */
+export function runsOf(trial: Trial, probes: readonly Probe[] = WHOLE.probes): Run[] {
+  const { name, stages } = runOf(trial);
+  const own = stages.filter((stage) => stage !== 'finetune' || probes.includes('category'));
+  return [
+    ...(own.length > 0 ? [{ name, stages: own }] : []),
+    ...(probes.includes('similarity') ? [runOf(trial, 'similarity')] : []),
+  ];
+}
+
+/** All stages: the base's, then those of the trials, whose runs stand in a folder. */
+export function stageTasks(trials: readonly Trial[], runs: string, ladder: Ladder = WHOLE): StageTask[] {
+  const { corpus, probes } = ladder;
+  const data = [...ladder.data, ...(corpus ? corpusSettings(corpus) : [])];
   const base = tasksOf(BASE, shippedConfig('demo.yaml'), data, []);
   const last = base.slice(-1).map(({ name }) => name);
-  const read = corpus ? tasksOf({ ...BASE, stages: ['text'] }, configPath('objectives/single.yaml'), data, last) : [];
+  const reads = trials.some(({ text }) => text);
+  const read = reads ? tasksOf({ ...BASE, stages: ['text'] }, configPath('objectives/single.yaml'), data, last) : [];
   return [
     ...[...base, ...read],
     ...trials.flatMap((trial) => {
-      const start = corpus ? [`corpus.start=${trial.text === true}`] : [];
       const needs = trial.text ? read.map(({ name }) => name) : last;
-      return tasksOf(runOf(trial), configOf(trial), [...settingsOf(trial), ...data, ...start], needs);
+      const set = [...settingsOf(trial), ...data, ...startOf(trial, corpus !== undefined)];
+      const { name } = runOf(trial);
+      return runsOf(trial, probes).flatMap((run) => {
+        if (!run.stages.includes('finetune') || run.name === name) return tasksOf(run, configOf(trial), set, needs);
+        const from = trial.objectives === 0 ? [] : [`finetune.init=${join(runs, name, 'pretrain', 'checkpoints')}`];
+        const after = trial.objectives === 0 ? needs : [`${name} pretrain`];
+        return tasksOf(run, configOf(trial), [...set, ...PAIRS, ...from], after);
+      });
     }),
   ];
+}
+
+function startOf({ text }: Trial, hasCorpus: boolean): readonly string[] {
+  if (text) return AFTER_TEXT;
+  return hasCorpus ? ['corpus.start=false'] : [];
 }
 
 /** The stages of a run, one after another; the first needs others. */

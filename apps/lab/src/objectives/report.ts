@@ -1,6 +1,6 @@
 import { counted, formatCount, formatSeconds } from '@wbdc/report/format';
-import { TITLES } from './plan.js';
-import type { Change, ModelResults, ObjectivesResults, Reached } from './results.js';
+import { panelOf } from './chart.js';
+import type { Change, Measure, ModelResults, ObjectivesResults, Reached } from './results.js';
 
 /** The report as Markdown, with what somebody has noted about the numbers; `objectives.svg` stands beside it. */
 export function objectivesReport(results: ObjectivesResults, notes?: string): string {
@@ -19,22 +19,30 @@ export function objectivesReport(results: ObjectivesResults, notes?: string): st
   return `${parts.join('\n\n')}\n`;
 }
 
-const PROBES = {
-  score: 'the same finetuning for categories, measured by the score of WBDC 2022 (mean of four F1) on held-out videos',
-  spearman: 'the same finetuning for similarity, measured by the Spearman correlation on pairs of held-out videos',
+const PROBED: Readonly<Record<Measure, string>> = {
+  score: 'categories, measured by the score of WBDC 2022 (mean of four F1) on held-out videos',
+  spearman: 'similarity, measured by the Spearman correlation on pairs of held-out videos',
 };
 
-function introduction({ measure, command = 'npx nx run runner:objectives' }: ObjectivesResults): string {
+function introduction({ models, command = 'npx nx run runner:objectives' }: ObjectivesResults): string {
+  const probes = [...new Set(models.map(({ measure }) => PROBED[measure]))];
+  const labels = models.flatMap(({ rows }) => rows.map(({ label }) => label));
+  const read = labels.some((label) => label.startsWith('general text'));
   return [
     `Made by \`${command}\`, which repeats it; only what stands under "What it shows" is written by hand.`,
     '',
-    'Both models are pretrained with one objective more at a time. Each pretraining is probed by',
-    `${PROBES[measure]}.`,
+    'Models are pretrained with one objective more at a time. Each pretraining is probed by the same finetuning for',
+    `${probes.join(', and for ')}.`,
     '`no pretraining` is that finetuning from fresh weights. A change compares with the row above, seed by seed; it ' +
       'is called',
-    'up or down where its mean is more than twice its standard error. `general text first` is the row before, from a ' +
-      'text side',
-    'that has read a corpus of definitions; the others share its vocabulary.',
+    'up or down where its mean is more than twice its standard error.',
+    ...(read
+      ? [
+          'From `general text` on, pretraining starts from a text side that has read a corpus of definitions, at a',
+          'tenth of the rate of the rest; `without general text` is the last once more from fresh weights, at one',
+          'rate. All share a vocabulary.',
+        ]
+      : []),
   ].join('\n');
 }
 
@@ -44,7 +52,7 @@ const PUBLISHED = [
   '0.8858. WBDC 2022, rank 8, gives no such table for ftm, ftc and mmm.',
 ].join('\n');
 
-function modelParts({ model, rows, baselines, settings }: ModelResults): string[] {
+function modelParts({ model, measure, rows, baselines, settings }: ModelResults): string[] {
   const seeds = [...new Set(rows.flatMap((row) => row.seeds.map(({ seed }) => seed)))].sort((a, b) => a - b);
   const head = [
     'objectives',
@@ -63,7 +71,7 @@ function modelParts({ model, rows, baselines, settings }: ModelResults): string[
   });
   const lines = [head, head.map(() => '---'), ...rows.map((row) => cells(row, seeds)), ...without];
   return [
-    `## ${TITLES[model][0].toUpperCase()}${TITLES[model].slice(1)}`,
+    `## ${panelOf({ model, measure })}`,
     lines.map((line) => `| ${line.join(' | ')} |`).join('\n'),
     rows.flatMap((row) => [...(verdict(row) ?? []), ...(belowLine(row, baselines) ?? [])]).join('\n'),
     ...learnedParts(rows),

@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { gatherMeasured, meanAndSpread } from '@wbdc/metrics';
 import { RunFolder, type StageRecord } from '@wbdc/runner';
-import { labelOf, OBJECTIVES, runOf, type ModelName, type Trial } from './plan.js';
+import { labelOf, OBJECTIVES, runOf, type ModelName, type Probe, type Run, type Trial } from './plan.js';
 
 /** All that the command has measured. */
 export interface ObjectivesResults {
+  /** By model and probe. */
   readonly models: readonly ModelResults[];
-  /** What the probe measures on held-out videos. */
-  readonly measure: Measure;
-  /** Trials that are done, and all that were asked for. */
+  /** Probes that are done, and all that were asked for. */
   readonly done: number;
   readonly planned: number;
   /** What makes the same again. */
@@ -22,10 +21,12 @@ export interface ObjectivesResults {
 /**
  * `score`: the mean of the four F1 of WBDC 2022, after finetuning for categories; `spearman` after that for similarity.
  */
-type Measure = 'score' | 'spearman';
+export type Measure = 'score' | 'spearman';
 
 export interface ModelResults {
   readonly model: ModelName;
+  /** What the probe measures on held-out videos. */
+  readonly measure: Measure;
   /** By number of objectives. */
   readonly rows: readonly Reached[];
   /** What needs no model reaches on the same videos, by name. */
@@ -41,7 +42,7 @@ export interface Reached {
   readonly mean: number;
   /** Standard deviation over the seeds; nothing for one seed. */
   readonly spread?: number;
-  /** Against the row before, of general text first against the same without it, with the same seeds. */
+  /** Against the row before with the same seeds. */
   readonly change?: Change;
   /** Against no pretraining with the same seeds. */
   readonly overall?: Change;
@@ -83,53 +84,61 @@ interface Outcome {
   readonly pretrain: StageRecord | undefined;
 }
 
-/** Gathers the trials that are done. */
+/** Gathers the probes that are done, of runs that stand. */
 export async function gatherResults(
   root: string,
   trials: readonly Trial[],
+  probes: readonly Probe[],
+  stands: (run: Run) => boolean = () => true,
 ): Promise<Omit<ObjectivesResults, 'seconds'>> {
-  const read = await Promise.all(trials.map((trial) => readOutcome(root, trial)));
+  const asked = probes.flatMap((probe) => trials.map((trial) => ({ trial, probe })));
+  const read = await Promise.all(asked.map(({ trial, probe }) => readOutcome(root, trial, probe, stands)));
   const outcomes = read.filter((outcome) => outcome !== undefined);
-  const models = [...new Set(outcomes.map(({ trial }) => trial.model))];
+  const nameOf = ({ trial, measure }: Outcome): string => `${measure} ${trial.model}`;
+  const groups = [...new Set(outcomes.map(nameOf))];
   return {
-    models: models.map((model) =>
-      modelResults(
-        model,
-        outcomes.filter(({ trial }) => trial.model === model),
-      ),
-    ),
-    measure: outcomes[0]?.measure ?? 'score',
+    models: groups.map((name) => modelResults(outcomes.filter((outcome) => nameOf(outcome) === name))),
     done: outcomes.length,
-    planned: trials.length,
+    planned: asked.length,
     environment: outcomes.at(-1)?.finetune.environment ?? {},
   };
 }
 
-async function readOutcome(root: string, trial: Trial): Promise<Outcome | undefined> {
-  const { name } = runOf(trial);
-  const run = new RunFolder(join(root, name), name);
-  const finetune = await run.record('finetune');
+async function readOutcome(
+  root: string,
+  trial: Trial,
+  probe: Probe,
+  stands: (run: Run) => boolean,
+): Promise<Outcome | undefined> {
+  const runs = [runOf(trial), runOf(trial, probe)];
+  if (!runs.every(stands)) return undefined;
+  const [pretrained, probed] = runs.map(({ name }) => new RunFolder(join(root, name), name));
+  const finetune = await probed.record('finetune');
   if (finetune?.status !== 'complete') return undefined;
   const { kind } = finetune.settings['finetune'] as { kind: 'category' | 'similarity' };
   const measure = kind === 'category' ? 'score' : 'spearman';
   const measured = gatherMeasured(finetune.summary['measured'] as Readonly<Record<string, number>>)[measure];
   const { value, baseline, baselines = baseline === undefined ? {} : { baseline } } = measured;
-  return { trial, measure, value, baselines, finetune, pretrain: await run.record('pretrain') };
+  return { trial, measure, value, baselines, finetune, pretrain: await pretrained.record('pretrain') };
 }
 
-function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResults {
-  const without = (count: number): Outcome[] =>
-    outcomes.filter(({ trial }) => trial.objectives === count && !trial.text);
-  const groups = ['', ...OBJECTIVES].map((_, count) => without(count)).filter((own) => own.length > 0);
-  const read = outcomes.filter(({ trial }) => trial.text);
-  const fresh = without(0);
+/** One model and probe: no pretraining, one objective more at a time, and the last without general text. */
+function modelResults(outcomes: readonly Outcome[]): ModelResults {
+  const { trial, measure } = outcomes[0];
+  const of = (count: number, text: boolean): Outcome[] =>
+    outcomes.filter(({ trial }) => trial.objectives === count && Boolean(trial.text) === text);
+  const counts = OBJECTIVES.map((_, i) => i + 1);
+  const read = outcomes.some(({ trial }) => trial.text);
+  const fresh = of(0, false);
+  const groups = [
+    fresh,
+    ...counts.map((count) => of(count, read)),
+    ...(read ? counts.map((count) => of(count, false)) : []),
+  ].filter((own) => own.length > 0);
   const last = outcomes.reduce((most, one) => (one.trial.objectives > most.trial.objectives ? one : most));
   return {
-    model,
-    rows: [
-      ...groups.map((own, i) => rowOf(own, groups[i - 1] ?? [], fresh)),
-      ...(read.length === 0 ? [] : [rowOf(read, without(read[0].trial.objectives), fresh)]),
-    ],
+    ...{ model: trial.model, measure },
+    rows: groups.map((own, i) => rowOf(own, groups[i - 1] ?? [], fresh, read)),
     baselines: last.baselines,
     settings: {
       ...(last.pretrain && { pretrain: last.pretrain.settings }),
@@ -138,7 +147,7 @@ function modelResults(model: ModelName, outcomes: readonly Outcome[]): ModelResu
   };
 }
 
-function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: readonly Outcome[]): Reached {
+function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: readonly Outcome[], read: boolean): Reached {
   const { objectives, text } = own[0].trial;
   const { mean, spread } = meanAndSpread(own.map(({ value }) => value));
   const [changes, whole] = [before, fresh].map((others) =>
@@ -147,14 +156,14 @@ function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: reado
     ),
   );
   return {
-    label: labelOf(objectives, text),
+    label: read && !text && objectives > 0 ? 'without general text' : labelOf(objectives, text),
     seeds: own.map(({ trial: { seed }, value }) => ({ seed, value })),
     mean,
     ...(spread !== undefined && { spread }),
     ...(changes.length > 0 && { change: changeOf(changes) }),
     ...(objectives > 0 && whole.length > 0 && { overall: changeOf(whole) }),
     ...pretrainingOf(own),
-    ...(text ? {} : publishedOf(objectives)),
+    ...(read && !text ? {} : publishedOf(objectives)),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';
 import { secondsOf } from '../seconds.js';
 import { objectivesChart } from './chart.js';
-import { BASE, runOf, stageTasks, trialsOf, type Ladder, type ModelName, type Trial } from './plan.js';
+import { BASE, runsOf, stageTasks, trialsOf, WHOLE, type Ladder, type ModelName, type Run } from './plan.js';
 import { changeText, objectivesReport } from './report.js';
 import { gatherResults, type ObjectivesResults } from './results.js';
 
@@ -31,13 +31,15 @@ export async function runObjectives(
   const runs = join('runs', options.name);
   const root = resolve(output.terminal.folder, runs);
   const folder = options.out === undefined ? join(root, 'results') : resolve(output.terminal.folder, options.out);
-  const trials = trialsOf(options.models, options.seeds, options.ladder);
-  const tasks = stageTasks(trials, options.ladder);
+  const { ladder = WHOLE } = options;
+  const trials = trialsOf(options.models, options.seeds, ladder);
+  const tasks = stageTasks(trials, runs, ladder);
   output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
   const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
-  const seconds = await secondsOf(root, [BASE, ...trials.map(runOf)]);
-  const standing = trials.filter((trial) => stands(trial, outcomes));
-  const results = { ...(await gatherResults(root, standing)), planned: trials.length, seconds, ...commandOf(options) };
+  const all = trials.flatMap((trial) => runsOf(trial, ladder.probes));
+  const seconds = await secondsOf(root, [{ ...BASE, stages: [...BASE.stages, 'text'] }, ...all]);
+  const gathered = await gatherResults(root, trials, ladder.probes, (run) => stands(run, outcomes));
+  const results = { ...gathered, seconds, ...commandOf(options) };
   if (results.done > 0) {
     await write(results, folder);
     say(results, folder, output);
@@ -61,11 +63,9 @@ function commandOf({ models, seeds, ladder, set }: ObjectivesOptions): { command
   return { command: `node apps/lab/bin/lab.js objectives ${words.filter((word) => word !== '').join(' ')}` };
 }
 
-/** Whether all stages of a trial may be read: one that is out of date has failed, and its old results are no result. */
-function stands(trial: Trial, outcomes: ReadonlyMap<string, Outcome>): boolean {
-  const own = [BASE, runOf(trial)].flatMap(({ name, stages }) =>
-    stages.map((stage) => outcomes.get(`${name} ${stage}`)),
-  );
+/** Whether all stages of a run may be read: one that is out of date has failed, and its old results are no result. */
+function stands(run: Run, outcomes: ReadonlyMap<string, Outcome>): boolean {
+  const own = [BASE, run].flatMap(({ name, stages }) => stages.map((stage) => outcomes.get(`${name} ${stage}`)));
   return !own.includes('failed') && !own.includes('blocked');
 }
 
@@ -82,9 +82,9 @@ async function write(results: ObjectivesResults, folder: string): Promise<void> 
 
 function say(results: ObjectivesResults, folder: string, output: Output): void {
   output.say('');
-  for (const { model, rows } of results.models) {
+  for (const { model, measure, rows } of results.models) {
     for (const { label, mean, change } of rows) {
-      output.say(`${model.padEnd(6)} ${label.padEnd(15)} ${results.measure} ${mean.toFixed(4)}  ${changeText(change)}`);
+      output.say(`${model.padEnd(6)} ${label.padEnd(20)} ${measure} ${mean.toFixed(4)}  ${changeText(change)}`);
     }
   }
   const made = ['objectives.md', 'objectives.json', 'objectives.svg'].map((name) => join(folder, name));

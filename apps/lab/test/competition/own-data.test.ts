@@ -20,9 +20,10 @@ let root: string;
 beforeEach(async () => void (root = await mkdtemp(join(tmpdir(), 'wbdc-own-'))));
 afterEach(() => rm(root, { recursive: true }));
 
-const records: OwnData = { folder: '/data/qq', layout: 'aiac' };
-const videos: OwnData = { folder: '/data/wx', layout: 'wbdc' };
-const paired: OwnData = { ...videos, pairs: { train: '/p/train.tsv', heldOut: '/p/a, b.tsv' } };
+const records = { folder: '/data/qq', layout: 'aiac' } satisfies OwnData;
+const videos = { folder: '/data/wx', layout: 'wbdc' } satisfies OwnData;
+const read: OwnData = { layout: 'embedded', set: 'text' };
+const paired = { ...videos, pairs: { train: '/p/train.tsv', heldOut: '/p/a, b.tsv' } } satisfies OwnData;
 
 describe('data of your own', () => {
   it('can be used for what it has: categories, or scored pairs', () => {
@@ -53,6 +54,27 @@ describe('data of your own', () => {
       if (stage === 'finetune') expect(config.data.trainSplits).toEqual(expect.arrayContaining(config.finetune.splits));
     }
     expect(names.includes('base features')).toBe(own.layout === 'wbdc');
+  });
+
+  it('embedded with a corpus have it read before both halves, but by the job that goes on from another', async () => {
+    expect(halvesFor(read, 'both')).toEqual(['aiac', 'wbdc']);
+    const tasks = tasksOf(
+      [...entriesFor(read, 'aiac'), ...entriesFor(read, 'wbdc')],
+      'r',
+      baseFor(read),
+      dataSettings(read),
+    );
+    const needs = (name: string) => tasks.find((task) => task.name === name)?.needs;
+    expect(needs('base text')).toEqual(['base features']);
+    expect(needs('job1 pretrain')).toEqual(['base text']);
+    expect(needs('job4 pretrain')).toEqual(['base text', 'job1 pretrain']);
+    expect(needs('single clip')).toEqual(['base vocab', 'base text']);
+    const folder = fileURLToPath(new URL('../../configs/competition', import.meta.url));
+    for (const { config: path, set, name } of tasks) {
+      const { data, corpus, text, train } = await loadConfig({ path, folder, set });
+      expect([data.set, text.fields.length, corpus?.start], name).toEqual(['text', 3, !name.startsWith('job4')]);
+      expect(train.rules, name).toMatchObject([{ pattern: 'encoder.bert.**' }]);
+    }
   });
 
   it('are named to the stages by the command', async () => {

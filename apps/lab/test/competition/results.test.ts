@@ -89,7 +89,7 @@ describe('the AIAC half', () => {
     expect(results.neighbours[0].near.map(({ id }) => id)).toContain(ids[1]); // the nearest angle
     await writeVideos();
     const page = await competitionPage(
-      { name: 'x<y', aiac: results, evidence: [], environment: {}, seconds: 61, wallSeconds: 61 },
+      { name: 'x<y', data: 'd', aiac: results, evidence: [], environment: {}, seconds: 61, wallSeconds: 61 },
       root,
     );
     for (const text of [
@@ -147,7 +147,7 @@ describe('the WBDC half', () => {
     const csv = await readFile(join(root, 'results/result.csv'), 'utf8');
     expect(readCategories(csv, new Set(ids)).get(ids[1])).toBe('0203');
     const page = await competitionPage(
-      { name: 'x', wbdc: results, evidence: [], environment: {}, seconds: 1, wallSeconds: 1 },
+      { name: 'x', data: 'd', wbdc: results, evidence: [], environment: {}, seconds: 1, wallSeconds: 1 },
       root,
     );
     for (const text of ['confusion of level 1', '01 animals', '0203 vans']) expect(page).toContain(text);
@@ -185,7 +185,10 @@ it('trials are compared seed by seed with the plain one', async () => {
   expect(raw?.gain).toBeCloseTo(-0.2 / 3, 12);
   expect(raw?.gainSpread).toBeCloseTo(Math.sqrt(1 / 300), 12);
   const evidence = [{ half: 'aiac' as const, measure, trials }];
-  const page = await competitionPage({ name: 'x', evidence, environment: {}, seconds: 1, wallSeconds: 1 }, root);
+  const page = await competitionPage(
+    { name: 'x', data: 'd', evidence, environment: {}, seconds: 1, wallSeconds: 1 },
+    root,
+  );
   expect(page).toContain('<td>-0.0667 ± 0.0577</td>');
   expect(page).toContain('against job 1&#39;s finetuning');
   expect(page.match(/<circle/g)).toHaveLength((TRIALS.aiac.length - 1) * SEEDS.length);

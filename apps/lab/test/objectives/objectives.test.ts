@@ -6,7 +6,17 @@ import { loadConfig } from '@wbdc/runner';
 import { Output } from '@wbdc/runner/cli';
 import type { StartChild } from '@wbdc/runner/jobs';
 import { objectivesChart } from '../../src/objectives/chart.js';
-import { configOf, runOf, settingsOf, stageTasks, trialsOf, type Trial } from '../../src/objectives/plan.js';
+import {
+  configOf,
+  runOf,
+  runsOf,
+  settingsOf,
+  stageTasks,
+  trialsOf,
+  WHOLE,
+  type Probe,
+  type Trial,
+} from '../../src/objectives/plan.js';
 import { objectivesReport } from '../../src/objectives/report.js';
 import { gatherResults, type ObjectivesResults } from '../../src/objectives/results.js';
 import { runObjectives } from '../../src/objectives/run.js';
@@ -39,7 +49,7 @@ describe('the trials', () => {
   });
 
   it('run after the base that they read, and finetune what they pretrained', () => {
-    const tasks = stageTasks(trialsOf(['single'], 1));
+    const tasks = stageTasks(trialsOf(['single'], 1), 'runs/x');
     expect(tasks.slice(0, 5).map(({ name, needs }) => [name, ...needs])).toEqual([
       ['base data'],
       ['base vocab', 'base data'],
@@ -50,31 +60,63 @@ describe('the trials', () => {
     expect(tasks.at(-1)).toMatchObject({ stage: 'finetune', needs: ['single-6-mmm-seed1 pretrain'] });
   });
 
-  it('with a corpus share its vocabulary, and the last starts from the text side that has read it', async () => {
-    const ladder = { upTo: 2, data: ['data.folder=/data'], corpus: true, words: '' };
+  it('with a corpus share its vocabulary, and start from the text side that has read it', async () => {
+    const ladder = { ...WHOLE, upTo: 2, data: ['data.folder=/data'], corpus: ['near'], start: 'both' } as const;
     const trials = trialsOf(['double'], 2, ladder);
     expect(trials.map((trial) => runOf(trial).name).slice(0, 4)).toEqual([
       'double-0-none-seed1',
-      'double-1-tag-seed1',
-      'double-2-mlm-seed1',
+      'double-1-text-tag-seed1',
       'double-2-text-mlm-seed1',
+      'double-2-mlm-seed1',
     ]);
     const ends = trialsOf(['double'], 2, { ...ladder, ends: true });
     expect(ends.map(({ objectives, text }) => [objectives, text]).slice(0, 3)).toEqual([
       [0, undefined],
-      [2, undefined],
       [2, true],
+      [2, undefined],
     ]);
-    const tasks = stageTasks(trials, ladder);
+    const tasks = stageTasks(trials, 'runs/x', ladder);
     const of = (name: string) => tasks.find((task) => task.name === name)!;
     expect(of('base text').needs).toEqual(['base features']);
     expect(of('double-2-text-mlm-seed1 pretrain').needs).toEqual(['base text']);
     expect(of('double-2-mlm-seed1 pretrain').needs).toEqual(['base features']);
     for (const { name, config: path, set } of tasks) {
-      const { vocab, corpus, data } = await loadConfig({ folder: '.', path, set });
-      expect([vocab.size, data.folder], name).toEqual([9600, '/data']);
+      const { vocab, corpus, data, train, text } = await loadConfig({ folder: '.', path, set });
+      expect([vocab.size, data.folder, text.fields.length], name).toEqual([9600, '/data', 3]);
+      expect(corpus!.splits, name).toEqual(['near']);
       expect(corpus!.start, name).toBe(name.startsWith('base') || name.includes('text'));
+      expect(train.rules.length, name).toBe(name.includes('-text-') ? 1 : 0);
     }
+    const fresh = { ...ladder, start: 'fresh' } as const;
+    const without = stageTasks(trialsOf(['single'], 1, fresh), 'runs/x', fresh);
+    expect(without.filter(({ name }) => name.includes('text'))).toEqual([]);
+  });
+
+  it('are probed with pairs in runs of their own, from the same pretraining', async () => {
+    const ladder = { ...WHOLE, upTo: 1, probes: ['category', 'similarity'] } as const;
+    const tasks = stageTasks(trialsOf(['single'], 1, ladder), 'runs/x', ladder);
+    expect(tasks.slice(4).map(({ name, needs }) => [name, ...needs])).toEqual([
+      ['single-0-none-seed1 finetune', 'base features'],
+      ['single-0-none-seed1-pairs finetune', 'base features'],
+      ['single-1-tag-seed1 pretrain', 'base features'],
+      ['single-1-tag-seed1 finetune', 'single-1-tag-seed1 pretrain'],
+      ['single-1-tag-seed1-pairs finetune', 'single-1-tag-seed1 pretrain'],
+    ]);
+    const settings = await Promise.all(
+      tasks.slice(4).map(({ config: path, set }) => loadConfig({ folder: '.', path, set })),
+    );
+    expect(settings.map(({ finetune: { kind, init } }) => [kind, init])).toEqual([
+      ['category', 'none'],
+      ['similarity', 'none'],
+      ['category', 'pretrain'],
+      ['category', 'pretrain'],
+      ['similarity', 'runs/x/single-1-tag-seed1/pretrain/checkpoints'],
+    ]);
+    const alone = runsOf({ model: 'single', objectives: 1, seed: 1 }, ['similarity']);
+    expect(alone.map(({ name, stages }) => [name, ...stages])).toEqual([
+      ['single-1-tag-seed1', 'pretrain'],
+      ['single-1-tag-seed1-pairs', 'finetune'],
+    ]);
   });
 
   it('begin with finetuning from fresh weights', async () => {
@@ -88,10 +130,16 @@ describe('the results', () => {
   beforeEach(async () => (root = await mkdtemp(join(tmpdir(), 'wbdc-objectives-'))));
   afterEach(() => rm(root, { recursive: true }));
 
-  const settings = { model: { width: 64 }, train: { epochs: 3 }, finetune: { kind: 'category', epochs: 2 } };
-  async function record(trial: Trial, stage: string, summary: object, status = 'complete'): Promise<void> {
-    const folder = join(root, runOf(trial).name, stage);
+  const CHANGED = { model: { width: 64 }, train: { epochs: 3 } };
+  async function record(
+    trial: Trial,
+    stage: string,
+    summary: object,
+    { status = 'complete', probe = 'category' }: { status?: string; probe?: Probe } = {},
+  ): Promise<void> {
+    const folder = join(root, runOf(trial, probe).name, stage);
     await mkdir(folder, { recursive: true });
+    const settings = { ...CHANGED, finetune: { kind: probe, epochs: 2 } };
     const made = { fingerprint: 'f', upstream: {}, created: '2026-01-01', seconds: 10 };
     const content = { stage, status, settings, summary, ...made, environment: { engine: 'an engine' } };
     await writeFile(join(folder, 'stage.json'), JSON.stringify(content));
@@ -109,7 +157,7 @@ describe('the results', () => {
       });
   }
   async function gather(): Promise<ObjectivesResults> {
-    return { ...(await gatherResults(root, trialsOf(['single', 'double'], 3))), seconds: 60 };
+    return { ...(await gatherResults(root, trialsOf(['single', 'double'], 3), WHOLE.probes)), seconds: 60 };
   }
 
   it('are mean, deviation and the change seed by seed', async () => {
@@ -133,25 +181,46 @@ describe('the results', () => {
     });
   });
 
-  it('put general text beside the same without it, and all beside no pretraining', async () => {
+  it('put all beside no pretraining, and the last beside the same without general text', async () => {
     for (const [i, score] of [0.2, 0.3].entries()) await done(0, i + 1, score);
     for (const [i, score] of [0.3, 0.5].entries()) await done(2, i + 1, score);
+    for (const [i, score] of [0.4, 0.6].entries()) await done(1, i + 1, score, true);
     for (const [i, score] of [0.6, 0.7].entries()) await done(2, i + 1, score, true);
-    const trials = trialsOf(['single'], 2, { upTo: 2, corpus: true });
-    const results = { ...(await gatherResults(root, trials)), seconds: 60 };
-    const [none, mlm, text] = results.models[0].rows;
-    expect([none.overall, mlm.overall?.mean]).toEqual([undefined, expect.closeTo(0.15, 12)]);
-    expect(text).toMatchObject({ label: 'general text first' });
-    expect([text.change?.mean, text.overall?.mean]).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.4, 12)]);
-    expect(text.published).toBeUndefined();
-    expect(objectivesReport(results)).toContain('- general text first: up (+0.2500 ± 0.0500)');
-    expect(objectivesChart(results)).toContain('general text first');
+    const trials = trialsOf(['single'], 2, { upTo: 2, start: 'both' });
+    const results = { ...(await gatherResults(root, trials, ['category'])), seconds: 60 };
+    const [none, tag, mlm, fresh] = results.models[0].rows;
+    expect([none.overall, tag.overall?.mean]).toEqual([undefined, expect.closeTo(0.25, 12)]);
+    expect([tag, mlm, fresh].map(({ label }) => label)).toEqual(['general text, tag', '+ mlm', 'without general text']);
+    expect([mlm.change?.mean, mlm.overall?.mean]).toEqual([expect.closeTo(0.15, 12), expect.closeTo(0.4, 12)]);
+    expect([fresh.change?.mean, fresh.published]).toEqual([expect.closeTo(-0.25, 12), undefined]);
+    expect(objectivesReport(results)).toContain('- without general text: down (-0.2500 ± 0.0500)');
+    expect(objectivesReport(results)).toContain('From `general text` on');
+    expect(objectivesChart(results)).toContain('general text, tag');
+  });
+
+  it('are a table for each probe, all of one pretraining', async () => {
+    await done(0, 1, 0.3);
+    await done(1, 1, 0.5);
+    const trial = { model: 'single', objectives: 1, seed: 1 } as const;
+    await record(trial, 'finetune', { measured: { spearman: 0.7 } }, { probe: 'similarity' });
+    const gathered = await gatherResults(root, trialsOf(['single'], 1), ['category', 'similarity']);
+    expect(gathered.models.map(({ measure, rows }) => [measure, ...rows.map(({ mean }) => mean)])).toEqual([
+      ['score', 0.3, 0.5],
+      ['spearman', 0.7],
+    ]);
+    expect(gathered.models[1].rows[0].pretraining?.steps).toBe(99);
+    expect([gathered.done, gathered.planned]).toEqual([3, 14]);
+    const report = objectivesReport({ ...gathered, seconds: 60 });
+    expect(report).toContain('## Single stream (uni-model): categories');
+    expect(report).toContain('## Single stream (uni-model): pairs');
+    expect(report).not.toContain('general text');
+    expect(objectivesChart(gathered)).toContain('score or spearman');
   });
 
   it('compare only the seeds that both have, and leave out what is not done', async () => {
     for (const [i, score] of [0.3, 0.5].entries()) await done(0, i + 1, score);
     await done(1, 2, 0.6);
-    await record({ model: 'single', objectives: 1, seed: 1 }, 'finetune', {}, 'unfinished');
+    await record({ model: 'single', objectives: 1, seed: 1 }, 'finetune', {}, { status: 'unfinished' });
     const [none, tag] = (await gather()).models[0].rows;
     expect(none.pretraining).toBeUndefined();
     expect(tag.seeds).toEqual([{ seed: 2, value: 0.6 }]);
