@@ -15,7 +15,10 @@ import { formatMessage } from 'publint/utils';
 const root = resolve(import.meta.dirname, '..');
 const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
 const runner = join(root, 'apps', 'runner');
-const PEERS = ['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0', '@lancedb/lancedb@0.31.0', 'apache-arrow@18.1.0'];
+const PEERS = [
+  ...['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0', '@lancedb/lancedb@0.31.0', 'apache-arrow@18.1.0'],
+  'usearch@2.21.4',
+];
 /** Without LanceDB's clients of embedding services: 300 MB that nothing here uses. */
 const { overrides } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** Their snippets work on models and videos: their own tests run them, and here a stranger's program does the like. */

@@ -63,7 +63,7 @@ function gflops(run: () => void, [m, k, n, products = 1]: MatmulShape): number {
 }
 
 /** Linux's `ru_maxrss` also counts what the parent held when it started this process; `VmHWM` does not. */
-function peakRss(): number {
+export function peakRss(): number {
   try {
     const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
     if (found) return Number(found[1]) * 1024;

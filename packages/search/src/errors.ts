@@ -3,7 +3,7 @@ import { WbdcError, type Mismatch } from '@wbdc/io/errors';
 /**
  * What may be wrong with an index or its use.
  *
- * - `lancedb-missing`: the database is not installed
+ * - `lancedb-missing`: the database is not installed; `usearch-missing`: usearch is not
  * - `index-missing`: there is none at a place; `index-foreign`: something else is there
  * - `index-place`: an address of a kind that is not understood
  * - `index-damaged`: the database cannot read or write its files
@@ -21,7 +21,8 @@ export type SearchErrorCode =
   | 'model-missing'
   | 'model-other'
   | 'query'
-  | 'row';
+  | 'row'
+  | 'usearch-missing';
 
 /** A failure of an index that whoever called can act on. */
 export class SearchError extends WbdcError {

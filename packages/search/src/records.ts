@@ -77,6 +77,19 @@ export async function readRecords(
   return found;
 }
 
+/** The vectors of a column with their ids, batch by batch. */
+export async function* readVectors(
+  table: Table,
+  column: string,
+): AsyncGenerator<{ readonly id: string; readonly values: Float32Array }> {
+  for await (const batch of table.query().where(`${column} IS NOT NULL`).select(['id', column])) {
+    const [ids, vectors] = [batch.getChild('id'), batch.getChild(column)];
+    for (let i = 0; i < batch.numRows; i++) {
+      yield { id: String(ids?.get(i)), values: Float32Array.from(vectors?.get(i) as ArrayLike<number>) };
+    }
+  }
+}
+
 /** Arrow's values as JavaScript's own, which outlast the buffers they are views of. */
 function plainRecord(row: Readonly<Record<string, unknown>>, columns: readonly string[]): TableRecord {
   const entries = columns.map((name): [string, unknown] => [name, plain(row[name], name)]);

@@ -7,7 +7,7 @@ import { conditionOf, idsCondition } from './filter.js';
 import { inBatches } from './batches.js';
 import { APPROXIMATE_FROM, buildWordIndex, ensureIndices, vectorStatistics, type VectorStatistics } from './indices.js';
 import type { IndexHit, IndexQuery } from './query.js';
-import { readRecords, recordOf, TOLD, videoOf } from './records.js';
+import { readRecords, readVectors, recordOf, TOLD, videoOf } from './records.js';
 import { assertModel, columnOf, type IndexedVideo, type IndexModel, type IndexRow, type ModelVector } from './rows.js';
 import { search } from './search.js';
 
@@ -198,6 +198,12 @@ export class VideoIndex implements AsyncDisposable {
     const values = (await this.#records([id], ['id', column])).get(id)?.[column];
     if (values === null || values === undefined) return undefined;
     return { model: name, hash: model.hash, values: Float32Array.from(values as ArrayLike<number>) };
+  }
+
+  /** All vectors of a model with their ids, in no order. @throws SearchError `model-missing` */
+  vectors(name: string): AsyncGenerator<{ readonly id: string; readonly values: Float32Array }> {
+    const { table } = this.#table();
+    return readVectors(table, columnOf(this.#modelNamed(name)));
   }
 
   /**

@@ -1,0 +1,128 @@
+/**
+ * Vectors of 256 values: the index on LanceDB, the one in memory and a plain scan. Each in a process of its own, one
+ * after another; a row is printed and kept in bench/search.json as soon as it is measured, and `--resume` goes on.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { ContenderName, Said, Searched, SearchWork } from './contenders/search.js';
+import { digits, gigabytes } from './statistics.js';
+import { ABOUT, writeVectors, type VectorKind } from './vectors.js';
+
+const HELP = `--rows a,b       sizes (100000,1000000)
+--only a,b       of scan, lance, usearch; the scan always runs where its answers are not kept: recall is beside them
+--queries n      timed queries (2000)
+--compared n     of these, compared with the scan (200)
+--noise          vectors without any structure, in place of clusters
+--resume         keeps what bench/search.json has of the same settings`;
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '100000,1000000' },
+    only: { type: 'string', default: 'scan,lance,usearch' },
+    queries: { type: 'string', default: '2000' },
+    compared: { type: 'string', default: '200' },
+    noise: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const KEPT = fileURLToPath(new URL('../search.json', import.meta.url));
+const NAMES: Readonly<Record<ContenderName, string>> = {
+  scan: 'plain scan',
+  lance: 'LanceDB, HNSW-SQ',
+  usearch: 'usearch, in memory',
+};
+/** What is to be reached at a million vectors. */
+const GOALS = 'goals: recall@10 >= 0.98, p50 < 10 ms, p99 < 50 ms, build < 900 s on two idle cores, < 2 GB';
+
+type Kept = Record<string, Searched>;
+
+const kind: VectorKind = values.noise ? 'noise' : 'clusters';
+const [timed, compared] = [Number(values.queries), Number(values.compared)];
+const sizes = values.rows.split(',').map(Number);
+const only = values.only.split(',');
+if (![timed, compared, ...sizes].every((one) => Number.isInteger(one) && one >= 20) || compared > timed) {
+  const got = `--rows ${values.rows}, ${timed} and ${compared} queries`;
+  throw new RangeError(`expected whole numbers from 20 on, got ${got}`);
+}
+const unknown = only.find((name) => !(name in NAMES));
+if (unknown !== undefined) throw new RangeError(`--only: expected ${Object.keys(NAMES).join(', ')}, got '${unknown}'`);
+
+const kept: Kept = values.resume ? await readKept() : {};
+const folder = await mkdtemp(join(tmpdir(), 'wbdc-bench-search-'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void rm(folder, { recursive: true, force: true }).then(() => process.exit(130)));
+}
+console.log(`${kind}: ${ABOUT[kind]}`);
+console.log(`${cpus()[0]?.model ?? 'processor'}, ${availableParallelism()} cores; ${GOALS}`);
+try {
+  const queries = join(folder, 'queries.f32');
+  await writeVectors(queries, kind, timed, 2);
+  for (const rows of sizes) await compare(rows, queries);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function compare(rows: number, queries: string): Promise<void> {
+  console.log(`\n${rows.toLocaleString('en-US')} vectors of 256 values, load of the machine ${digits(loadavg()[0])}`);
+  const vectors = join(folder, 'vectors.f32');
+  const ofSize = (name: ContenderName): string => `${kind} ${rows} ${name} ${timed} ${compared}`;
+  const names = (Object.keys(NAMES) as ContenderName[]).filter((name) => name === 'scan' || only.includes(name));
+  if (names.some((name) => kept[ofSize(name)] === undefined)) await writeVectors(vectors, kind, rows, 1);
+  for (const contender of names) {
+    const place = await mkdtemp(join(folder, 'index-'));
+    const work = { contender, vectors, rows, queries, compared, folder: place };
+    kept[ofSize(contender)] ??= await run(work);
+    await writeFile(KEPT, `${JSON.stringify(kept)}\n`);
+    await rm(place, { recursive: true, force: true });
+    console.log(rowOf(NAMES[contender], kept[ofSize(contender)], kept[ofSize('scan')]));
+  }
+}
+
+async function readKept(): Promise<Kept> {
+  const text = await readFile(KEPT, 'utf8').catch(() => '{}');
+  return JSON.parse(text) as Kept;
+}
+
+async function run(work: SearchWork): Promise<Searched> {
+  const program = fileURLToPath(new URL('./contenders/search.js', import.meta.url));
+  const child = spawn(process.execPath, [program, JSON.stringify(work)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const started = performance.now();
+  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  let result: Searched | undefined;
+  for await (const line of createInterface(child.stdout)) {
+    const said = JSON.parse(line) as Said;
+    if ('result' in said) result = said.result;
+    else console.log(`  ${((performance.now() - started) / 1000).toFixed(0)} s  ${work.contender}: ${said.progress}`);
+  }
+  const status = await ended;
+  if (result === undefined) throw new Error(`${work.contender} ended with ${String(status)} and no result`);
+  return result;
+}
+
+function rowOf(name: string, one: Searched, scan: Searched): string {
+  return [
+    name.padEnd(20),
+    `recall@10 ${recall(one, scan).toFixed(3)}`,
+    `p50 ${digits(one.p50)} ms`,
+    `p99 ${digits(one.p99)} ms`,
+    `${digits(one.cpuMs)} ms of a processor a query (${digits(scan.p50 / one.p50)} x the scan)`,
+    `build ${one.buildSeconds.toFixed(0)} s, ${one.buildCpuSeconds.toFixed(0)} s of processors`,
+    `memory ${gigabytes(one.rssAfter)}, at most ${gigabytes(one.peakRss)}`,
+  ].join('   ');
+}
+
+function recall({ found }: Searched, scan: Searched): number {
+  const shared = found.map((rows, i) => rows.filter((row) => scan.found[i].includes(row)).length);
+  return shared.reduce((sum, count) => sum + count, 0) / scan.found.flat().length;
+}
