@@ -1,4 +1,4 @@
-import { characterOverlap, besideBaselines, dot, recallBy, type Measured } from '@wbdc/metrics';
+import { characterOverlap, besideBaselines, dot, recallBy, recallByChance, type Measured } from '@wbdc/metrics';
 import { foldIn, groupFrames, groupRows, randomSubset, rowsIn, type Batch, type Key } from '@wbdc/nn';
 import type { PairSet } from './pairs.js';
 import type { PairBatch } from './similarity.js';
@@ -100,7 +100,8 @@ const KS = [1, 5, 10] as const;
 
 /**
  * How often a video's partner is among the 1, 5 and 10 most similar of all videos of the pairs, beside chance and
- * beside the characters that their texts share. Further partners of a video and the video itself are no wrong answers.
+ * beside the characters that their texts share. Further partners of a video, the video itself, and what says the same
+ * as it or its partner are no wrong answers.
  */
 export function pairRecall(
   { positives: { left, right }, partners }: RankingSet,
@@ -109,21 +110,23 @@ export function pairRecall(
 ): Readonly<Record<'recall@1' | 'recall@5' | 'recall@10', Measured>> {
   const videos = [...new Set([...left, ...right])];
   const rows = new Map(videos.map((video, row) => [video, row]));
-  const recall = (score: (a: number, b: number) => number): number[] => {
-    const own = (query: number): number => rows.get(right[query])!;
-    const scored = (query: number, item: number): number => {
-      const [video, other] = [left[query], videos[item]];
-      const asked = other === right[query];
-      if (!asked && (other === video || partners.get(video)?.has(other))) return -Infinity;
-      return score(video, other);
-    };
-    return recallBy({ queries: left.length, items: videos.length, own, score: scored }, KS);
+  const texts = new Map(videos.map((video) => [video, textOf(video)]));
+  const sayTheSame = (a: number, b: number): boolean => texts.get(a) === texts.get(b) && texts.get(a) !== '';
+  const isRight = (query: number, item: number): boolean => {
+    const [video, other] = [left[query], videos[item]];
+    const known = other === video || partners.get(video)?.has(other) === true;
+    return known || sayTheSame(other, video) || sayTheSame(other, right[query]);
   };
+  const own = (query: number): number => rows.get(right[query])!;
+  const question = { queries: left.length, items: videos.length, own, isRight };
+  const recall = (score: (a: number, b: number) => number): number[] =>
+    recallBy({ ...question, score: (query, item) => score(left[query], videos[item]) }, KS);
   const reached = recall((a, b) => dot(vectors.get(a)!, vectors.get(b)!));
-  const characters = recall((a, b) => characterOverlap(textOf(a), textOf(b)));
+  const characters = recall((a, b) => characterOverlap(texts.get(a)!, texts.get(b)!));
+  const chances = recallByChance(question, KS);
   const measured = KS.map((k, i) => [
     `recall@${k}`,
-    besideBaselines(reached[i], { chance: Math.min(1, k / (videos.length - 1)), characters: characters[i] }),
+    besideBaselines(reached[i], { chance: chances[i], characters: characters[i] }),
   ]);
   return Object.fromEntries(measured) as Readonly<Record<'recall@1' | 'recall@5' | 'recall@10', Measured>>;
 }

@@ -58,7 +58,7 @@ export function percentileInterval(values: ArrayLike<number>, confidence = 0.95)
 
 /** How much more one model reaches than another on the same items. */
 export interface PairedDifference extends Interval {
-  /** Two-sided, of no difference. */
+  /** Two-sided, of no difference; NaN where the interval is. */
   readonly p: number;
   /** Whether the interval leaves 0 out: the difference is larger than chance makes it. */
   readonly significant: boolean;
@@ -82,7 +82,7 @@ export function pairedDifference(
   const { low, high } = percentileInterval(differences, confidence);
   const known = differences.filter((value) => !Number.isNaN(value));
   const [down, up] = [known.filter((value) => value <= 0).length, known.filter((value) => value >= 0).length];
-  const p = Math.min(1, (2 * (Math.min(down, up) + 1)) / (known.length + 1));
+  const p = Number.isNaN(low) ? NaN : Math.min(1, (2 * (Math.min(down, up) + 1)) / (known.length + 1));
   return { low, high, p, significant: low > 0 || high < 0 };
 }
 

@@ -91,7 +91,7 @@ export function properScores(probabilities: ArrayLike<number>, truth: ArrayLike<
 
 /**
  * Share of rows whose truth is among the k most probable classes, for each k: scikit-learn's `top_k_accuracy_score`
- * without its luck: of equal probabilities the truth comes last.
+ * without its luck: of equal probabilities the truth comes last, and so it does of NaN.
  *
  * @param probabilities `[N, C]`; `truth` as of {@link properScores}
  */
@@ -105,6 +105,7 @@ export function topAccuracies(
   for (let row = 0; row < truth.length; row++) {
     if (truth[row] < 0) continue;
     const own = probabilities[row * width + truth[row]];
+    if (Number.isNaN(own)) continue;
     let better = 0;
     for (let c = 0; c < width; c++) {
       if (c !== truth[row] && !(probabilities[row * width + c] < own)) better++;

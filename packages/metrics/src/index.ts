@@ -1,5 +1,5 @@
 export { averageRanks, pearson, spearman } from './ranks.js';
-export { averagePrecision, recallAt, recallBy } from './retrieval.js';
+export { averagePrecision, recallAt, recallBy, recallByChance } from './retrieval.js';
 export type { RecallQuestion } from './retrieval.js';
 export { bootstrap, pairedDifference, percentileInterval } from './bootstrap.js';
 export type { BootstrapOptions, CountedStatistic, Interval, PairedDifference } from './bootstrap.js';

@@ -33,35 +33,67 @@ export interface RecallQuestion {
   readonly own: (query: number) => number;
   /** How well an item fits a query. */
   readonly score: (query: number, item: number) => number;
+  /** Whether another item is a right answer too, such as one that equals the query's own: it is no wrong one. */
+  readonly isRight?: ((query: number, item: number) => boolean) | undefined;
 }
 
 /**
  * Share of the queries whose own item is among the K that fit best, for several K. Ties count against the query, and so
  * does NaN on either side; NaN without a query.
  */
-export function recallBy({ queries, items, own, score }: RecallQuestion, ks: readonly number[]): number[] {
+export function recallBy(question: RecallQuestion, ks: readonly number[]): number[] {
+  const { queries, own, score } = question;
   const hits = ks.map(() => 0);
   for (let query = 0; query < queries; query++) {
-    const wanted = own(query);
-    const value = score(query, wanted);
+    const value = score(query, own(query));
     if (Number.isNaN(value)) continue;
-    let better = 0;
-    for (let item = 0; item < items; item++) if (item !== wanted && !(score(query, item) < value)) better++;
+    const better = countWrong(question, query, (item) => !(score(query, item) < value));
     ks.forEach((k, i) => (hits[i] += better < k ? 1 : 0));
   }
   return hits.map((hit) => hit / queries);
 }
 
+/** What {@link recallBy} is by chance: K of a query's own item and its wrong ones. */
+export function recallByChance(question: Omit<RecallQuestion, 'score'>, ks: readonly number[]): number[] {
+  const sums = ks.map(() => 0);
+  for (let query = 0; query < question.queries; query++) {
+    const wrong = countWrong(question, query, () => true);
+    ks.forEach((k, i) => (sums[i] += Math.min(1, k / (wrong + 1))));
+  }
+  return sums.map((sum) => sum / question.queries);
+}
+
+function countWrong(
+  { items, own, isRight }: Omit<RecallQuestion, 'score'>,
+  query: number,
+  counts: (item: number) => boolean,
+): number {
+  const wanted = own(query);
+  let count = 0;
+  for (let item = 0; item < items; item++) {
+    if (item !== wanted && counts(item) && !isRight?.(query, item)) count++;
+  }
+  return count;
+}
+
 /**
  * Share of the N queries `[N, D]` whose own item (the same row of `items`) is among the K with the largest inner
  * product. Ties count against the query, and so does NaN on either side.
+ *
+ * @param isRight whether another item is a right answer too: equal ones are no wrong answers
  */
-export function recallAt(queries: Float32Array, items: Float32Array, count: number, ks: readonly number[]): number[] {
+export function recallAt(
+  queries: Float32Array,
+  items: Float32Array,
+  count: number,
+  ks: readonly number[],
+  isRight?: RecallQuestion['isRight'],
+): number[] {
   const width = queries.length / count;
   const score = (query: number, item: number): number => {
     let sum = 0;
     for (let i = 0; i < width; i++) sum += queries[query * width + i] * items[item * width + i];
     return sum;
   };
-  return recallBy({ queries: count, items: count, own: (query) => query, score }, ks);
+  return recallBy({ queries: count, items: count, own: (query) => query, score, isRight }, ks);
 }

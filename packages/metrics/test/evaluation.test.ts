@@ -143,6 +143,8 @@ it('a paired difference is seen where each interval alone hides it', () => {
   expect(difference.significant).toBe(true);
   expect(difference.p).toBeLessThan(0.05);
   expect(pairedDifference(a, a)).toEqual({ low: 0, high: 0, p: 1, significant: false });
+  const unknown = pairedDifference([1, 1, NaN, NaN, NaN], [0, 0, 0, 0, 0]);
+  expect(unknown).toEqual({ low: NaN, high: NaN, p: NaN, significant: false });
   expect(() => pairedDifference([1], [])).toThrow('expected as many resamples of both, got 1 and 0');
 });
 
@@ -185,6 +187,7 @@ describe('calibration', () => {
     expect(logLoss).toBeCloseTo(-Math.log(Number.EPSILON), 12);
     expect(topAccuracies([0.75, 0.25], [-1], [1, 2])).toEqual([0, 0]);
     expect(topAccuracies([0.5, 0.5], [0], [1, 2])).toEqual([0, 1]);
+    expect(topAccuracies([NaN, NaN], [0], [1, 2])).toEqual([0, 0]);
     expect(() => properScores([1, 2, 3], [0, 1])).toThrow('expected [2, C] probabilities, got 3 values');
   });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { averagePrecision, recallAt } from '../src/index.js';
+import { averagePrecision, recallAt, recallBy, recallByChance } from '../src/index.js';
 
 it('averages precision over the relevant items', () => {
   // Ranked: items 2, 0, 3, 1; relevant 0 and 1, at ranks 2 and 4: (1/2 + 2/4) / 2.
@@ -12,6 +12,18 @@ it('counts a query as found when fewer than k others are at least as similar', (
   const items = Float32Array.of(1, 0, 0, 1, 0.5, 0.4);
   // Query 2 scores 1, 1 and 0.9: its own item comes third.
   expect(recallAt(queries, items, 3, [1, 2, 3])).toEqual([2 / 3, 2 / 3, 1]);
+});
+
+it('takes equal items for right answers, and chance knows of them', () => {
+  const titles = Float32Array.of(1, 0, 1, 0, 0, 1);
+  expect(recallAt(titles, titles, 3, [1])).toEqual([1 / 3]);
+  const names = ['猫', '猫', '狗'];
+  const isRight = (query: number, item: number) => names[query] === names[item];
+  expect(recallAt(titles, titles, 3, [1], isRight)).toEqual([1]);
+  const question = { queries: 3, items: 3, own: (query: number) => query, isRight };
+  expect(recallByChance(question, [1, 2])).toEqual([(1 / 2 + 1 / 2 + 1 / 3) / 3, (1 + 1 + 2 / 3) / 3]);
+  // A model that tells nothing apart finds nothing, as before.
+  expect(recallBy({ ...question, score: () => 0 }, [1, 2])).toEqual([0, 2 / 3]);
 });
 
 it('counts items of one score together, as scikit-learn', () => {

@@ -85,9 +85,9 @@ export function ftc(settings: FtcOptions): Task<FtcHead, FtcTarget> {
       return contrastiveLoss(rows(videos, videos), titles, logScaleOf(head, options), { ...options, hidden }, NAMES);
     },
     asked: ({ videos }) => ({ loss: videos }),
-    baseline: ({ videos, past }) => ({
-      'title to rest': chance(videos, videos),
-      'rest to title': chance(videos, videos + past),
+    baseline: ({ videos, past, hidden }) => ({
+      'title to rest': chance(videos, videos, hidden),
+      'rest to title': chance(videos, videos + past, hidden),
     }),
   };
 }

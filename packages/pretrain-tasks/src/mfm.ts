@@ -76,7 +76,7 @@ export function mfm(options: MfmOptions = {}): Task<MfmHead, MfmTarget> {
       const { rows, own } = videosOf(batch, part);
       return { rows, target: divideFrames(target, batch, own) };
     },
-    baseline: ({ labels, candidates }) => ({ accuracy: chance(labels.length, candidates.shape[0]) }),
+    baseline: ({ labels, candidates, hidden }) => ({ accuracy: chance(labels.length, candidates.shape[0], hidden) }),
   };
 }
 
@@ -139,9 +139,20 @@ export function divideFrames(target: MfmTarget, batch: Batch, videos: Int32Array
   return { rows: own, labels: places.map((i) => labels[i]), candidates, ...(table && { hidden: table }) };
 }
 
-/** The accuracy of guessing one of so many candidates, over so many questions. */
-export function chance(questions: number, candidates: number): MetricSum {
-  return { sum: questions / Math.max(1, candidates), count: questions };
+/**
+ * The accuracy of guessing one of so many candidates, over so many questions.
+ *
+ * @param hidden `[questions, candidates]` or wider: below 0 where a candidate is none for a question
+ */
+export function chance(questions: number, candidates: number, hidden?: Float32Array): MetricSum {
+  if (hidden === undefined) return { sum: questions / Math.max(1, candidates), count: questions };
+  const width = hidden.length / questions;
+  let sum = 0;
+  for (let question = 0; question < questions; question++) {
+    const own = hidden.subarray(question * width, question * width + candidates);
+    sum += 1 / own.reduce((shown, value) => (value < 0 ? shown : shown + 1), 0);
+  }
+  return { sum, count: questions };
 }
 
 /** Flat indices of the frames that are not padding. */

@@ -81,7 +81,7 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
     },
     baseline: ({ text, frames }, { tokenCounts }) => ({
       'text accuracy': mostFrequentToken(text.labels, tokenCounts, special),
-      'frames accuracy': chance(frames.labels.length, frames.candidates.shape[0]),
+      'frames accuracy': chance(frames.labels.length, frames.candidates.shape[0], frames.hidden),
     }),
   };
 }

@@ -5,6 +5,7 @@ import { ENGINES, useEngine } from '../../../tools/testing.js';
 import { contrastiveLoss, ftc, ftm, mfm } from '../src/index.js';
 
 const [SEP, WIDTH] = [3, 2];
+const CORPUS = { tokenCounts: new Float64Array(9), tagCounts: [] };
 
 /** One title of one token and one frame per video. */
 function videosOf(titles: readonly number[], frames: readonly number[], count = 1): Batch {
@@ -66,6 +67,10 @@ describe.each(ENGINES)('equal samples are no wrong answers on %s', (engine) => {
     const { loss, metrics } = task.loss({ head, encoded, target, wordEmbeddings: tf.zeros([9, 3]), evaluating: true });
     expect(loss.dataSync()[0]).toBeCloseTo(0, 5);
     for (const { sum, count } of Object.values(metrics)) expect((sum as tf.Scalar).dataSync()[0]).toBe(count);
+    // Chance is one of what is left: two for each of the equal ones, three for the third.
+    const chances = Object.values(task.baseline(target, CORPUS));
+    expect(chances).toHaveLength(2);
+    for (const { sum, count } of chances) expect(sum / count).toBeCloseTo((1 / 2 + 1 / 2 + 1 / 3) / 3, 12);
   });
 
   it('the frames of a still video are one answer', () => {
@@ -77,6 +82,7 @@ describe.each(ENGINES)('equal samples are no wrong answers on %s', (engine) => {
     const { loss } = task.loss({ head, encoded, target, wordEmbeddings: tf.zeros([9, 3]), evaluating: true });
     expect(target.rows.length).toBeGreaterThan(3);
     expect(loss.dataSync()[0]).toBeCloseTo(0, 5);
+    expect(task.baseline(target, CORPUS)).toEqual({ accuracy: { sum: target.rows.length, count: target.rows.length } });
   });
 });
 

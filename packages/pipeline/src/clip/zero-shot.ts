@@ -1,4 +1,13 @@
-import { besideBaselines, characterOverlap, dot, flattenMeasured, recallBy, type Measured } from '@wbdc/metrics';
+import {
+  besideBaselines,
+  characterOverlap,
+  dot,
+  flattenMeasured,
+  recallBy,
+  recallByChance,
+  type Measured,
+  type RecallQuestion,
+} from '@wbdc/metrics';
 import { WbdcError } from '@wbdc/io/errors';
 import type { TrainedInputs, VideoTexts } from '../trained/inputs.js';
 import { rowsOf, type Rows } from '../trained/row-stream.js';
@@ -141,12 +150,18 @@ function labelRecall(
   const known = rows.flatMap((row) => {
     const truth = truthOf(row.id);
     const own = labels.findIndex((label) => truth.categories?.includes(label));
+    const categories = new Set(truth.categories);
     return own < 0
       ? []
-      : [{ own, ...textsOf(truth), scores: new Map(row.labels.map((one) => [one.label, one.similarity])) }];
+      : [{ own, categories, ...textsOf(truth), scores: new Map(row.labels.map((one) => [one.label, one.similarity])) }];
   });
   if (known.length === 0) return undefined;
-  const question = { queries: known.length, items: labels.length, own: (query: number) => known[query].own };
+  const question = {
+    queries: known.length,
+    items: labels.length,
+    own: (query: number) => known[query].own,
+    isRight: (query: number, item: number) => known[query].categories.has(labels[item]), // of several levels
+  };
   return recallBeside(question, {
     model: (query, item) => known[query].scores.get(labels[item]) ?? -2,
     letters: (query, item) => characterOverlap(labels[item], known[query].title + known[query].rest),
@@ -164,7 +179,12 @@ async function titleRecall(
   });
   if (known.length < 2) return undefined;
   const titles = await model.embedTexts(known.map(({ title }) => title));
-  const question = { queries: known.length, items: known.length, own: (query: number) => query };
+  const question = {
+    queries: known.length,
+    items: known.length,
+    own: (query: number) => query,
+    isRight: (query: number, item: number) => known[query].title === known[item].title,
+  };
   return recallBeside(question, {
     model: (query, item) => dot(titles[query], known[item].embedding),
     letters: (query, item) => characterOverlap(known[query].title, known[item].rest),
@@ -180,14 +200,15 @@ function textsOf({ title = '', ocr = '', asr = '' }: VideoTexts): { readonly tit
 type Score = (query: number, item: number) => number;
 
 function recallBeside(
-  question: { readonly queries: number; readonly items: number; readonly own: (query: number) => number },
+  question: Omit<RecallQuestion, 'score'>,
   { model, letters }: { readonly model: Score; readonly letters: Score },
 ): ZeroShotRecall {
   const reached = recallBy({ ...question, score: model }, KS);
   const overlap = recallBy({ ...question, score: letters }, KS);
+  const chances = recallByChance(question, KS);
   const measured = KS.map((k, i) => [
     `recall@${k}`,
-    besideBaselines(reached[i], { chance: Math.min(1, k / question.items), characters: overlap[i] }),
+    besideBaselines(reached[i], { chance: chances[i], characters: overlap[i] }),
   ]);
   return { count: question.queries, measured: Object.fromEntries(measured) as ZeroShotRecall['measured'] };
 }

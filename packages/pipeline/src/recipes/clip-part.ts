@@ -56,7 +56,8 @@ export async function readPart(
   };
 }
 
-function titlesOf({ tokens: { data, shape }, textMask }: ClipBatch): string[] {
+/** The token ids of every title, without padding. */
+export function titlesOf({ tokens: { data, shape }, textMask }: ClipBatch): string[] {
   const [rows, width] = shape;
   return Array.from({ length: rows }, (_, row) => {
     const kept = textMask.data.subarray(row * width, (row + 1) * width);
@@ -65,7 +66,7 @@ function titlesOf({ tokens: { data, shape }, textMask }: ClipBatch): string[] {
 }
 
 /** The same for videos of the same pictures in the same order: SHA-256 of each one's pixels. */
-function picturesOf({ ids, pixels: { data, shape }, owner }: ClipBatch): Promise<string[]> {
+export function picturesOf({ ids, pixels: { data, shape }, owner }: ClipBatch): Promise<string[]> {
   const size = data.length / shape[0];
   return Promise.all(
     ids.map(async (_, video) => {

@@ -182,6 +182,16 @@ it('measures recall of labels and of titles beside chance and shared characters'
     },
   });
   expect(await zeroShotScores(model, rows, { labels: titles }, () => ({}))).toEqual({});
+  // The last two have one title and, as their rows say, each other's place: both answers are right. So are two levels.
+  const same = (id: string) => ({ ...truthOf(id), title: titles[Math.min(4, Number(id))] });
+  const both = (id: string) => ({
+    ...same(id),
+    categories: Number(id) < 4 ? [titles[Number(id)]] : [titles[4], titles[5]],
+  });
+  const equal = await zeroShotScores(model, rows.slice(0, 5), { labels: titles }, both);
+  expect(equal.labels).toMatchObject({ measured: { 'recall@1': { baselines: { chance: (4 / 6 + 1 / 5) / 5 } } } });
+  const all = await zeroShotScores(model, rows, { labels: titles }, same);
+  expect(all.titles).toMatchObject({ measured: { 'recall@1': { baselines: { chance: (4 / 6 + 2 / 5) / 6 } } } });
 });
 
 it('recallBy counts ties and NaN against the query', () => {
