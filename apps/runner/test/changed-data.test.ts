@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { readAnnotations, wbdcLayout, writeAnnotations, writeFrameZip, type Video } from '@wbdc/data';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { finetuneStage } from '../src/commands/finetune.js';
+import { pretrainStage } from '../src/commands/pretrain.js';
+import { loadConfig } from '../src/config/load.js';
 import { runCommandLine } from '../src/program.js';
 import { TestHost } from './host.js';
 
@@ -168,6 +171,29 @@ describe('other changes', () => {
     await frames(wbdcLayout(join(folder, 'my')).frameZip('labeled', video.id), 99);
     await edit((videos) => [...videos, video]);
     expect((await run('pretrain')).err).toContain('videos, texts, labels, tags, frames changed since');
+  });
+
+  it('of which videos belong together concern the finetuning, which divides them', async () => {
+    await edit((videos) => videos.map((video, i) => ({ ...video, ...(i < 2 && { group: 'one author' }) })));
+    expect((await run('run finetune')).err).toContain('groups changed since');
+    expect((await run('run finetune --overwrite')).code).toBe(0);
+    expect(await redone()).toEqual(['data', 'finetune']);
+  });
+
+  it('of tags, and of every file that a setting names, concern what reads them', async () => {
+    const config = await loadConfig({
+      folder,
+      set: [
+        'finetune.kind=tags',
+        'finetune.init=none',
+        'model.init=bert',
+        'model.videoInit=vit',
+        'model.kind=lxmert-model',
+      ],
+    });
+    expect(finetuneStage.reads?.(config)).toContainEqual({ kind: 'tags', split: 'labeled' });
+    for (const stage of [pretrainStage, finetuneStage])
+      expect(stage.files?.(config)).toMatchObject({ 'model.init': 'bert', 'model.videoInit': 'vit' });
   });
 
   it('of what a stage has made are told by those that read it', async () => {

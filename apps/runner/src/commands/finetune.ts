@@ -10,11 +10,9 @@ export const finetuneStage: Stage = {
   title: 'finetune the model on labelled videos or pairs',
   description:
     'Finetunes the pretrained model (finetune.init) for categories (finetune.kind: category; WBDC 2022) or for ' +
-    'similarity ' +
-    'of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside what needs no model, and predicts the ' +
-    'held-out ' +
-    'splits: result.csv with probabilities, or result.zip with embeddings. Writes those, scores.json, checkpoints, ' +
-    'metrics.jsonl and report.html to runs/<name>/finetune.',
+    'similarity of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside what needs no model, and ' +
+    'predicts the held-out splits: result.csv with probabilities, or result.zip with embeddings. Writes those, ' +
+    'scores.json, checkpoints, metrics.jsonl and report.html to runs/<name>/finetune.',
   examples: [
     ['npx wbdc finetune --config apps/runner/configs/demo.yaml', 'categories of the demo data'],
     ['npx wbdc finetune --config my.yaml --name sim --set finetune.kind=similarity', 'embeddings instead'],
@@ -29,7 +27,7 @@ export const finetuneStage: Stage = {
   reads: (config) => {
     const { data, finetune } = config;
     const learned = [...finetune.splits, ...(finetune.distill?.splits ?? []), ...finetune.predict];
-    const kinds = ['videos', 'texts', ...(finetune.kind === 'category' ? (['labels'] as const) : [])] as const;
+    const kinds = ['videos', 'texts', 'groups', ...LABELS[finetune.kind]] as const;
     return [
       ...dataParts(config, kinds, [...learned, ...data.heldOutSplits]),
       ...(finetune.vision ? dataParts(config, ['frames'], [...learned, ...data.heldOutSplits]) : []),
@@ -38,7 +36,7 @@ export const finetuneStage: Stage = {
   },
   files: ({ finetune, model, features }) => ({
     ...(finetune.init !== 'pretrain' && finetune.init !== 'none' && { 'finetune.init': finetune.init }),
-    ...(finetune.init === 'none' && { 'model.init': model.init }),
+    ...(finetune.init === 'none' && { 'model.init': model.init, 'model.videoInit': model.videoInit }),
     ...(finetune.vision && { 'features.tower': features.tower }),
     'finetune.pairs.train': finetune.pairs?.train,
     'finetune.pairs.heldOut': finetune.pairs?.heldOut,
@@ -61,6 +59,8 @@ export const finetuneStage: Stage = {
   }),
   run: async (context) => (await import('../stages/finetune/finetune.js')).runFinetuneStage(context),
 };
+
+const LABELS = { category: ['labels'], tags: ['tags'], similarity: [] } as const;
 
 /** The categories of held-out videos, and what categories are called. */
 function truthOf({ data }: Config): DataPart[] {

@@ -8,8 +8,7 @@ export const pretrainStage: Stage = {
   title: 'pretrain the video-text model',
   description:
     'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, ' +
-    'tag). ' +
-    'Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and ' +
+    'tag). Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and ' +
     'report.html to runs/<name>/pretrain.',
   examples: [
     ['npx wbdc pretrain --config apps/runner/configs/demo.yaml', 'train on the demo data'],
@@ -30,7 +29,7 @@ export const pretrainStage: Stage = {
   },
   files: ({ model, train, corpus }) => ({
     ...(!corpus?.start && { 'model.init': model.init }),
-    'train.init': train.init,
+    ...{ 'train.init': train.init, 'model.videoInit': model.videoInit },
   }),
   needsEngine: true,
   trains: true,

@@ -13,6 +13,8 @@ export type DataKind =
   | 'texts'
   | 'labels'
   | 'tags'
+  /** Which videos belong together, where some do; runs that are older than that do not say. */
+  | 'groups'
   /** What the zips of frames hold. */
   | 'frames'
   /** The truth of held-out splits. */
@@ -43,7 +45,7 @@ export interface DataInventoryOptions extends InventoryOptions {
   readonly splits: readonly string[];
 }
 
-const RECORD_KINDS = ['videos', 'texts', 'labels', 'tags'] as const;
+const RECORD_KINDS = ['videos', 'texts', 'labels', 'tags', 'groups'] as const;
 
 /**
  * Hashes of what a data set in the WBDC layout holds. Records are read again where their file has changed alone; of a
@@ -91,8 +93,9 @@ function knownRecords({ root, known }: DataInventoryOptions, split: string, { ha
   const records: Record<string, string> = {};
   for (const kind of RECORD_KINDS) {
     const name = partName({ kind, split });
-    if (known.contents[name] === undefined) return undefined;
-    records[name] = known.contents[name];
+    const hash = known.contents[name];
+    if (hash !== undefined) records[name] = hash;
+    else if (kind !== 'groups') return undefined;
   }
   const folder = join(relative(root, layout.frames(split)), '/');
   return { records, frames: [...known.marks.keys()].filter((name) => name.startsWith(folder)) };
@@ -102,13 +105,16 @@ async function readRecords({ root, signal }: DataInventoryOptions, split: string
   const layout = wbdcLayout(root);
   if (mark.hash === NO_FILE) {
     return {
-      records: Object.fromEntries(RECORD_KINDS.map((kind) => [partName({ kind, split }), NOTHING])),
+      records: Object.fromEntries(
+        RECORD_KINDS.filter((kind) => kind !== 'groups').map((kind) => [partName({ kind, split }), NOTHING]),
+      ),
       frames: [],
     };
   }
   const hashes = RECORD_KINDS.map((kind) => ({ kind, hash: createHash('sha256') }));
-  const [videos, texts, labels, tags] = hashes.map(({ hash }) => hash);
+  const [videos, texts, labels, tags, groups] = hashes.map(({ hash }) => hash);
   const frames: string[] = [];
+  let grouped = false;
   for await (const video of readAnnotations(layout.annotations(split), { onBad: () => undefined })) {
     signal?.throwIfAborted();
     const { id, title, ocr, asr } = video;
@@ -116,10 +122,16 @@ async function readRecords({ root, signal }: DataInventoryOptions, split: string
     texts.update(`${JSON.stringify([title, ocr.map(({ time, text }) => [time, text]), asr])}\n`);
     labels.update(`${video.categoryId ?? ''}\n`);
     tags.update(`${JSON.stringify(video.tags ?? [])}\n`);
+    groups.update(`${JSON.stringify(video.group ?? '')}\n`);
+    grouped ||= video.group !== undefined;
     frames.push(relative(root, layout.frameZip(split, id)));
   }
   return {
-    records: Object.fromEntries(hashes.map(({ kind, hash }) => [partName({ kind, split }), shortHash(hash)])),
+    records: Object.fromEntries(
+      hashes
+        .filter(({ kind }) => kind !== 'groups' || grouped)
+        .map(({ kind, hash }) => [partName({ kind, split }), shortHash(hash)]),
+    ),
     frames,
   };
 }

@@ -72,7 +72,8 @@ export class StageContents {
     const named = await this.files(files, stage);
     if (parts.length === 0) return named;
     const held = await this.data(data);
-    return { ...Object.fromEntries(parts.map(partName).map((what) => [what, held[what] ?? NOTHING])), ...named };
+    const read = parts.filter((part) => part.kind !== 'groups' || partName(part) in held);
+    return { ...Object.fromEntries(read.map(partName).map((what) => [what, held[what] ?? NOTHING])), ...named };
   }
 
   /**

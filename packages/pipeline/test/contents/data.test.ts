@@ -40,6 +40,7 @@ describe('wbdcInventory', () => {
     ['texts of labeled', { asr: 'another' }],
     ['texts of labeled', { ocr: [] }],
     ['tags of labeled', { tags: ['u'] }],
+    ['groups of labeled', { group: '102' }],
   ])('names what has changed: %s', async (name, fields) => {
     const first = await look();
     await write(edited(fields));
