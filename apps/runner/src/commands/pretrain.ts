@@ -8,8 +8,8 @@ export const pretrainStage: Stage = {
   title: 'pretrain the video-text model',
   description:
     'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, ' +
-    'tag). Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl and ' +
-    'report.html to runs/<name>/pretrain.',
+    'tag). Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl ' +
+    'and report.html to runs/<name>/pretrain.',
   examples: [
     ['npx wbdc pretrain --config apps/runner/configs/demo.yaml', 'train on the demo data'],
     ['npx wbdc pretrain --config my.yaml --name no-mfm --set tasks.mfm=null', 'without one task'],
