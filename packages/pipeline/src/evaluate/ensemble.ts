@@ -16,7 +16,7 @@ import { writeFileAtomic } from '@wbdc/io';
 import { categoryScore, spearman } from '@wbdc/metrics';
 import { ensemblePage } from './ensemble-page.js';
 import { labelledVideosOf, videosAmong } from './evaluate.js';
-import { dataOf } from './run-of.js';
+import { assertMadeOfTheSame, dataOf } from './run-of.js';
 
 export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' | 'pairs' | 'truth' | 'products'> {
   /** Runs, their finetune folders, or files of predictions. */
@@ -40,6 +40,7 @@ export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' |
  */
 export async function ensembleModels(options: EnsembleModelsOptions): Promise<EnsembleResult> {
   const { models, onMessage } = options;
+  await assertMadeOfTheSame(models);
   const members: EnsembleMember[] = [];
   for (const model of models) {
     const member = await readEnsembleMember(model);

@@ -14,7 +14,7 @@ import type { CategoryEvaluation, Evaluation } from './kinds.js';
 import type { EvaluateOptions } from './options.js';
 import { labelledOf, readPlainVideos } from './plain-videos.js';
 import { predictSplit } from './predict-split.js';
-import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
+import { assertUnchanged, dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
 import { evaluateSimilarity } from './similarity.js';
 import { findTruth, readEvaluationTruth } from './truth.js';
 
@@ -101,7 +101,10 @@ async function predictionsOf(
     if (openModel === undefined || !(error instanceof WbdcError && error.code === 'predictions-missing')) throw error;
     return undefined;
   });
-  if (openModel === undefined || (stored !== undefined && (await knowsSome(stored, truth, data)))) return stored!;
+  if (openModel === undefined || (stored !== undefined && (await knowsSome(stored, truth, data)))) {
+    await assertUnchanged(path, truth, data);
+    return stored!;
+  }
   const paths = splitPaths(data, truth);
   const annotations = await firstThere(paths.annotations);
   if (annotations === undefined) {

@@ -1,5 +1,6 @@
 import { forEachConcurrently, wbdcLayout } from '@wbdc/data';
 import { SourceError, type FoundVideo } from '@wbdc/video-features';
+import { videoMark } from '../data/video-mark.js';
 import { storeFrames, type StoredFrames, type StoredFrameSettings } from './frames.js';
 import { Journal, type Entry } from './journal.js';
 import { findFrames, journalPath, STAGED } from './staging.js';
@@ -25,8 +26,9 @@ export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, option
   const decoded = new Map<string, StoredFrames>();
   let [done, reused] = [0, 0];
   const work = async ([id, source]: readonly [string, FoundVideo]): Promise<void> => {
-    const known = await usable(journal, id, source, options.root);
-    const entry = known ?? (await decodeOne(id, source, options));
+    const mark = await videoMark(source.path).catch(() => undefined); // decoding says why
+    const known = await usable(journal, id, source, mark, options.root);
+    const entry = known ?? { ...(await decodeOne(id, source, options)), ...(mark !== undefined && { mark }) };
     if (known) reused++;
     else await journal.add(entry);
     if (entry.decoded) decoded.set(id, entry.decoded);
@@ -45,8 +47,14 @@ export async function decodeAll(sources: ReadonlyMap<string, FoundVideo>, option
  * What is known of a video whose frames are still there. Others are tried again: a decoder may have been installed, and
  * an earlier version took the pictures of a folder or zip in another order.
  */
-async function usable(journal: Journal, id: string, source: FoundVideo, root: string): Promise<Entry | undefined> {
-  const entry = journal.get(id, source);
+async function usable(
+  journal: Journal,
+  id: string,
+  source: FoundVideo,
+  mark: string | undefined,
+  root: string,
+): Promise<Entry | undefined> {
+  const entry = journal.get(id, source, mark);
   if (hasPictures(source) && entry?.frameOrder !== 'natural') return undefined;
   return entry?.decoded !== undefined && (await findFrames(root, id)) !== undefined ? entry : undefined;
 }

@@ -10,6 +10,8 @@ export interface Entry {
   readonly name: string;
   readonly bytes: number;
   readonly modified: number;
+  /** By which the video is known again; lines of earlier versions have none. */
+  readonly mark?: string;
   readonly decoded?: StoredFrames;
   /** The order of a folder's or zip's pictures; nothing where they follow the characters of their names, as before. */
   readonly frameOrder?: 'natural';
@@ -24,6 +26,7 @@ const entrySchema: z.ZodType<Entry> = z.object({
   name: z.string(),
   bytes: z.number(),
   modified: z.number(),
+  mark: z.string().exactOptional(),
   decoded: z
     .object({
       ...{ frames: count, width: count, height: count, seconds: z.number().exactOptional() },
@@ -52,10 +55,11 @@ export class Journal {
     return journal;
   }
 
-  /** What is known of a video that has not changed since. */
-  get(id: string, { bytes, modified }: FoundVideo): Entry | undefined {
+  /** What is known of a video that has not changed since; `mark` is what `videoMark` says of it now. */
+  get(id: string, { bytes, modified }: FoundVideo, mark: string | undefined): Entry | undefined {
     const entry = this.entries.get(id);
-    return entry?.bytes === bytes && entry.modified === modified ? entry : undefined;
+    const same = entry?.bytes === bytes && entry.modified === modified && (entry.mark ?? mark) === mark;
+    return same ? entry : undefined;
   }
 
   async add(entry: Entry): Promise<void> {

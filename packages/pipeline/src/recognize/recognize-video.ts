@@ -6,6 +6,7 @@ import type { OcrLine } from '@wbdc/data/plain';
 import { isMissing, makeFolder, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { openFoundVideo, sampleFrames, SourceError, type FoundVideo, type OpenOptions } from '@wbdc/video-features';
 import { z } from 'zod';
+import { videoMark } from '../data/video-mark.js';
 import type { VideoTexts } from '../trained/inputs.js';
 import type { RecognizedFrame, Recognizers } from './recognizer.js';
 import { readSound } from './sound.js';
@@ -115,11 +116,11 @@ function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | undefine
   }
 }
 
-/** Of a file's or folder's place, size and last change, and of what reads it. */
+/** Of a file or folder by its contents, and of what reads it. */
 async function keyOf(path: string, about: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
+  const video = [resolve(path), (await stat(path)).mtimeMs, await videoMark(path)];
   return createHash('sha256')
-    .update([resolve(path), size, mtimeMs, about].join('\n'))
+    .update([...video, about].join('\n'))
     .digest('hex')
     .slice(0, 32);
 }

@@ -5,7 +5,14 @@ import { writeAnnotations, writeLabels } from '@wbdc/data';
 import { finetuneFiles, writeClasses, writeEmbeddingFile, writeProbabilities } from '@wbdc/finetune/node';
 import { categoryScore, cosine, spearman } from '@wbdc/metrics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeEvaluation, evaluateModels, evaluationFolder, writeEvaluation } from '../../src/evaluate/index.js';
+import { wbdcInventory } from '../../src/contents/index.js';
+import {
+  describeEvaluation,
+  ensembleModels,
+  evaluateModels,
+  evaluationFolder,
+  writeEvaluation,
+} from '../../src/evaluate/index.js';
 
 let root: string;
 beforeAll(async () => {
@@ -208,5 +215,33 @@ describe('embeddings', () => {
     await expect(evaluateModels({ models: [sharp], truth })).rejects.toThrow('expected scored pairs of videos');
     await writeLabels(join(root, 'foreign.tsv'), [{ id1: '77777', id2: '88888', score: 0.5 }]);
     await expect(evaluateModels({ models: [sharp], truth: join(root, 'foreign.tsv') })).rejects.toThrow('got none');
+  });
+});
+
+describe('predictions of data that changed since', () => {
+  const made = async (name: string, change: object = {}): Promise<string> => {
+    const run = await categoryRun(name, () => true);
+    const { contents } = await wbdcInventory({ root: join(root, 'data'), splits: ['test_a', 'labeled'] });
+    const read = { data: '../../../data' };
+    const record = { read, created: '2026-01-02T03:04:05.000Z', inputs: { ...contents, ...change } };
+    await writeFile(join(run, 'finetune/stage.json'), JSON.stringify(record));
+    return run;
+  };
+
+  it('are refused where texts differ, but not where labels do', async () => {
+    const relabelled = await made('relabelled', { 'truth of test_a': 'other', 'labels of labeled': 'other' });
+    expect((await evaluateModels({ models: [relabelled], truth: 'test_a', samples: 10 })).models).toHaveLength(1);
+    const retitled = await made('retitled', { 'texts of test_a': 'other', 'frames of test_a': 'gone' });
+    await expect(evaluateModels({ models: [retitled], truth: 'test_a', samples: 10 })).rejects.toMatchObject({
+      code: 'predictions-outdated',
+      message: expect.stringContaining('got texts changed since 2026-01-02T03:04:05.000Z (texts of test_a)'),
+    });
+  });
+
+  it('are not joined with those of the others', async () => {
+    const [now, learned] = [await made('now'), await made('learned', { 'texts of labeled': 'other' })];
+    expect((await ensembleModels({ models: [now, learned] })).kind).toBe('probabilities');
+    const before = await made('before', { 'texts of test_a': 'other' });
+    await expect(ensembleModels({ models: [now, before] })).rejects.toMatchObject({ code: 'predictions-outdated' });
   });
 });

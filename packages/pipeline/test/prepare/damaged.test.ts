@@ -80,6 +80,6 @@ it('of a damaged journal the whole lines count: the other videos are decoded aga
   writeFileSync(path, lines.join('\n'));
   const journal = await Journal.open(path);
   const found = { name: 'x', path: '/x', kind: 'video', bytes: 5, modified: 7 } as const;
-  expect(['a', 'b', 'c', 'd', 'e'].filter((id) => journal.get(id, found) !== undefined)).toEqual(['a', 'd']);
+  expect(['a', 'b', 'c', 'd', 'e'].filter((id) => journal.get(id, found, 'm') !== undefined)).toEqual(['a', 'd']);
   await journal.close();
 });

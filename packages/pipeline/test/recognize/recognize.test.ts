@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,6 +97,9 @@ describe('recognizeVideo', () => {
     for (const name of await readdir(join(folder, 'cache'))) await writeFile(join(folder, 'cache', name), '{');
     expect(await recognizeVideo(video, options)).toEqual(first);
     expect(read).toHaveBeenCalledTimes(4);
+    // So is one with another picture, which the folder's own time does not tell.
+    await cp(join(video.path, '5.png'), join(video.path, '0.png'));
+    expect((await recognizeVideo(video, options)).ocr?.[0]).toEqual({ time: 0, text: '32x50' });
   });
 
   it('tells a reader that fails, leaves its text out and does not keep that', async () => {

@@ -11,7 +11,7 @@ export interface FoundVideo {
   readonly name: string;
   readonly path: string;
   readonly kind: 'video' | 'zip' | 'animation' | 'picture' | 'folder';
-  /** Of all its files; a video of the same `bytes` and `modified` has not changed. */
+  /** Of all its files. */
   readonly bytes: number;
   /** Time of the last change of any of its files, in milliseconds since 1970. */
   readonly modified: number;

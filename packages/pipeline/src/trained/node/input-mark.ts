@@ -1,17 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isSystemFile } from '@wbdc/io';
 import { fingerprintOf } from '../../contents/changes.js';
+import { videoMark } from '../../data/video-mark.js';
 import type { VideoTexts } from '../inputs.js';
 
-/** Hash of what a row was made from: the texts of a video, and the sizes of its file or of those in its folder. */
+/** Hash of what a row was made from: the texts of a video, and {@link videoMark} of its file or folder. */
 export async function inputMark(path: string, { title = '', ocr = '', asr = '' }: VideoTexts): Promise<string> {
-  return fingerprintOf({ title, ocr, asr, sizes: await sizesOf(path) });
-}
-
-async function sizesOf(path: string): Promise<readonly (readonly [name: string, bytes: number])[]> {
-  const found = await stat(path);
-  if (!found.isDirectory()) return [['', found.size]];
-  const names = (await readdir(path)).filter((name) => !isSystemFile(name)).sort();
-  return Promise.all(names.map(async (name) => [name, (await stat(join(path, name))).size] as const));
+  const video = await videoMark(path).catch(() => 'unreadable'); // which it was not when it gave a row
+  return fingerprintOf({ title, ocr, asr, video });
 }
