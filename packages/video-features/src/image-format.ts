@@ -40,17 +40,61 @@ export function unscaledTransparency(png: Uint8Array): readonly number[] | undef
   return undefined;
 }
 
+/** Boxes of a kind in the header of an AVIF: where their contents start. */
+function* boxes(avif: Uint8Array, type: string): Generator<{ readonly header: Buffer; readonly at: number }> {
+  const header = Buffer.from(avif.buffer, avif.byteOffset, Math.min(avif.length, 65_536));
+  for (let at = header.indexOf(type, 0, 'latin1'); at >= 0; at = header.indexOf(type, at + 1, 'latin1')) {
+    yield { header, at: at + type.length };
+  }
+}
+
 /**
- * Whether the first picture of an AVIF stores its colours in fewer rows or columns than its brightness: the
+ * Whether a picture of an AVIF stores its colours in fewer rows or columns than its brightness: the
  * `chroma_subsampling` bits of the AV1 configuration box (AV1 in ISOBMFF, 2.3.3).
  */
 export function hasSubsampledChroma(avif: Uint8Array): boolean {
-  const header = Buffer.from(avif.buffer, avif.byteOffset, Math.min(avif.length, 65_536));
-  const box = header.indexOf('av1C', 0, 'latin1');
-  if (box < 0) return false;
-  const flags = header[box + 6];
-  const monochrome = (flags & 0b0001_0000) !== 0;
-  return !monochrome && (flags & 0b0000_1100) !== 0;
+  for (const { header, at } of boxes(avif, 'av1C')) {
+    const flags = header[at + 2];
+    const monochrome = (flags & 0b0001_0000) !== 0;
+    if (!monochrome && (flags & 0b0000_1100) !== 0) return true;
+  }
+  return false;
+}
+
+/** Whether an AVIF says that it is to be turned (irot) or mirrored (imir) when it is shown (ISO 23008-12, 6.5). */
+export function isTurnedAvif(avif: Uint8Array): boolean {
+  for (const { header, at } of boxes(avif, 'irot')) if ((header[at] & 0b11) !== 0) return true;
+  for (const { header, at } of boxes(avif, 'imir')) if (at < header.length) return true;
+  return false;
+}
+
+const [COMPRESSION, PHOTOMETRIC] = [259, 262];
+const YCBCR = 6;
+/** Compressions of TIFF that are JPEG: its decoder makes RGB of them. */
+const JPEGS: readonly (number | undefined)[] = [6, 7];
+
+/** Whether the first picture of a TIFF is brightness and colour differences as they are (TIFF 6.0, section 21). */
+export function isPlainYcbcrTiff(tiff: Uint8Array): boolean {
+  const tags = tiffTags(tiff);
+  return tags.get(PHOTOMETRIC) === YCBCR && !JPEGS.includes(tags.get(COMPRESSION));
+}
+
+/** Tags of the first picture that are a number of 16 bits; none where the file is too short for what it says. */
+function tiffTags(tiff: Uint8Array): Map<number, number> {
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.length);
+  const little = tiff[0] === 0x49;
+  const big = tiff.length > 16 && view.getUint16(2, little) === 43;
+  const tags = new Map<number, number>();
+  if (tiff.length < 16) return tags;
+  const [start, countBytes, entryBytes, valueAt] = big
+    ? [Number(view.getBigUint64(8, little)), 8, 20, 12]
+    : [view.getUint32(4, little), 2, 12, 8];
+  for (let at = start + countBytes, left = 4096; at + entryBytes <= tiff.length && left > 0; at += entryBytes, left--) {
+    const tag = view.getUint16(at, little);
+    if (tag > PHOTOMETRIC) break; // they are sorted
+    if (view.getUint16(at + 2, little) === 3) tags.set(tag, view.getUint16(at + valueAt, little));
+  }
+  return tags;
 }
 
 /** Segments of a JPEG's header: their markers, and where their contents start and end. */
@@ -78,19 +122,52 @@ export function jpegComponents(jpeg: Uint8Array): number | undefined {
   return undefined;
 }
 
+const APP14 = 0xee;
+
 /**
- * A JPEG whose first scan says what a sequential one must: coefficients 0 to 63, in one pass (ITU T.81, B.2.3).
- * Telephones write other numbers there, which libjpeg and Pillow do not look at; nothing where there is nothing to
- * mend.
+ * A JPEG with a header as the standard has it; nothing where there is nothing to mend. Cameras and telephones leave
+ * bytes between two segments, name a colour transform that nobody knows (libjpeg then takes the usual one), and write
+ * other numbers than 0 to 63 in one pass for a sequential scan (ITU T.81, B.2.3): libjpeg warns of all and reads on, as
+ * Pillow does.
  */
-export function withSequentialScan(jpeg: Uint8Array): Uint8Array | undefined {
-  let sequential = false;
-  for (const { marker, start } of segments(jpeg)) {
-    if (isFrame(marker)) sequential = marker === 0xc0 || marker === 0xc1;
-    if (marker !== START_OF_SCAN || !sequential) continue;
-    const mended = jpeg.slice();
-    mended.set([0, 63, 0], start + 1 + 2 * jpeg[start]);
-    return mended;
+export function withPlainHeader(jpeg: Uint8Array): Uint8Array | undefined {
+  const parts: Uint8Array[] = [jpeg.slice(0, 2)];
+  let [changed, sequential, components] = [false, false, 0];
+  for (let at = 2; at + 4 <= jpeg.length;) {
+    if (jpeg[at] !== 0xff || jpeg[at + 1] < 0xc0 || jpeg[at + 1] === 0xff) {
+      changed ||= jpeg[at] !== 0xff; // a further 0xff is padding
+      at++;
+      continue;
+    }
+    const marker = jpeg[at + 1];
+    const end = at + 2 + jpeg[at + 2] * 256 + jpeg[at + 3];
+    const segment = jpeg.slice(at, end);
+    parts.push(segment);
+    at = end;
+    if (isFrame(marker)) {
+      sequential = marker === 0xc0 || marker === 0xc1;
+      components = segment[9];
+    }
+    if (marker !== START_OF_SCAN) continue;
+    for (const part of parts) changed = withKnownTransform(part, components) || changed;
+    if (sequential) changed = withWholeScan(segment) || changed;
+    return changed ? Buffer.concat([...parts, jpeg.subarray(end)]) : undefined;
   }
   return undefined;
+}
+
+/** Of a segment in which Adobe says how colours were transformed; whether it said anything unknown. */
+function withKnownTransform(segment: Uint8Array, components: number): boolean {
+  const isAdobe = segment[1] === APP14 && String.fromCharCode(...segment.subarray(4, 9)) === 'Adobe';
+  const usual = components === 4 ? 2 : 1;
+  if (!isAdobe || components < 3 || [0, usual].includes(segment[15])) return false;
+  segment[15] = usual;
+  return true;
+}
+
+function withWholeScan(segment: Uint8Array): boolean {
+  const at = 5 + 2 * segment[4];
+  if (segment[at] === 0 && segment[at + 1] === 63 && segment[at + 2] === 0) return false;
+  segment.set([0, 63, 0], at);
+  return true;
 }

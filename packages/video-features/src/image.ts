@@ -5,10 +5,12 @@ import { onWhite } from './pixels.js';
 import {
   hasSubsampledChroma,
   isGrey16Png,
+  isPlainYcbcrTiff,
+  isTurnedAvif,
   jpegComponents,
   pictureFormat,
   unscaledTransparency,
-  withSequentialScan,
+  withPlainHeader,
   type PictureFormat,
 } from './image-format.js';
 
@@ -53,7 +55,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   try {
     return await pixelsOf(open(bytes), bytes, format);
   } catch (error) {
-    const mended = format === 'jpeg' && /SOS parameters/.test(String(error)) ? withSequentialScan(bytes) : undefined;
+    const mended = format === 'jpeg' ? withPlainHeader(bytes) : undefined;
     if (mended === undefined) throw notAPicture(name, error);
     return pixelsOf(open(mended), mended, format).catch((cause: unknown) => Promise.reject(notAPicture(name, cause)));
   }
@@ -74,13 +76,22 @@ export function assertPicture(bytes: Uint8Array, name: string, limits: ImageLimi
     throw new SourceError(`${name}: expected a picture, got neither JPEG, PNG, WebP, GIF, AVIF nor TIFF. ${HELP}`);
   }
   if (format === 'avif' && hasSubsampledChroma(bytes)) {
-    throw new SourceError(
-      `${name}: expected an AVIF with whole colours (4:4:4 or grey), got one with subsampled chroma (4:2:0 or ` +
-        `4:2:2), whose ` +
-        'pixels would differ from those that models learned from: convert it to PNG, WebP or JPEG.',
-    );
+    throw unlike(name, 'an AVIF with whole colours (4:4:4 or grey)', 'one with subsampled chroma (4:2:0 or 4:2:2)');
+  }
+  if (format === 'avif' && isTurnedAvif(bytes))
+    throw unlike(name, 'an AVIF as it is stored', 'one to be turned or mirrored');
+  if (format === 'tiff' && isPlainYcbcrTiff(bytes)) {
+    throw unlike(name, 'a TIFF in grey, RGB or CMYK', 'one of brightness and colour differences (YCbCr)');
   }
   return format;
+}
+
+/** Of a picture that would be read otherwise than by Pillow. */
+function unlike(name: string, expected: string, got: string): SourceError {
+  return new SourceError(
+    `${name}: expected ${expected}, got ${got}, whose pixels would differ from those that models learned from: ` +
+      'convert it to PNG, WebP or JPEG.',
+  );
 }
 
 /** Runs a reader of sharp and gives what it decodes, on white. */
