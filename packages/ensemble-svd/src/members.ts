@@ -84,13 +84,16 @@ function rowsOf(first: Embeddings, positions: ReadonlyMap<string, number>, other
   );
 }
 
+/** Squares of sums of larger ones leave the range of a double. */
+const LARGEST_WEIGHT = 1e100;
+
 /** Weights as given, or 1/M each. */
 export function checkWeights(weights: readonly number[] | undefined, names: readonly string[]): number[] {
   if (weights === undefined) return names.map(() => 1 / names.length);
-  const valid = weights.length === names.length && weights.every((w) => Number.isFinite(w) && w >= 0);
+  const valid = weights.length === names.length && weights.every((w) => w >= 0 && w <= LARGEST_WEIGHT);
   if (valid && weights.some((w) => w > 0)) return [...weights];
   throw new WbdcError(
-    `ensemble: weights: expected ${names.length} numbers of 0 or more, not all 0 (${names.join(', ')}), ` +
-      `got [${weights.join(', ')}].`,
+    `ensemble: weights: expected ${names.length} numbers from 0 to ${LARGEST_WEIGHT}, not all 0 ` +
+      `(${names.join(', ')}), got [${weights.join(', ')}].`,
   );
 }

@@ -150,7 +150,8 @@ describe('errors', () => {
   test('shapes, names, weights, no rows', async () => {
     await fails(change(0, { width: 6 }), "model 'model0': expected 29 ids x 6 values = 174, got 203");
     await fails(change(1, { name: 'model0' }), "expected every model once, got 'model0' twice");
-    await fails(members, 'weights: expected 3 numbers of 0 or more', { weights: [1, 1] });
+    await fails(members, 'weights: expected 3 numbers from 0 to 1e+100', { weights: [1, 1] });
+    await fails(members, 'weights: expected 3 numbers from 0 to 1e+100', { weights: [1e300, 1, 1] });
     await fails(members, 'got [0, 0, 0]', { weights: [0, 0, 0] });
     await fails(members, 'got [1, -1, 1]', { weights: [1, -1, 1] });
     await fails([], 'expected one model or more, got none');

@@ -30,9 +30,10 @@ export function chooseClasses(
   classes: readonly string[],
   rare?: RareClasses,
 ): string[] {
-  const bad = probabilities.findIndex(Number.isNaN);
+  const bad = probabilities.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    throw new RangeError(`expected probabilities, got NaN in row ${Math.floor(bad / classes.length)}`);
+    const row = Math.floor(bad / classes.length);
+    throw new RangeError(`expected probabilities, got ${probabilities[bad]} in row ${row}`);
   }
   const corrected = probabilities.slice();
   if (rare !== undefined && rare.strength > 0) favourRareClasses(corrected, rare.counts, rare.strength);

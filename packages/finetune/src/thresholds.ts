@@ -4,12 +4,18 @@ import type { TableSize } from '@wbdc/metrics';
  * For each tag the threshold with the best F1 on probabilities `[N, T]` whose truth is known: half way between the last
  * probability that it takes and the first that it leaves out. A tag that no video has gets the one that is best for all
  * decisions together (micro-F1); without any video all are 1/2.
+ *
+ * @throws RangeError where something is no number
  */
 export function chooseThresholds(
   truth: ArrayLike<number>,
   probabilities: ArrayLike<number>,
   { rows, columns }: TableSize,
 ): Float64Array {
+  const bad = Array.prototype.findIndex.call(probabilities, (value: number) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new RangeError(`expected probabilities, got ${probabilities[bad]} in row ${Math.floor(bad / columns)}`);
+  }
   const all = bestThreshold(truth, probabilities) ?? 0.5;
   return Float64Array.from({ length: columns }, (_, k) => {
     const columnOf = (table: ArrayLike<number>) =>

@@ -33,6 +33,7 @@ describe('a row that is no answer', () => {
   it('has no class', () => {
     const rows = Float32Array.of(0.5, 0.5, NaN, NaN);
     expect(() => chooseClasses(rows, ['a', 'b'])).toThrow('expected probabilities, got NaN in row 1');
+    expect(() => chooseClasses(Float32Array.of(Infinity, 0), ['a', 'b'])).toThrow('got Infinity in row 0');
   });
 
   it('is told by its video', async () => {

@@ -70,6 +70,7 @@ describe('thresholds', () => {
     expect(first).toBeCloseTo(0.5, 12);
     expect(second).toBeCloseTo(0.65, 12);
     expect([...chooseThresholds([], [], { rows: 0, columns: 2 })]).toEqual([0.5, 0.5]);
+    expect(() => chooseThresholds([1, 0], [0.5, NaN], { rows: 2, columns: 1 })).toThrow('got NaN in row 1');
   });
 });
 
