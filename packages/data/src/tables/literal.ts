@@ -6,11 +6,11 @@ const MAX_DEPTH = 8;
 
 /**
  * A list or record that a program has written into a cell of text: JSON (`["猫"]`), or as Python prints it
- * (`['猫', None]`, `('猫',)`, `{'time': 1}`, also numpy's `['a' 'b']`). Nothing where the text is no such literal as a
- * whole: it is text.
+ * (`['猫', None]`, `('猫',)`, `{'time': 1}`, also numpy's `['a' 'b']` and `array(['a'], dtype=object)`). Nothing where
+ * the text is no such literal as a whole: it is text.
  */
 export function parseLiteral(text: string): Literal | undefined {
-  if (!/^[[({][^]*[\])}]$/.test(text)) return undefined;
+  if (!/^(?:array\()?[[({][^]*[\])}]$/.test(text)) return undefined;
   try {
     const reader = new LiteralReader(text);
     const value = reader.value(0);
@@ -47,10 +47,18 @@ class LiteralReader {
     if (sign === '"' || sign === "'") return this.string(sign);
     const word = this.take(/[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|[A-Za-z]+/iy);
     if (word === undefined) throw new NoLiteral();
+    if (word === 'array' && this.take(/\(/y) !== undefined) return this.array(depth + 1);
     if (word in WORDS) return WORDS[word];
     const number = Number(word.replaceAll('_', ''));
     if (Number.isNaN(number)) throw new NoLiteral();
     return number;
+  }
+
+  /** What numpy prints around a list, behind its opening bracket. */
+  private array(depth: number): Literal {
+    const value = this.value(depth);
+    if (this.take(/\s*(?:,\s*dtype=[\w<>|'".]+\s*)?\)/y) === undefined) throw new NoLiteral();
+    return value;
   }
 
   /** A list, tuple or set; a record where keys stand in it. */

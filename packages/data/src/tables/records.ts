@@ -122,11 +122,16 @@ function isTexts(value: unknown): boolean {
 /** The levels of a category that stand in one cell, with `/` between. */
 function levelsOf(cell: Cell): string {
   const { where, value } = unpacked(cell, isTexts);
-  if (!Array.isArray(value)) return textOf(cell);
-  return value
-    .map((level) => textOf({ where, value: level }))
-    .filter(Boolean)
-    .join('/');
+  const levels: unknown[] = Array.isArray(value) ? value : [value];
+  const names = levels.map((level) => textOf({ where, value: level }).replace(/^(-?\d+)\.0+$/, '$1')); // pandas' floats
+  const negative = names.find((name) => /^-\d+$/.test(name));
+  if (negative === undefined) return names.filter(Boolean).join('/');
+  throw new DataError({
+    where,
+    expected: 'a category by its name or a number from 0',
+    got: negative,
+    advice: 'leave the cell empty where there is none',
+  });
 }
 
 function isOcr(value: unknown): boolean {
@@ -143,10 +148,12 @@ function ocrOf(cell: Cell): OcrLine[] {
   const entries: unknown[] = Array.isArray(value) ? value : isLine(value) ? [value] : textOf(cell).split(/\r?\n/);
   const lines = entries.map((entry, i): OcrLine => {
     if (typeof entry !== 'object' || entry === null) return { time: i, text: textOf({ where, value: entry }) };
-    const { time = i, text } = entry as { time?: unknown; text?: unknown };
+    const { time: said, text } = entry as { time?: unknown; text?: unknown };
+    const isText = typeof said === 'string' && said.trim() !== '';
+    const time = isText ? Number(said) : (said ?? i);
     if (typeof time !== 'number' || !Number.isFinite(time)) {
       throw new DataError(
-        `${where}[${i}].time: expected a number of seconds, got ${JSON.stringify(time).slice(0, 60)}`,
+        `${where}[${i}].time: expected a number of seconds, got ${JSON.stringify(said).slice(0, 60)}`,
       );
     }
     return { time, text: textOf({ where: `${where}[${i}].text`, value: text }) };
@@ -164,9 +171,9 @@ export function categoryOf(first: string, second = ''): string[] {
 
 /** A list, or text with any of `| ; , # 、 ，  ；` between tags; blanks where there is none of these. */
 function tagsOf(cell: Cell): string[] {
-  const { where, value } = unpacked(cell, (literal) => Array.isArray(literal));
+  const { where, value } = unpacked(cell, (literal) => typeof literal === 'object');
   if (Array.isArray(value)) return unique(value.map((entry) => textOf({ where, value: entry })));
-  const text = textOf(cell);
+  const text = textOf({ where, value }).replace(/^\[([^[\]]*[,，、;；][^[\]]*)\]$/s, '$1'); // a list without quotes
   const separators = text.startsWith('#') ? HASH_TAGS : TAGS;
   return unique(text.split(separators.test(text) ? separators : /\s/));
 }

@@ -12,6 +12,8 @@ describe('a list in a cell', () => {
     ["{'猫', '狗'}", ['猫', '狗']],
     [`['it\\'s', "say \\"hi\\"", 'a\\\\b', '\\u732b\\x21', 'a\\qb']`, ["it's", 'say "hi"', 'a\\b', '猫!', 'a\\qb']],
     ["['a' 'b'\n 'c']", ['a', 'b', 'c']],
+    ["array(['a', 'b'], dtype=object)", ['a', 'b']],
+    ["[array(['a'], dtype='<U1'), array([])]", [['a'], []]],
     [
       "[{'time': 1.5, 'text': '好吃'}, {'time': -2e1, 'text': None}]",
       [
@@ -35,6 +37,8 @@ describe('a list in a cell', () => {
     '猫',
     '[转载] 猫',
     '[猫]',
+    "array(['a']",
+    "array(['a'], dtype=f(x))",
     '(完)',
     '[1',
     "['a'",

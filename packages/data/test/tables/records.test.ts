@@ -43,11 +43,37 @@ describe('a row', () => {
     ["['猫', '宠物']", ['猫', '宠物']],
     ['["猫", "宠物 店"]', ['猫', '宠物 店']],
     ["['猫', nan, 'None', '']", ['猫']],
+    ["array(['猫', '宠物'], dtype=object)", ['猫', '宠物']],
+    ['[猫, 宠物 店]', ['猫', '宠物 店']],
+    ['[热门]', ['[热门]']],
     ['[]', []],
     ['nan', []],
     ['猫|NULL', ['猫']],
   ])('has its tags apart: %s', (tags, expected) => {
     expect(parse({ file: 'a', tags }).tags).toEqual(expected);
+  });
+
+  it.each([{ 猫: 1 }, "{'猫': 1, '狗': 2}"])('has no tags where a record stands for them: %j', (tags) => {
+    expect(() => parse({ file: 'a', tags })).toThrow('t: row 2: tags: expected text, got {"猫":1');
+  });
+
+  it.each(['101.0', 101, ' 101 ', ['101.0']])('has a category of a number: %j', (label) => {
+    expect(parse({ file: 'a', label }).category).toEqual(['101']);
+  });
+
+  it.each([-1, '-1', '-1.0', ['-1']])('has no category below 0: %j', (label) => {
+    expect(() => parse({ file: 'a', label })).toThrow(
+      'label: expected a category by its name or a number from 0, got -1',
+    );
+  });
+
+  it('has OCR at times that are text, or missing', () => {
+    const ocr = [{ time: '3', text: 'a' }, { time: null, text: 'b' }, { text: 'c' }];
+    expect(parse({ file: 'a', ocr }).ocr.map(({ time }) => time)).toEqual([3, 1, 2]);
+    expect(parse({ file: 'a', ocr: "[{'text': 'a', 'time': nan}]" }).ocr).toEqual([{ time: 0, text: 'a' }]);
+    expect(() => parse({ file: 'a', ocr: [{ time: 'x', text: 'a' }] })).toThrow(
+      'expected a number of seconds, got "x"',
+    );
   });
 
   it.each(['nan', 'NaN', 'None', 'NULL', 'null', '<NA>', 'N/A', '[]', '[None]', ''])(
