@@ -65,7 +65,7 @@ export { chooseColumns, TEXT_FIELDS } from './tables/columns.js';
 export type { ColumnChoice, Columns, TextField } from './tables/columns.js';
 export { findVideo, joinRows } from './tables/join.js';
 export type { JoinOptions, RowProblem } from './tables/join.js';
-export { categoryOf, NO_TEXT, parseRow } from './tables/records.js';
+export { categoryOf, NO_TEXT, parseRow, videoName } from './tables/records.js';
 export type { TextRecord, VideoText } from './tables/records.js';
 export { readTable } from './tables/table.js';
 export type { Table, TableOptions, TableRow } from './tables/table.js';

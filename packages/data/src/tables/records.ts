@@ -49,8 +49,8 @@ export function parseRow({ where, cells }: TableRow, columns: Columns): TextReco
     where: `${where}: ${columns[field] ?? field}`,
     value: columns[field] === undefined ? undefined : cells[columns[field]],
   });
-  const video = nameOf(cell('video'));
-  const id = nameOf(cell('id'));
+  const video = videoName(cell('video'));
+  const id = videoName(cell('id'));
   if (video === undefined && id === undefined) throw new DataError(`${where}: expected the name of a video, got none`);
   return {
     where,
@@ -66,16 +66,19 @@ export function parseRow({ where, cells }: TableRow, columns: Columns): TextReco
   };
 }
 
-interface Cell {
+/** A cell of a table. */
+export interface Cell {
   readonly where: string;
   readonly value: unknown;
 }
 
 /**
- * A name or id, without what keeps a spreadsheet from reading it as a number (`="123"`, `'123`); one that a spreadsheet
- * or a JSON number has rounded is refused.
+ * A name or id, without what keeps a spreadsheet from reading it as a number (`="123"`, `'123`); nothing where the cell
+ * is empty.
+ *
+ * @throws DataError where a spreadsheet or a JSON number has rounded it
  */
-function nameOf({ where, value }: Cell): string | undefined {
+export function videoName({ where, value }: Cell): string | undefined {
   const rounded =
     typeof value === 'number'
       ? Number.isInteger(value) && !Number.isSafeInteger(value)

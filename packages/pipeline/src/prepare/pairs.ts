@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { findVideo, readTable, writeLabels, type LabelledPair, type TableRow } from '@wbdc/data';
+import { DataError, findVideo, readTable, videoName, writeLabels, type LabelledPair, type TableRow } from '@wbdc/data';
 import { WbdcError } from '@wbdc/io/errors';
 import type { SplitItem } from './item.js';
 import type { Warnings } from './warnings.js';
@@ -113,7 +113,15 @@ function pairOf(
   itemOf: (name: string) => SplitItem | undefined,
   bad: (message: string) => void,
 ): NamedPair[] {
-  const [a, b] = [left, right].map((column) => String(cells[column] ?? '').trim());
+  let names: string[];
+  try {
+    names = [left, right].map((column) => videoName({ where: `${where}: ${column}`, value: cells[column] }) ?? '');
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    bad(error.message);
+    return [];
+  }
+  const [a, b] = names;
   const [one, other] = [itemOf(a), itemOf(b)];
   const value = score === undefined ? 1 : Number(String(cells[score] ?? '').trim() || NaN);
   const problem =

@@ -63,6 +63,12 @@ describe('prepareVideos with a table of pairs', () => {
     });
   });
 
+  it('reads names as those of the videos are read', async () => {
+    const prepared = await prepare('left,right\n"=""v0""",v1\n1.2E+17,v1\n');
+    expect(await pairsIn(prepared, 'pairs.tsv')).toEqual([['v0', 'v1', 1]]);
+    expect(prepared.warnings.join()).toContain('row 3: left: expected an id, got the rounded number 1.2E+17');
+  });
+
   it('takes labels, and two columns without names that it knows', async () => {
     const labels = await prepare('id1\tid2\tscore\nv0\tv1\t0.25\nv1\tv2\t0.5\n');
     expect(await pairsIn(labels, 'pairs.tsv')).toEqual([
