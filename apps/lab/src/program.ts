@@ -1,5 +1,5 @@
 import { runProgram, type Host } from '@wbdc/runner/cli';
-import type { StartChild } from '@wbdc/runner/jobs';
+import type { StartChild } from './jobs/child.js';
 import { addCompetitionCommand } from './commands/competition.js';
 import { addObjectivesCommand } from './commands/objectives.js';
 

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import type { Host } from './core/host.js';
-import { MESSAGES_VARIABLE, type JobMessage } from './core/messages.js';
-import { CHILD_VARIABLE } from './jobs/child.js';
+import type { JobMessage } from './core/messages.js';
+import { CHILD_VARIABLE, MESSAGES_VARIABLE } from './jobs/variables.js';
 
 /**
  * This process around a command. Output that is lost, with `| head` or a log on a full disk, ends nothing: what a

@@ -1,65 +1,48 @@
 import type { Command } from 'commander';
+import { OTHER_COMMANDS, STAGE_COMMANDS, stageEntries, type CommandEntry } from './commands/table.js';
 import { cliCommand, runProgram, type CliCommand } from './core/command-line.js';
-import { addCheckCommand } from './commands/check.js';
-import { addConfigCommand } from './commands/config.js';
-import { addDoctorCommand } from './commands/doctor.js';
-import { addDownloadCommand } from './commands/download.js';
-import { addEnsembleCommand } from './commands/ensemble.js';
-import { addEvaluateCommand } from './commands/evaluate.js';
-import { addExportCommand } from './commands/export.js';
-import { mergeFeaturesStage } from './commands/features.js';
-import { addIndexCommands } from './commands/index-videos.js';
-import { addRankOptions, addShardOptions, addStageOptions, type StageOptions } from './commands/options.js';
-import { addModelCommands } from './commands/model-commands.js';
-import { addPrepareCommand } from './commands/prepare.js';
-import { addReportCommand } from './commands/report.js';
-import { addRunCommand } from './commands/run.js';
-import { runStage } from './commands/run-stage.js';
-import { addServeCommand } from './commands/serve.js';
-import { addSimilarCommand } from './commands/similar.js';
-import { ALL_STAGES } from './commands/stages.js';
-import { addVerifyFeaturesCommand } from './commands/verify-features.js';
-import { packageVersion } from './core/environment.js';
 import { UserError } from './core/errors.js';
 import type { Host } from './core/host.js';
-import { interruptible } from '@wbdc/io/interrupt';
-import { Output } from './core/output.js';
-import { addSubmitCommand } from './commands/submit.js';
-import { asRanks, assertAlone } from './core/ranks.js';
+import { packageVersion } from './core/version.js';
+import { STAGES } from './run/names.js';
 import type { Stage } from './run/stage.js';
 
-/** Runs one command line of `wbdc` and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export function runCommandLine(
-  args: readonly string[],
-  host: Host,
-  stages: readonly Stage[] = ALL_STAGES,
-): Promise<number> {
+/**
+ * Runs one command line of `wbdc` and gives the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+ *
+ * @param stages in place of its own ones
+ */
+export function runCommandLine(args: readonly string[], host: Host, stages?: readonly Stage[]): Promise<number> {
   const info = {
     name: 'wbdc',
     description: 'Video-text pretraining on frames and Chinese text: from data to a trained encoder.',
     version: packageVersion(),
-    help: programHelp(stages),
+    help: programHelp(stages?.map(({ name }) => name) ?? STAGES),
   };
-  return runProgram(args, host, info, (program) => [
-    ...[...stages, mergeFeaturesStage].map((stage) => addStageCommand(program, stage, host)),
-    addVerifyFeaturesCommand(program, host),
-    addPrepareCommand(program, host),
-    addRunCommand(program, host),
-    ...addModelCommands(program, host),
-    addSimilarCommand(program, host),
-    addEnsembleCommand(program, host),
-    ...addIndexCommands(program, host),
-    addEvaluateCommand(program, host),
-    addServeCommand(program, host),
-    addCheckCommand(program, host),
-    addDownloadCommand(program, host),
-    addExportCommand(program, host),
-    addReportCommand(program, host),
-    addConfigCommand(program, host),
-    addSubmitCommand(program, host),
-    addDoctorCommand(program, host),
-    ...LABORATORY.map((name) => addMovedCommand(program, name)),
-  ]);
+  const entries = [...(stages ? stageEntries(stages) : STAGE_COMMANDS), ...OTHER_COMMANDS];
+  const [first, second] = args.filter((arg) => !arg.startsWith('-'));
+  const asked = first === 'help' ? second : first;
+  return runProgram(args, host, info, async (program) => {
+    const commands: CliCommand[] = [];
+    for (const entry of entries) commands.push(...(await addEntry(program, entry, asked, host)));
+    return [...commands, ...LABORATORY.map((name) => addMovedCommand(program, name))];
+  });
+}
+
+/** The commands of an entry with all that they need where one is asked for, else by name, for the list of commands. */
+async function addEntry(
+  program: Command,
+  { summaries, load }: CommandEntry,
+  asked: string | undefined,
+  host: Host,
+): Promise<readonly CliCommand[]> {
+  const isAsked = asked !== undefined && asked in summaries;
+  const added = isAsked ? [(await load()).addCommands(program, host)].flat() : [];
+  for (const [name, summary] of Object.entries(summaries)) {
+    const command = program.commands.find((one) => one.name() === name) ?? program.command(name);
+    command.summary(summary);
+  }
+  return added;
 }
 
 /** Commands of 0.1.0 that stand in `apps/lab` now. */
@@ -76,34 +59,9 @@ function addMovedCommand(program: Command, name: string): CliCommand {
   });
 }
 
-function addStageCommand(program: Command, stage: Stage, host: Host): CliCommand {
-  const command = program
-    .command(stage.command ?? stage.name)
-    .summary(stage.title)
-    .description(stage.description);
-  if (stage.divisible) addShardOptions(command);
-  if (stage.trains) addRankOptions(command);
-  addStageOptions(command).addHelpText('after', examplesHelp(stage.examples));
-  return cliCommand(command, (options: StageOptions) => {
-    const output = new Output(host, options);
-    if (stage.trains) {
-      return interruptible(host, (signal) =>
-        asRanks(host, (communicator) => runStage(stage, options, output, signal, undefined, communicator)),
-      );
-    }
-    if (!stage.divisible) assertAlone(stage.command ?? stage.name, host.env);
-    return interruptible(host, (signal) => runStage(stage, options, output, signal));
-  });
-}
-
-function examplesHelp(examples: Stage['examples']): string {
-  const width = Math.max(...examples.map(([command]) => command.length));
-  return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`).join('\n')}\n`;
-}
-
-function programHelp(stages: readonly Stage[]): string {
+function programHelp(stages: readonly string[]): string {
   return `
-Stages of a run, in order: ${stages.map(({ name }) => name).join(' -> ')}. Each reads what the ones before it made in
+Stages of a run, in order: ${stages.join(' -> ')}. Each reads what the ones before it made in
 runs/<name>/ and says what to run next. Your own videos: wbdc prepare --help.
 
 Examples:

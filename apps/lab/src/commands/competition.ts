@@ -1,7 +1,7 @@
 import { cliCommand, interruptible, Option, Output, type CliCommand, type Command, type Host } from '@wbdc/runner/cli';
 import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
-import type { StartChild } from '@wbdc/runner/jobs';
+import type { StartChild } from '../jobs/child.js';
 import { halvesFor, type OwnData, type OwnFolder } from '../competition/own-data.js';
 import type { Half } from '../competition/plan.js';
 import { EMBEDDED_CORPORA } from '../general-text.js';

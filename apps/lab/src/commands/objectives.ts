@@ -9,7 +9,7 @@ import {
   type Host,
 } from '@wbdc/runner/cli';
 import { resolve } from 'node:path';
-import type { StartChild } from '@wbdc/runner/jobs';
+import type { StartChild } from '../jobs/child.js';
 import { wbdcLayout } from '@wbdc/data';
 import { WbdcError } from '@wbdc/io/errors';
 import { exists, withLock } from '@wbdc/io';

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
 import { counted } from '@wbdc/report/format';
 import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
-import { type StartChild } from '@wbdc/runner/jobs';
+import type { StartChild } from '../jobs/child.js';
 import { runStageTasks } from '../jobs/run-jobs.js';
 import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';

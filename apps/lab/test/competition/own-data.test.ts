@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeLabels } from '@wbdc/data';
 import { writeEmbeddings } from '@wbdc/finetune';
-import type { ChildOptions } from '@wbdc/runner/jobs';
+import type { ChildOptions } from '../../src/jobs/child.js';
 import { loadConfig } from '@wbdc/runner';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { competitionResults } from '../../src/competition/gather.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '@wbdc/runner';
 import { Output } from '@wbdc/runner/cli';
-import type { StartChild } from '@wbdc/runner/jobs';
+import type { StartChild } from '../../src/jobs/child.js';
 import { objectivesChart } from '../../src/objectives/chart.js';
 import {
   configOf,

@@ -17,10 +17,9 @@ interface CheckOptions extends StageOptions {
 }
 
 /** `wbdc check`: what can be known of a training before hours are spent on it. */
-export function addCheckCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('check')
-    .summary('try a training on made-up videos before hours are spent')
     .description(
       'Builds what a training stage of a configuration would train and tries it on made-up examples of the ' +
         'configured ' +

@@ -1,3 +1,4 @@
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { inRecords } from './in-records.js';
@@ -5,7 +6,7 @@ import { trainingSettings } from './training-settings.js';
 
 export const clipStage: Stage = {
   name: 'clip',
-  title: 'train a vision tower against the titles',
+  title: STAGE_TITLES.clip,
   description:
     'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over ' +
     'the title ' +

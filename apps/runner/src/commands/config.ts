@@ -6,10 +6,9 @@ import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, addRunOptions, flagsOf, type StageOptions } from './options.js';
 
 /** `wbdc config`: checks a configuration and prints all of it, defaults included. */
-export function addConfigCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('config')
-    .summary('check a configuration and print all its settings')
     .description('Checks a configuration and prints it as YAML with every default filled in.');
   addOutputOptions(addRunOptions(command)).addHelpText(
     'after',

@@ -1,9 +1,10 @@
 import type { Config } from '../config/schema.js';
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 
 export const dataStage: Stage = {
   name: 'data',
-  title: 'build the embedded emoji data set, or check a folder of your own',
+  title: STAGE_TITLES.data,
   description:
     'Builds the embedded data set (emoji as short videos with Chinese text) in the official WBDC layout under ' +
     'runs/<name>/data: annotations/*.json, zip_frames/<split>/.../<id>.zip. With data.folder set, that folder is ' +

@@ -6,10 +6,9 @@ import { Output, type Terminal } from '../core/output.js';
 import { addOutputOptions, type StageOptions } from './options.js';
 
 /** `wbdc doctor`: what this machine can compute with. */
-export function addDoctorCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('doctor')
-    .summary('say which engines load here, why others do not, and what to run to get them')
     .description(
       'Loads every engine and lets it compute, looks for optional programs, and says what to run to get what is ' +
         'missing. Exit code 1 where no engine that can train loads.',

@@ -14,10 +14,9 @@ interface DownloadCommandOptions extends OutputOptions {
 }
 
 /** `wbdc download`: published weights for model.init and its like. */
-export function addDownloadCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('download')
-    .summary('fetch a published model from the Hugging Face hub or a mirror')
     .description(
       'Fetches configuration, vocabulary and weights of a model into the standard cache, going on where an ' +
         'earlier try ' +

@@ -21,10 +21,9 @@ interface Options extends OutputOptions {
 }
 
 /** `wbdc ensemble`: several models as one. */
-export function addEnsembleCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('ensemble')
-    .summary('join the embeddings of several runs, or average their probabilities')
     .description(
       'Joins the embeddings of several models by weighted concatenation and SVD, or takes the weighted mean of their ' +
         'probabilities; says how good each is alone, how much they agree, and how good the first n are together; and ' +

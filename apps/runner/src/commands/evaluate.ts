@@ -19,10 +19,9 @@ interface Options extends StageOptions {
 }
 
 /** `wbdc evaluate`: how good models are, and whether one is better than another. */
-export function addEvaluateCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('evaluate')
-    .summary('how good models are, with confidence intervals, beside baselines and each other')
     .description(
       'Measures predictions on a truth: every measure with the interval of its bootstrap, confusion, calibration and ' +
         'every category, or cosines beside what people said; beside what letters and frame features alone reach. ' +

@@ -21,10 +21,9 @@ interface ExportOptions extends StageOptions {
 }
 
 /** `wbdc export`: a trained model for other programs. */
-export function addExportCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('export')
-    .summary('write a trained model for onnxruntime and for transformers')
     .description(
       'Writes the finished model of a run, else its newest checkpoint, for other programs: model.onnx (encoder and ' +
         'head, for onnxruntime in Node and in browsers, batch and lengths free), tower.onnx and tower/ (the vision ' +

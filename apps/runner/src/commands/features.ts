@@ -1,10 +1,11 @@
+import { MERGE_TITLE, STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { inRecords } from './in-records.js';
 
 export const featuresStage: Stage = {
   name: 'features',
-  title: 'run the vision tower over all frames',
+  title: STAGE_TITLES.features,
   description:
     'Runs the vision tower of the clip stage, or a published one (features.tower), over the frames of every split ' +
     'and stores float16 features by video id in the official layout: runs/<name>/features/<split>.zip with <id>.npy. ' +
@@ -36,7 +37,7 @@ export const featuresStage: Stage = {
 export const mergeFeaturesStage: Stage = {
   ...featuresStage,
   command: 'merge-features',
-  title: 'join the shards of features into one store a split',
+  title: MERGE_TITLE,
   description:
     'Joins runs/<name>/features-shards/, which wbdc features --shard made, into runs/<name>/features/: the files are ' +
     'those of one run without shards. Before, it sees that all shards are complete, made by the same tower, and ' +

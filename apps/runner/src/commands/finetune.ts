@@ -1,5 +1,6 @@
 import type { DataPart } from '@wbdc/pipeline/contents';
 import type { Config } from '../config/schema.js';
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { featuresOf } from './in-records.js';
@@ -7,7 +8,7 @@ import { trainingSettings } from './training-settings.js';
 
 export const finetuneStage: Stage = {
   name: 'finetune',
-  title: 'finetune the model on labelled videos or pairs',
+  title: STAGE_TITLES.finetune,
   description:
     'Finetunes the pretrained model (finetune.init) for categories (finetune.kind: category; WBDC 2022) or for ' +
     'similarity of pairs (similarity; QQ AIAC 2021). Measures on held-out labels beside what needs no model, and ' +

@@ -17,10 +17,9 @@ import { serveAction } from './serving.js';
 const load = () => import('./serve/index-commands.js');
 
 /** `wbdc index`: a lasting index of videos; `wbdc search` is its search. */
-export function addIndexCommands(program: Command, host: Host): CliCommand[] {
+export function addCommands(program: Command, host: Host): CliCommand[] {
   const index = program
     .command('index')
-    .summary('an index of your videos: add, remove, search, stats, compact')
     .description('Keeps videos with their texts, labels and embeddings where they can be searched.');
   const add = withIndex(index.command('add'))
     .description(`Adds videos with their embeddings, or renews those that are there. ${VIDEOS_HELP}`)
@@ -41,7 +40,7 @@ export function addIndexCommands(program: Command, host: Host): CliCommand[] {
       'removeVideos',
     ),
     searchCommand(host, index.command('search')),
-    searchCommand(host, program.command('search').summary('videos of an index, by words or by a video')),
+    searchCommand(host, program.command('search')),
     plain(host, withIndex(index.command('stats')).description('Says what is in it.'), 'showStatistics'),
     plain(
       host,

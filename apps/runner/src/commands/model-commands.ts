@@ -23,7 +23,6 @@ const LEFT_OUT = `${VIDEOS_HELP}A video that cannot be read is told and left out
 function addZeroShotCommand(program: Command, host: Host): CliCommand {
   const command = program
     .command('zero-shot')
-    .summary('labels of your own choice for your videos, by a CLIP')
     .description(
       'Says which of some labels fit videos, by a CLIP that learned from other words: a line of JSON each. Where ' +
         '--texts has categories or titles, recall@1, 5 and 10 are told, beside chance and shared characters. ' +
@@ -49,9 +48,9 @@ function addZeroShotCommand(program: Command, host: Host): CliCommand {
 const labelsIn = (value: string, all: string[] = []) => [...all, ...value.split(/[,，、]/u).map((one) => one.trim())];
 
 /** `wbdc predict`, `embed`, `tag`: a line for each of some new videos. */
-export function addModelCommands(program: Command, host: Host): CliCommand[] {
-  const add = (name: 'predict' | 'embed' | 'tag', summary: string, about: string, top?: string): CliCommand => {
-    const command = program.command(name).summary(summary).description(`${about} ${LEFT_OUT}`);
+export function addCommands(program: Command, host: Host): CliCommand[] {
+  const add = (name: 'predict' | 'embed' | 'tag', about: string, top?: string): CliCommand => {
+    const command = program.command(name).description(`${about} ${LEFT_OUT}`);
     command.argument('<videos...>', 'videos, or folders of them');
     if (top !== undefined) command.option('--top <number>', top, wholeNumber(1), 5);
     addServeOptions(addOutOptions(command)).addHelpText(
@@ -67,20 +66,17 @@ export function addModelCommands(program: Command, host: Host): CliCommand[] {
   return [
     add(
       'predict',
-      'categories of your videos, by a finetuned model',
       'Says which categories videos have: a line of JSON each, with the most probable category, its level 1, and the ' +
         'first few with their probabilities.',
       'categories to list',
     ),
     add(
       'embed',
-      'embeddings of your videos, by a finetuned model',
       'Gives videos embeddings of length 1 whose inner product says how similar they are: a line of JSON each. ' +
         "Written to a file, they are a collection for 'wbdc similar'.",
     ),
     add(
       'tag',
-      'tags of your videos, by a model that was finetuned for them or pretrained on them',
       'Says which tags videos have: a line of JSON each, with all tags that reach their threshold (chosen), or else ' +
         'the most probable ones.',
       'tags to list at least',

@@ -1,10 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { exists, sizeOnDisk, withLock, writeFileAtomic } from '@wbdc/io';
+import { sizeOnDisk, withLock } from '@wbdc/io';
 import type { PreparedVideos } from '@wbdc/pipeline/prepare';
 import type { RecognizerChoice } from '@wbdc/pipeline/recognize';
-import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { WbdcError } from '@wbdc/io/errors';
 import { UserError } from '../core/errors.js';
@@ -58,10 +56,9 @@ The same command again decodes what is new or has changed, and goes on after an 
 `;
 
 /** `wbdc prepare`: a folder of videos and a table become a data set. */
-export function addPrepareCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('prepare')
-    .summary('make a data set of your own videos and a table of texts')
     .description(
       'Makes a data set in the official WBDC layout out of a folder of videos (mp4, webm, mkv, mov...; folders or ' +
         'zips of pictures; animated GIF or WebP) and a table of texts and labels (CSV, TSV, JSON lines): frames, ' +
@@ -130,7 +127,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
   try {
     const [prepared, config] = await withLock(out, async () => {
       const made = await observed(output, (observer) => prepareVideos({ ...settings, observer }));
-      return [made, await writeStarterConfig(made, short(out, folder), output)] as const;
+      return [made, await writeConfig(made, short(out, folder), output)] as const;
     });
     await report(prepared, { config, seconds: (now() - start) / 1000, output });
     return 0;
@@ -148,29 +145,16 @@ function short(path: string, from: string): string {
   return below === '' || below.startsWith('..') ? path : below;
 }
 
-/**
- * Writes a configuration beside the data set; gives the path of the one to go on with. One that is there stays: where
- * it does not go with the data any more, one that does stands beside it, and what to change is told.
- */
-async function writeStarterConfig(prepared: PreparedVideos, shownFolder: string, output: Output): Promise<string> {
-  const { starterConfig, unfitSettings } = await import('@wbdc/pipeline/prepare');
-  const [path, fresh] = ['wbdc.yaml', 'wbdc.new.yaml'].map((name) => join(prepared.root, name));
-  const starter = starterConfig(prepared, shownFolder);
-  if (!(await exists(path))) {
-    await writeFileAtomic(path, starter);
-    return path;
-  }
+/** Writes a configuration beside the data set, and tells what of an earlier one does not go with it; gives its path. */
+async function writeConfig(prepared: PreparedVideos, shownFolder: string, output: Output): Promise<string> {
+  const { writeStarterConfig } = await import('@wbdc/pipeline/prepare');
   const { loadConfig } = await import('../config/load.js');
-  await writeFileAtomic(fresh, starter);
-  const load = (file: string): Promise<Config> => loadConfig({ path: file, folder: output.terminal.folder });
-  const [fitting, config] = [await load(fresh), await load(path).catch(explained)];
-  const unfit = typeof config === 'string' ? [config] : unfitSettings(config, fitting, prepared);
+  const load = (path: string) => loadConfig({ path, folder: output.terminal.folder }).catch(explained);
+  const { path, unfit } = await writeStarterConfig(prepared, shownFolder, load);
   if (unfit.length > 0) {
     output.warn(`${join(shownFolder, 'wbdc.yaml')} does not go with these data:\n  ${unfit.join('\n  ')}`);
     output.warn(`change these lines, or go on with ${join(shownFolder, 'wbdc.new.yaml')}`);
-    return fresh;
   }
-  await rm(fresh);
   return path;
 }
 

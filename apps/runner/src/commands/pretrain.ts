@@ -1,3 +1,4 @@
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { featuresOf } from './in-records.js';
@@ -5,7 +6,7 @@ import { trainingSettings } from './training-settings.js';
 
 export const pretrainStage: Stage = {
   name: 'pretrain',
-  title: 'pretrain the video-text model',
+  title: STAGE_TITLES.pretrain,
   description:
     'Pretrains the single-stream model over text and frame features on the tasks of the configuration (mlm, mfm, ' +
     'tag). Measures every task on the held-out splits beside a trivial baseline. Writes checkpoints, metrics.jsonl ' +

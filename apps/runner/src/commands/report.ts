@@ -9,10 +9,9 @@ import { runFolderOf } from './run-stage.js';
 const TRAINING_STAGES = ['clip', 'text', 'pretrain', 'finetune'] as const;
 
 /** `wbdc report`: writes report.html of a run's training stages again from their metrics.jsonl. */
-export function addReportCommand(program: Command, terminal: Terminal): CliCommand {
+export function addCommands(program: Command, terminal: Terminal): CliCommand {
   const command = program
     .command('report')
-    .summary('write report.html again from metrics.jsonl')
     .description(
       'Writes report.html of the clip, text, pretrain and finetune stages again, also while they are running.',
     );

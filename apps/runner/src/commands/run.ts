@@ -9,10 +9,9 @@ import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } 
 import { configOf, runStage, stagesFor } from './run-stage.js';
 
 /** `wbdc run`: a stage and all that it needs. */
-export function addRunCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('run')
-    .summary('run a stage and all that it needs')
     .description(
       'Runs the stages that the one you name needs, in their order, then that one. What is done already is left ' +
         'as it is, what ' +

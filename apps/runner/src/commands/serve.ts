@@ -7,10 +7,9 @@ import { addEngineOptions, addOutputOptions, addRunOptions, collect, wholeNumber
 import type { ServerOptions } from './serve-options.js';
 
 /** `wbdc serve`: models and an index over HTTP, with a page. */
-export function addServeCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('serve')
-    .summary('models and an index over HTTP, with a page to search by')
     .description(
       'Answers requests (their description is at /openapi.json) and shows a page at /. It listens on this machine ' +
         'only unless --host says otherwise. With WBDC_TOKENS (separated by commas) in the environment, who asks ' +

@@ -11,10 +11,9 @@ interface Options extends ServeCommandOptions {
 }
 
 /** `wbdc similar`: the nearest of a collection. */
-export function addSimilarCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('similar')
-    .summary('the videos of a collection that are most like yours')
     .description(
       "Prints the nearest of a collection (what 'wbdc embed --out' wrote with the same model) to each video, " +
         'with their ' +

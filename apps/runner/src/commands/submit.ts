@@ -8,11 +8,10 @@ import { collect, wholeNumber } from './options.js';
 import { ALL_STAGES } from './stages.js';
 
 /** `wbdc submit kubernetes`: manifests of stages. */
-export function addSubmitCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const named = ALL_STAGES.map(({ name, command = name }) => command);
   const kubernetes = program
     .command('submit')
-    .summary('write what a cluster runs a stage by')
     .description('Slurm takes the commands themselves: deploy/slurm.md, and lab competition --on slurm.')
     .command('kubernetes')
     .summary('print the manifest of a stage: an Indexed Job, an MPIJob of Kubeflow, or a Job')

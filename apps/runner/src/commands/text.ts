@@ -1,11 +1,12 @@
 import { bertSettings, corpusText } from '@wbdc/pipeline/settings';
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { trainingSettings } from './training-settings.js';
 
 export const textStage: Stage = {
   name: 'text',
-  title: 'pretrain the text side on general text, before it meets a video',
+  title: STAGE_TITLES.text,
   description:
     'Pretrains a BERT of the model’s sizes on texts without frames (corpus.splits: annotations with titles and other ' +
     'texts), by masked words; pretrain then starts from it. The larger embedded data set (data.set: large) brings ' +

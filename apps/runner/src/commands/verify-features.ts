@@ -14,10 +14,9 @@ import { configOf, runFolderOf } from './run-stage.js';
 const MOST_SHOWN = 10;
 
 /** `wbdc verify-features`: reads every stored feature once and says what is wrong. */
-export function addVerifyFeaturesCommand(program: Command, host: Host): CliCommand {
+export function addCommands(program: Command, host: Host): CliCommand {
   const command = program
     .command('verify-features')
-    .summary('read every stored feature and say what is wrong')
     .description(
       'Reads the stores of the features stage from end to end: checksums, widths and frames of every array, one ' +
         'recipe, every video of the annotations there or among the skipped, and no others. Exit code 1 when ' +

@@ -1,10 +1,11 @@
+import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { textSplits } from '../stages/data-root.js';
 import { dataParts } from './data-parts.js';
 
 export const vocabStage: Stage = {
   name: 'vocab',
-  title: 'train a WordPiece vocabulary on the text',
+  title: STAGE_TITLES.vocab,
   description:
     'Trains a BERT WordPiece vocabulary on title, OCR and ASR of the training splits. Writes vocab.txt, ' +
     'tokenizer.json and tokenizer_config.json to runs/<name>/vocab; transformers and @huggingface/tokenizers load ' +

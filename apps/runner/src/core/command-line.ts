@@ -32,12 +32,12 @@ export async function runProgram(
   args: readonly string[],
   host: Host,
   info: ProgramInfo,
-  addCommands: (program: Command) => readonly CliCommand[],
+  addCommands: (program: Command) => readonly CliCommand[] | Promise<readonly CliCommand[]>,
 ): Promise<number> {
   const program = createProgram(host, info);
   let code = 0;
   let failed: FailedCommand | undefined;
-  for (const { command, run } of addCommands(program)) {
+  for (const { command, run } of await addCommands(program)) {
     command.action(async (...values) => {
       failed = aboutCommand(command);
       code = await run(...(values as unknown[]));
@@ -77,5 +77,6 @@ function createProgram(host: Host, { name, description, version, help }: Program
       getOutHelpWidth: () => host.stdout.columns ?? 100,
       getErrHelpWidth: () => host.stderr.columns ?? 100,
     })
+    .configureHelp({ subcommandTerm: (command) => command.name() }) // what each takes is in its own help
     .addHelpText('after', help);
 }

@@ -1,12 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { formatBytes } from '@wbdc/report/format';
-
-/** The version of this package. */
-export function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '?';
-}
+import { packageVersion } from './version.js';
 
 /** What a result was computed with and on. */
 export function describeEnvironment(engine?: string): Record<string, string> {

@@ -1,54 +1,37 @@
-import { z } from 'zod';
-
-const stageMessage = z.object({
-  type: z.literal('stage'),
-  stage: z.string(),
+/** The process of a stage begins it. */
+interface StageMessage {
+  readonly type: 'stage';
+  readonly stage: string;
   /** Whether something of an earlier attempt was there. */
-  state: z.enum(['started', 'resumed']),
-});
+  readonly state: 'started' | 'resumed';
+}
 
-const progressMessage = z.object({
-  type: z.literal('progress'),
-  done: z.number(),
-  total: z.number(),
+export interface ProgressMessage {
+  readonly type: 'progress';
+  readonly done: number;
+  readonly total: number;
   /** What is counted, in the plural. */
-  unit: z.string(),
+  readonly unit: string;
   /** More to say of this moment: losses, rates. */
-  note: z.string(),
-});
+  readonly note: string;
+}
 
-const outcomeMessage = z.object({
-  type: z.literal('outcome'),
+export interface OutcomeMessage {
+  readonly type: 'outcome';
   /** `found`: it was complete before. */
-  outcome: z.enum(['done', 'found', 'interrupted', 'failed']),
+  readonly outcome: 'done' | 'found' | 'interrupted' | 'failed';
   /** What was measured on held-out data: `mlm/accuracy`, and `mlm/accuracy baseline` beside it. */
-  scores: z.record(z.string(), z.number()).optional(),
+  readonly scores?: Readonly<Record<string, number>>;
   /** Why it failed. */
-  error: z.string().optional(),
-});
+  readonly error?: string;
+}
 
 /** What the process of a stage sends to the one that started it: that it begins, how far it is, what came of it. */
-export const jobMessageSchema = z.discriminatedUnion('type', [stageMessage, progressMessage, outcomeMessage]);
-
-export type JobMessage = z.infer<typeof jobMessageSchema>;
-export type ProgressMessage = z.infer<typeof progressMessage>;
-export type OutcomeMessage = z.infer<typeof outcomeMessage>;
+export type JobMessage = StageMessage | ProgressMessage | OutcomeMessage;
 
 /** The numbers among what a stage has measured, as a message can carry them: JSON has no NaN. */
 export function scoresOf(measured: unknown): Record<string, number> {
   if (typeof measured !== 'object' || measured === null) return {};
   const numbers = Object.entries(measured).filter((entry): entry is [string, number] => Number.isFinite(entry[1]));
   return Object.fromEntries(numbers);
-}
-
-/** Where the process of a stage writes its messages, one a line, that has no parent beside it. */
-export const MESSAGES_VARIABLE = 'WBDC_MESSAGES';
-
-/** A line that such a process wrote; nothing where it is none. */
-export function parseJobMessage(line: string): JobMessage | undefined {
-  try {
-    return jobMessageSchema.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { assertSame, type Communicator } from '@wbdc/distributed';
 import { launchedAs, runAsRanks } from '@wbdc/distributed/node';
-import { packageVersion } from './environment.js';
+import { packageVersion } from './version.js';
 import { describeError, exitCodeOf, UserError } from './errors.js';
 import type { Host } from './host.js';
 import { Output, type Terminal } from './output.js';

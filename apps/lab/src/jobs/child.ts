@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { jobMessageSchema, type JobMessage } from '../core/messages.js';
+import { CHILD_VARIABLE, WBDC_PROGRAM, type JobMessage } from '@wbdc/runner/jobs';
+import { jobMessageSchema } from './messages.js';
 
 export interface ChildOptions {
   readonly args: readonly string[];
@@ -18,12 +18,6 @@ export interface ChildOptions {
 
 /** Runs a program in a process of its own; gives its exit code, or what killed it, after its last message. */
 export type StartChild = (options: ChildOptions) => Promise<number | NodeJS.Signals>;
-
-/** Tells a child that its progress goes to the parent, not to its output. */
-export const CHILD_VARIABLE = 'WBDC_CHILD';
-
-/** The `wbdc` of this package. */
-export const WBDC_PROGRAM = fileURLToPath(new URL('../../bin/wbdc.js', import.meta.url));
 
 /** Children of the program in a file. A `wbdc` that loses its parent ends as if interrupted: see process-host.ts. */
 export function childStarter(program = WBDC_PROGRAM): StartChild {
