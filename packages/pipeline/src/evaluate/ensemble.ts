@@ -14,7 +14,6 @@ import {
 } from '@wbdc/finetune/node';
 import { writeFileAtomic } from '@wbdc/io';
 import { categoryScore, spearman } from '@wbdc/metrics';
-import { ensemblePage } from './ensemble-page.js';
 import { labelledVideosOf, videosAmong } from './evaluate.js';
 import { assertMadeOfTheSame, dataOf } from './run-of.js';
 
@@ -97,6 +96,7 @@ export async function writeEnsembleReport(
 ): Promise<EnsembleFiles & { readonly page: string }> {
   const files = await writeEnsemble(folder, result);
   const page = join(folder, 'ensemble.html');
+  const { ensemblePage } = await import('./ensemble-page.js'); // charts and a DOM, for whoever gets here
   await writeFileAtomic(page, ensemblePage(result));
   return { ...files, page };
 }

@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
 import type { Evaluation } from './kinds.js';
-import { evaluationPage } from './page.js';
 
 /** Paths of what an evaluation leaves. */
 export interface EvaluationFiles {
@@ -22,6 +21,7 @@ export async function writeEvaluation(folder: string, name: string, evaluation: 
   const files = evaluationFiles(folder, name);
   await makeFolder(folder);
   await writeJson(files.result, evaluation);
+  const { evaluationPage } = await import('./page.js'); // charts and a DOM, for whoever gets here
   await writeFileAtomic(files.report, evaluationPage(evaluation));
   return files;
 }

@@ -6,7 +6,6 @@ import type { StoredFrameSettings } from './frames.js';
 import { groupItems } from './groups.js';
 import type { Item, SplitItem } from './item.js';
 import { readKnownCategories } from './known-categories.js';
-import { preparedPage } from './page.js';
 import { writePairs, type PairTable, type PreparedPairs } from './pairs.js';
 import { splitItems } from './splits.js';
 import { STAGED } from './staging.js';
@@ -64,6 +63,7 @@ export async function finish(items: readonly Item[], options: Finishing): Promis
   await writeFileAtomic(join(root, 'warnings.tsv'), lines.join(''));
   const summaries = warnings.summaries();
   const page = { root, name: basename(root), items: split, summary, names, tags, warnings: summaries };
+  const { preparedPage } = await import('./page.js'); // charts and a DOM, for whoever gets here
   await writeFileAtomic(join(root, 'index.html'), await preparedPage(page));
   await writeJson(join(root, 'summary.json'), summary);
   const fields = TEXT_FIELDS.filter((field) => items.some(({ text }) => text[field].length > 0));

@@ -12,8 +12,8 @@ export interface WrittenStarter {
 }
 
 /**
- * Writes {@link starterConfig} beside a prepared data set, as `wbdc.yaml`. One that is there stays: where it does not go
- * with the data any more, one that does stands beside it, as `wbdc.new.yaml`.
+ * Writes {@link starterConfig} beside a prepared data set, as `wbdc.yaml`. One that is there stays: where it does not
+ * go with the data any more, one that does stands beside it, as `wbdc.new.yaml`.
  *
  * @param folder of the data set, as a command should name it
  * @param load reads a configuration; gives the reason where it cannot be read
