@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Options } from './options.js';
 import { NotHere, Peer, type Contender } from './peer.js';
-import { median } from './statistics.js';
+import { digits, median } from './statistics.js';
 
 /** What was measured of one contender. */
 export interface Measured {
@@ -21,7 +21,7 @@ export interface Comparison {
   readonly skipped: Readonly<Record<string, string>>;
 }
 
-export interface CompareOptions extends Pick<Options, 'rounds' | 'only' | 'together'> {
+export interface CompareOptions extends Pick<Options, 'rounds' | 'minutes' | 'only' | 'together'> {
   /** Ours, on the engine everyone has: it runs beside all others. */
   readonly reference: Contender;
   readonly others: readonly Contender[];
@@ -36,22 +36,33 @@ const PAUSE = 250;
 
 /**
  * Runs contenders in turn, a round each, so that all see the same noise of the machine; one round before the first is
- * not counted. Where memory does not hold all of them there are several groups, with the reference in each.
+ * not counted. Where memory does not hold all of them there are several groups, with the reference in each. Says what
+ * each took as it goes, measures as many rounds as the minutes hold, and after Ctrl-C gives what is done.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
-  const { reference, rounds, afterwards } = options;
+  const { reference, rounds, minutes, afterwards } = options;
   const skipped: Record<string, string> = {};
   const measured: Measured[] = [];
-  for (const [number, group] of groupsOf(options, chosen(options)).entries()) {
+  const groups = groupsOf(options, chosen(options));
+  const end = minutes === undefined ? Infinity : performance.now() + 60_000 * minutes;
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  process.once('SIGINT', interrupt); // a second one ends the process at once
+  for (const [number, group] of groups.entries()) {
+    if (interruption.signal.aborted) break;
     const peers = await startAll([reference, ...group], skipped);
     assertSameModel(peers);
+    const share = (end - performance.now()) / (groups.length - number);
     try {
-      measured.push(...(await measure(peers, rounds, skipped)).slice(number === 0 ? 0 : 1));
-      await afterwards?.(peers.filter(({ name }) => !(name in skipped)));
+      const of = await measure(peers, { rounds, milliseconds: share, signal: interruption.signal, skipped });
+      measured.push(...of.slice(number === 0 ? 0 : 1));
+      if (!interruption.signal.aborted) await afterwards?.(peers.filter(({ name }) => !(name in skipped)));
     } finally {
       await Promise.all(peers.map((peer) => peer.stop()));
     }
   }
+  process.off('SIGINT', interrupt);
+  if (measured.length === 0) throw new Error('interrupted before anything was measured');
   return { measured, skipped };
 }
 
@@ -100,14 +111,33 @@ function assertSameModel(peers: readonly Peer[]): void {
   throw new Error(`expected models of the same size, got ${said.join(', ')} parameters`);
 }
 
-/** A contender that ends on its way (memory, say) is skipped; the others go on. */
-async function measure(peers: readonly Peer[], rounds: number, skipped: Record<string, string>): Promise<Measured[]> {
+interface Measuring {
+  /** At most. */
+  readonly rounds: number;
+  readonly milliseconds: number;
+  readonly signal: AbortSignal;
+  readonly skipped: Record<string, string>;
+}
+
+/**
+ * A contender that ends on its way (memory, say) is skipped; the others go on. The round before the first says how many
+ * there is time for.
+ */
+async function measure(
+  peers: readonly Peer[],
+  { rounds, milliseconds, signal, skipped }: Measuring,
+): Promise<Measured[]> {
   const replies = new Map(peers.map((peer) => [peer, [] as Awaited<ReturnType<Peer['step']>>[]]));
-  for (let round = 0; round <= rounds; round++) {
-    process.stderr.write(round === 0 ? 'warming up\n' : `round ${round} of ${rounds}\n`);
+  const start = performance.now();
+  let last = rounds;
+  for (let round = 0; round <= last && !signal.aborted; round++) {
+    const took: string[] = [];
     for (const [peer, of] of replies) {
+      if (signal.aborted) break;
       try {
-        of.push(await peer.step(round));
+        const reply = await peer.step(round);
+        of.push(reply);
+        took.push(`${peer.name} ${digits(reply.seconds)} s`);
       } catch (error) {
         if (peer === peers[0]) throw error;
         skipped[peer.name] = error instanceof Error ? error.message : String(error);
@@ -115,11 +145,18 @@ async function measure(peers: readonly Peer[], rounds: number, skipped: Record<s
       }
       await pause(PAUSE);
     }
+    process.stderr.write(`${round === 0 ? 'warming up' : `round ${round} of ${last}`}: ${took.join(', ')}\n`);
+    if (round > 0 || signal.aborted) continue;
+    const each = performance.now() - start;
+    last = Math.max(1, Math.min(rounds, Math.floor((milliseconds - each) / each)));
+    process.stderr.write(`about ${digits((last * each) / 1000)} s for ${last} of ${rounds} rounds\n`);
   }
+  const whole = Math.min(...[...replies.values()].map((of) => of.length)) - 1; // all of them have done
+  if (whole < 1) return [];
   const secondsOf = (peer: Peer): number[] =>
     replies
       .get(peer)!
-      .slice(1)
+      .slice(1, whole + 1)
       .map(({ seconds }) => seconds);
   const reference = secondsOf(peers[0]);
   return [...replies].map(([peer, of]) => ({

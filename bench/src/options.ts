@@ -7,6 +7,8 @@ export interface Options {
   readonly threads: number;
   /** Measured rounds: each contender does each round's work once, in turn. */
   readonly rounds: number;
+  /** For all that is compared: rounds that do not fit are left out. Without a limit where rounds are asked for. */
+  readonly minutes: number | undefined;
   /** Small sizes, for a first look; its numbers say nothing about the real ones. */
   readonly small: boolean;
   /** The published sizes of the QQ model instead of BERT-base's, where the bench has them. */
@@ -25,6 +27,7 @@ export interface Options {
 
 const HELP = `--threads n      threads of every contender (all processors)
 --steps n        measured steps of every contender
+--minutes n      at most about so long: fewer steps where they do not fit (5; no limit with --steps)
 --small          small sizes, for a first look
 --large          train, embed: the QQ model, 24 x 1024, 8 videos of 36 tokens and 32 frames
 --recompute      train: ours compute their layers once more in the backward pass, in less memory
@@ -43,6 +46,7 @@ export function readOptions(rounds: number): Options {
     options: {
       threads: number,
       steps: number,
+      minutes: number,
       together: number,
       layers: number,
       width: number,
@@ -67,6 +71,7 @@ export function readOptions(rounds: number): Options {
   return {
     threads: count('threads', values.threads) ?? availableParallelism(),
     rounds: count('steps', values.steps) ?? rounds,
+    minutes: count('minutes', values.minutes) ?? (values.steps === undefined ? 5 : undefined),
     small: values.small,
     large: values.large,
     recompute: values.recompute,

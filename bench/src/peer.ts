@@ -61,7 +61,9 @@ export class Peer {
   /** @throws NotHere where the contender says that it cannot run here */
   static async start({ name, command, env }: Contender): Promise<Peer> {
     const [program, ...args] = command;
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    // detached: Ctrl-C ends the bench, which lets the step end; all contenders end with their stdin
+    const environment = { ...process.env, ...env };
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: environment, detached: true });
     const problems: string[] = [];
     child.on('error', (error) => problems.push(error.message));
     child.stdin.on('error', () => undefined); // the end of the process tells more

@@ -31,7 +31,7 @@ export interface Report {
 /** Prints a report, and saves it where that was asked for. */
 export function publish(report: Report, options: Options): void {
   const { comparison, data, work } = report;
-  const text = formatReport(report, options);
+  const text = formatReport(report);
   console.log(options.json ? JSON.stringify({ work, machine: machine(), ...comparison, ...data }, null, 2) : text);
   if (options.save) saveSection(join(ROOT, 'bench', 'results.md'), sectionOf(report.name, options), text);
 }
@@ -43,12 +43,13 @@ function sectionOf(name: string, options: Options): string {
   return [name, ...[...flags, ...sizes].map((option) => `--${option}`)].join(' ');
 }
 
-function formatReport(report: Report, options: Options): string {
+function formatReport(report: Report): string {
   const { comparison, work, notes, more = [] } = report;
   const skipped = Object.entries(comparison.skipped).map(([name, why]) => `- not run: ${name}: ${firstLine(why)}`);
   const about = comparison.measured.map(({ name, about }) => `- ${name}: ${about}`);
   const told = [...about, ...notes.map((note) => `- ${note}`), ...skipped].join('\n');
-  const head = `${work} ${options.rounds} measured steps each, in turn.\n${machine()}`;
+  const rounds = [...new Set(comparison.measured.map(({ seconds }) => seconds.length))].sort((a, b) => a - b);
+  const head = `${work} ${rounds.join(' to ')} measured steps each, in turn.\n${machine()}`;
   return [head, comparisonTable(report), told, ...more].join('\n\n');
 }
 

@@ -39,7 +39,7 @@ try {
       unit: 'videos',
       baselines: ['torch plain', 'torch equal'],
       notes: [...notes, `${LENGTHS}; ${sayPadding(recipe, views)}`],
-      more: [...profiles.map(formatProfile), formatCeiling(ceiling!, profiles)],
+      more: [...profiles.map(formatProfile), ...(ceiling ? [formatCeiling(ceiling, profiles)] : [])],
       data: { recipe, profiles, ceiling },
     },
     options,
