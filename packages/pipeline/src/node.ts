@@ -21,8 +21,17 @@ export { embedderOf } from './clip/embedder.js';
 export type { Embedder } from './clip/embedder.js';
 export { OpenClip, openClip } from './clip/open-clip.js';
 export type { OpenClipOptions } from './clip/open-clip.js';
-export { describeScores, flattenScores, keepRows, labelledRow, zeroShot, zeroShotScores } from './clip/zero-shot.js';
+export {
+  describeScores,
+  flattenScores,
+  keepRows,
+  labelledRow,
+  zeroShot,
+  zeroShotLabeller,
+  zeroShotScores,
+} from './clip/zero-shot.js';
 export type {
+  LabellingClip,
   ZeroShotLabel,
   ZeroShotLabels,
   ZeroShotRecall,

@@ -34,11 +34,19 @@ export interface Filter {
   readonly tags: readonly string[];
 }
 
+/** A word and what it adds. */
+export interface Weight {
+  readonly text: string;
+  readonly weight: number;
+}
+
 export interface Explanation {
   /** Cosines of single frames; absent where the file cannot be read. */
   readonly frames?: readonly number[];
   /** What the cosine loses without each part of the title. */
-  readonly words: readonly { readonly text: string; readonly weight: number }[];
+  readonly words: readonly Weight[];
+  /** What the cosine with the video loses without each of the words that were looked for. */
+  readonly asked?: readonly Weight[];
 }
 
 /** The server wants a token. */

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { explain, sourceOf, type Explanation, type Hit, type Search } from './api.js';
+import { explain, sourceOf, type Explanation, type Hit, type Search, type Weight } from './api.js';
 import { needlesOf, piecesOf } from './highlight.js';
 import type { Words } from './words.js';
 
@@ -126,21 +126,32 @@ function Why({ hit, search, t }: { hit: Hit; search: Search; t: Words }) {
         <>
           <h3>{t.frames}</h3>
           {explanation.frames ? <Bars values={explanation.frames} /> : <p>{t.noFrames}</p>}
-          {explanation.words.length > 0 && <h3>{t.weights}</h3>}
-          <ul class="weights">
-            {explanation.words.map(({ text, weight }, i) => (
-              <li key={i}>
-                {text}{' '}
-                <span>
-                  {weight >= 0 ? '+' : '−'}
-                  {Math.abs(weight).toFixed(3)}
-                </span>
-              </li>
-            ))}
-          </ul>
+          <Weights title={t.askedWeights} weights={explanation.asked ?? []} />
+          <Weights title={t.weights} weights={explanation.words} />
         </>
       )}
     </div>
+  );
+}
+
+/** Words with what each adds. */
+function Weights({ title, weights }: { title: string; weights: readonly Weight[] }) {
+  if (weights.length === 0) return null;
+  return (
+    <>
+      <h3>{title}</h3>
+      <ul class="weights">
+        {weights.map(({ text, weight }, i) => (
+          <li key={i}>
+            {text}{' '}
+            <span>
+              {weight >= 0 ? '+' : '−'}
+              {Math.abs(weight).toFixed(3)}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

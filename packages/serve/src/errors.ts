@@ -6,11 +6,14 @@ import { WbdcError, type Mismatch } from '@wbdc/io/errors';
  * - `request`: it is wrong in itself; `token`: it has no right to ask; `forbidden`: it asks for what is not allowed
  * - `missing`: what it asks for is not there; `too-large`: it is over a limit
  * - `queue-full`: too many wait already; `timeout`: it took too long; `closing`: the server ends
+ *
+ * Of a server that is to start: `names`, two models are called the same.
  */
 export type ServeErrorCode =
-  'closing' | 'forbidden' | 'missing' | 'queue-full' | 'request' | 'timeout' | 'token' | 'too-large';
+  'closing' | 'forbidden' | 'missing' | 'names' | 'queue-full' | 'request' | 'timeout' | 'token' | 'too-large';
 
 const STATUS: Readonly<Record<ServeErrorCode, number>> = {
+  names: 400,
   request: 400,
   token: 401,
   forbidden: 403,

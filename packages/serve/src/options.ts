@@ -1,14 +1,15 @@
 import type { TrainedModel } from '@wbdc/pipeline';
+import type { OpenClip } from '@wbdc/pipeline/node';
 import type { VideoIndex } from '@wbdc/search';
 import type { DecodeVideo } from '@wbdc/video-features';
 
 /** What a server serves, and how. */
 export interface ServeOptions {
-  /** Open models by the names that requests call them; `close()` of the server leaves them open. */
-  readonly models: Readonly<Record<string, TrainedModel>>;
+  /** Open models, CLIPs among them, by the names that requests call them; `close()` of the server leaves them open. */
+  readonly models: Readonly<Record<string, ServableModel>>;
   /** An open index for the searches. */
   readonly index?: VideoIndex;
-  /** What the vectors of the similarity model are called in the index: `video`. */
+  /** What the vectors of the model that embeds are called in the index: `video`. */
   readonly vectors?: string;
   /** The address to listen on; only this machine by default. */
   readonly host?: string;
@@ -26,6 +27,9 @@ export interface ServeOptions {
   /** Where lines of its log go, in JSON; nowhere by default. */
   readonly log?: { write(line: string): void };
 }
+
+/** A finetuned or pretrained model, or a CLIP. */
+export type ServableModel = TrainedModel | OpenClip;
 
 /** What bounds a server. */
 export interface ServeLimits {

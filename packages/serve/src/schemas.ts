@@ -26,6 +26,11 @@ export const askSchema = z.strictObject({
   inputs: z.array(inputSchema).min(1).max(256),
 });
 
+const labels = z.array(z.string().min(1).max(200)).min(1).max(256);
+const prompts = z.array(z.string().max(500)).min(1).max(16).describe('sentences with {} for the label').optional();
+
+export const zeroShotSchema = askSchema.extend({ labels, prompts });
+
 /** The fields of an upload; with several files, `inputs` says of each in their order. */
 export const uploadFieldsSchema = z.strictObject({
   model: z.string().optional(),
@@ -39,6 +44,8 @@ export const uploadFieldsSchema = z.strictObject({
   inputs: z
     .array(z.strictObject({ id: id.optional(), title: text.optional(), ocr: text.optional(), asr: text.optional() }))
     .optional(),
+  labels: labels.optional().describe('for /v1/zero-shot/upload'),
+  prompts,
   search: z.string().max(20_000).optional().describe('for /v1/search/upload: the search, as JSON'),
 });
 
@@ -53,6 +60,9 @@ const rowsOf = <T extends z.ZodRawShape>(shape: T) =>
 
 export const answerSchemas = {
   classify: rowsOf({ ...probable.shape, level1: probable, top: z.array(probable), model: z.string() }),
+  zeroShot: rowsOf({
+    labels: z.array(z.object({ label: z.string(), probability: z.number(), similarity: z.number() })),
+  }),
   embed: rowsOf({ model: z.string(), embedding: z.array(z.number()) }),
   tag: rowsOf({
     tags: z.array(

@@ -5,7 +5,7 @@ import type { DecodeVideo } from '@wbdc/video-features';
 import { ServeError } from './errors.js';
 import type { Media } from './media.js';
 import type { ServeMetrics } from './metrics.js';
-import type { Models } from './models.js';
+import type { Models, ServedModel } from './models.js';
 import type { ServeLimits } from './options.js';
 
 /** What the routes share. */
@@ -26,6 +26,21 @@ export interface Service {
 export function indexOf({ index }: Service): VideoIndex {
   if (index !== undefined) return index;
   throw new ServeError({ expected: 'a server with an index', got: 'one without', code: 'missing' });
+}
+
+/** The model whose vectors the index has; the first that embeds where it has none yet. */
+export function embedderOf(service: Service): ServedModel | undefined {
+  const { models, vectors: name } = service;
+  const known = indexOf(service).models.find((model) => model.name === name);
+  return models.all.find(({ task, hash }) => task === 'embed' && hash === (known?.hash ?? hash));
+}
+
+/** {@link embedderOf}, where there has to be one. @throws ServeError `missing` */
+export function needEmbedder(service: Service): ServedModel {
+  const found = embedderOf(service);
+  if (found !== undefined) return found;
+  const expected = `a model that makes the vectors '${service.vectors}' of the index`;
+  throw new ServeError({ expected, got: 'none here', code: 'missing' });
 }
 
 /** Requests under way: they end when their client leaves, when they take too long, and when the server does. */

@@ -29,7 +29,7 @@ export interface Upload {
 }
 
 /** Fields whose text is JSON. */
-const JSON_FIELDS = new Set(['categories', 'tags', 'inputs']);
+const JSON_FIELDS = new Set(['categories', 'tags', 'inputs', 'labels', 'prompts']);
 
 /**
  * Streams the files of a request to the disk, for as long as they are used.

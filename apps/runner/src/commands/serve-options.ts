@@ -50,6 +50,7 @@ export interface IndexSearchOptions extends ServeCommandOptions, IndexOptions {
 /** Options of `wbdc serve`. */
 export interface ServerOptions extends StageOptions {
   readonly model: readonly string[];
+  readonly clip: readonly string[];
   readonly tower?: string;
   readonly index?: string;
   readonly as: string;

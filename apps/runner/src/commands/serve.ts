@@ -17,6 +17,7 @@ export function addCommands(program: Command, host: Host): CliCommand {
         'requests under way end.',
     )
     .option('-m, --model <name=folder>', 'a model, by the name that requests call it; may be repeated', collect, [])
+    .option('--clip <name=folder>', 'a CLIP, to find and label videos by words; may be repeated', collect, [])
     .option('--tower <folder>', 'the vision tower of the models, where their runs are not there')
     .option('-i, --index <index>', 'an index to search in and add to')
     .option('--as <name>', "what the similarity model's vectors are called in the index", 'video')

@@ -34,6 +34,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
       `${where} was made with other settings:\n${got?.replace(/^.*\n/, '')}\n` +
       'choose another --out, or --overwrite to make it again (the old folder is renamed, not deleted)',
   },
+  names: { where: '--model', exitCode: 2 },
   'rows-unmatched': { advice: 'say which column has the names with --column video=<name>' },
   'separator-unknown': { where: '--separator', exitCode: 2 },
   'encoding-unknown': { where: '--encoding', exitCode: 2 },

@@ -14,6 +14,7 @@ it('serves until it is told to end, as the command line answers', async () => {
     const host = new TestHost(folder);
     host.env['WBDC_TOKENS'] = 'one, two';
     const models = ['category', 'similarity'].flatMap((name) => ['--model', `${name}=${join(FIXTURES, name)}`]);
+    models.push('--clip', `words=${join(FIXTURES, 'clip')}`);
     const args = ['serve', ...models, '--index', 'idx', '--media', FIXTURES, '--port', '0', ...TOWER];
     const running = runCommandLine(args, host);
     const serving = async (): Promise<string> => {
@@ -26,12 +27,14 @@ it('serves until it is told to end, as the command line answers', async () => {
     const url = await Promise.race([serving(), running.then((code) => `ended with ${code}: ${host.err}`)]);
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const video = join(FIXTURES, 'video.zip');
-    const ask = (headers: Record<string, string>) =>
-      fetch(`${url}/v1/classify`, {
+    const post = (path: string, headers: Record<string, string>, body: object) =>
+      fetch(url + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ inputs: [{ id: 'video', path: video, title: '包裹' }], top: 5 }),
+        body: JSON.stringify(body),
       });
+    const ask = (headers: Record<string, string>) =>
+      post('/v1/classify', headers, { inputs: [{ id: 'video', path: video, title: '包裹' }], top: 5 });
     expect((await ask({})).status).toBe(401);
     const answer = (await (await ask({ authorization: 'Bearer two' })).json()) as { rows: object[] };
     const predicted = await runIn(folder, [
@@ -45,6 +48,14 @@ it('serves until it is told to end, as the command line answers', async () => {
     ]);
     const line = JSON.parse(predicted.out) as object;
     expect(answer.rows).toEqual([{ ...line, path: undefined, input: undefined }]);
+    const labelled = await post(
+      '/v1/zero-shot',
+      { authorization: 'Bearer one' },
+      { labels: ['包裹', '猫'], inputs: [{ id: 'video', path: video }] },
+    );
+    const labels = ['--labels', '包裹,猫', '--clip', join(FIXTURES, 'clip'), '--engine', 'cpu'];
+    const own = JSON.parse((await runIn(folder, ['zero-shot', video, ...labels])).out) as { labels: object[] };
+    expect(((await labelled.json()) as { rows: object[] }).rows).toEqual([{ id: 'video', labels: own.labels }]);
     host.signals.emit('SIGTERM');
     expect(await running).toBe(0);
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
@@ -56,7 +67,7 @@ it('serves until it is told to end, as the command line answers', async () => {
 
 it('says what is wrong with what it is given', async () => {
   const error = async (...args: string[]): Promise<string> => (await runIn(tmpdir(), ['serve', ...args])).err;
-  expect(await error()).toContain('expected --model <name=folder> or --index <index>, got neither');
+  expect(await error()).toContain('expected --model <name=folder>, --clip <name=folder> or --index <index>, got none');
   expect(await error('--model', 'a=x', '--model', 'a=y')).toContain("expected every name once, got 'a' again");
   expect(await error('--model', 'a=nowhere-at-all', ...TOWER)).toContain('nowhere-at-all: expected a trained model');
   expect(await error('--index', FIXTURES)).toContain('expected an index of videos, got a folder with');

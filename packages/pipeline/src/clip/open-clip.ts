@@ -17,9 +17,9 @@ import {
 import { entriesOf, tableOf, type Entry } from '../trained/entries.js';
 import { TrainedError } from '../trained/errors.js';
 import type { TrainedInputs } from '../trained/inputs.js';
-import type { Embedded } from '../trained/results.js';
+import type { Embedded, Unreadable } from '../trained/results.js';
 import { orAborted, rowsOf, untilAborted, type Rows } from '../trained/row-stream.js';
-import type { RunOptions } from '../trained/trained-model.js';
+import type { RunOptions, WithUnreadable } from '../trained/trained-model.js';
 import { namedTower } from '../trained/node/find-tower.js';
 import type { HubOptions } from '../trained/node/hub-folder.js';
 import { sha256, videoInput } from '../trained/node/open.js';
@@ -92,11 +92,16 @@ export class OpenClip implements Embedder {
   }
 
   /** Unit vectors of videos, from their frames alone: the mean over them. Features given in place are `[n, E]`. */
-  embed(inputs: TrainedInputs, options: RunOptions = {}): Rows<Embedded> {
+  embed(inputs: TrainedInputs, options?: RunOptions): Rows<Embedded>;
+  embed(inputs: TrainedInputs, options: RunOptions & WithUnreadable): Rows<Embedded | Unreadable>;
+  embed(inputs: TrainedInputs, options: RunOptions & Partial<WithUnreadable> = {}): Rows<Embedded | Unreadable> {
     return rowsOf(this.#embed(inputs, options));
   }
 
-  async *#embed(inputs: TrainedInputs, { signal, onSkip }: RunOptions): AsyncGenerator<Embedded> {
+  async *#embed(
+    inputs: TrainedInputs,
+    { signal, onSkip, unreadable }: RunOptions & Partial<WithUnreadable>,
+  ): AsyncGenerator<Embedded | Unreadable> {
     this.#assertOpen();
     const never = new AbortController().signal;
     const until = signal ?? never;
@@ -110,8 +115,11 @@ export class OpenClip implements Embedder {
     for await (const { video, result } of throughTower(decoded, { compute, statistics, signal: until })) {
       const { id, input } = video;
       const row = result instanceof SourceError ? result : meanOf(id, result.features, unitFrames);
-      if (row instanceof SourceError) tell({ id, input, error: row });
-      else yield { id, embedding: row, model: this.hash };
+      if (!(row instanceof SourceError)) yield { id, embedding: row, model: this.hash };
+      else {
+        tell({ id, input, error: row });
+        if (unreadable === 'yield') yield { id, input, error: row };
+      }
     }
   }
 

@@ -58,19 +58,37 @@ export function zeroShot(
 async function* labelled(
   model: OpenClip,
   inputs: TrainedInputs,
-  { labels, prompts = [SLOT] }: ZeroShotLabels,
+  labels: ZeroShotLabels,
   running: RunOptions,
 ): AsyncGenerator<ZeroShotRow> {
+  const labelsOf = await zeroShotLabeller(model, labels);
+  for await (const { id, embedding } of model.embed(inputs, running)) {
+    yield { id, embedding, labels: labelsOf(embedding) };
+  }
+}
+
+/** What of a CLIP makes vectors of labels, and probabilities of cosines. */
+export type LabellingClip = Pick<OpenClip, 'embedTexts' | 'scale'>;
+
+/**
+ * What labels the embedding of a video, the most probable label first: {@link zeroShot} for whoever embeds by himself.
+ *
+ * @throws WbdcError `input` where there is no label, one stands twice, or a prompt has no place for it
+ */
+export async function zeroShotLabeller(
+  model: LabellingClip,
+  { labels, prompts = [SLOT] }: ZeroShotLabels,
+): Promise<(embedding: Float32Array) => readonly ZeroShotLabel[]> {
   assertLabels(labels, prompts);
   const vectors = await labelVectors(model, labels, prompts);
-  for await (const { id, embedding } of model.embed(inputs, running)) {
+  return (embedding) => {
     const similarities = vectors.map((vector) => dot(embedding, vector));
     const largest = Math.max(...similarities);
     const weights = similarities.map((similarity) => Math.exp(model.scale * (similarity - largest)));
     const sum = weights.reduce((a, b) => a + b, 0);
     const all = labels.map((label, i) => ({ label, probability: weights[i] / sum, similarity: similarities[i] }));
-    yield { id, embedding, labels: all.sort((a, b) => b.similarity - a.similarity) };
-  }
+    return all.sort((a, b) => b.similarity - a.similarity);
+  };
 }
 
 function assertLabels(labels: readonly string[], prompts: readonly string[]): void {
@@ -90,7 +108,7 @@ function assertLabels(labels: readonly string[], prompts: readonly string[]): vo
 
 /** A unit vector `[E]` of each label: the mean over the prompts, as CLIP's authors ensemble them. */
 async function labelVectors(
-  model: OpenClip,
+  model: LabellingClip,
   labels: readonly string[],
   prompts: readonly string[],
 ): Promise<Float32Array[]> {
@@ -242,7 +260,7 @@ export async function* keepRows<T>(rows: AsyncIterable<T>, kept: T[]): AsyncGene
 }
 
 /** What is written of a labelled video: its first few labels, with six digits a number. */
-export function labelledRow({ labels }: ZeroShotRow, top?: number): Pick<ZeroShotRow, 'labels'> {
+export function labelledRow({ labels }: Pick<ZeroShotRow, 'labels'>, top?: number): Pick<ZeroShotRow, 'labels'> {
   const rounded = (value: number): number => Number(value.toPrecision(6));
   const first = labels.slice(0, top);
   return {

@@ -7,7 +7,7 @@ import { CLIP_PREPROCESSING } from '@wbdc/video-features';
 import { z } from 'zod';
 import { ServeError } from '../errors.js';
 import { isUnreadable } from '../models.js';
-import { indexOf, type Service } from '../service.js';
+import { indexOf, needEmbedder, type Service } from '../service.js';
 import { videoOf } from './search.js';
 
 const bodySchema = z.strictObject({
@@ -16,11 +16,12 @@ const bodySchema = z.strictObject({
   like: z.string().min(1).max(1024).optional(),
 });
 
+const weights = z.array(z.object({ text: z.string(), weight: z.number() }));
+
 const answerSchema = z.object({
   frames: z.array(z.number()).optional().describe('cosines of single frames with what is looked for'),
-  words: z
-    .array(z.object({ text: z.string(), weight: z.number() }))
-    .describe('parts of the title: what the cosine of the texts loses without each'),
+  words: weights.describe('parts of the title: what the cosine of the texts loses without each; none of a CLIP'),
+  asked: weights.optional().describe('parts of the words: what their cosine with the video loses without each'),
 });
 
 /** Frames that are looked at. */
@@ -40,11 +41,16 @@ export function addExplainRoute(server: FastifyInstance, service: Service): void
     requests.run(reply, async (signal) => {
       const video = await videoOf(service, request.body.id);
       const target = await targetOf(service, request.body, signal);
-      const [frames, words] = await Promise.all([
+      const own = await indexOf(service).vector(video.id, service.vectors);
+      const { words: asked } = request.body;
+      // A CLIP sees no titles: its videos are their frames.
+      const title = needEmbedder(service).zeroShot ? '' : video.title;
+      const [frames, words, parts] = await Promise.all([
         framesOf(service, video, target, signal),
-        partsOf(service, video.title, target, signal),
+        partsOf(service, title, target, signal),
+        asked === undefined || own === undefined ? undefined : partsOf(service, asked, own.values, signal),
       ]);
-      return { ...(frames && { frames }), words };
+      return { ...(frames && { frames }), words, ...(parts && { asked: parts }) };
     }),
   );
 }
@@ -56,15 +62,15 @@ async function targetOf(service: Service, { words, like }: z.output<typeof bodyS
     const vector = await indexOf(service).vector(like, name);
     if (vector !== undefined) return vector.values;
   } else if (words !== undefined) {
-    const [vector] = await embed(service, [{ features: [], title: words }], signal);
-    if (vector !== undefined) return vector;
+    const [vector] = await service.models.embedWords([words], { model: needEmbedder(service).name, signal });
+    return vector;
   }
   throw new ServeError({ expected: 'words, or a video with a vector', got: 'neither', code: 'request' });
 }
 
 /** Embeddings of inputs; undefined of those that cannot be read. */
-async function embed({ models }: Service, inputs: readonly TrainedInput[], signal: AbortSignal) {
-  const rows = await models.ask('embed', inputs, { signal });
+async function embed(service: Service, inputs: readonly TrainedInput[], signal: AbortSignal) {
+  const rows = await service.models.ask('embed', inputs, { model: needEmbedder(service).name, signal });
   return rows.map((row) => (isUnreadable(row) ? undefined : row.embedding));
 }
 
@@ -88,17 +94,14 @@ async function framesOf(
   return vectors.flatMap((vector) => (vector === undefined ? [] : [dot(vector, target)]));
 }
 
-async function partsOf(service: Service, title: string, target: ArrayLike<number>, signal: AbortSignal) {
+/** What the cosine of a text with a vector loses without each of its words. */
+async function partsOf(service: Service, text: string, target: ArrayLike<number>, signal: AbortSignal) {
   const segmenter = new Intl.Segmenter('zh', { granularity: 'word' });
-  const parts = [...segmenter.segment(title)].filter(({ isWordLike }) => isWordLike).slice(0, MOST_PARTS);
+  const parts = [...segmenter.segment(text)].filter(({ isWordLike }) => isWordLike).slice(0, MOST_PARTS);
   if (parts.length === 0) return [];
-  const without = parts.map(({ index, segment }) => title.slice(0, index) + title.slice(index + segment.length));
-  const inputs = [title, ...without].map((text): TrainedInput => ({ features: [], title: text }));
-  const [whole, ...others] = await embed(service, inputs, signal);
-  if (whole === undefined) return [];
+  const without = parts.map(({ index, segment }) => text.slice(0, index) + text.slice(index + segment.length));
+  const model = needEmbedder(service).name;
+  const [whole, ...others] = await service.models.embedWords([text, ...without], { model, signal });
   const cosine = dot(whole, target);
-  return parts.flatMap(({ segment }, i) => {
-    const other = others[i];
-    return other === undefined ? [] : [{ text: segment, weight: cosine - dot(other, target) }];
-  });
+  return parts.map(({ segment }, i) => ({ text: segment, weight: cosine - dot(others[i], target) }));
 }

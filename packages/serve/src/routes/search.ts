@@ -7,7 +7,7 @@ import { askedInUpload, problemOf } from '../inputs.js';
 import { mediaKind } from '../media.js';
 import { isUnreadable } from '../models.js';
 import { facetsSchema, filterSchema, hitsSchema, searchSchema, videoSchema, type SearchRequest } from '../schemas.js';
-import { indexOf, type Service } from '../service.js';
+import { embedderOf, indexOf, needEmbedder, type Service } from '../service.js';
 import { withUpload } from '../uploads.js';
 import { UPLOAD } from './models.js';
 
@@ -32,7 +32,8 @@ export function addSearchRoutes(server: FastifyInstance, service: Service): void
         const [asked, more] = askedInUpload(files);
         if (more !== undefined) throw new ServeError({ expected: 'one file', got: 'several', code: 'request' });
         const search = searchOf(files.fields.search);
-        const [row] = await service.models.ask('embed', [asked.input], { signal });
+        const { name } = needEmbedder(service);
+        const [row] = await service.models.ask('embed', [asked.input], { model: name, signal });
         if (isUnreadable(row)) {
           const { message } = problemOf(row, asked.hidden);
           throw new ServeError({ where: asked.id, expected: 'a video', got: message, code: 'request' });
@@ -96,15 +97,14 @@ async function vectorsOf(
       code: 'missing',
     });
   }
-  const known = index.models.find((model) => model.name === name);
-  const able = models.all.find(({ task, model }) => task === 'embed' && model.hash === known?.hash);
+  const able = index.models.some((model) => model.name === name) ? embedderOf(service) : undefined;
   if (words === undefined || by === 'words' || able === undefined) {
     if (by !== 'meaning') return [];
     const expected = `a model that made the vectors '${name}' of the index`;
     throw new ServeError({ expected, got: 'none here', code: 'missing' });
   }
-  const [row] = await models.ask('embed', [{ features: [], title: words }], { model: able.name, signal });
-  return isUnreadable(row) ? [] : [{ model: name, hash: row.model, values: row.embedding }];
+  const [values] = await models.embedWords([words], { model: able.name, signal });
+  return [{ model: name, hash: able.hash, values }];
 }
 
 async function find(service: Service, search: SearchRequest, vectors: readonly ModelVector[]) {

@@ -12,7 +12,7 @@ import { askedInJson, askedInUpload, problemOf, type Asked } from '../inputs.js'
 import { mediaType } from '../media.js';
 import { isUnreadable } from '../models.js';
 import { indexSchema, labelsSchema } from '../schemas.js';
-import { indexOf, type Service } from '../service.js';
+import { indexOf, needEmbedder, type Service } from '../service.js';
 import { withUpload } from '../uploads.js';
 import { UPLOAD } from './models.js';
 import { videoOf } from './search.js';
@@ -123,15 +123,15 @@ function missing(expected: string, id: string): ServeError {
 async function addToIndex(service: Service, asked: readonly Asked[], details: readonly Details[], signal: AbortSignal) {
   const { models, vectors: name } = service;
   const index = indexOf(service);
-  const { model } = models.find('embed');
+  const { hash, name: model } = needEmbedder(service);
   const rows = await models.ask(
     'embed',
     asked.map(({ input }) => input),
-    { signal },
+    { model, signal },
   );
   const readable = rows.flatMap((row, i) => (isUnreadable(row) ? [] : [{ ...row, id: String(i) }]));
   if (readable.length > 0) {
-    const known = { name, hash: model.hash, width: readable[0].embedding.length };
+    const known = { name, hash, width: readable[0].embedding.length };
     await index.addModel(known);
   }
   const pictures = await Promise.all(readable.map(({ id }) => thumbnailOf(service, asked[Number(id)])));

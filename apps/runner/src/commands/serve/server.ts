@@ -1,9 +1,7 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { hubSettings } from '@wbdc/checkpoints/node';
-import { openTrained, type TrainedModel } from '@wbdc/pipeline';
-import { findModel } from '@wbdc/pipeline/node';
 import { openIndex, type VideoIndex } from '@wbdc/search';
-import { startServer } from '@wbdc/serve';
+import { openModels, startServer, type OpenModels } from '@wbdc/serve';
 import { decodeWorkers } from '@wbdc/video-features';
 import { UserError } from '../../core/errors.js';
 import { observed } from '../../core/observer.js';
@@ -19,9 +17,9 @@ export async function serveModels(options: ServerOptions, all: Output, signal: A
   // stdout is the log's.
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
-  const named = namedFolders(options.model);
-  if (named.size === 0 && options.index === undefined) {
-    throw new UserError('expected --model <name=folder> or --index <index>, got neither', 2);
+  const asked = options.model.length + options.clip.length;
+  if (asked === 0 && options.index === undefined) {
+    throw new UserError('expected --model <name=folder>, --clip <name=folder> or --index <index>, got none', 2);
   }
   const tokens = (terminal.env['WBDC_TOKENS'] ?? '')
     .split(',')
@@ -31,21 +29,29 @@ export async function serveModels(options: ServerOptions, all: Output, signal: A
     output.warn(`everybody who reaches ${options.host} may ask: set WBDC_TOKENS to let only some`);
   }
   const workers = decodeWorkers({ threads: options.decoders });
-  const models: Record<string, TrainedModel> = {};
+  let opened: OpenModels | undefined;
   let index: VideoIndex | undefined;
   try {
-    if (named.size > 0) await loadEngine(await configOf(options, output), output);
-    for (const [name, folder] of named) {
-      const finding = { from: terminal.folder, hub: hubSettings(terminal.env), signal };
-      const found = await observed(output, (observer) => findModel(folder, { ...finding, observer }));
-      const tower = options.tower && { tower: from(options.tower) };
-      models[name] = await openTrained(found, { ...tower, decode: workers.decode, signal });
-      output.say(`model    ${name}: ${found}`);
-    }
+    if (asked > 0) await loadEngine(await configOf(options, output), output);
+    opened = await observed(output, (observer) =>
+      openModels({
+        ...{ models: options.model, clips: options.clip, from: terminal.folder, hub: hubSettings(terminal.env) },
+        ...(options.tower !== undefined && { tower: options.tower }),
+        ...{ decode: workers.decode, signal, observer },
+        onOpen: (name, where) => output.say(`model    ${name}: ${where}`),
+      }),
+    );
     const place = options.index;
     if (place !== undefined) index = await openIndex(place.includes('://') ? place : from(place), { create: true });
     const server = await startServer({
-      ...{ models, tokens, host: options.host, port: options.port, vectors: options.as, decode: workers.decode },
+      ...{
+        models: opened.models,
+        tokens,
+        host: options.host,
+        port: options.port,
+        vectors: options.as,
+        decode: workers.decode,
+      },
       ...(index && { index }),
       media: options.media.map(from),
       ...(options.corrections !== undefined && { corrections: from(options.corrections) }),
@@ -57,18 +63,7 @@ export async function serveModels(options: ServerOptions, all: Output, signal: A
     await server.close();
   } finally {
     await index?.close();
-    for (const model of Object.values(models)) await model.close();
+    await opened?.close();
     await workers.close();
   }
-}
-
-/** Folders of models by their names; a folder alone is called as it is. */
-function namedFolders(models: readonly string[]): Map<string, string> {
-  const named = new Map<string, string>();
-  for (const text of models) {
-    const [, name, folder] = /^([\w-]{1,64})=(.+)$/.exec(text) ?? [undefined, basename(text), text];
-    if (named.has(name)) throw new UserError(`--model: expected every name once, got '${name}' again`, 2);
-    named.set(name, folder);
-  }
-  return named;
 }
