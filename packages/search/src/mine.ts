@@ -24,6 +24,8 @@ export interface MineOptions {
   readonly relativeMargin?: number;
   /** Neighbours that are looked at; 50. */
   readonly candidates?: number;
+  /** Which videos may be negatives: those to learn from, say. All by default. */
+  readonly among?: (id: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export interface MineOptions {
 export async function* mineHardNegatives(
   index: VideoIndex,
   pairs: readonly MinedPair[],
-  { model, count = 4, skip = 0, relativeMargin = 0.05, candidates = 50, signal }: MineOptions,
+  { model, count = 4, skip = 0, relativeMargin = 0.05, candidates = 50, among, signal }: MineOptions,
 ): AsyncGenerator<HardNegatives> {
   if (!(count >= 1 && skip >= 0 && relativeMargin >= 0 && relativeMargin < 1 && candidates >= count + skip)) {
     const got = `${count}, ${skip}, ${relativeMargin} and ${candidates}`;
@@ -63,7 +65,8 @@ export async function* mineHardNegatives(
     const most = (1 - relativeMargin) * cosine(own.values, answer.values);
     const filter = { exceptIds: [...partners.get(pair.left)!] };
     const hits = await index.search({ vectors: [own], filter, limit: candidates });
-    const wrong = hits.slice(skip).filter(({ ranks }) => ranks[model].score <= most);
+    const allowed = among === undefined ? hits : hits.filter(({ video }) => among(video.id));
+    const wrong = allowed.slice(skip).filter(({ ranks }) => ranks[model].score <= most);
     yield { ...pair, negatives: wrong.slice(0, count).map(({ video }) => video.id) };
   }
 }

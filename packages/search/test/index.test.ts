@@ -308,6 +308,7 @@ describe('mineHardNegatives', () => {
     expect((await mined({ relativeMargin: 0 }))[0]).toEqual(['harder', 'hard', 'far']);
     expect((await mined({ relativeMargin: 0.2 }))[0]).toEqual(['far']);
     expect((await mined({ skip: 3 }))[0]).toEqual(['hard', 'far']);
+    expect((await mined({ among: (id) => id !== 'harder' }))[0]).toEqual(['hard', 'far']);
   });
 
   it('says what makes no sense', async () => {

@@ -14,9 +14,9 @@ export interface PairData {
 }
 
 /** Divides the pairs to learn from. @throws WbdcError where there are none, or all of one score */
-export function dividePairs({ settings, data, observer }: FinetuneOptions): PairData {
+export function dividePairs({ settings, data, observer }: FinetuneOptions, all: readonly Pair[]): PairData {
   const { finetune } = settings;
-  const { train: all = [], heldOut: others = [] } = data.pairs ?? {};
+  const { heldOut: others = [] } = data.pairs ?? {};
   const groups = groupsOf(data.training, data.groups);
   const groupOf = (id: string): string => groups.get(id) ?? id;
   const { train, validation, dropped } = splitPairs(all, { ...finetune, fold: Number(finetune.fold), groupOf });

@@ -29,6 +29,7 @@ import type { EncoderParams } from './encoder.js';
 import { saveFinished } from './finished.js';
 import type { FinetuneConclusion, FinetuneOptions } from './options.js';
 import { pairCosines, pairVectors } from './pair-cosines.js';
+import { withMinedNegatives } from './mined.js';
 import { dividePairs, type PairData } from './pairs.js';
 import { similarityRecipe, type SimilarityRecipe } from './recipe.js';
 import { startEmbedding, startEncoder } from './start.js';
@@ -50,7 +51,7 @@ export async function finetuneSimilarity(
 ): Promise<TrainingResult<Measurement, FinetuneConclusion>> {
   const { settings, folder, communicator } = options;
   const { averageBest, bestBy, labels } = settings.finetune;
-  const data = dividePairs(options);
+  const data = dividePairs(options, await withMinedNegatives(options));
   const ranking = settings.finetune.loss === 'negatives' ? rankingSet(data.train) : undefined;
   const label = pairLabeller(data.train.scores, labels);
   const recipe = similarityRecipe(settings, encoder, await weightsKey(options));

@@ -103,6 +103,22 @@ const pairs = z.strictObject({
   heldOut: z.string().min(1).optional(),
 });
 
+/** Where wrong answers come from that are hard to tell from right ones. */
+const mined = z.strictObject({
+  /** An index with the videos to learn from (wbdc index add): a folder, or s3://, gs://, az://. */
+  index: z.string().min(1),
+  /** What the vectors are called in it. */
+  as: z.string().min(1).default('video'),
+  /** Of each pair. */
+  count: count().default(4),
+  /** The most similar ones are passed over, for they may be right answers that nobody has clicked. */
+  skip: count(0).default(0),
+  /** How much less similar than its right answer a negative has to be, as a share of that cosine. */
+  margin: share.default(0.05),
+  /** Neighbours that are looked at. */
+  candidates: count().default(50),
+});
+
 /** Finetuning of the video-text model. */
 export const finetuneSchema = z
   .strictObject({
@@ -198,6 +214,8 @@ export const finetuneSchema = z
     loss: z.enum(['mse', 'cosent', 'negatives']).default('mse'),
     /** Similarity, negatives: hard negatives of each pair, where the table has such. */
     hardNegatives: count(0).default(1),
+    /** Similarity, negatives: mines further ones from an index before the training. */
+    mined: mined.nullable().default(null),
     /** Similarity: ranks of the scores, brought to 0..1, or the scores themselves. */
     labels: z.enum(['rank', 'raw']).default('rank'),
     ...loop,
@@ -222,6 +240,10 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
   if (fold === 'all' && folds === null) report('fold', `expected finetune.folds with 'all', got null`);
   if (finetune.loss === 'negatives' && fold === 'all')
     report('fold', "expected a number with finetune.loss 'negatives', got all");
+  if (finetune.mined !== null && (kind !== 'similarity' || finetune.loss !== 'negatives'))
+    report('mined', "expected nothing: it is for finetune.kind 'similarity' with finetune.loss 'negatives' alone");
+  if (finetune.mined !== null && finetune.mined.candidates < finetune.mined.count + finetune.mined.skip)
+    report('mined.candidates', `expected at least count and skip together, got ${finetune.mined.candidates}`);
   if (kind === 'tags' && fold === 'all') report('fold', "expected a number with finetune.kind 'tags', got all");
   if (kind === 'similarity' && folds !== null && pairSplit === 'official') {
     report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);

@@ -5,6 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { readOutOfFold, readProbabilities } from '@wbdc/finetune/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finetuneSchema, framesSchema, modelSchema, textSchema } from '../../src/index.js';
+import { openIndex } from '@wbdc/search';
+import { withMinedNegatives } from '../../src/finetune/mined.js';
 import { finetune, readSavedModel, type FinetuneOptions } from '../../src/node.js';
 import { CATEGORIES, datasetOf, tokenizer, videosFrom, withoutLabels } from './data.js';
 
@@ -104,6 +106,46 @@ it('finetuning for similarity needs pairs, measures them and embeds', async () =
   if (result.kind !== 'model') throw new Error('expected one model');
   expect(Object.keys(result.measurement!.measured)).toEqual(['spearman', 'mse']);
   expect(result.conclusion).toMatchObject({ predicted: 7, outOfFold: false });
+});
+
+it('mines hard negatives of clicked pairs from an index', async () => {
+  const place = join(root, 'index');
+  const model = { name: 'clips', hash: '0123456789abcdef', width: 2 };
+  await using index = await openIndex(place, { create: true });
+  await index.addModel(model);
+  // The videos in a fan of two degrees each, and one that is none to learn from between the first two.
+  const at = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const row = (id: string, degrees: number) => {
+    return { id, vectors: [{ model: 'clips', hash: model.hash, values: at(degrees) }] };
+  };
+  await index.add([...labeled.map(({ id }, i) => row(id, 2 * i)), row('elsewhere', 1)]);
+  const train = [0, 1, 2].map((i) => ({ left: labeled[i].id, right: labeled[i + 3].id, score: 1 }));
+  const mined = { index: place, as: 'clips', count: 2, margin: 0 };
+  const own = { kind: 'similarity', share: 0, loss: 'negatives' };
+  const options = await optionsOf('mined', { ...own, mined });
+  const messages: string[] = [];
+  const observer = { onMessage: (line: string) => void messages.push(line) };
+  const data = { ...options.data, pairs: { train } };
+  const pairs = await withMinedNegatives({ ...options, data, observer });
+  // What is nearer than the right answer (six degrees) is passed over; the right answer of another video is not.
+  const wrong = pairs.slice(3).map(({ left, right, score }) => [left, right, score]);
+  const [one, two, three] = [0, 1, 2].map((i) => labeled[i].id);
+  expect(wrong).toEqual([
+    ...[4, 5].map((i) => [one, labeled[i].id, 0]),
+    ...[5, 6].map((i) => [two, labeled[i].id, 0]),
+    ...[6, 7].map((i) => [three, labeled[i].id, 0]),
+  ]);
+  expect(messages).toEqual([`6 hard negatives of 3 pairs mined from ${place}`]);
+  const result = await finetune({ ...options, data, observer });
+  expect(result).toMatchObject({ kind: 'model', status: 'complete' });
+  expect(messages).toContain('9 pairs to learn from, 0 to validate, 0 across the two dropped, 0 held out');
+
+  const foreign = await optionsOf('mined', { ...own, mined: { ...mined, as: 'other' } });
+  await expect(finetune({ ...foreign, data })).rejects.toMatchObject({ code: 'model-missing' });
+  const others = { train: [{ left: 'x', right: 'y', score: 1 }] };
+  await expect(withMinedNegatives({ ...options, data: { ...data, pairs: others } })).rejects.toThrow(
+    `finetune.mined.index: expected an index with videos of the 1 pair and others near to them, got none of them`,
+  );
 });
 
 it('finetuning on clicked pairs learns from the others of a batch, and measures recall', async () => {

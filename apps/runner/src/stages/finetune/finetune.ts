@@ -73,12 +73,12 @@ async function openSplit(inputs: Inputs, split: string) {
   return (await inputs.open([split])).dataset;
 }
 
-/** The settings with teachers' folders as they are found from the working folder. */
+/** The settings with folders as they are found from the working folder. */
 function withFolders({ config, output }: StageContext): Config['finetune'] {
-  const { finetune: settings } = config;
-  if (settings.distill === null) return settings;
-  const from = settings.distill.from.map((folder) => resolve(output.terminal.folder, folder));
-  return { ...settings, distill: { ...settings.distill, from } };
+  const { distill, mined } = config.finetune;
+  const found = (path: string): string => (path.includes('://') ? path : resolve(output.terminal.folder, path));
+  const teachers = distill && { ...distill, from: distill.from.map(found) };
+  return { ...config.finetune, distill: teachers, mined: mined && { ...mined, index: found(mined.index) } };
 }
 
 /** The labelled splits, and those that an ensemble has predicted. */
