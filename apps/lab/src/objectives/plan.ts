@@ -66,17 +66,17 @@ export function trialsOf(
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
     models.flatMap((model): Trial[] => [
       { model, objectives: 0, seed },
+      ...(start === 'fresh' ? [] : [{ model, objectives: 0, seed, text: true as const }]),
       ...rungs.map((objectives) => ({ model, objectives, seed, ...(start !== 'fresh' && { text: true as const }) })),
       ...(start === 'both' ? [{ model, objectives: upTo, seed }] : []),
     ]),
   );
 }
 
-/** `no pretraining`, `tag`, `+ mlm`, ...; `general text, tag` for the first that starts from such a text side. */
+/** `no pretraining`, `tag`, `+ mlm`, ...; from a text side that has read: `general text`, `+ tag`, ... */
 export function labelOf(objectives: number, text = false): string {
-  if (objectives === 0) return 'no pretraining';
-  if (objectives > 1) return `+ ${OBJECTIVES[objectives - 1]}`;
-  return text ? `general text, ${OBJECTIVES[0]}` : OBJECTIVES[0];
+  if (objectives === 0) return text ? 'general text' : 'no pretraining';
+  return objectives > 1 || text ? `+ ${OBJECTIVES[objectives - 1]}` : OBJECTIVES[0];
 }
 
 /** A run, and the stages it has of its own. */
@@ -154,9 +154,14 @@ export function configOf({ model }: Trial): string {
 }
 
 /** What a trial changes in its model's configuration. */
-export function settingsOf({ objectives, seed }: Trial): string[] {
+export function settingsOf({ objectives, seed, text }: Trial): string[] {
   const dropped = OBJECTIVES.slice(Math.max(1, objectives)).map((name) => `tasks.${name}=null`);
-  return [`run.base=${BASE.name}`, `seed=${seed}`, ...dropped, ...(objectives === 0 ? ['finetune.init=none'] : [])];
+  return [
+    `run.base=${BASE.name}`,
+    `seed=${seed}`,
+    ...dropped,
+    ...(objectives === 0 ? [`finetune.init=${text ? 'text' : 'none'}`] : []),
+  ];
 }
 
 function configPath(name: string): string {

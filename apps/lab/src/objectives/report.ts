@@ -27,7 +27,7 @@ const PROBED: Readonly<Record<Measure, string>> = {
 function introduction({ models, command = 'npx nx run runner:objectives' }: ObjectivesResults): string {
   const probes = [...new Set(models.map(({ measure }) => PROBED[measure]))];
   const labels = models.flatMap(({ rows }) => rows.map(({ label }) => label));
-  const read = labels.some((label) => label.startsWith('general text'));
+  const read = labels.includes('general text');
   return [
     `Made by \`${command}\`, which repeats it; only what stands under "What it shows" is written by hand.`,
     '',
@@ -38,9 +38,9 @@ function introduction({ models, command = 'npx nx run runner:objectives' }: Obje
     'up or down where its mean is more than twice its standard error.',
     ...(read
       ? [
-          'From `general text` on, pretraining starts from a text side that has read a corpus of definitions, at a',
-          'tenth of the rate of the rest; `without general text` is the last once more from fresh weights, at one',
-          'rate. All share a vocabulary.',
+          '`general text` is finetuned from a text side that has read a corpus of definitions, and no video; what',
+          'follows is pretrained from there, at a tenth of the rate of the rest; `without general text` is the last',
+          'once more from fresh weights, at one rate. All share a vocabulary.',
         ]
       : []),
   ].join('\n');

@@ -131,7 +131,7 @@ function modelResults(outcomes: readonly Outcome[]): ModelResults {
   const read = outcomes.some(({ trial }) => trial.text);
   const fresh = of(0, false);
   const groups = [
-    fresh,
+    ...[fresh, of(0, true)],
     ...counts.map((count) => of(count, read)),
     ...(read ? counts.map((count) => of(count, false)) : []),
   ].filter((own) => own.length > 0);
@@ -161,7 +161,7 @@ function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: reado
     mean,
     ...(spread !== undefined && { spread }),
     ...(changes.length > 0 && { change: changeOf(changes) }),
-    ...(objectives > 0 && whole.length > 0 && { overall: changeOf(whole) }),
+    ...((objectives > 0 || text) && whole.length > 0 && { overall: changeOf(whole) }),
     ...pretrainingOf(own),
     ...(read && !text ? {} : publishedOf(objectives)),
   };

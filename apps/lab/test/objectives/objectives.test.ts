@@ -63,15 +63,17 @@ describe('the trials', () => {
   it('with a corpus share its vocabulary, and start from the text side that has read it', async () => {
     const ladder = { ...WHOLE, upTo: 2, data: ['data.folder=/data'], corpus: ['near'], start: 'both' } as const;
     const trials = trialsOf(['double'], 2, ladder);
-    expect(trials.map((trial) => runOf(trial).name).slice(0, 4)).toEqual([
+    expect(trials.map((trial) => runOf(trial).name).slice(0, 5)).toEqual([
       'double-0-none-seed1',
+      'double-0-text-none-seed1',
       'double-1-text-tag-seed1',
       'double-2-text-mlm-seed1',
       'double-2-mlm-seed1',
     ]);
     const ends = trialsOf(['double'], 2, { ...ladder, ends: true });
-    expect(ends.map(({ objectives, text }) => [objectives, text]).slice(0, 3)).toEqual([
+    expect(ends.map(({ objectives, text }) => [objectives, text]).slice(0, 4)).toEqual([
       [0, undefined],
+      [0, true],
       [2, true],
       [2, undefined],
     ]);
@@ -81,11 +83,12 @@ describe('the trials', () => {
     expect(of('double-2-text-mlm-seed1 pretrain').needs).toEqual(['base text']);
     expect(of('double-2-mlm-seed1 pretrain').needs).toEqual(['base features']);
     for (const { name, config: path, set } of tasks) {
-      const { vocab, corpus, data, train, text } = await loadConfig({ folder: '.', path, set });
+      const { vocab, corpus, data, train, text, finetune } = await loadConfig({ folder: '.', path, set });
       expect([vocab.size, data.folder, text.fields.length], name).toEqual([9600, '/data', 3]);
       expect(corpus!.splits, name).toEqual(['near']);
       expect(corpus!.start, name).toBe(name.startsWith('base') || name.includes('text'));
       expect(train.rules.length, name).toBe(name.includes('-text-') ? 1 : 0);
+      if (name.startsWith('double-0-text')) expect(finetune.init).toBe('text');
     }
     const fresh = { ...ladder, start: 'fresh' } as const;
     const without = stageTasks(trialsOf(['single'], 1, fresh), 'runs/x', fresh);
@@ -184,18 +187,20 @@ describe('the results', () => {
   it('put all beside no pretraining, and the last beside the same without general text', async () => {
     for (const [i, score] of [0.2, 0.3].entries()) await done(0, i + 1, score);
     for (const [i, score] of [0.3, 0.5].entries()) await done(2, i + 1, score);
+    for (const [i, score] of [0.3, 0.4].entries()) await done(0, i + 1, score, true);
     for (const [i, score] of [0.4, 0.6].entries()) await done(1, i + 1, score, true);
     for (const [i, score] of [0.6, 0.7].entries()) await done(2, i + 1, score, true);
     const trials = trialsOf(['single'], 2, { upTo: 2, start: 'both' });
     const results = { ...(await gatherResults(root, trials, ['category'])), seconds: 60 };
-    const [none, tag, mlm, fresh] = results.models[0].rows;
+    const [none, read, tag, mlm, fresh] = results.models[0].rows;
+    expect([read.label, read.overall?.mean]).toEqual(['general text', expect.closeTo(0.1, 12)]);
     expect([none.overall, tag.overall?.mean]).toEqual([undefined, expect.closeTo(0.25, 12)]);
-    expect([tag, mlm, fresh].map(({ label }) => label)).toEqual(['general text, tag', '+ mlm', 'without general text']);
+    expect([tag, mlm, fresh].map(({ label }) => label)).toEqual(['+ tag', '+ mlm', 'without general text']);
     expect([mlm.change?.mean, mlm.overall?.mean]).toEqual([expect.closeTo(0.15, 12), expect.closeTo(0.4, 12)]);
     expect([fresh.change?.mean, fresh.published]).toEqual([expect.closeTo(-0.25, 12), undefined]);
     expect(objectivesReport(results)).toContain('- without general text: down (-0.2500 ± 0.0500)');
-    expect(objectivesReport(results)).toContain('From `general text` on');
-    expect(objectivesChart(results)).toContain('general text, tag');
+    expect(objectivesReport(results)).toContain('`general text` is finetuned from a text side');
+    expect(objectivesChart(results)).toContain('general text');
   });
 
   it('are a table for each probe, all of one pretraining', async () => {

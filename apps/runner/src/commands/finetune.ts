@@ -23,7 +23,7 @@ export const finetuneStage: Stage = {
   alsoNeeds: (config) => [
     ...(config.finetune.vision === null || readsDemoPairs(config) ? featuresOf(config) : []),
     ...(config.finetune.vision !== null && config.features.tower === null ? (['clip'] as const) : []),
-    ...(config.finetune.init === 'pretrain' ? (['pretrain'] as const) : []),
+    ...(['pretrain', 'text'] as const).filter((stage) => stage === config.finetune.init),
   ],
   reads: (config) => {
     const { data, finetune } = config;
@@ -36,7 +36,7 @@ export const finetuneStage: Stage = {
     ];
   },
   files: ({ finetune, model, features }) => ({
-    ...(finetune.init !== 'pretrain' && finetune.init !== 'none' && { 'finetune.init': finetune.init }),
+    ...(!['pretrain', 'text', 'none'].includes(finetune.init) && { 'finetune.init': finetune.init }),
     ...(finetune.init === 'none' && { 'model.init': model.init, 'model.videoInit': model.videoInit }),
     ...(finetune.vision && { 'features.tower': features.tower }),
     'finetune.pairs.train': finetune.pairs?.train,

@@ -4,7 +4,9 @@ import { writeAnnotations, type Video } from '@wbdc/data';
 import { findModel } from '@wbdc/pipeline/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { textStage } from '../../src/commands/text.js';
+import { finetuneStage } from '../../src/commands/finetune.js';
 import { pretrainStage } from '../../src/commands/pretrain.js';
+import { runFinetuneStage } from '../../src/stages/finetune/finetune.js';
 import { runPretrainStage } from '../../src/stages/pretrain.js';
 import { runTextStage } from '../../src/stages/text.js';
 import { distance } from '../../../../tools/testing.js';
@@ -67,6 +69,16 @@ it('reads texts without frames, and both models start from what they taught', as
     }
   }
   expect(world.said.join('')).toContain('going on from the text side of');
+  const still = ['finetune={init: text, kind: category, epochs: 1, batchSize: 8, learningRate: 1.0e-9, rules: []}'];
+  for (const [i, kind] of kinds.entries()) {
+    const upstream = (stage: string): string => (stage === 'text' ? text.folder : world.run.folderOf(stage as 'vocab'));
+    const context = await world.context(`finetune-${i}`, [kind, CORPUS, ...still], { upstream });
+    await runFinetuneStage(context);
+    const finetuned = await weightsOf(context.folder);
+    const word = 'encoder.bert.embeddings.word';
+    expect(distance(await finetuned(word), await taught(word))).toBeLessThan(1e-6);
+  }
+  expect(world.said.join('')).toContain('the text side starts from');
 });
 
 it('is the same for models that lay frames out differently', async () => {
@@ -85,4 +97,8 @@ it('is a stage of runs that name a corpus alone, and pretraining needs it there'
   expect(textStage.absentFor!(plain)).toBe('the configuration names no corpus');
   expect(pretrainStage.alsoNeeds!(config)).toContain('text');
   expect(pretrainStage.alsoNeeds!(plain)).not.toContain('text');
+  const finetuned = (await world.context('text', [CORPUS, 'finetune.init=text'])).config;
+  expect(finetuneStage.alsoNeeds!(finetuned)).toContain('text');
+  expect(finetuneStage.alsoNeeds!(config)).not.toContain('text');
+  expect(finetuneStage.files!(finetuned)).not.toHaveProperty('finetune.init');
 });

@@ -12,7 +12,7 @@ export function weightsKey(options: FinetuneOptions): Promise<Key> {
   const { init } = options;
   if (init === undefined) return freshWeights(options);
   if ('checkpoint' in init) return freshWeights(options, ['encoder']);
-  return freshWeights(options, init.bert === undefined ? [] : ['encoder.bert']);
+  return freshWeights(options, 'corpus' in init || init.bert !== undefined ? ['encoder.bert'] : []);
 }
 
 /** Where a finetuning has its baselines from. */

@@ -46,6 +46,8 @@ export interface FinetuneData {
 export type InitialWeights =
   /** A model of wbdc, as `findModel` finds it; of a run, its pretraining. */
   | { readonly checkpoint: string }
+  /** A BERT that has read a corpus, as `openCorpus` and `pretrain` make it, for the text; the rest is fresh. */
+  | { readonly corpus: string }
   /** A published BERT's folder, for the text, and a ViT's or CLIP's, for a video stream; the rest is fresh. */
   | { readonly bert?: string; readonly vision?: string };
 

@@ -13,6 +13,7 @@ import { findModel } from '../trained/node/find-model.js';
 import type { SavedSimilarity } from '../saved/schema.js';
 import { goesOn } from '../training/run.js';
 import type { EncoderParams } from './encoder.js';
+import { startFromCorpus } from '../pretrain/corpus.js';
 import type { FinetuneOptions, InitialWeights } from './options.js';
 import type { TagForm } from './recipe.js';
 
@@ -25,6 +26,11 @@ export async function startEncoder(options: FinetuneOptions, params: EncoderPara
   const { init, observer } = options;
   const encoder = withoutTower(params);
   if (init === undefined || (await goesOn(options))) return;
+  if ('corpus' in init) {
+    const read = await startFromCorpus({ encoder, heads: {} }, init.corpus);
+    observer?.onMessage?.(`the text side starts from ${read}`);
+    return;
+  }
   if (!('checkpoint' in init)) return startFromPublished(options, encoder, init);
   const checkpoint = await findModel(init.checkpoint, { first: 'pretrain' });
   await assertSavedModel(checkpoint, architectureOf(options));

@@ -128,8 +128,8 @@ export const finetuneSchema = z
      */
     kind: z.enum(['category', 'similarity', 'tags']).default('category'),
     /**
-     * `pretrain`: what this run pretrained; `none`: fresh weights, or model.init; else a model: a run (its
-     * pretraining), a stage, a checkpoint, or hub:owner/name.
+     * `pretrain`: what this run pretrained; `text`: the text side alone, as it has read the corpus; `none`: fresh
+     * weights, or model.init; else a model: a run (its pretraining), a stage, a checkpoint, or hub:owner/name.
      */
     init: z.string().min(1).default('pretrain'),
     /** Splits with labels, among data.trainSplits. */

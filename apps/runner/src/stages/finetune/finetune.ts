@@ -63,7 +63,7 @@ export async function runFinetuneStage(context: StageContext): Promise<StageResu
 async function finetuneInStage(context: StageContext, options: Omit<FinetuneOptions, 'folder'>) {
   return runInStage(context, (run) => finetune({ ...options, ...run })).catch((cause: unknown) => {
     const { init } = options;
-    if (!(cause instanceof SizesError) || init === undefined || 'checkpoint' in init) throw cause;
+    if (!(cause instanceof SizesError) || !init || 'checkpoint' in init || 'corpus' in init) throw cause;
     const ofVision = init.vision !== undefined && cause.folder === init.vision;
     throw sizesMismatch(ofVision ? 'model.videoInit' : 'model.init', cause.folder, cause);
   });
@@ -109,6 +109,7 @@ async function initialWeights(context: StageContext): Promise<InitialWeights | u
     output.say('finetune.init is none: fresh weights');
     return undefined;
   }
+  if (settings.init === 'text') return { corpus: upstream('text') };
   const named = settings.init === 'pretrain' ? join(upstream('pretrain'), 'checkpoints') : settings.init;
   return { checkpoint: await startModel('finetune.init', named, context) };
 }
