@@ -113,6 +113,29 @@ describe.skipIf(withoutMpi)(`ranks of one training (${withoutMpi ?? 'MPI is inst
     expect(existsSync(folderOf('x'))).toBe(false);
   });
 
+  it('ranks of two versions refuse to start and say which', async () => {
+    const older = join(world.folder, 'older.mjs');
+    await writeFile(
+      older,
+      `import fs from 'node:fs';
+       import { syncBuiltinESMExports } from 'node:module';
+       const read = fs.readFileSync;
+       const isManifest = (path) => String(path).endsWith('/apps/runner/package.json');
+       fs.readFileSync = (path, ...rest) => (isManifest(path) ? '{"version":"0.0.9"}' : read(path, ...rest));
+       syncBuiltinESMExports();`,
+    );
+    const [{ command: mpirun, options }] = MPIS;
+    const args = command('clip --name z --set run.base=base');
+    const one = ['-n', '1', process.execPath, ...args];
+    const other = ['-n', '1', process.execPath, '--import', older, ...args];
+    const { code, stderr } = await start(mpirun, [...options, ...one, ':', ...other]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(
+      /expected the same wbdc version on all 2 ranks, got rank 1 on \S+ has wbdc version 0\.0\.9;/,
+    );
+    expect(existsSync(folderOf('z'))).toBe(false);
+  });
+
   it('a stage of one process refuses to run as several', async () => {
     const { stderr } = await ranks(MPIS[1], 2, 'vocab --name y');
     expect(stderr).toContain('vocab: runs in one process, got 2 of mpirun');
