@@ -13,7 +13,10 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 const root = resolve(import.meta.dirname, '..');
-const folders = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name));
+const folders = [
+  ...readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name)),
+  join(root, 'apps', 'web'),
+];
 const runner = join(root, 'apps', 'runner');
 const PEERS = [
   ...['@tensorflow/tfjs@4.22.0', 'onnxruntime-node@1.30.0', '@lancedb/lancedb@0.31.0', 'apache-arrow@18.1.0'],
@@ -22,7 +25,7 @@ const PEERS = [
 /** Without LanceDB's clients of embedding services: 300 MB that nothing here uses. */
 const { overrides } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** Their snippets work on models and videos: their own tests run them, and here a stranger's program does the like. */
-const NEED_FILES = ['@wbdc/pipeline'];
+const NEED_FILES = ['@wbdc/pipeline', '@wbdc/web'];
 const scratch = mkdtempSync(join(tmpdir(), 'wbdc-pack-'));
 const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -33,7 +36,7 @@ try {
   const project = install(packages);
   await runSnippets(project, packages);
   runStranger(project);
-  runCommandLine(tarballs.filter(({ name }) => name !== '@wbdc/demo-data'));
+  runCommandLine(tarballs.filter(({ name }) => !['@wbdc/demo-data', '@wbdc/web'].includes(name)));
 } catch (error) {
   console.error(error.stdout ?? '', error.stderr ?? '', error.message);
   process.exitCode = 1;

@@ -82,3 +82,8 @@ function listenerFor({ stderr, exit, now }: InterruptibleProcess, controller: Ab
     } else if (now() - first > SAME_KEYSTROKE_MS) exit(EXIT_INTERRUPTED);
   };
 }
+
+/** Resolves once a signal is aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+}

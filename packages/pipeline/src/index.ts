@@ -4,6 +4,7 @@ export { bertSizesOf, encoderOf, lxmertSizesOf, uniSizesOf } from './encoder.js'
 export type { VideoTextParams } from './encoder.js';
 export { finetuneEncoder } from './finetune/encoder.js';
 export type { EncoderParams, EncoderSettings, TrainedTower } from './finetune/encoder.js';
+export type { FinetunedInMemory, FinetuneInMemoryOptions, LabelledInput } from './finetune/in-memory.js';
 export { categoryRecipe, similarityRecipe, tagRecipe } from './finetune/recipe.js';
 export type {
   CategoryRecipe,
@@ -52,7 +53,16 @@ export type {
 } from './trained/inputs.js';
 export type { ModelBytes } from './trained/model-files.js';
 export type { SavedVideoModel } from './trained/read-model.js';
-export type { Category, Classified, Embedded, Probable, Tagged, TaggedWith, Unreadable } from './trained/results.js';
+export type {
+  Category,
+  Classified,
+  Embedded,
+  FeaturesRow,
+  Probable,
+  Tagged,
+  TaggedWith,
+  Unreadable,
+} from './trained/results.js';
 export { classifiedRow, embeddedRow, taggedRow } from './trained/rows.js';
 export type { ClassifiedRow, EmbeddedRow, ProbableRow, TaggedRow } from './trained/rows.js';
 export type { Rows } from './trained/row-stream.js';

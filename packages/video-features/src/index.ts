@@ -37,5 +37,7 @@ export { openFoundVideo, openFrameBytes, openFrameSource } from './sources/open.
 export type { OpenOptions } from './sources/open.js';
 export { SOURCE_LIMITS } from './sources/source.js';
 export type { FrameSource, SourceLimits } from './sources/source.js';
+export { examineVideoBackends } from './sources/health.js';
+export type { VideoBackendHealth } from './sources/health.js';
 export { videoBackends } from './sources/video-file.js';
 export type { VideoBackend } from './sources/video-file.js';

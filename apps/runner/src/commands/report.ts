@@ -30,7 +30,7 @@ async function writeReports(options: StageOptions, output: Output): Promise<numb
   for (const stage of TRAINING_STAGES) {
     const record = await run.record(stage);
     if (record === undefined) continue;
-    const { writeReport } = await import('../run/training-report.js');
+    const { writeReport } = await import('@wbdc/pipeline/stage-page');
     const path = await writeReport({ folder: run.folderOf(stage), run: run.name, record });
     if (path !== undefined) made.push(path);
   }

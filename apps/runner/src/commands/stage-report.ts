@@ -4,16 +4,16 @@ import { formatBytes, formatSeconds } from '@wbdc/report/format';
 import { METRICS_FILE } from '@wbdc/report/history';
 import { EXIT_INTERRUPTED } from '@wbdc/io/interrupt';
 import { scoresOf } from '../core/messages.js';
+import type { ReportRequest } from '@wbdc/pipeline/stage-page';
 import type { Output } from '../core/output.js';
 import type { Opened } from '../run/run-folder.js';
 import type { StageRecord } from '../run/stage-record.js';
 import type { Artifact, JsonObject, Stage, StageResult } from '../run/stage.js';
-import type { ReportRequest } from '../run/training-report.js';
 
 /** Training stages leave curves: their page is made here, where everything that stands on it is known. */
 export async function withReport(result: StageResult, request: ReportRequest): Promise<StageResult> {
   if (!(await exists(join(request.folder, METRICS_FILE)))) return result;
-  const { writeReport } = await import('../run/training-report.js');
+  const { writeReport } = await import('@wbdc/pipeline/stage-page');
   const path = await writeReport(request);
   return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
 }

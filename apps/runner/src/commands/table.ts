@@ -68,6 +68,7 @@ export const OTHER_COMMANDS: readonly CommandEntry[] = [
     () => import('./evaluate.js'),
   ),
   one('serve', 'models and an index over HTTP, with a page to search by', () => import('./serve.js')),
+  one('demo', 'a page of a run that tells what is in videos, and trains, in the browser', () => import('./demo.js')),
   one('check', 'try a training on made-up videos before hours are spent', () => import('./check.js')),
   one('download', 'fetch a published model from the Hugging Face hub or a mirror', () => import('./download.js')),
   one('export', 'write a trained model for onnxruntime and for transformers', () => import('./export.js')),

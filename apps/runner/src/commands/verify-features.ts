@@ -1,7 +1,6 @@
 import type { VerifiedFeatures } from '@wbdc/pipeline/features';
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
-import { counted } from '@wbdc/report/format';
 import { interruptible } from '@wbdc/io/interrupt';
 import { observed } from '../core/observer.js';
 import { Output } from '../core/output.js';
@@ -9,9 +8,6 @@ import type { Host } from '../core/host.js';
 import type { StageName } from '../run/stage.js';
 import { addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, runFolderOf } from './run-stage.js';
-
-/** Problems of a split that people are shown. */
-const MOST_SHOWN = 10;
 
 /** `wbdc verify-features`: reads every stored feature once and says what is wrong. */
 export function addCommands(program: Command, host: Host): CliCommand {
@@ -35,7 +31,7 @@ async function runVerify(options: StageOptions, output: Output, signal: AbortSig
   const config = await configOf(options, output);
   const run = runFolderOf(config, output.terminal.folder);
   const needed = await run.needed({ stage: 'verify-features', needs: ['data', 'features'] });
-  const [{ verifyFeatures }, { featureFolders }] = await Promise.all([
+  const [{ verifyFeatures, describeVerified }, { featureFolders }] = await Promise.all([
     import('@wbdc/pipeline/features'),
     import('../stages/feature-files.js'),
   ]);
@@ -45,15 +41,8 @@ async function runVerify(options: StageOptions, output: Output, signal: AbortSig
   await observed(output, async (observer) => {
     for await (const split of verifyFeatures({ ...folders, signal, observer })) checked.push(split);
   });
-  for (const split of checked) sayVerified(split, output);
+  for (const line of checked.flatMap(describeVerified)) output.say(line);
   const ok = checked.every(({ problems }) => problems.length === 0);
   output.result({ ok, splits: checked.map((split) => ({ ...split })) });
   return ok ? 0 : 1;
-}
-
-function sayVerified({ split, path, problems, videos, frames, skipped }: VerifiedFeatures, output: Output): void {
-  output.say(`${problems.length === 0 ? 'ok      ' : 'WRONG   '} ${path}`);
-  output.say(`         ${split}: ${counted(videos, 'video')}, ${counted(frames, 'frame')}, ${skipped} skipped`);
-  for (const problem of problems.slice(0, MOST_SHOWN)) output.say(`         ${problem}`);
-  if (problems.length > MOST_SHOWN) output.say(`         and ${problems.length - MOST_SHOWN} more (--json has all)`);
 }

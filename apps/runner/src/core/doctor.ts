@@ -1,14 +1,7 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { automaticEngine, examineEngines, type EngineHealth, type EngineLoaders, type EngineName } from '@wbdc/engine';
-import { videoBackends, type VideoBackend } from '@wbdc/video-features';
+import { examineVideoBackends, type VideoBackend, type VideoBackendHealth } from '@wbdc/video-features';
 import { describeEnvironment } from './environment.js';
-
-interface ToolHealth {
-  readonly name: VideoBackend;
-  readonly found: boolean;
-  readonly about: string;
-  readonly remedy?: string;
-}
 
 export interface Diagnosis {
   /** An engine that can train is here. */
@@ -20,14 +13,14 @@ export interface Diagnosis {
   /** In bytes. */
   readonly memory: { readonly total: number; readonly free: number };
   readonly engines: readonly EngineHealth[];
-  readonly tools: readonly ToolHealth[];
+  readonly tools: readonly VideoBackendHealth[];
 }
 
 /** Loads every engine, lets it compute, and looks for the optional programs. */
 export async function diagnose(
   threads = availableParallelism(),
   loaders?: EngineLoaders,
-  decoders: () => Promise<readonly VideoBackend[]> = videoBackends,
+  decoders?: () => Promise<readonly VideoBackend[]>,
 ): Promise<Diagnosis> {
   const engines = await examineEngines(threads, loaders);
   const auto = automaticEngine(engines) ?? null;
@@ -38,17 +31,6 @@ export async function diagnose(
     threads,
     memory: { total: totalmem(), free: freemem() },
     engines,
-    tools: toolsOf(await decoders()),
+    tools: await examineVideoBackends(decoders),
   };
-}
-
-function toolsOf(found: readonly VideoBackend[]): ToolHealth[] {
-  const tool = (name: VideoBackend, remedy: string): ToolHealth =>
-    found.includes(name)
-      ? { name, found: true, about: 'decodes video files' }
-      : { name, found: false, about: 'not found; only video files need it, or the other', remedy };
-  return [
-    tool('mediabunny', `'npm install mediabunny @mediabunny/server'`),
-    tool('ffmpeg', 'install ffmpeg, so that ffmpeg and ffprobe are on the PATH'),
-  ];
 }

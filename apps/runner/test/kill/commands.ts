@@ -104,6 +104,7 @@ export const WRITING: readonly WritingCommand[] = [
     makes: ['clip', 'pretrain', 'finetune'].map((stage) => `runs/my/${stage}/report.html`),
   },
   { name: 'export', args: `export ${MY} --model --out exported`, again: '--overwrite', makes: ['exported'] },
+  { name: 'demo', args: `demo ${MY} --out page`, makes: ['page'] },
   {
     name: 'predict',
     args: `predict data/zip_frames --texts data/annotations/test_a.json ${MY} --out predicted.jsonl`,

@@ -8,7 +8,7 @@ export { shardOfList } from './shard.js';
 export type { ShardIndex } from './shard.js';
 export { describeFeatures, readSplitIds } from './split.js';
 export type { FeatureFolders, SplitFeatures } from './split.js';
-export { verifyFeatures } from './verify.js';
+export { describeVerified, verifyFeatures } from './verify.js';
 export type { VerifiedFeatures, VerifyFeaturesOptions } from './verify.js';
 export { zipDecoders } from './zip-decoders.js';
 export { parseShardName, shardName, shardOf } from './shard-of.js';

@@ -1,4 +1,5 @@
 import { openFeatureStore, readSkipped, verifyFeatureStore, type DataError, type Recipe } from '@wbdc/data';
+import { counted } from '@wbdc/report/format';
 import { recipeDifferences } from '@wbdc/video-features';
 import type { Observer } from '../observer.js';
 import { filesOf, readSplitIds, type FeatureFolders } from './split.js';
@@ -64,4 +65,15 @@ async function verifySplit(options: VerifyFeaturesOptions, split: string, path: 
   } finally {
     observer?.onProgress?.({ ...progress, done, ended: true });
   }
+}
+
+/** Lines for people; of many problems the first ten. */
+export function describeVerified({ split, path, problems, videos, frames, skipped }: VerifiedFeatures): string[] {
+  const more = problems.length - 10;
+  return [
+    `${problems.length === 0 ? 'ok      ' : 'WRONG   '} ${path}`,
+    `         ${split}: ${counted(videos, 'video')}, ${counted(frames, 'frame')}, ${skipped} skipped`,
+    ...problems.slice(0, 10).map((problem) => `         ${problem}`),
+    ...(more > 0 ? [`         and ${more} more (--json has all)`] : []),
+  ];
 }

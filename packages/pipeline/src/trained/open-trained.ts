@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { disposeTree, type Batch } from '@wbdc/nn';
-import { parameterBytes } from '@wbdc/video-features/plain';
+import { parameterBytes, SourceError } from '@wbdc/video-features/plain';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import type { Observer } from '../observer.js';
 import { describeCategories, describeTags } from './describe.js';
@@ -8,9 +8,9 @@ import { TrainedError } from './errors.js';
 import { TowerReader, type Platform } from './frame-reader.js';
 import type { TrainedInputs } from './inputs.js';
 import type { ModelFiles } from './model-files.js';
-import { MODEL_BATCH, predict } from './predict.js';
+import { featuresOf, MODEL_BATCH, predict, type FeaturesOptions } from './predict.js';
 import { readModel, type ReadModel, type SavedVideoModel, type TrainedHeads } from './read-model.js';
-import type { Classified, Embedded, Tagged, Unreadable } from './results.js';
+import type { Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
 import { rowsOf, type Rows } from './row-stream.js';
 import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained-model.js';
 
@@ -104,6 +104,10 @@ class OpenModel implements TrainedModel {
     });
   }
 
+  features(inputs: TrainedInputs, options: RunOptions = {}): Rows<FeaturesRow> {
+    return rowsOf(this.#whileOpen(this.#features(inputs, options)));
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -145,20 +149,31 @@ class OpenModel implements TrainedModel {
     { batchSize = MODEL_BATCH, signal, onSkip = this.#warn, unreadable }: Options,
     describe: Describe<T>,
   ): AsyncGenerator<T | Unreadable> {
-    const { signal: closed } = this.#closed;
     const predicted = predict({
-      model: this.model,
-      reader: this.reader,
-      inputs,
-      batchSize,
+      ...this.#reading(inputs, batchSize, signal),
       run: this.#headOf(head),
       onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
-      signal: AbortSignal.any(signal === undefined ? [closed] : [signal, closed]), // one each: many may listen
     });
     for await (const { entry, row } of predicted) {
       if (row instanceof Float32Array) yield describe(entry.id, row);
       else if (unreadable === 'yield') yield { id: entry.id, error: row, input: entry.input };
     }
+  }
+
+  async *#features(
+    inputs: TrainedInputs,
+    { batchSize = MODEL_BATCH, signal, onSkip = this.#warn }: RunOptions,
+  ): AsyncGenerator<FeaturesRow> {
+    for await (const { video, result } of featuresOf(this.#reading(inputs, batchSize, signal))) {
+      if (!(result instanceof SourceError)) yield { id: video.id, features: result.features };
+      else onSkip({ id: video.id, input: video.input, error: result });
+    }
+  }
+
+  #reading(inputs: TrainedInputs, batchSize: number, signal: AbortSignal | undefined): FeaturesOptions {
+    const { signal: closed } = this.#closed;
+    const either = AbortSignal.any(signal === undefined ? [closed] : [signal, closed]); // one each: many may listen
+    return { model: this.model, reader: this.reader, inputs, batchSize, signal: either };
   }
 
   #headOf(head: keyof TrainedHeads): (batch: Batch) => Tensor2D {

@@ -7,6 +7,7 @@ import {
   throughTower,
   type ComputeFeatures,
   type DecodedVideo,
+  type Featured,
   type FeatureRecipe,
   type Sampling,
   type VideoFeatures,
@@ -47,9 +48,11 @@ export interface Predicted {
   readonly row: Float32Array | SourceError;
 }
 
-/** From inputs to the rows of a head, in their order. Frames are sampled as in evaluation. */
-export async function* predict(options: PredictOptions): AsyncGenerator<Predicted> {
-  const { model, reader, inputs, run, batchSize, onSkip, signal } = options;
+export type FeaturesOptions = Pick<PredictOptions, 'model' | 'reader' | 'inputs' | 'batchSize' | 'signal'>;
+
+/** From inputs to the features of their frames `[n, Dv]`, in their order. Frames are sampled as in evaluation. */
+export function featuresOf(options: FeaturesOptions): AsyncGenerator<Featured<Entry>> {
+  const { model, reader, inputs, batchSize, signal } = options;
   const decoded = decodeAhead({
     videos: entriesOf(untilAborted(inputs, signal)),
     decode: (entry) => orAborted(reader.read(entry), signal),
@@ -57,7 +60,12 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
     mostAhead: batchSize,
   });
   const statistics = featureRecipeOf(model)?.preprocessing.statistics ?? 'clip';
-  const featured = throughTower(decoded, { compute: reader.compute, statistics, signal });
+  return throughTower(decoded, { compute: reader.compute, statistics, signal });
+}
+
+/** From inputs to the rows of a head, in their order. Frames are sampled as in evaluation. */
+export async function* predict(options: PredictOptions): AsyncGenerator<Predicted> {
+  const { model, run, batchSize, onSkip, signal } = options;
   const toExample = exampleMaker(model);
   let waiting: { readonly entry: Entry; readonly example?: Example; readonly error?: SourceError }[] = [];
   let examples: Example[] = [];
@@ -73,7 +81,7 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
     [waiting, examples] = [[], []];
     yield* done;
   };
-  for await (const { video: entry, result } of featured) {
+  for await (const { video: entry, result } of featuresOf(options)) {
     if (result instanceof SourceError) {
       onSkip(entry, result);
       waiting.push({ entry, error: result });
@@ -109,7 +117,8 @@ export function samplingOf(model: Pick<ReadModel, 'saved'>): Sampling {
   return sampling === undefined || sampling.kind === 'all' ? { kind: 'even', limit: frameLimit(model) } : sampling;
 }
 
-function exampleMaker(model: ReadModel): (entry: Entry, frames: Floats) => Example {
+/** From a video's texts and features to what the model reads; frames are taken as in evaluation. */
+export function exampleMaker(model: ReadModel): (entry: Entry, frames: Floats) => Example {
   const { tokenizer, saved } = model;
   const [layout, read] = [layoutOf(saved.text), textReader(saved.text)];
   const stride = saved.frames.choice === 'aiac' ? aiacStride : evenStride;

@@ -66,8 +66,9 @@ export async function readModel(files: ModelFiles): Promise<ReadModel> {
   try {
     const sizes = encoderSizes(weights, saved);
     const tokenizer = await readTokenizer(files);
-    const nameOf = await readCategoryNames(files);
-    const tags = linesOf(await files.readText('tag_list.txt'));
+    // Over a network a question for a file that is of no use costs a round trip.
+    const nameOf = saved.kind === 'category' ? await readCategoryNames(files) : () => undefined;
+    const tags = saved.kind === 'pretrained' ? linesOf(await files.readText('tag_list.txt')) : [];
     const { layers, videoLayers, crossLayers } = saved.sizes;
     const crossed = saved.sizes.kind === 'lxmert-model' ? { videoLayers, crossLayers } : {};
     assertLayerCounts({ layers, ...crossed }, weights);

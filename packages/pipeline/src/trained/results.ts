@@ -1,3 +1,4 @@
+import type { Floats } from '@wbdc/nn';
 import type { SourceError } from '@wbdc/video-features/plain';
 import type { TrainedInput } from './inputs.js';
 
@@ -49,6 +50,13 @@ export interface TaggedWith {
   readonly probability: number;
   /** Of a model that was finetuned for tags: whether the probability reaches the tag's threshold. */
   readonly chosen?: boolean;
+}
+
+/** The frames of a video as a model's vision tower sees them. */
+export interface FeaturesRow {
+  readonly id: string;
+  /** `[n, Dv]`: what the method of any model with the same tower takes as `features`. */
+  readonly features: Floats;
 }
 
 /** A video that could not be read. */

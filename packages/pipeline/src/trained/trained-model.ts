@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { TrainedInputs } from './inputs.js';
 import type { SavedVideoModel } from './read-model.js';
-import type { Classified, Embedded, Tagged, Unreadable } from './results.js';
+import type { Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
 import type { Rows } from './row-stream.js';
 
 export interface RunOptions {
@@ -52,6 +52,9 @@ export interface TrainedModel extends AsyncDisposable {
   /** The tags of videos, by a model that was pretrained on tags or finetuned for them. */
   tag(inputs: TrainedInputs, options?: RunOptions & TopOptions): Rows<Tagged>;
   tag(inputs: TrainedInputs, options: RunOptions & TopOptions & WithUnreadable): Rows<Tagged | Unreadable>;
+
+  /** The features of videos' frames, once for several models with the same vision tower. */
+  features(inputs: TrainedInputs, options?: RunOptions): Rows<FeaturesRow>;
 
   /** Ends what is running, and frees the weights. `await using` calls it. */
   close(): Promise<void>;

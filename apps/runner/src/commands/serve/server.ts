@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { untilAborted } from '@wbdc/io/interrupt';
 import { hubSettings } from '@wbdc/checkpoints/node';
 import { openIndex, type VideoIndex } from '@wbdc/search';
 import { openModels, startServer, type OpenModels } from '@wbdc/serve';
@@ -59,7 +60,7 @@ export async function serveModels(options: ServerOptions, all: Output, signal: A
       log: terminal.stdout,
     });
     output.say(`serving  ${server.url}`);
-    if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+    await untilAborted(signal);
     await server.close();
   } finally {
     await index?.close();

@@ -35,7 +35,8 @@ export async function openTrained(
   return openModel(files, platform, observer);
 }
 
-function filesOf(source: string | URL | ModelBytes, where: string): ModelFiles {
+/** The files of a model at an address or in memory. */
+export function filesOf(source: string | URL | ModelBytes, where: string): ModelFiles {
   if (typeof source === 'string') return filesAt(new URL(source, (globalThis as Page).location?.href));
   return source instanceof URL ? filesAt(source) : filesInMemory(source, where);
 }

@@ -2,18 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StageRecord } from '../src/run/stage-record.js';
-import { writeReport } from '../src/run/training-report.js';
+import { writeReport, type ReportedStage } from '@wbdc/pipeline/stage-page';
 
-const record: StageRecord = {
+const record: ReportedStage = {
   stage: 'pretrain',
   status: 'complete',
-  fingerprint: 'f',
   settings: { seed: 3, note: '<script>alert(1)</script>' },
-  upstream: {},
   created: '2026-01-02T03:04:05.000Z',
   seconds: 125,
-  summary: {},
   environment: { engine: 'ort (2 threads)' },
 };
 

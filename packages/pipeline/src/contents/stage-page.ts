@@ -4,17 +4,28 @@ import { renderTrainingReport } from '@wbdc/report';
 import { METRICS_FILE, parseHistory } from '@wbdc/report/history';
 import { stringify } from 'yaml';
 
-import type { StageRecord } from './stage-record.js';
+/** What a stage's record says of how it was made. */
+export interface ReportedStage {
+  readonly stage: string;
+  readonly status: string;
+  /** When, as `Date.toISOString` says it. */
+  readonly created: string;
+  /** How long it took. */
+  readonly seconds: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Engine, versions, machine. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 export interface ReportRequest {
   /** The stage's folder, with metrics.jsonl. */
   readonly folder: string;
   /** Name of the run. */
   readonly run: string;
-  readonly record: StageRecord;
+  readonly record: ReportedStage;
 }
 
-/** Writes report.html from metrics.jsonl and stage.json; gives its path, or nothing where there are no metrics. */
+/** Writes `report.html` of a training from its `metrics.jsonl`; gives its path, or nothing without metrics. */
 export async function writeReport({ folder, run, record }: ReportRequest): Promise<string | undefined> {
   const metrics = await readIfThere(join(folder, METRICS_FILE));
   if (metrics === undefined) return undefined;
