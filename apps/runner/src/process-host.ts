@@ -1,11 +1,12 @@
 import { appendFileSync } from 'node:fs';
+import { ResultStream } from '@wbdc/io';
 import type { Host } from './core/host.js';
 import type { JobMessage } from './core/messages.js';
 import { CHILD_VARIABLE, MESSAGES_VARIABLE } from './jobs/variables.js';
 
 /**
- * This process around a command. Output that is lost, with `| head` or a log on a full disk, ends nothing: what a
- * command makes is not in it. Where another process started this one as a job, that one is told how far it is.
+ * This process around a command. Words that are lost, with `| head` or a log on a full disk, end nothing: what a
+ * command makes is not in them. Where another process started this one as a job, that one is told how far it is.
  */
 export function processHost(): Host {
   const { stdout, stderr, env } = process;
@@ -18,7 +19,7 @@ export function processHost(): Host {
   }
   const file = env[MESSAGES_VARIABLE];
   return {
-    ...{ stdout, stderr, env },
+    ...{ stdout, stderr, env, results: new ResultStream(stdout) },
     folder: process.cwd(),
     now: () => Date.now(),
     signals: process,

@@ -22,13 +22,10 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .command('check')
     .description(
       'Builds what a training stage of a configuration would train and tries it on made-up examples of the ' +
-        'configured ' +
-        'sizes: counts parameters and encoder passes, compares the losses at the start with those of ignorance, ' +
-        'sees that ' +
-        'gradients reach every trained parameter and that 8 samples can be overfitted (at a small size), and ' +
-        'estimates ' +
-        'memory and time, attacks and averages included. Needs no data: vocab.size and 200 categories stand in ' +
-        'for it where it is not there. With --small in seconds, at a small size alone. ' +
+        'configured sizes: counts parameters and encoder passes, compares the losses at the start with those of ' +
+        'ignorance, sees that gradients reach every trained parameter and that 8 samples can be overfitted (at a ' +
+        'small size), and estimates memory and time, attacks and averages included. Needs no data: vocab.size and ' +
+        '200 categories stand in for it where it is not there. With --small in seconds, at a small size alone. ' +
         'Fresh weights, also where the configuration starts from others. Exit code 1 when something is wrong.',
     )
     .addArgument(new Argument('<job>', 'the stage').choices(CHECK_JOBS))

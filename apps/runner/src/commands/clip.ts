@@ -9,10 +9,8 @@ export const clipStage: Stage = {
   title: STAGE_TITLES.clip,
   description:
     'The CLIP stage: a CLIP-shaped vision transformer over a few random frames per video and a text BERT over ' +
-    'the title ' +
-    'learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 and @10 ' +
-    'beside ' +
-    'chance. Writes checkpoints, metrics.jsonl and report.html to runs/<name>/clip.',
+    'the title learn to match (symmetric InfoNCE, learnable temperature). Measures held-out image-to-text recall@1 ' +
+    'and @10 beside chance. Writes checkpoints, metrics.jsonl and report.html to runs/<name>/clip.',
   examples: [
     ['npx wbdc clip --config apps/runner/configs/demo.yaml', 'train on the demo data'],
     ['npx wbdc clip --config my.yaml --set clip.epochs=5', 'with one setting changed'],

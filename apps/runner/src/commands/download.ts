@@ -19,9 +19,8 @@ export function addCommands(program: Command, host: Host): CliCommand {
     .command('download')
     .description(
       'Fetches configuration, vocabulary and weights of a model into the standard cache, going on where an ' +
-        'earlier try ' +
-        'was cut, and checks every file against the hub’s hashes. What is in the cache is not fetched again. Reads ' +
-        'HF_ENDPOINT (a mirror), HF_HUB_CACHE or HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.',
+        'earlier try was cut, and checks every file against the hub’s hashes. What is in the cache is not fetched ' +
+        'again. Reads HF_ENDPOINT (a mirror), HF_HUB_CACHE or HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.',
     )
     .argument('<model>', 'such as hfl/chinese-macbert-base')
     .option('--revision <name>', 'branch, tag or commit (default: main)');

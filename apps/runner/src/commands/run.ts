@@ -14,9 +14,8 @@ export function addCommands(program: Command, host: Host): CliCommand {
     .command('run')
     .description(
       'Runs the stages that the one you name needs, in their order, then that one. What is done already is left ' +
-        'as it is, what ' +
-        'was interrupted goes on: the same command again goes on where it stopped. Where the data or settings have ' +
-        'changed since, it says what; --overwrite then makes again what depends on that, and nothing else.',
+        'as it is, what was interrupted goes on: the same command again goes on where it stopped. Where the data or ' +
+        'settings have changed since, it says what; --overwrite then makes again what depends on that, and no more.',
     )
     .addArgument(new Argument('<stage>', 'the stage').choices(STAGES));
   addEngineOptions(addRunOptions(command)).option(

@@ -16,8 +16,7 @@ export function addCommands(program: Command, host: Host): CliCommand {
     .command('similar')
     .description(
       "Prints the nearest of a collection (what 'wbdc embed --out' wrote with the same model) to each video, " +
-        'with their ' +
-        `cosines. ${VIDEOS_HELP}`,
+        `with their cosines. ${VIDEOS_HELP}`,
     )
     .argument('<videos...>', 'videos, or folders of them')
     .requiredOption('--among <file>', "the collection: lines of 'wbdc embed'")

@@ -45,6 +45,7 @@ export async function runProgram(
   }
   try {
     await program.parseAsync([...args], { from: 'user' });
+    await host.results?.end();
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;

@@ -1,9 +1,12 @@
+import type { ResultStream } from '@wbdc/io';
 import type { JobMessage } from './messages.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
 export interface Terminal {
   readonly stdout: TextStream;
   readonly stderr: TextStream;
+  /** Stdout for what may not be lost; without it all goes to `stdout`. */
+  readonly results?: ResultStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The working folder. */
   readonly folder: string;
@@ -44,8 +47,13 @@ export class Output {
     this.terminal.stderr.write(`warning: ${line}\n`);
   }
 
+  /** A line of results. */
+  print(line: string): void {
+    (this.terminal.results ?? this.terminal.stdout).write(`${line}\n`);
+  }
+
   /** The one object of `--json`; nothing without it. */
   result(value: Readonly<Record<string, unknown>>): void {
-    if (this.options.json) this.terminal.stdout.write(`${JSON.stringify(value)}\n`);
+    if (this.options.json) this.print(JSON.stringify(value));
   }
 }

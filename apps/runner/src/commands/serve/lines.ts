@@ -38,7 +38,7 @@ function toStdout(output: Output): Lines {
     done: new Map(),
     write: async (line) => {
       if (json) kept.push(line);
-      else output.terminal.stdout.write(`${JSON.stringify(line)}\n`);
+      else output.print(JSON.stringify(line));
     },
     end: (summary) => output.result({ videos: kept, ...summary }),
   };
