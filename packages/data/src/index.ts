@@ -61,7 +61,7 @@ export { mergeFeatureStores, verifyFeatureStore } from './store/merge.js';
 export type { MergeOptions, StoreReport, VerifyOptions } from './store/merge.js';
 export { decodeNpy, encodeNpy } from './store/npy.js';
 export type { NpyType } from './store/npy.js';
-export { chooseColumns, TEXT_FIELDS } from './tables/columns.js';
+export { chooseColumns, parseColumnChoice, TEXT_FIELDS } from './tables/columns.js';
 export type { ColumnChoice, Columns, TextField } from './tables/columns.js';
 export { findVideo, joinRows } from './tables/join.js';
 export type { JoinOptions, RowProblem } from './tables/join.js';

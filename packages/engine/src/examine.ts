@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { bfloat16Speedup } from '@wbdc/tfjs-node-kernels';
+import { examineWebGpuProvider } from '@wbdc/tfjs-backend-ort';
 import { findWebGpu, type AdapterReport } from '@wbdc/tfjs-backend-webgpu';
 import { firstLine, type EngineLoaders, type EngineName } from './loader.js';
 import { engineLoaders, onGpu } from './loaders.js';
@@ -17,6 +18,8 @@ export interface EngineHealth {
   readonly gpu?: boolean;
   /** The GPU of `webgpu`: its features and limits. */
   readonly adapter?: AdapterReport;
+  /** Of `ort`: whether ONNX Runtime's own WebGPU provider computes whole models here. */
+  readonly webgpuProvider?: boolean;
   /** How much faster it multiplies in bfloat16; absent where it cannot. */
   readonly bf16Speedup?: number;
   readonly remedy?: string;
@@ -43,10 +46,18 @@ async function examine(name: EngineName, threads: number, loaders: EngineLoaders
   try {
     const about = await loaders[name]({ threads, precision: 'fp32' });
     const bf16 = tf.getBackend() === 'tensorflow' ? { bf16Speedup: bfloat16Speedup() } : {};
-    return { name, loads: true, about, gflops: speed(), ...(await gpuOf(name)), ...bf16 };
+    const gflops = speed();
+    if (name === 'ort') return { name, loads: true, gflops, ...(await withProvider(about)) };
+    return { name, loads: true, about, gflops, ...(await gpuOf(name)), ...bf16 };
   } catch (cause) {
     return { name, loads: false, about: firstLine(cause), remedy: REMEDY[name] };
   }
+}
+
+/** Of whole models on ONNX Runtime. */
+async function withProvider(engine: string): Promise<Pick<EngineHealth, 'about' | 'webgpuProvider'>> {
+  const { computes, about } = await examineWebGpuProvider();
+  return { about: `${engine}; its provider webgpu, for whole models, ${about}`, webgpuProvider: computes };
 }
 
 async function gpuOf(name: EngineName): Promise<Pick<EngineHealth, 'gpu' | 'adapter'>> {

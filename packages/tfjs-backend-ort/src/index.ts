@@ -1,3 +1,5 @@
+export type { ProviderHealth } from './provider.js';
+export { examineWebGpuProvider } from './provider.js';
 export type { HostArray } from './backend.js';
 export type { ArenaStatistics } from './arena.js';
 export type { KernelCost } from './profile.js';

@@ -5,8 +5,22 @@ import type { ComputeFeatures } from './compute-features.js';
 
 /** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
 export interface OnnxRuntime {
-  InferenceSession: { create(model: Uint8Array, options: SessionOptions): Promise<Session> };
-  Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
+  InferenceSession: { create(model: Uint8Array, options: SessionOptions): Promise<OnnxSession> };
+  Tensor: TensorType;
+}
+
+interface TensorType {
+  new (type: 'float32', data: Float32Array, dims: readonly number[]): object;
+  new (type: 'int32', data: Int32Array, dims: readonly number[]): object;
+}
+
+/** What computes in ONNX Runtime: `webgpu` is its own, on any GPU. */
+export type OnnxProvider = 'cpu' | 'webgpu';
+
+export interface OnnxSessionOptions {
+  readonly threads?: number | undefined;
+  /** Default `cpu`. */
+  readonly provider?: OnnxProvider | undefined;
 }
 
 interface SessionOptions {
@@ -15,42 +29,69 @@ interface SessionOptions {
   readonly logSeverityLevel?: 3;
 }
 
-interface Session {
-  run(feeds: Record<string, never>, outputs: readonly string[]): Promise<Record<string, { readonly data: unknown }>>;
+interface OnnxResult {
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
+/** A graph that is ready to compute. */
+export interface OnnxSession {
+  run(feeds: Record<string, never>, outputs: readonly string[]): Promise<Record<string, OnnxResult>>;
   release(): Promise<void>;
 }
 
-export interface OnnxFeaturesOptions {
+export interface OnnxFeaturesOptions extends OnnxSessionOptions {
   readonly params: ClipVisionParams;
   readonly config: ClipVisionConfig;
   readonly output?: 'pooled' | 'projected';
-  readonly threads?: number;
-  /** On what the graph computes; `webgpu` is ONNX Runtime's own, on any GPU. Default `cpu`. */
-  readonly provider?: 'cpu' | 'webgpu';
+}
+
+/**
+ * Opens a graph for one of ONNX Runtime's providers.
+ *
+ * @throws WbdcError `onnx-provider` where ONNX Runtime has no such provider, or that finds no GPU
+ */
+export async function openOnnx(
+  ort: OnnxRuntime,
+  model: Uint8Array,
+  { threads, provider = 'cpu' }: OnnxSessionOptions = {},
+): Promise<OnnxSession> {
+  const settings: SessionOptions = {
+    ...(threads !== undefined && { intraOpNumThreads: threads }),
+    // Warnings say that shapes are computed on the processor.
+    ...(provider === 'webgpu' && { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
+  };
+  return ort.InferenceSession.create(model, settings).catch((cause: unknown) => {
+    if (provider === 'cpu') throw cause;
+    const got = (cause instanceof Error ? cause.message : String(cause))
+      .split('\n')[0]
+      .replace(/^.* was false\. /, '')
+      .slice(0, 300);
+    throw new WbdcError(
+      {
+        where: "provider 'webgpu'",
+        expected: 'a GPU with a driver for Vulkan, Metal or Direct3D 12, and onnxruntime-node 1.30',
+        got,
+        advice: "use provider 'cpu'",
+        code: 'onnx-provider',
+      },
+      { cause },
+    );
+  });
 }
 
 /**
  * The tower as one graph on ONNX Runtime, for `extractFeatures`: a tenth faster than kernel by kernel, and not on the
  * thread that asks. `close` ends it.
  *
- * @throws WbdcError where there is no GPU for the provider `webgpu`
+ * @throws WbdcError `onnx-provider` as {@link openOnnx}
  */
 export async function onnxFeatures(
   ort: OnnxRuntime,
-  { params, config, output = 'pooled', threads, provider = 'cpu' }: OnnxFeaturesOptions,
+  { params, config, output = 'pooled', ...options }: OnnxFeaturesOptions,
 ): Promise<{ readonly compute: ComputeFeatures; readonly close: () => Promise<void> }> {
   const { imageSize } = config;
-  const settings: SessionOptions = {
-    ...(threads !== undefined && { intraOpNumThreads: threads }),
-    // Warnings say that shapes are computed on the processor.
-    ...(provider === 'webgpu' && { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
-  };
-  const model = clipVisionOnnx(params, config);
-  const session = await ort.InferenceSession.create(model, settings).catch((cause) => {
-    if (provider === 'cpu') throw cause;
-    const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0].slice(0, 300);
-    throw new WbdcError(`provider 'webgpu': ONNX Runtime finds no GPU to compute on: ${reason}; use 'cpu'`, { cause });
-  });
+  const session = await openOnnx(ort, clipVisionOnnx(params, config), options);
   return {
     compute: async (pixels, count) => {
       const feed = new ort.Tensor('float32', pixels, [count, 3, imageSize, imageSize]) as never;

@@ -9,6 +9,7 @@ export interface StageOptions {
   readonly engine?: string;
   readonly threads?: number;
   readonly precision?: string;
+  readonly provider?: string;
   readonly seed?: number;
   readonly shard?: string;
   readonly shards?: number;
@@ -23,6 +24,7 @@ export interface StageOptions {
 const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow', 'webgpu'];
 const TYPES = ['fp32', 'bf16'];
 const PRECISIONS = [...TYPES, 'fp16'];
+const PROVIDER_HELP = 'on what ONNX Runtime computes features, predictions and embeddings (provider)';
 
 /** Options that say which run and how. */
 export function addRunOptions(command: Command): Command {
@@ -42,7 +44,8 @@ export function addEngineOptions(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
     .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
-    .addOption(new Option('--precision <name>', 'in what matrices are multiplied (precision)').choices(PRECISIONS));
+    .addOption(new Option('--precision <name>', 'in what matrices are multiplied (precision)').choices(PRECISIONS))
+    .addOption(new Option('--provider <name>', PROVIDER_HELP).choices(['cpu', 'webgpu']));
 }
 
 /** Options that say which part of the work is meant. */
@@ -114,7 +117,9 @@ export function addStageOptions(command: Command): Command {
 }
 
 /** The settings given by options of their own, for the configuration. */
-export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'precision' | 'seed'>): Flag[] {
+export function flagsOf(
+  options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'precision' | 'provider' | 'seed'>,
+): Flag[] {
   const flag = (option: string, path: string[], value: string | number | undefined): Flag[] =>
     value === undefined ? [] : [{ option: `--${option} ${value}`, path, value }];
   return [
@@ -122,6 +127,7 @@ export function flagsOf(options: Pick<StageOptions, 'name' | 'engine' | 'threads
     ...flag('engine', ['engine'], options.engine),
     ...flag('threads', ['threads'], options.threads),
     ...flag('precision', ['precision'], options.precision),
+    ...flag('provider', ['provider'], options.provider),
     ...flag('seed', ['seed'], options.seed),
   ];
 }

@@ -101,9 +101,9 @@ function share(value: string): number {
 
 async function run(videos: string, options: Options, output: Output, signal: AbortSignal): Promise<number> {
   const { folder, now } = output.terminal;
-  const [{ prepareVideos }, { columnsOf }] = await Promise.all([
+  const [{ prepareVideos }, { parseColumnChoice }] = await Promise.all([
     import('@wbdc/pipeline/prepare'),
-    import('./columns.js'),
+    import('@wbdc/data'),
   ]);
   const out = resolve(folder, options.out);
   const start = now();
@@ -111,7 +111,7 @@ async function run(videos: string, options: Options, output: Output, signal: Abo
     folder: short(resolve(folder, videos), process.cwd()),
     table: options.texts === undefined ? undefined : short(resolve(folder, options.texts), process.cwd()),
     out,
-    columns: columnsOf(options.column),
+    columns: parseColumnChoice(options.column),
     separator: separatorOf(options.separator),
     encoding: options.encoding,
     titleFromName: options.titleFromName === true,

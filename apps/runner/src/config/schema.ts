@@ -68,6 +68,8 @@ export const configSchema = z
     /** Decides every random choice: weights, order, masks, dropout. */
     seed: count(0).default(1),
     engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow', 'webgpu']).default('auto'),
+    /** What ONNX Runtime computes features, predictions and embeddings on; null leaves that to the engine. */
+    provider: z.enum(['cpu', 'webgpu']).nullable().default(null),
     /** Threads of the engine; null takes one per core. */
     threads: count().nullable().default(null),
     /** In what matrices are multiplied. bf16: engine tensorflow, where it is faster; fp16: webgpu, the loss scaled. */

@@ -17,10 +17,12 @@ interface Advice {
 const ADVICE: Readonly<Record<string, Advice>> = {
   assignment: { message: ({ message }) => message, exitCode: 2 },
   engine: { message: ({ message }) => message.replaceAll(/use (engine|precision) '(\w+)'/g, 'use --$1 $2') },
+  'onnx-provider': { where: '--provider webgpu', advice: 'use --provider cpu' },
   'lines-there': {
     message: ({ where }) => `${where} is there already: --resume adds what is missing, --overwrite replaces it`,
   },
   'lines-foreign': { advice: 'choose another --out' },
+  'column-assignment': { where: '--column', exitCode: 2 },
   'column-missing': { advice: 'say which column it is with --column <field>=<name>' },
   'column-video': { advice: 'say which with --column video=<name>' },
   'out-foreign': {

@@ -114,3 +114,22 @@ function listed(columns: readonly string[]): string {
   const names = columns.map((name) => `'${name}'`).join(', ');
   return `the columns ${names.slice(0, 300)}`;
 }
+
+/**
+ * What somebody says of columns, as `title=name`; a field without a column (`title=`) has none, whatever the names say.
+ *
+ * @throws WbdcError `column-assignment` where a text says nothing of the kind
+ */
+export function parseColumnChoice(assignments: readonly string[]): ColumnChoice {
+  const choice: Partial<Record<TextField, string | null>> = {};
+  for (const text of assignments) {
+    const [name, ...rest] = text.split('=');
+    const field = TEXT_FIELDS.find((known) => known === name);
+    if (field === undefined || rest.length === 0) {
+      const expected = `<field>=<column> with a field out of ${TEXT_FIELDS.join(', ')}`;
+      throw new WbdcError({ where: 'columns', expected, got: `'${text}'`, code: 'column-assignment' });
+    }
+    choice[field] = rest.join('=').trim() || (choice[field] ?? null);
+  }
+  return choice;
+}

@@ -21,7 +21,7 @@ import {
   type ExtractProgress,
   type VideoInput,
 } from '@wbdc/video-features';
-import { onnxFeatures, type OnnxRuntime } from '@wbdc/video-features/onnx';
+import { onnxFeatures, type OnnxProvider, type OnnxRuntime } from '@wbdc/video-features/onnx';
 import { counted, formatNumber } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import type { FeatureExtractor } from './extractor.js';
@@ -41,6 +41,8 @@ export interface ComputeFeaturesOptions extends FeatureFolders {
   readonly decodeThreads?: number | null;
   /** onnxruntime-node: the tower runs as one graph on it, faster than kernel by kernel on tfjs. */
   readonly onnxRuntime?: OnnxRuntime | undefined;
+  /** On what it computes: the processor by default, or any GPU by `webgpu`. */
+  readonly provider?: OnnxProvider | undefined;
   /** Threads of `onnxRuntime`. Default: all processors. */
   readonly threads?: number;
   /** Only a shard of each split's videos; {@link mergeFeatures} joins the stores of all shards. */
@@ -84,11 +86,16 @@ export async function* computeFeatures(options: ComputeFeaturesOptions): AsyncGe
 /** More values do not fit into the file of a graph. */
 const MOST_WEIGHTS = 500_000_000;
 
-async function oneGraph({ extractor, onnxRuntime, threads = availableParallelism() }: ComputeFeaturesOptions) {
+async function oneGraph({
+  extractor,
+  onnxRuntime,
+  provider,
+  threads = availableParallelism(),
+}: ComputeFeaturesOptions) {
   const { tower, params, output } = extractor;
   const weights = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
   if (onnxRuntime === undefined || weights > MOST_WEIGHTS) return undefined;
-  return onnxFeatures(onnxRuntime, { config: tower.config, params, output, threads });
+  return onnxFeatures(onnxRuntime, { config: tower.config, params, output, threads, provider });
 }
 
 interface SplitJob extends ComputeFeaturesOptions {

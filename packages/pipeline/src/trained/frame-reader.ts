@@ -13,13 +13,25 @@ import {
 import { tableOf, type Entry } from './entries.js';
 import type { FileInput } from './inputs.js';
 import { featureRecipeOf, samplingOf, type FrameReader } from './predict.js';
-import type { ReadModel } from './read-model.js';
+import type { ReadModel, TrainedHeads } from './read-model.js';
 import { featureRule, type FeatureRule, type Sha256, type Tower } from './tower.js';
 
 /** How a file becomes frames. */
 interface FileSettings {
   readonly preprocessing: Preprocessing;
   readonly sampling: Sampling;
+}
+
+/** Heads that something else computes. */
+export interface OpenHeads {
+  readonly heads: TrainedHeads;
+  close(): Promise<void>;
+}
+
+/** A tower that something else computes. */
+interface OpenCompute {
+  readonly compute: ComputeFeatures;
+  close(): Promise<void>;
 }
 
 /** What differs between Node and a browser. */
@@ -29,6 +41,10 @@ export interface Platform {
   readonly openTower: () => Promise<Tower>;
   /** Decodes a file, from its path or its contents. @throws SourceError where the file is at fault */
   readonly decodeFile: (id: string, video: FileInput['video'], settings: FileSettings) => Promise<DecodedVideo>;
+  /** Computes heads in place of tfjs's engine. */
+  readonly openHeads?: (model: ReadModel) => Promise<OpenHeads>;
+  /** Computes the tower in place of tfjs's engine. */
+  readonly openCompute?: (tower: Tower, output: FeatureRule['output']) => Promise<OpenCompute>;
   /** A picture as the tower sees it. */
   readonly crop: (image: Image, preprocessing: Preprocessing) => Image | Promise<Image>;
 }
@@ -39,6 +55,7 @@ const MOST_FRAMES = 10_000;
 interface OpenTower extends FeatureRule {
   readonly tower: Tower;
   readonly compute: ComputeFeatures;
+  readonly close?: () => Promise<void>;
 }
 
 /** Gives frames to a model's vision tower, which is opened when the first are there: features alone need none. */
@@ -69,6 +86,7 @@ export class TowerReader implements FrameReader {
 
   async close(): Promise<void> {
     const open = await this.#opening?.catch(() => undefined);
+    await open?.close?.();
     if (open !== undefined) disposeTree(open.tower.params);
     this.#opening = undefined;
   }
@@ -84,7 +102,8 @@ export class TowerReader implements FrameReader {
     try {
       const model = { where, frameSize: sizes.frameSize, recipe: featureRecipeOf(this.#model) };
       const rule = await featureRule(tower, model, this.#platform.sha256);
-      return { tower, ...rule, compute: towerFeatures({ ...tower, output: rule.output }) };
+      const graph = await this.#platform.openCompute?.(tower, rule.output);
+      return { tower, ...rule, ...(graph ?? { compute: towerFeatures({ ...tower, output: rule.output }) }) };
     } catch (error) {
       disposeTree(tower.params);
       throw error;

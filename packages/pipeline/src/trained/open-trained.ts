@@ -1,15 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
-import { disposeTree, type Batch } from '@wbdc/nn';
+import { disposeTree } from '@wbdc/nn';
 import { parameterBytes, SourceError } from '@wbdc/video-features/plain';
-import type { Tensor2D } from '@tensorflow/tfjs';
 import type { Observer } from '../observer.js';
 import { describeCategories, describeTags } from './describe.js';
 import { TrainedError } from './errors.js';
-import { TowerReader, type Platform } from './frame-reader.js';
+import { TowerReader, type OpenHeads, type Platform } from './frame-reader.js';
 import type { TrainedInputs } from './inputs.js';
 import type { ModelFiles } from './model-files.js';
 import { featuresOf, MODEL_BATCH, predict, type FeaturesOptions } from './predict.js';
-import { readModel, type ReadModel, type SavedVideoModel, type TrainedHeads } from './read-model.js';
+import { readModel, type ReadModel, type RunHead, type SavedVideoModel, type TrainedHeads } from './read-model.js';
 import type { Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
 import { rowsOf, type Rows } from './row-stream.js';
 import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained-model.js';
@@ -17,12 +16,16 @@ import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './tra
 /** Opens a model from its files. The engine of tfjs is the caller's choice, made before. */
 export async function openModel(files: ModelFiles, platform: Platform, observer: Observer): Promise<TrainedModel> {
   await assertEngine(observer);
-  const model = await readModel(files);
+  const read = await readModel(files);
+  let graph: OpenHeads | undefined;
   try {
-    const hash = await platform.sha256(parameterBytes(model.params));
-    return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer);
+    const hash = await platform.sha256(parameterBytes(read.params));
+    graph = await platform.openHeads?.(read);
+    const model = graph === undefined ? read : { ...read, heads: graph.heads };
+    return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer, graph);
   } catch (error) {
-    disposeTree(model.params);
+    await graph?.close();
+    disposeTree(read.params);
     throw error;
   }
 }
@@ -69,6 +72,7 @@ class OpenModel implements TrainedModel {
     readonly hash: string,
     private readonly reader: TowerReader,
     private readonly observer: Observer,
+    private readonly graph: OpenHeads | undefined,
   ) {
     this.where = model.where;
     this.saved = model.saved;
@@ -123,6 +127,7 @@ class OpenModel implements TrainedModel {
     this.#closed.abort(new TrainedError(closed));
     await Promise.allSettled([...this.#running].map((rows) => rows.return(undefined)));
     disposeTree(this.model.params);
+    await this.graph?.close();
     await this.reader.close();
   }
 
@@ -176,7 +181,7 @@ class OpenModel implements TrainedModel {
     return { model: this.model, reader: this.reader, inputs, batchSize, signal: either };
   }
 
-  #headOf(head: keyof TrainedHeads): (batch: Batch) => Tensor2D {
+  #headOf(head: keyof TrainedHeads): RunHead {
     const run = this.model.heads[head];
     if (run !== undefined) return run;
     const got = MAKES[this.saved.kind];

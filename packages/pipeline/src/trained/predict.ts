@@ -1,5 +1,5 @@
 import { aiacStride, collate, evenStride, type Example } from '@wbdc/data/plain';
-import { floats, type Batch, type Floats } from '@wbdc/nn';
+import { floats, type Floats } from '@wbdc/nn';
 import { packText } from '@wbdc/tokenizer';
 import {
   SourceError,
@@ -16,7 +16,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { layoutOf, textReader } from '../text.js';
 import { entriesOf, type Entry } from './entries.js';
 import type { TrainedInputs } from './inputs.js';
-import type { ReadModel } from './read-model.js';
+import type { ReadModel, RunHead } from './read-model.js';
 import { orAborted, untilAborted } from './row-stream.js';
 
 /** Videos that pass through a model at once. */
@@ -35,7 +35,7 @@ export interface PredictOptions {
   readonly reader: FrameReader;
   readonly inputs: TrainedInputs;
   /** A row per video `[B, n]`. */
-  readonly run: (batch: Batch) => Tensor2D;
+  readonly run: RunHead;
   readonly batchSize: number;
   /** Told of each input that cannot be read, as soon as it is its turn. */
   readonly onSkip: (entry: Entry, error: SourceError) => void;
@@ -70,7 +70,7 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
   let waiting: { readonly entry: Entry; readonly example?: Example; readonly error?: SourceError }[] = [];
   let examples: Example[] = [];
   const flush = async function* (): AsyncGenerator<Predicted> {
-    const rows = examples.length > 0 ? await rowsIn(run(collate(examples))) : [];
+    const rows = examples.length > 0 ? await rowsIn(await run(collate(examples))) : [];
     let next = 0;
     const done = waiting.map(({ entry, error }): Predicted => {
       if (error !== undefined) return { entry, row: error };

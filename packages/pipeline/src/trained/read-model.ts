@@ -25,14 +25,17 @@ interface TrainedParams {
   readonly heads?: { readonly tag: TagHead };
 }
 
+/** A row for each video of a batch. */
+export type RunHead = (batch: Batch) => Tensor2D | Promise<Tensor2D>;
+
 /** What a model does with a batch, where it has the head for it. */
 export interface TrainedHeads {
   /** Probabilities of the categories `[B, C]`. */
-  readonly classify?: (batch: Batch) => Tensor2D;
+  readonly classify?: RunHead;
   /** Unit vectors `[B, outputs]`; of a pretraining `[B, D]`, the mean over tokens and frames. */
-  readonly embed?: (batch: Batch) => Tensor2D;
+  readonly embed?: RunHead;
   /** Probabilities of the tags `[B, T]`. */
-  readonly tag?: (batch: Batch) => Tensor2D;
+  readonly tag?: RunHead;
 }
 
 /** A model as its files hold it. */
@@ -170,7 +173,7 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   }
   const { heads } = params;
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
-  const embed = (batch: Batch): Tensor2D => tf.tidy(() => l2Normalize(meanOf(encode(batch), batch)));
+  const embed = (batch: Batch): Tensor2D => tf.tidy(() => meanOf(encode(batch), batch));
   if (heads === undefined) return { embed };
   const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
   const form = { pooling, activation, exclusive: of === 'category' };
@@ -178,9 +181,9 @@ function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, para
   return { embed, tag };
 }
 
-/** The mean over tokens and frames, `[B, D]`. */
-function meanOf({ text, frames }: Encoded, { textMask, frameMask }: Batch): Tensor2D {
-  return meanPool(tf.concat([text, frames], 1), joinColumns(textMask, frameMask));
+/** The mean over tokens and frames, of length 1, `[B, D]`. */
+export function meanOf({ text, frames }: Pick<Encoded, 'text' | 'frames'>, { textMask, frameMask }: Batch): Tensor2D {
+  return l2Normalize(meanPool(tf.concat([text, frames], 1), joinColumns(textMask, frameMask)));
 }
 
 function linesOf(text: string | undefined): string[] {

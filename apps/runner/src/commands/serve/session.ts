@@ -146,7 +146,9 @@ async function openServed(
   const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
   await loadEngine(config, output);
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
-  const opening = { ...(tower && { tower }), ...(decode && { decode }), from: terminal.folder, signal };
+  const { provider } = config;
+  const onnx = provider ? { runtime: await import('onnxruntime-node'), provider } : undefined;
+  const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx, from: terminal.folder, signal };
   const model = await openTrained(folder, opening).catch(explainForeign);
   try {
     assertKind(model, kind);

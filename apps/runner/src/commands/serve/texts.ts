@@ -1,4 +1,4 @@
-import { columnsOf } from '../columns.js';
+import { parseColumnChoice } from '@wbdc/data';
 import { separatorOf } from '../options.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -54,7 +54,7 @@ async function givenTexts(
     return () => ({});
   }
   const { column, separator, encoding } = table;
-  const reading = { columns: columnsOf(column), separator: separatorOf(separator), encoding, onWarning: warn };
+  const reading = { columns: parseColumnChoice(column), separator: separatorOf(separator), encoding, onWarning: warn };
   const texts = await textsOfTable(from(path), asked, reading);
   const without = videos.filter(({ id }) => !texts.has(id));
   if (without.length > 0 && !titleFromName)

@@ -2,14 +2,11 @@ import { join } from 'node:path';
 import { linearShapes, normShapes, readParams } from '@wbdc/checkpoints';
 import { saveBert } from '@wbdc/checkpoints/node';
 import { makeFolder, writeFileAtomic } from '@wbdc/io';
-import type { LxmertModel } from '@wbdc/lxmert-model';
-import { lxmertModelOnnx } from '@wbdc/lxmert-model/onnx';
 import { disposeTree, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
-import type { UniModel } from '@wbdc/uni-model';
-import { uniModelOnnx, type OnnxHead } from '@wbdc/uni-model/onnx';
-import { bertSizesOf, lxmertSizesOf, uniSizesOf } from '../../encoder.js';
+import { bertSizesOf } from '../../encoder.js';
 import { TOWER_FOLDER, WEIGHTS_FILE, type ModelBytes, type ModelFiles } from '../model-files.js';
+import { onnxHeadOf, onnxOf } from '../onnx.js';
 import { featureRecipeOf } from '../predict.js';
 import { readModel, type ReadModel } from '../read-model.js';
 import { TrainedError } from '../errors.js';
@@ -24,7 +21,10 @@ export interface Written {
 }
 
 /** How a model is exported. */
-export interface ExportTrainedOptions extends Omit<OpenTrainedOptions, 'decode' | 'limits' | 'backend' | 'tower'> {
+export interface ExportTrainedOptions extends Omit<
+  OpenTrainedOptions,
+  'decode' | 'limits' | 'backend' | 'onnx' | 'tower'
+> {
   /** As for `openTrained`; null leaves it out. By default one that is not found is told and left out. */
   readonly tower?: OpenTrainedOptions['tower'] | null;
 }
@@ -150,35 +150,8 @@ async function writeOutputs({ saved }: ReadModel, folder: string): Promise<Writt
 }
 
 async function exportOnnx(model: ReadModel, path: string): Promise<Written> {
-  const head = headOf(model);
+  const head = onnxHeadOf(model);
   await writeFileAtomic(path, [onnxOf(model, head)]);
   const outputs = ['text', 'frameStates', 'cls', ...(head ? [`${head.name} (${head.linear.bias.size})`] : [])];
   return { path, about: `for onnxruntime: outputs ${outputs.join(', ')}` };
 }
-
-function onnxOf({ saved, sizes, params }: ReadModel, head: OnnxHead | undefined): Uint8Array {
-  const { sizes: model, frames } = saved;
-  const { vocabSize, frameSize } = sizes;
-  return model.kind === 'uni-model'
-    ? uniModelOnnx(params.encoder as UniModel, uniSizesOf(model, frames, vocabSize, frameSize), head)
-    : lxmertModelOnnx(params.encoder as LxmertModel, lxmertSizesOf(model, frames, vocabSize, frameSize), head);
-}
-
-/** The output for use: of a finetuning, else the tags where they were trained. */
-function headOf({ saved, params }: ReadModel): OnnxHead | undefined {
-  if (saved.kind !== 'pretrained') {
-    const { output: linear, ...others } = params.head!;
-    const relu = saved.kind === 'tags' && saved.head.activation === 'relu';
-    return { ...HEADS[saved.kind], linear, ...others, pooling: saved.head.pooling, ...(relu && { relu }) };
-  }
-  if (params.heads === undefined) return undefined;
-  const { output: linear, ...hidden } = params.heads.tag;
-  const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
-  return { ...HEADS[of === 'category' ? 'category' : 'tags'], linear, ...hidden, pooling, relu: activation === 'relu' };
-}
-
-const HEADS = {
-  similarity: { name: 'embedding', activation: 'unit' },
-  category: { name: 'classes', activation: 'softmax' },
-  tags: { name: 'tags', activation: 'sigmoid' },
-} as const;

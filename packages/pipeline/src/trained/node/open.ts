@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { cropForTower, decodeVideo, type DecodeVideo, type OpenOptions, type VideoInput } from '@wbdc/video-features';
+import { onnxFeatures } from '@wbdc/video-features/onnx';
 import type { Platform } from '../frame-reader.js';
 import type { FileInput } from '../inputs.js';
 import { filesInMemory, TOWER_FOLDER, type ModelBytes, type ModelFiles } from '../model-files.js';
+import { openOnnxHeads, type OnnxOptions } from '../onnx.js';
 import { openModel } from '../open-trained.js';
 import type { Sha256 } from '../tower.js';
 import { readTower } from '../tower.js';
@@ -23,6 +25,8 @@ export interface OpenTrainedOptions extends HubOptions, OpenOptions {
   readonly tower?: string | URL | ModelBytes;
   /** What decodes files: this thread by default, or that of `decodeWorkers` of @wbdc/video-features. */
   readonly decode?: DecodeVideo;
+  /** Computes tower, encoder and head as whole graphs on ONNX Runtime, in place of tfjs's engine. */
+  readonly onnx?: OnnxOptions | undefined;
 }
 
 /**
@@ -36,7 +40,7 @@ export async function openTrained(
   source: string | URL | ModelBytes,
   options: OpenTrainedOptions = {},
 ): Promise<TrainedModel> {
-  const { decode = decodeVideo, limits, backend, observer = {} } = options;
+  const { decode = decodeVideo, limits, backend, observer = {}, onnx } = options;
   const { files, folder } = await modelSource(source, options);
   const sources = { ...(limits && { limits }), ...(backend && { backend }) };
   const platform: Platform = {
@@ -44,6 +48,13 @@ export async function openTrained(
     openTower: async () => readTower(await towerFiles(files, folder, options)),
     decodeFile: (id, video, settings) => decode(videoInput(id, video), { ...settings, ...sources }),
     crop: cropForTower,
+    ...(onnx && {
+      openHeads: (model) => openOnnxHeads(model, onnx),
+      openCompute: ({ tower: { config }, params }, output) => {
+        const { runtime, ...session } = onnx;
+        return onnxFeatures(runtime, { params, config, output, ...session });
+      },
+    }),
   };
   return openModel(files, platform, observer);
 }

@@ -13,7 +13,10 @@ import { modelSource, towerFiles, type OpenTrainedOptions } from './open.js';
 import { saveTower } from './save-tower.js';
 
 /** How a model is saved. */
-export interface SaveTrainedOptions extends Omit<OpenTrainedOptions, 'decode' | 'limits' | 'backend' | 'tower'> {
+export interface SaveTrainedOptions extends Omit<
+  OpenTrainedOptions,
+  'decode' | 'limits' | 'backend' | 'onnx' | 'tower'
+> {
   /** As for `openTrained`; null leaves it out, for a model that reads features alone. */
   readonly tower?: OpenTrainedOptions['tower'] | null;
 }
