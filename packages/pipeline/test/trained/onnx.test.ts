@@ -31,7 +31,10 @@ async function rows(kind: string, use: (model: TrainedModel) => PromiseLike<unkn
 function expectSame(actual: unknown, expected: unknown): void {
   if (typeof expected === 'number') expect(Math.abs(Number(actual) - expected)).toBeLessThan(1e-5);
   else if (typeof expected !== 'object' || expected === null) expect(actual).toBe(expected);
-  else for (const [key, value] of Object.entries(expected)) expectSame((actual as typeof expected)[key as never], value);
+  else
+    for (const [key, value] of Object.entries(expected)) {
+      expectSame((actual as typeof expected)[key as never], value);
+    }
 }
 
 const PROVIDERS = ['cpu', ...(WEBGPU ? (['webgpu'] as const) : [])] as const;
@@ -57,7 +60,7 @@ it('a runtime without the provider, or without a GPU, is told with what to do', 
   const runtime = { InferenceSession: { create }, Tensor: ort.Tensor };
   const opening = openTrained(join(OLD, 'category'), { tower: TOWER, onnx: { runtime, provider: 'webgpu' } });
   await expect(opening).rejects.toThrow(
-    "provider 'webgpu': expected a GPU with a driver for Vulkan, Metal or Direct3D 12, and onnxruntime-node 1.30, got " +
-      "no available backend found.: use provider 'cpu'",
+    "provider 'webgpu': expected a GPU with a driver for Vulkan, Metal or Direct3D 12, and onnxruntime-node 1.30, " +
+      "got no available backend found.: use provider 'cpu'",
   );
 });
