@@ -32,8 +32,9 @@ export interface OpenWeightsOptions extends PytorchOptions {
 
 /**
  * Opens the weights of a folder, safetensors before `pytorch_model.bin`, or a file of either format, or the index of
- * shards of either. A folder with one file of weights of any name (`*.safetensors`, `*.bin`, `*.pth`, `*.pt`) will do.
- * What DataParallel (`module.`) or a framework (`model.`) has put before all names is left out. Close it when done.
+ * shards of either. A folder with one file of weights of any name (`*.safetensors`, `*.bin`, `*.pth`, `*.pt`, `*.ckpt`)
+ * will do. What DataParallel (`module.`), torch.compile (`_orig_mod.`) or a framework (`model.`) has put before all
+ * names is left out. Close it when done.
  */
 export async function openWeights(path: string, { file, entry }: OpenWeightsOptions = {}): Promise<WeightFile> {
   const isFolder = (await stat(path).catch((cause) => Promise.reject(fileError('open', path, cause)))).isDirectory();
@@ -58,7 +59,7 @@ export async function usingWeights<T>(
 
 async function weightsOfFolder(folder: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => !isSystemFile(name)).sort();
-  const candidates = names.filter((name) => /\.(safetensors|bin|pth|pt)$/.test(name) && !OTHERS.test(name));
+  const candidates = names.filter((name) => /\.(safetensors|bin|pth|pt|ckpt)$/.test(name) && !OTHERS.test(name));
   const name = WEIGHTS.find((usual) => names.includes(usual)) ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (name !== undefined) return join(folder, name);
   const found = candidates.length > 0 ? candidates : names;

@@ -51,8 +51,8 @@ export function countLayers({ tensors }: WeightSource, prefix: string): number {
   return new Set(layers.map((name) => name.slice(prefix.length).split('.', 1)[0])).size;
 }
 
-/** What DataParallel (`module.`) and training frameworks (`model.`) put before all names. */
-const PREFIXES = ['module.', 'model.'];
+/** What DataParallel (`module.`), torch.compile (`_orig_mod.`) and frameworks (`model.`) put before all names. */
+const PREFIXES = ['module.', '_orig_mod.', 'model.'];
 
 /** The same checkpoint without the prefixes that all its names have. */
 export function withoutPrefixes<Source extends WeightSource>(

@@ -56,11 +56,11 @@ describe('a training’s checkpoint', () => {
 });
 
 describe('a folder', () => {
-  it('may hold one file of weights of any name, beside those of an optimizer', async () => {
-    await cp(fixture('training-zip.bin'), join(folder, 'model_epoch_3.bin'));
+  it.each(['model_epoch_3.bin', 'last.ckpt'])('may hold one file of weights, beside an optimizer: %s', async (name) => {
+    await cp(fixture('training-zip.bin'), join(folder, name));
     await writeFile(join(folder, 'optimizer.pt'), 'x');
     const file = await openWeights(folder);
-    expect(file.path).toBe(join(folder, 'model_epoch_3.bin'));
+    expect(file.path).toBe(join(folder, name));
     await file.close();
   });
 

@@ -17,7 +17,9 @@ const values = (...list: number[]) => floats([list.length], Float32Array.from(li
 
 describe('withoutPrefixes', () => {
   it('drops what stands before all names, one prefix after another', async () => {
-    const source = withoutPrefixes(weightsOf({ 'module.model.a': values(1), 'module.model.b.c': values(2) }));
+    const source = withoutPrefixes(
+      weightsOf({ 'module._orig_mod.model.a': values(1), 'module._orig_mod.model.b.c': values(2) }),
+    );
     expect([...source.tensors.keys()]).toEqual(['a', 'b.c']);
     expect((await source.read('b.c')).data).toEqual(Float32Array.of(2));
   });
