@@ -18,7 +18,6 @@ export async function withMinedNegatives({ settings, data, signal, observer }: F
   const known = new Set(Array.from({ length: training.size }, (_, i) => training.id(i)));
   const right = pairs.filter(({ score }) => score > 0);
   const { index: place, as: model, count, skip, margin: relativeMargin, candidates } = mined;
-  await using index = await openIndex(place);
   const asked = {
     ...{ model, count, skip, relativeMargin, candidates, among: (id: string) => known.has(id) },
     ...(signal && { signal }),
@@ -26,10 +25,15 @@ export async function withMinedNegatives({ settings, data, signal, observer }: F
   const added = new Map<string, Pair>();
   let found = 0;
   let done = 0;
-  for await (const { left, negatives } of mineHardNegatives(index, right, asked)) {
-    if (negatives.length > 0) found++;
-    for (const wrong of negatives) added.set(`${left} ${wrong}`, { left, right: wrong, score: 0 });
-    observer?.onProgress?.({ noun: 'pairs', done: ++done, total: right.length, ended: done === right.length });
+  const index = await openIndex(place);
+  try {
+    for await (const { left, negatives } of mineHardNegatives(index, right, asked)) {
+      if (negatives.length > 0) found++;
+      for (const wrong of negatives) added.set(`${left} ${wrong}`, { left, right: wrong, score: 0 });
+      observer?.onProgress?.({ noun: 'pairs', done: ++done, total: right.length, ended: done === right.length });
+    }
+  } finally {
+    await index.close();
   }
   if (found === 0) {
     const expected = `an index with videos of the ${counted(right.length, 'pair')} and others near to them`;
