@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readLabels } from '@wbdc/data';
 import { categoryBaselines, pairBaselines } from '@wbdc/finetune';
 import {
@@ -12,7 +12,7 @@ import {
   type EnsembleOptions,
   type EnsembleResult,
 } from '@wbdc/finetune/node';
-import { writeFileAtomic } from '@wbdc/io';
+import { withLock, writeFileAtomic } from '@wbdc/io';
 import { categoryScore, spearman } from '@wbdc/metrics';
 import { labelledVideosOf, videosAmong } from './evaluate.js';
 import { assertMadeOfTheSame, dataOf } from './run-of.js';
@@ -89,14 +89,20 @@ async function categoriesWithoutModel(
   return Object.fromEntries(said.map(([name, chosen]) => [name, categoryScore([...labels.values()], chosen).mean]));
 }
 
-/** Writes what `writeEnsemble` does, and a page: `ensemble.html`. */
-export async function writeEnsembleReport(
+/**
+ * Writes what `writeEnsemble` does, and a page: `ensemble.html`.
+ *
+ * @throws WbdcError `locked` where another process is at it: files of two ensembles would mix
+ */
+export function writeEnsembleReport(
   folder: string,
   result: EnsembleResult,
 ): Promise<EnsembleFiles & { readonly page: string }> {
-  const files = await writeEnsemble(folder, result);
-  const page = join(folder, 'ensemble.html');
-  const { ensemblePage } = await import('./ensemble-page.js'); // charts and a DOM, for whoever gets here
-  await writeFileAtomic(page, ensemblePage(result));
-  return { ...files, page };
+  return withLock(resolve(folder), async () => {
+    const files = await writeEnsemble(folder, result);
+    const page = join(folder, 'ensemble.html');
+    const { ensemblePage } = await import('./ensemble-page.js'); // charts and a DOM, for whoever gets here
+    await writeFileAtomic(page, ensemblePage(result));
+    return { ...files, page };
+  });
 }

@@ -11,6 +11,7 @@ import {
   ensembleModels,
   evaluateModels,
   evaluationFolder,
+  writeEnsembleReport,
   writeEvaluation,
 } from '../../src/evaluate/index.js';
 
@@ -240,7 +241,11 @@ describe('predictions of data that changed since', () => {
 
   it('are not joined with those of the others', async () => {
     const [now, learned] = [await made('now'), await made('learned', { 'texts of labeled': 'other' })];
-    expect((await ensembleModels({ models: [now, learned] })).kind).toBe('probabilities');
+    const result = await ensembleModels({ models: [now, learned] });
+    expect(result.kind).toBe('probabilities');
+    const written = [1, 2].map(() => writeEnsembleReport(join(root, 'fused'), result));
+    const outcomes = (await Promise.allSettled(written)).map(({ status }) => status);
+    expect(outcomes.sort()).toEqual(['fulfilled', 'rejected']);
     const before = await made('before', { 'texts of test_a': 'other' });
     await expect(ensembleModels({ models: [now, before] })).rejects.toMatchObject({ code: 'predictions-outdated' });
   });

@@ -1,4 +1,4 @@
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readTable } from '@wbdc/data';
 import { exists, readIfThere } from '@wbdc/io';
@@ -47,7 +47,8 @@ export async function openLineFile(path: string, mode: 'new' | 'add' | 'replace'
 async function keepWhole(path: string): Promise<[string, LineOrigin][]> {
   const text = (await readIfThere(path)) ?? '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole !== text) await writeFile(path, whole);
+  // Cut, not written anew: a kill in between would take what is whole.
+  if (whole !== text) await truncate(path, Buffer.byteLength(whole));
   const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   return rows.map(({ where, cells: { id, model, input } }) => {
     if (typeof id === 'string') return [id, { model, input }];
