@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import {
+  attentionRollout,
   disposeTree,
   floats,
   flatten,
@@ -10,6 +11,7 @@ import {
   sizeOf,
   type Batch,
   type BertConfig,
+  type Context,
   type Encoder,
   type ParamTree,
 } from '@wbdc/nn';
@@ -162,6 +164,54 @@ export function describeRandomEncoders<P extends ParamTree, Sizes extends { read
       compareStates(encoder, params, batchOfCase(of), of);
       compareGradients(encoder, params, batchOfCase(of), of);
       disposeTree(params);
+    });
+  });
+}
+
+/** Attention weights and their rollout by tools/parity/attention.py. */
+interface AttentionReference {
+  /** `[B, H, Q, K]` of each attention, in the order of the layers. */
+  readonly weights: number[][];
+  /** `[B, L + F, L + F]` */
+  readonly rollout: number[];
+}
+
+/** An encoder tells the attention weights of PyTorch, and rolls them out as the reference does. */
+export function describeAttention<P extends ParamTree>(
+  name: string,
+  encoder: Encoder<P>,
+  fixture: URL,
+  batch: Batch,
+): void {
+  const reference = JSON.parse(readFileSync(fixture, 'utf8')) as AttentionReference;
+  describe.each(ENGINES)(`attention of the ${name} on %s`, (engine) => {
+    let params: P;
+    beforeEach(async () => {
+      await useEngine(engine);
+      params = encoder.init(randomKey(1));
+      fillWithWaves(flatten(params));
+    });
+
+    it('is told as in PyTorch', () => {
+      const told: ArrayLike<number>[] = [];
+      const attended: Context['attended'] = ({ weights }) => void told.push(weights.dataSync());
+      const watched = encoder.encode(params, batch, { attended });
+      expect(told).toHaveLength(reference.weights.length);
+      told.forEach((weights, i) => expect(distance(weights, reference.weights[i])).toBeLessThan(1e-5));
+      const alone = encoder.encode(params, batch, {});
+      expect(distance(watched.text.dataSync(), alone.text.dataSync())).toBe(0);
+    });
+
+    it('is rolled out as in PyTorch, and leaves nothing behind', () => {
+      const before = tf.memory().numTensors;
+      const shares = attentionRollout(encoder, params, batch);
+      expect(tf.memory().numTensors).toBe(before + 1);
+      const [size, length] = [batch.tokens.shape[0], batch.tokens.shape[1] + batch.frameMask.shape[1]];
+      expect(shares.shape).toEqual([size, length, length]);
+      expect(distance(shares.dataSync(), reference.rollout)).toBeLessThan(1e-5);
+      const bare = { ...batch, frames: floats([size, 0, 13]), frameMask: ints([size, 0]) };
+      const text = attentionRollout(encoder, params, bare);
+      expect(text.shape).toEqual([size, batch.tokens.shape[1], batch.tokens.shape[1]]);
     });
   });
 }

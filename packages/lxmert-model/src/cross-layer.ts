@@ -11,10 +11,12 @@ import {
   subKey,
   transformerLayer,
   type Attention,
+  type Context,
   type Key,
   type Layer,
   type LayerConfig,
   type Norm,
+  type Positions,
 } from '@wbdc/nn';
 
 /** A cross-modality layer: one cross attention for both directions, then a BERT layer of its own per stream. */
@@ -50,21 +52,26 @@ export function crossLayer(
   video: Stream,
   config: LayerConfig,
   key?: Key,
+  told?: Context['attended'],
 ): { text: Tensor3D; video: Tensor3D } {
   return tf.tidy(() => {
-    const exchange = (from: Stream, to: Stream, name: string): Stream => {
+    const telling = (queries: Positions, keys: Positions): LayerConfig => {
+      return told ? { ...config, attended: (weights) => told({ queries, keys, weights }) } : config;
+    };
+    const exchange = (from: Stream, to: Stream, name: string, layer: LayerConfig): Stream => {
       const attend = (x: Tensor3D): Tensor3D => {
-        const probabilities = subKey(key, `${name} probabilities`);
-        const mixed = attention(params.cross, x, from.state, from.bias, config, probabilities);
+        const mixed = attention(params.cross, x, from.state, from.bias, layer, subKey(key, `${name} probabilities`));
         return dropout(mixed, config.dropout, subKey(key, `${name} output`));
       };
       return { state: residual(to.state, attend, params.crossNorm, config), bias: to.bias };
     };
-    const finish = ({ state, bias }: Stream, layer: Layer, name: string): Tensor3D =>
-      transformerLayer(layer, state, bias, config, subKey(key, name));
+    const toText = exchange(video, text, 'to text', telling('text', 'frames'));
+    const toVideo = exchange(text, video, 'to video', telling('frames', 'text'));
+    const finish = ({ state, bias }: Stream, layer: Layer, name: string, positions: Positions): Tensor3D =>
+      transformerLayer(layer, state, bias, telling(positions, positions), subKey(key, name));
     return {
-      text: finish(exchange(video, text, 'to text'), params.text, 'text'),
-      video: finish(exchange(text, video, 'to video'), params.video, 'video'),
+      text: finish(toText, params.text, 'text', 'text'),
+      video: finish(toVideo, params.video, 'video', 'frames'),
     };
   });
 }

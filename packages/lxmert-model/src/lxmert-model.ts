@@ -29,6 +29,7 @@ import {
   type LayerConfig,
   type Linear,
   type Norm,
+  type Positions,
 } from '@wbdc/nn';
 import { assertConfig, type LxmertModelConfig } from './config.js';
 import { crossLayer, newCrossLayer, type CrossLayer, type Stream } from './cross-layer.js';
@@ -105,7 +106,7 @@ export function lxmertParts(key: Key, config: LxmertModelConfig) {
 }
 
 function encode(params: LxmertModel, batch: Batch, context: Context, sizes: LxmertModelConfig): Encoded {
-  const { dropout: key, recompute } = context;
+  const { dropout: key, recompute, attended: told } = context;
   assertBatchFits('lxmert-model', batch, sizes);
   const config = { ...sizes, recompute };
   const [size, frames] = batch.frames.shape;
@@ -113,13 +114,17 @@ function encode(params: LxmertModel, batch: Batch, context: Context, sizes: Lxme
     const classMask = ints([size, 1], new Int32Array(size).fill(1));
     const textBias = attentionBias(batch.textMask); // [B, 1, 1, L]
     const videoBias = attentionBias(joinColumns(classMask, batch.frameMask)); // [B, 1, 1, 1 + F]
-    let text: Stream = { state: bert(params.bert, batch, config, subKey(key, 'text')), bias: textBias };
+    const within = (positions: Positions) =>
+      told && ((weights: tf.Tensor4D) => told({ queries: positions, keys: positions, weights }));
+    const ofText = { ...config, attended: within('text') };
+    const ofVideo = { ...config, attended: within('frames') };
+    let text: Stream = { state: bert(params.bert, batch, ofText, subKey(key, 'text')), bias: textBias };
     let video: Stream = {
-      state: videoStream(params.video, frameFeatures(batch, context), config, videoBias, subKey(key, 'video')),
+      state: videoStream(params.video, frameFeatures(batch, context), ofVideo, videoBias, subKey(key, 'video')),
       bias: videoBias,
     };
     params.cross.forEach((layer, i) => {
-      const states = crossLayer(layer, text, video, bertLayerConfig(config), subKey(key, i));
+      const states = crossLayer(layer, text, video, bertLayerConfig(config), subKey(key, i), told);
       text = { state: states.text, bias: textBias };
       video = { state: states.video, bias: videoBias };
     });
@@ -133,12 +138,12 @@ function encode(params: LxmertModel, batch: Batch, context: Context, sizes: Lxme
 }
 
 /** The sizes, and how to run the layers. */
-type Running = LxmertModelConfig & Pick<LayerConfig, 'recompute'>;
+type Running = LxmertModelConfig & Pick<LayerConfig, 'recompute' | 'attended'>;
 
 /** The video stream's layers: those of a ViT or of a BERT. */
 export function videoLayerConfig(config: Running): LayerConfig {
-  const { heads, dropout: rate, videoActivation: activation, videoNorm: norm = 'pre', recompute } = config;
-  return { heads, dropout: rate, norm, epsilon: VIDEO_EPSILON, activation, recompute };
+  const { heads, dropout: rate, videoActivation: activation, videoNorm: norm = 'pre', recompute, attended } = config;
+  return { heads, dropout: rate, norm, epsilon: VIDEO_EPSILON, activation, recompute, attended };
 }
 
 /** States of class token and frames `[B, 1 + F, D]`. */

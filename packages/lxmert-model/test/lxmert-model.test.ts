@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
+import {
+  PARITY_BATCH,
+  PARITY_SIZES,
+  describeAttention,
+  describeEncoder,
+  describeRandomEncoders,
+} from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
 import { BASE, LARGE, TINY, lxmertModel, lxmertModelShapes, type LxmertModelConfig } from '../src/index.js';
 
@@ -9,6 +15,11 @@ const config: LxmertModelConfig = { ...PARITY_SIZES, videoLayers: 2, videoActiva
 
 // The reference is made of transformers' BertModel, ViTLayer and LxmertXLayer.
 describeEncoder('double-stream model', lxmertModel(config), new URL('fixtures/lxmert-model.json', import.meta.url));
+// ViT's attention takes no mask: all frames are there.
+describeAttention('double-stream model', lxmertModel(config), new URL('fixtures/attention.json', import.meta.url), {
+  ...PARITY_BATCH,
+  frameMask: ints([3, 5], new Int32Array(15).fill(1)),
+});
 describeRandomEncoders(
   'double-stream model',
   (sizes: LxmertModelConfig) => lxmertModel({ ...sizes, videoActivation: 'erf' }),

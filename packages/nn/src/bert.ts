@@ -39,11 +39,11 @@ export interface Bert {
 export const BERT_EPSILON = 1e-12;
 
 /** What a BERT's layers need to know of it, and how to run them. */
-export type BertLayerSettings = Pick<BertConfig, 'heads' | 'dropout'> & Pick<LayerConfig, 'recompute'>;
+export type BertLayerSettings = Pick<BertConfig, 'heads' | 'dropout'> & Pick<LayerConfig, 'recompute' | 'attended'>;
 
 /** A BERT's layers: normalised after each sum, exact GELU. */
-export function bertLayerConfig({ heads, dropout, recompute }: BertLayerSettings): LayerConfig {
-  return { heads, dropout, norm: 'post', epsilon: BERT_EPSILON, activation: 'erf', recompute };
+export function bertLayerConfig({ heads, dropout, recompute, attended }: BertLayerSettings): LayerConfig {
+  return { heads, dropout, norm: 'post', epsilon: BERT_EPSILON, activation: 'erf', recompute, attended };
 }
 
 /** Fresh positions `[P, D]`, token types `[S, D]` and normalisation. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { Batch } from './batch.js';
 import type { Key } from './random.js';
 import type { ParamTree } from './tree.js';
@@ -11,6 +11,21 @@ export interface Context {
   readonly recompute?: boolean | undefined;
   /** Frame features `[B, F, Dv]` in place of the batch's: those of a tower that learns too. */
   readonly frames?: Tensor3D | undefined;
+  /** Told of what attends to what, layer by layer: see {@link attentionRollout}. */
+  readonly attended?: ((attended: Attended) => void) | undefined;
+}
+
+/** Positions of a stream: tokens `[L]`, frames `[F]` (behind a class token where there is one), or both in turn. */
+export type Positions = 'text' | 'frames' | 'both';
+
+/** The weights of one attention. */
+export interface Attended {
+  /** Whose states it renews. */
+  readonly queries: Positions;
+  /** Whose states it mixes. */
+  readonly keys: Positions;
+  /** `[B, H, Q, K]`; they end with the call. */
+  readonly weights: Tensor4D;
 }
 
 /** The frame features `[B, F, Dv]` of a forward pass. */

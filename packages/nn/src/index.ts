@@ -4,7 +4,8 @@ export { BERT_EPSILON, bert, bertLayerConfig, embedInputs, embedWords, newBert, 
 export type { Bert, BertConfig, BertEmbedding, BertLayerSettings, InputEmbedding } from './bert.js';
 export { groupFrames, groupRows, hideEqual, rowsIn } from './equal-rows.js';
 export { frameFeatures, recomputing } from './encoder.js';
-export type { Context, Encoded, Encoder } from './encoder.js';
+export { attentionRollout } from './rollout.js';
+export type { Attended, Context, Encoded, Encoder, Positions } from './encoder.js';
 export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.js';
 export { floats, ints, joinColumns, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';
@@ -12,7 +13,7 @@ export { INITIAL_DEVIATION, newLinear, newNorm, newTable, newVector, parameter }
 export type { GeluForm } from './kernels.js';
 export { readMetrics, scalars } from './metric.js';
 export type { LossResult, Metric, MetricSum } from './metric.js';
-export { dotProductAttention, projectedAttention } from './ops/attention.js';
+export { attentionWeights, dotProductAttention, projectedAttention } from './ops/attention.js';
 export type { AttentionInputs, AttentionOptions } from './ops/attention.js';
 export { dropout } from './ops/dropout.js';
 export { gelu } from './ops/gelu.js';

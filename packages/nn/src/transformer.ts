@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { newLinear, newNorm } from './init.js';
 import type { GeluForm } from './kernels.js';
-import { projectedAttention, type AttentionInputs } from './ops/attention.js';
+import { attentionWeights, projectedAttention, type AttentionInputs } from './ops/attention.js';
 import { dropout } from './ops/dropout.js';
 import { gelu } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
@@ -35,6 +35,8 @@ export interface LayerConfig {
   readonly recompute?: boolean | undefined;
   /** Gives the states of so many first positions alone; these still attend to all. */
   readonly rows?: number;
+  /** Told of the weights `[B, H, Q, K]` of each attention, before the layer goes on; they end with the call. */
+  readonly attended?: ((weights: Tensor4D) => void) | undefined;
 }
 
 /** Fresh parameters of a layer of width D with a hidden width of `intermediate`. */
@@ -76,6 +78,11 @@ export function attention(
   key?: Key,
 ): Tensor3D {
   const options = { heads: config.heads, dropout: config.dropout, key };
+  if (config.attended) {
+    const weights = attentionWeights(params, x, context, bias, config.heads);
+    config.attended(weights);
+    weights.dispose();
+  }
   return linear(projectedAttention(params, x, context, bias, options), params.output); // [B, Q, D]
 }
 

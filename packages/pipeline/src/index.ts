@@ -54,6 +54,7 @@ export type {
 export type { ModelBytes } from './trained/model-files.js';
 export type { SavedVideoModel } from './trained/read-model.js';
 export type {
+  Attention,
   Category,
   Classified,
   Embedded,

@@ -45,6 +45,11 @@ export interface Explanation {
   readonly frames?: readonly number[];
   /** What the cosine loses without each part of the title. */
   readonly words: readonly Weight[];
+  /** How much of each token and frame the model has looked at. */
+  readonly attention?: {
+    readonly tokens: readonly { readonly text: string; readonly share: number }[];
+    readonly frames: readonly number[];
+  };
   /** What the cosine with the video loses without each of the words that were looked for. */
   readonly asked?: readonly Weight[];
 }

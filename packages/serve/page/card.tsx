@@ -128,6 +128,7 @@ function Why({ hit, search, t }: { hit: Hit; search: Search; t: Words }) {
           {explanation.frames ? <Bars values={explanation.frames} /> : <p>{t.noFrames}</p>}
           <Weights title={t.askedWeights} weights={explanation.asked ?? []} />
           <Weights title={t.weights} weights={explanation.words} />
+          {explanation.attention && <Looked attention={explanation.attention} t={t} />}
         </>
       )}
     </div>
@@ -150,6 +151,40 @@ function Weights({ title, weights }: { title: string; weights: readonly Weight[]
             </span>
           </li>
         ))}
+      </ul>
+    </>
+  );
+}
+
+/** Tokens that are shown, those with the largest shares. */
+const MOST_TOKENS = 24;
+/** Shades of a share, from none to the largest. */
+const SHADES = 4;
+
+/** What the model has looked at: tokens in their order, darker for more, and the frames together. */
+function Looked({ attention: { tokens, frames }, t }: { attention: NonNullable<Explanation['attention']>; t: Words }) {
+  const shown = new Set([...tokens.keys()].sort((a, b) => tokens[b].share - tokens[a].share).slice(0, MOST_TOKENS));
+  const largest = Math.max(...tokens.map(({ share }) => share));
+  const shadeOf = (share: number): string => `shade-${Math.round((SHADES * share) / largest)}`;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  return (
+    <>
+      <h3>{t.looked}</h3>
+      <ul class="weights looked">
+        {tokens.flatMap(({ text, share }, i) =>
+          shown.has(i)
+            ? [
+                <li key={i} class={shadeOf(share)}>
+                  {text} <span>{percent(share)}</span>
+                </li>,
+              ]
+            : [],
+        )}
+        {frames.length > 0 && (
+          <li>
+            {t.allFrames} <span>{percent(frames.reduce((sum, share) => sum + share, 0))}</span>
+          </li>
+        )}
       </ul>
     </>
   );

@@ -1,4 +1,4 @@
-import type { Classified, Embedded, Tagged, TrainedInput, TrainedModel, Unreadable } from '@wbdc/pipeline';
+import type { Attention, Classified, Embedded, Tagged, TrainedInput, TrainedModel, Unreadable } from '@wbdc/pipeline';
 import { zeroShotLabeller, type OpenClip, type ZeroShotLabel, type ZeroShotLabels } from '@wbdc/pipeline/node';
 import { Batcher, type BatchSettings, type RunBatch } from './batcher.js';
 import { ServeError } from './errors.js';
@@ -29,6 +29,8 @@ type Batchers = { readonly [T in Task]?: Batcher<TrainedInput, TaskRows[T] | Unr
 
 interface Entry extends ServedModel {
   readonly batchers: Batchers;
+  /** What it attends to; a CLIP's towers do not look at each other. */
+  readonly attend?: (input: TrainedInput, signal: AbortSignal) => Promise<Attention | undefined>;
   readonly clip?: ServedClip;
 }
 
@@ -61,7 +63,10 @@ export class Models {
       const { hash } = model;
       if (isClip(model)) return { name, hash, task: 'embed', zeroShot: true, ...clipOf(model, settings, onBatch) };
       const task = TASK_OF[model.saved.kind];
-      return { name, hash, task, zeroShot: false, batchers: batchersOf(model, settings, onBatch) };
+      const attend: Entry['attend'] = async (input, signal) => {
+        return (await model.attend([input], { signal, onSkip: () => undefined })).at(0);
+      };
+      return { name, hash, task, zeroShot: false, batchers: batchersOf(model, settings, onBatch), attend };
     });
   }
 
@@ -109,6 +114,11 @@ export class Models {
       if (isUnreadable(row)) throw row.error;
       return row.embedding;
     });
+  }
+
+  /** What a model that embeds looks at in a video; undefined of a CLIP, and of a video that cannot be read. */
+  async attend(input: TrainedInput, { model, signal }: Asking): Promise<Attention | undefined> {
+    return this.#find('embed', model).attend?.(input, signal);
   }
 
   /** What labels embeddings of a CLIP. @throws WbdcError `input` where the labels are none */

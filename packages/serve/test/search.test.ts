@@ -214,6 +214,17 @@ describe('videos', () => {
     ]);
     const cosine = (a: Float32Array) => a.reduce((sum, value, i) => sum + value * target[i], 0);
     expect(words[0].weight).toBeCloseTo(cosine(whole) - cosine(without), 5);
+    const { attention, asked } = body as unknown as {
+      attention: { tokens: { text: string; share: number }[]; frames: number[] };
+      asked: { text: string }[];
+    };
+    expect(asked.map(({ text }) => text).join('')).toBe('包裹');
+    const [looked] = await model.attend([{ video: join(folder, 'media/red.gif'), title: '红色的动画' }]);
+    expect(attention).toEqual({ tokens: looked.tokens, frames: looked.frames });
+    expect(attention.frames).toHaveLength(2);
+    const shares = [...attention.tokens.map(({ share }) => share), ...attention.frames];
+    expect(Math.min(...shares)).toBeGreaterThan(0);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThan(1); // special tokens have the rest
     expect((await post(server, '/v1/explain', { id: 'words', like: 'red' })).body).not.toHaveProperty('frames');
   });
 });

@@ -74,7 +74,7 @@ export function newFrames(
 }
 
 function encode(params: UniModel, batch: Batch, context: Context, config: UniModelConfig): Encoded {
-  const { dropout, recompute } = context;
+  const { dropout, recompute, attended: told } = context;
   assertBatchFits('uni-model', batch, config);
   const [size, length] = batch.tokens.shape;
   const frames = batch.frameMask.shape[1];
@@ -85,7 +85,8 @@ function encode(params: UniModel, batch: Batch, context: Context, config: UniMod
     // [B, L + F, D]
     const input = frames === 0 ? text : tf.concat([text, embedFrames(params, batch, context, config)], 1);
     const bias = attentionBias(joinColumns(batch.textMask, batch.frameMask)); // [B, 1, 1, L + F]
-    const layer = bertLayerConfig({ ...config, recompute });
+    const attended = told && ((weights: tf.Tensor4D) => told({ queries: 'both', keys: 'both', weights }));
+    const layer = bertLayerConfig({ ...config, recompute, attended });
     const state = transformer(layers, input, bias, layer, subKey(dropout, 'layers'));
     const width = config.hiddenSize;
     return {

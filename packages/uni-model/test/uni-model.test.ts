@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { flatten, floats, ints, randomKey } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PARITY_BATCH, PARITY_SIZES, describeEncoder, describeRandomEncoders } from '../../../tools/encoder-parity.js';
+import {
+  PARITY_BATCH,
+  PARITY_SIZES,
+  describeAttention,
+  describeEncoder,
+  describeRandomEncoders,
+} from '../../../tools/encoder-parity.js';
 import { useEngine } from '../../../tools/testing.js';
 import { QQ_LARGE, TINY, WBDC_BASE, uniModel, uniModelShapes } from '../src/index.js';
 
@@ -9,6 +15,12 @@ const config = { ...PARITY_SIZES, frameSegment: 0 };
 
 // The reference reads [CLS], frames, then the rest of the text: QQ's order.
 describeEncoder('single-stream model', uniModel(config), new URL('fixtures/uni-model.json', import.meta.url));
+describeAttention(
+  'single-stream model',
+  uniModel(config),
+  new URL('fixtures/attention.json', import.meta.url),
+  PARITY_BATCH,
+);
 describeRandomEncoders(
   'single-stream model',
   (sizes: typeof PARITY_SIZES) => uniModel({ ...sizes, frameSegment: 0 }),

@@ -80,6 +80,25 @@ export function projectedAttention(
   ) as Tensor3D;
 }
 
+/**
+ * The weights of {@link projectedAttention}, `softmax(q k^T / sqrt(D / H) + bias)` `[B, H, Q, K]`, for whoever wants to
+ * look at them: the fused kernels keep theirs for themselves. Nothing is dropped out, and there are no gradients.
+ */
+export function attentionWeights(
+  { query, key }: Pick<AttentionInputs, 'query' | 'key'>,
+  x: Tensor3D,
+  context: Tensor3D,
+  bias: Tensor4D,
+  heads: number,
+): Tensor4D {
+  return tf.tidy(() => {
+    const [q, k] = [project(x, query), project(context, key)]; // [B, Q, D] and [B, K, D]
+    const scale = 1 / Math.sqrt(q.shape[2]! / heads);
+    const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
+    return tf.softmax(tf.add(tf.mul(scores, scale), bias)) as Tensor4D;
+  });
+}
+
 type Forward = KernelOutputs<'WbdcAttention', Tensor>;
 type Backward = KernelOutputs<'WbdcAttentionGrad', Tensor>;
 

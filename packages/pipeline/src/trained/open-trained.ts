@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Example } from '@wbdc/data/plain';
 import { disposeTree } from '@wbdc/nn';
 import { parameterBytes, SourceError } from '@wbdc/video-features/plain';
 import type { Observer } from '../observer.js';
@@ -9,7 +10,7 @@ import type { TrainedInputs } from './inputs.js';
 import type { ModelFiles } from './model-files.js';
 import { featuresOf, MODEL_BATCH, predict, type FeaturesOptions } from './predict.js';
 import { readModel, type ReadModel, type RunHead, type SavedVideoModel, type TrainedHeads } from './read-model.js';
-import type { Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
+import type { Attention, Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
 import { rowsOf, type Rows } from './row-stream.js';
 import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained-model.js';
 
@@ -21,7 +22,8 @@ export async function openModel(files: ModelFiles, platform: Platform, observer:
   try {
     const hash = await platform.sha256(parameterBytes(read.params));
     graph = await platform.openHeads?.(read);
-    const model = graph === undefined ? read : { ...read, heads: graph.heads };
+    // A graph attends to nothing: that stays with tfjs.
+    const model = graph === undefined ? read : { ...read, heads: { ...read.heads, ...graph.heads } };
     return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer, graph);
   } catch (error) {
     await graph?.close();
@@ -49,13 +51,15 @@ const MAKES: Readonly<Record<SavedVideoModel['kind'], string>> = {
   pretrained: 'one of pretraining',
 };
 
-const DOES: Readonly<Record<keyof TrainedHeads, string>> = {
+const DOES: Readonly<Record<HeadName, string>> = {
+  attend: 'a model that attends',
   classify: 'a model that predicts categories',
   embed: 'a model that makes embeddings',
   tag: 'a model that was trained on tags',
 };
 
-type Describe<T> = (id: string, row: Float32Array) => T;
+type Describe<T> = (id: string, row: Float32Array, example: Example) => T;
+type HeadName = keyof TrainedHeads;
 type Options = RunOptions & Partial<WithUnreadable>;
 
 class OpenModel implements TrainedModel {
@@ -112,6 +116,20 @@ class OpenModel implements TrainedModel {
     return rowsOf(this.#whileOpen(this.#features(inputs, options)));
   }
 
+  attend(inputs: TrainedInputs, options: Omit<RunOptions, 'batchSize'> = {}): Rows<Attention> {
+    const { vocab, special } = this.model.tokenizer;
+    const left = new Set<number>(Object.values(special));
+    // One at a time: its row has no padding, and says how many tokens there are.
+    const rows = this.#rows('attend', inputs, { ...options, batchSize: 1 }, (id, row, { tokens }): Attention => ({
+      id,
+      tokens: Array.from(tokens, (token, i) => ({ token, share: row[i] })).flatMap(({ token, share }) => {
+        return left.has(token) ? [] : [{ text: vocab[token].replace(/^##/, ''), share }];
+      }),
+      frames: Array.from(row.subarray(tokens.length)),
+    }));
+    return rows as Rows<Attention>; // none is unreadable: nobody asked for those
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -131,7 +149,7 @@ class OpenModel implements TrainedModel {
     await this.reader.close();
   }
 
-  #rows<T>(head: keyof TrainedHeads, inputs: TrainedInputs, options: Options, describe: Describe<T>) {
+  #rows<T>(head: HeadName, inputs: TrainedInputs, options: Options, describe: Describe<T>) {
     return rowsOf(this.#whileOpen(this.#generate(head, inputs, options, describe)));
   }
 
@@ -149,7 +167,7 @@ class OpenModel implements TrainedModel {
   }
 
   async *#generate<T>(
-    head: keyof TrainedHeads,
+    head: HeadName,
     inputs: TrainedInputs,
     { batchSize = MODEL_BATCH, signal, onSkip = this.#warn, unreadable }: Options,
     describe: Describe<T>,
@@ -159,8 +177,8 @@ class OpenModel implements TrainedModel {
       run: this.#headOf(head),
       onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
     });
-    for await (const { entry, row } of predicted) {
-      if (row instanceof Float32Array) yield describe(entry.id, row);
+    for await (const { entry, row, example } of predicted) {
+      if (row instanceof Float32Array) yield describe(entry.id, row, example!);
       else if (unreadable === 'yield') yield { id: entry.id, error: row, input: entry.input };
     }
   }
@@ -181,7 +199,7 @@ class OpenModel implements TrainedModel {
     return { model: this.model, reader: this.reader, inputs, batchSize, signal: either };
   }
 
-  #headOf(head: keyof TrainedHeads): RunHead {
+  #headOf(head: HeadName): RunHead {
     const run = this.model.heads[head];
     if (run !== undefined) return run;
     const got = MAKES[this.saved.kind];

@@ -46,6 +46,8 @@ export interface PredictOptions {
 export interface Predicted {
   readonly entry: Entry;
   readonly row: Float32Array | SourceError;
+  /** What the model read of it. */
+  readonly example?: Example;
 }
 
 export type FeaturesOptions = Pick<PredictOptions, 'model' | 'reader' | 'inputs' | 'batchSize' | 'signal'>;
@@ -72,11 +74,11 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
   const flush = async function* (): AsyncGenerator<Predicted> {
     const rows = examples.length > 0 ? await rowsIn(await run(collate(examples))) : [];
     let next = 0;
-    const done = waiting.map(({ entry, error }): Predicted => {
+    const done = waiting.map(({ entry, error, example }): Predicted => {
       if (error !== undefined) return { entry, row: error };
       const row = finiteRow(entry, rows[next++]);
       if (row instanceof SourceError) onSkip(entry, row);
-      return { entry, row };
+      return { entry, row, ...(example && { example }) };
     });
     [waiting, examples] = [[], []];
     yield* done;
@@ -87,8 +89,9 @@ export async function* predict(options: PredictOptions): AsyncGenerator<Predicte
       waiting.push({ entry, error: result });
       continue;
     }
-    waiting.push({ entry });
-    examples.push(toExample(entry, result.features));
+    const example = toExample(entry, result.features);
+    waiting.push({ entry, example });
+    examples.push(example);
     if (examples.length === batchSize) yield* flush();
     signal.throwIfAborted();
   }

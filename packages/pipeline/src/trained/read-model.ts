@@ -8,6 +8,7 @@ import { TOKENIZER_FILES, Tokenizer, type TokenizerFiles } from '@wbdc/tokenizer
 import { encoderOf, encoderShapes, type VideoTextParams } from '../encoder.js';
 import { parseSavedModel } from '../saved/saved-model.js';
 import type { SavedClip, SavedModel } from '../saved/schema.js';
+import { sharesOfPositions } from './attend.js';
 import { readCategoryNames, type NameOf } from './category-names.js';
 import { TrainedError } from './errors.js';
 import { headShapes, tagHeadShapes } from './head-shapes.js';
@@ -36,6 +37,8 @@ export interface TrainedHeads {
   readonly embed?: RunHead;
   /** Probabilities of the tags `[B, T]`. */
   readonly tag?: RunHead;
+  /** Shares of the positions of one video `[1, L + F]`; of tfjs's engine alone. */
+  readonly attend?: RunHead;
 }
 
 /** A model as its files hold it. */
@@ -159,26 +162,28 @@ async function readTrainedParams(
 }
 
 function headsOf(saved: SavedVideoModel, encoder: Encoder<VideoTextParams>, params: TrainedParams): TrainedHeads {
+  const read = saved.kind === 'pretrained' ? 'mean' : saved.head.pooling;
+  const attend = (batch: Batch): Tensor2D => sharesOfPositions(encoder, params.encoder, batch, read);
   if (saved.kind === 'category') {
     const { predict } = categoryModel(encoder, saved.head);
-    return { classify: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
+    return { attend, classify: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
   }
   if (saved.kind === 'similarity') {
     const { embed } = similarityModel(encoder, saved.head);
-    return { embed: (batch) => embed({ encoder: params.encoder, head: params.head! }, batch) };
+    return { attend, embed: (batch) => embed({ encoder: params.encoder, head: params.head! }, batch) };
   }
   if (saved.kind === 'tags') {
     const { predict } = tagModel(encoder, saved.head);
-    return { tag: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
+    return { attend, tag: (batch) => predict({ encoder: params.encoder, head: params.head! }, batch) };
   }
   const { heads } = params;
   const encode = (batch: Batch): Encoded => encoder.encode(params.encoder, batch, {});
   const embed = (batch: Batch): Tensor2D => tf.tidy(() => meanOf(encode(batch), batch));
-  if (heads === undefined) return { embed };
+  if (heads === undefined) return { attend, embed };
   const { pooling = 'cls', activation = null, of } = saved.tasks.tag ?? {};
   const form = { pooling, activation, exclusive: of === 'category' };
   const tag = (batch: Batch): Tensor2D => tf.tidy(() => tagProbabilities(heads.tag, encode(batch), batch, form));
-  return { embed, tag };
+  return { attend, embed, tag };
 }
 
 /** The mean over tokens and frames, of length 1, `[B, D]`. */

@@ -59,6 +59,15 @@ export interface FeaturesRow {
   readonly features: Floats;
 }
 
+/** What of a video is in the state that a model's head reads, as its attention says. */
+export interface Attention {
+  readonly id: string;
+  /** The tokens of its texts in their order, special ones left out. */
+  readonly tokens: readonly { readonly text: string; readonly share: number }[];
+  /** The share of each frame that the model saw. */
+  readonly frames: readonly number[];
+}
+
 /** A video that could not be read. */
 export interface Unreadable {
   readonly id: string;

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { TrainedInputs } from './inputs.js';
 import type { SavedVideoModel } from './read-model.js';
-import type { Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
+import type { Attention, Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
 import type { Rows } from './row-stream.js';
 
 export interface RunOptions {
@@ -55,6 +55,13 @@ export interface TrainedModel extends AsyncDisposable {
 
   /** The features of videos' frames, once for several models with the same vision tower. */
   features(inputs: TrainedInputs, options?: RunOptions): Rows<FeaturesRow>;
+
+  /**
+   * How much of each token and frame is in the state that the model's head reads, by attention rollout (Abnar and
+   * Zuidema, arXiv 2005.00928): shares from 0 to 1, whose sum is 1 but for special tokens. It says what the model looks
+   * at; what it makes of that, the values and feed-forward layers, it leaves out. One video at a time.
+   */
+  attend(inputs: TrainedInputs, options?: Omit<RunOptions, 'batchSize'>): Rows<Attention>;
 
   /** Ends what is running, and frees the weights. `await using` calls it. */
   close(): Promise<void>;

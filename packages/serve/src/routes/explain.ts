@@ -21,6 +21,10 @@ const weights = z.array(z.object({ text: z.string(), weight: z.number() }));
 const answerSchema = z.object({
   frames: z.array(z.number()).optional().describe('cosines of single frames with what is looked for'),
   words: weights.describe('parts of the title: what the cosine of the texts loses without each; none of a CLIP'),
+  attention: z
+    .object({ tokens: z.array(z.object({ text: z.string(), share: z.number() })), frames: z.array(z.number()) })
+    .optional()
+    .describe('how much of each token and frame the model has looked at (attention rollout); none of a CLIP'),
   asked: weights.optional().describe('parts of the words: what their cosine with the video loses without each'),
 });
 
@@ -31,7 +35,8 @@ const MOST_PARTS = 24;
 
 /**
  * Why a video was found, by trying: the model sees its frames one by one, and its title without each of its words. That
- * is what the answer depends on, of any model; weights of attention are not.
+ * is what the answer depends on, of any model. Beside it what the model looks at, which is not the same (Jain and
+ * Wallace, arXiv 1902.10186).
  */
 export function addExplainRoute(server: FastifyInstance, service: Service): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
@@ -45,12 +50,13 @@ export function addExplainRoute(server: FastifyInstance, service: Service): void
       const { words: asked } = request.body;
       // A CLIP sees no titles: its videos are their frames.
       const title = needEmbedder(service).zeroShot ? '' : video.title;
-      const [frames, words, parts] = await Promise.all([
+      const [attention, frames, words, parts] = await Promise.all([
+        attentionTo(service, video, signal),
         framesOf(service, video, target, signal),
         partsOf(service, title, target, signal),
         asked === undefined || own === undefined ? undefined : partsOf(service, asked, own.values, signal),
       ]);
-      return { ...(frames && { frames }), words, ...(parts && { asked: parts }) };
+      return { ...(frames && { frames }), words, ...(parts && { asked: parts }), ...(attention && { attention }) };
     }),
   );
 }
@@ -92,6 +98,15 @@ async function framesOf(
   });
   const vectors = await embed(service, inputs, signal);
   return vectors.flatMap((vector) => (vector === undefined ? [] : [dot(vector, target)]));
+}
+
+/** What the model looks at in a video, by its texts and, where it may be read, its file. */
+async function attentionTo(service: Service, { path, title, ocr, asr }: IndexedVideo, signal: AbortSignal) {
+  const file = path === '' ? undefined : await service.media.allow(path).catch(() => undefined);
+  const texts = { title, ocr, asr };
+  const input: TrainedInput = file === undefined ? { features: [], ...texts } : { video: file, ...texts };
+  const found = await service.models.attend(input, { model: needEmbedder(service).name, signal });
+  return found && { tokens: [...found.tokens], frames: [...found.frames] };
 }
 
 /** What the cosine of a text with a vector loses without each of its words. */
