@@ -13,6 +13,11 @@ step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 # Limits of the parts, in seconds.
 tests=150 bench=200
 failed=
+# Told at once and at the end; what does not need it goes on.
+fail() {
+  printf '== FAILED: %s\n' "$1"
+  failed+="${failed:+, }$1"
+}
 
 step 'GPU'
 nvidia-smi 2>/dev/null || true
@@ -29,17 +34,21 @@ if [ -z "$python" ]; then
 fi
 if [ ! -d node_modules ]; then
   step 'Packages'
-  npm ci --no-audit --no-fund --ignore-scripts || exit 1
+  npm ci --no-audit --no-fund --ignore-scripts || { fail 'packages: without them nothing else can run' && exit 1; }
 fi
 if [ -d node_modules/typescript ]; then
   step 'Build'
-  npx tsc -b || exit 1
+  npx tsc -b || fail 'build: what was built before is measured'
 fi
 
 step 'Parity on the GPU'
 engines=webgpu
 # With CUDA, where tools:install-tensorflow --gpu was run.
-if compgen -G 'node_modules/@tensorflow/tfjs-node-gpu/lib/*/tfjs_binding.node' >/dev/null; then engines+=,tensorflow; fi
+if compgen -G 'node_modules/@tensorflow/tfjs-node-gpu/lib/*/tfjs_binding.node' >/dev/null; then
+  engines+=,tensorflow
+elif nvidia-smi >/dev/null 2>&1; then
+  echo 'without CUDA: npx nx run tools:install-tensorflow --gpu, some gigabytes, and this script again'
+fi
 echo "engines: $engines"
 files=(tfjs-backend-webgpu nn/test/ops nn/test/bert nn/test/transformer uni-model/test/uni-model lxmert-model/test/lxmert
   pretrain-tasks/test/losses pretrain-tasks/test/plan pretrain-tasks/test/equal train/test/adamw train/test/gradients
@@ -47,14 +56,14 @@ files=(tfjs-backend-webgpu nn/test/ops nn/test/bert nn/test/transformer uni-mode
   video-features/test/tower)
 [[ $engines != *tensorflow* ]] || files+=(tfjs-node-kernels)
 WBDC_REQUIRE_GPU=${WBDC_REQUIRE_GPU:-real} WBDC_TEST_ENGINES=$engines timeout $tests \
-  npx vitest run "${files[@]/#/packages/}" --reporter=default 2>&1 | tee bench/gpu-tests.log || failed="tests"
+  npx vitest run "${files[@]/#/packages/}" --reporter=default 2>&1 | tee bench/gpu-tests.log || fail 'parity: bench/gpu-tests.log'
 
 if [ -n "${torch-}" ]; then
   step 'Waiting for PyTorch'
-  wait "$torch" && python=.venv/bin/python || tail -3 bench/gpu-torch.log
+  if wait "$torch"; then python=.venv/bin/python; else tail -3 bench/gpu-torch.log && fail 'PyTorch: bench/gpu-torch.log'; fi
 fi
 step 'A training step'
 if [ -n "$python" ]; then export WBDC_PYTHON=$python; fi
-timeout $((bench + 60)) node bench/dist/gpu.js --seconds $bench "$@" || failed+=" bench"
+timeout $((bench + 60)) node bench/dist/gpu.js --seconds $bench "$@" || fail 'bench'
 step "Done: bench/gpu.md, bench/gpu.json${failed:+; failed: $failed}"
 [ -z "$failed" ]

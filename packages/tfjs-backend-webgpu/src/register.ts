@@ -68,7 +68,10 @@ export async function registerWebGpuBackend(options: WebGpuOptions = {}): Promis
   registerKernels();
   tf.env().set('WEBGPU_CPU_FORWARD', true);
   tf.registerBackend(BACKEND_NAME, () => backend as unknown as tf.KernelBackend, 3);
-  registered = { report, backend };
+  const own = (registered = { report, backend });
+  void device.lost.then(() => {
+    if (registered === own) registered = undefined; // the next call takes a new device
+  });
   return report;
 }
 
@@ -116,7 +119,11 @@ const REPLACED: Readonly<Record<string, (own: WebGpuKernel) => WebGpuKernel>> = 
   [tf.UnsortedSegmentSum]: () => unsortedSegmentSum,
 };
 
+let kernelsThere = false;
+
 function registerKernels(): void {
+  if (kernelsThere) return; // they are for whichever device is tfjs's
+  kernelsThere = true;
   for (const [kernelName, kernel] of Object.entries(FUSED)) register(kernelName, kernel as unknown as WebGpuKernel);
   for (const [kernelName, around] of Object.entries(REPLACED)) {
     const own = tf.getKernel(kernelName, BACKEND_NAME).kernelFunc as unknown as WebGpuKernel;
