@@ -71,16 +71,34 @@ export async function openTable(place: string, { create = false, storage }: Plac
     throw databaseError(where, 'reached', cause);
   });
   try {
-    const names = await connection.tableNames().catch((cause: unknown) => {
-      throw databaseError(where, 'listed', cause);
-    });
-    const there = names.includes(TABLE) && !(await isHalfMade(where));
+    const there = await hasTable(connection, where);
     const table = there ? await openExisting(connection, where) : await createNew(connection, where, create);
     return { lance, connection, table, where };
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/**
+ * Whether there is a table that has a state. In an object store it is asked for by its name: not everybody who may read
+ * there may list, and not every store lists as Amazon's does.
+ */
+async function hasTable(connection: Connection, where: string): Promise<boolean> {
+  const fail = (cause: unknown): never => {
+    throw databaseError(where, 'reached', cause);
+  };
+  if (!isRemote(where)) {
+    return (await connection.tableNames().catch(fail)).includes(TABLE) && !(await isHalfMade(where));
+  }
+  const asked = connection.openTable(TABLE).then((table) => {
+    table.close();
+    return true;
+  });
+  return asked.catch((cause: unknown) => {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    return /was not found/.test(said) ? false : fail(cause);
+  });
 }
 
 async function openExisting(connection: Connection, where: string): Promise<Table> {
