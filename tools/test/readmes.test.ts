@@ -48,3 +48,11 @@ it('snippets of READMEs pass the strict compiler', () => {
     ts.formatDiagnostics(problems, { ...ts.sys, getCanonicalFileName: (name) => name, getNewLine: () => '\n' }),
   ).toBe('');
 });
+
+it('READMEs that install packages of ours say how to do so from a clone, until they are published', () => {
+  const text = (path: string): string => readFileSync(join(root, path), 'utf8');
+  expect(text('README.md')).toMatch(/## From your own code[\s\S]*npm pack --workspaces/);
+  const installing = readmes.filter((path) => path.startsWith('packages') && /npm install .*@wbdc\//.test(text(path)));
+  expect(installing.length).toBeGreaterThan(20);
+  expect(installing.filter((path) => !text(path).includes('](../../README.md#from-your-own-code)'))).toEqual([]);
+});
