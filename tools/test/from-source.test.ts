@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 it('what commands run from source needs nothing that Node 20 does not parse', () => {
-  const folders = ['packages', 'apps/runner', 'apps/lab'].map((name) => join(root, name));
+  const folders = ['packages', 'apps/runner', 'apps/lab', 'apps/web'].map((name) => join(root, name));
   const files = folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => /(^|\/)src\/.*\.ts$/.test(name) && !name.includes('node_modules'))

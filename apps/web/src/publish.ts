@@ -141,11 +141,15 @@ async function copyPicture(zip: string, out: string, id: string): Promise<string
 }
 
 async function embedAll(source: string, rows: readonly Row[], signal: AbortSignal | undefined) {
-  await using model = await openTrained(source);
-  const inputs = rows.map(({ video: { id, title, ocr, asr }, features }) => ({ id, title, ocr, asr, features }));
-  const embedded = await model.embed(inputs, { ...(signal && { signal }) });
-  if (embedded.length === rows.length) return { rows: embedded.map(({ embedding }) => embedding), model: model.hash };
-  throw new WbdcError({ where: source, expected: `${rows.length} embeddings`, got: String(embedded.length) });
+  const model = await openTrained(source);
+  try {
+    const inputs = rows.map(({ video: { id, title, ocr, asr }, features }) => ({ id, title, ocr, asr, features }));
+    const embedded = await model.embed(inputs, { ...(signal && { signal }) });
+    if (embedded.length === rows.length) return { rows: embedded.map(({ embedding }) => embedding), model: model.hash };
+    throw new WbdcError({ where: source, expected: `${rows.length} embeddings`, got: String(embedded.length) });
+  } finally {
+    await model[Symbol.asyncDispose]();
+  }
 }
 
 /** `[N, D]` and `[n, Dv]`. */
