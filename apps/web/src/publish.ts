@@ -148,7 +148,7 @@ async function embedAll(source: string, rows: readonly Row[], signal: AbortSigna
     if (embedded.length === rows.length) return { rows: embedded.map(({ embedding }) => embedding), model: model.hash };
     throw new WbdcError({ where: source, expected: `${rows.length} embeddings`, got: String(embedded.length) });
   } finally {
-    await model[Symbol.asyncDispose]();
+    await model.close();
   }
 }
 
