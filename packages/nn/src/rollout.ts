@@ -22,7 +22,8 @@ export function attentionRollout<P extends ParamTree>(encoder: Encoder<P>, param
     const steps: Step[] = [];
     encoder.encode(params, batch, {
       attended: ({ queries, keys, weights }: Attended) => {
-        steps.push({ queries, keys, mean: tf.keep(tf.mean(weights, 1) as Tensor3D) }); // [B, Q, K]
+        const mean = tf.keep(tf.mean(weights, 1) as Tensor3D); // [B, Q, K]
+        steps.push({ queries, keys, mean });
       },
     });
     try {

@@ -138,7 +138,7 @@ export class MemoryIndex {
     }
     this.remove(vectors.keys());
     const keys = new BigUint64Array(vectors.size);
-    const flat = new Float32Array(vectors.size * width); // [N, Dv]
+    const flat = new Float32Array(vectors.size * width); // one row behind the other
     let row = 0;
     for (const [id, vector] of vectors) {
       const slot = this.#free.pop() ?? this.#ids.length;

@@ -21,6 +21,8 @@ import {
   rankingLoss,
   softCrossEntropy,
 } from '../../../packages/finetune/src/losses.js';
+import type { VideoTextParams } from '../../../packages/pipeline/src/encoder.js';
+import { sharesOfPositions } from '../../../packages/pipeline/src/trained/attend.js';
 import { wave } from '../../testing.js';
 import { shapeComments } from '../comments.js';
 import { parse } from '../instrument.js';
@@ -138,6 +140,16 @@ describe('the encoders', () => {
   ] as [string, Encoder<ParamTree>][])('of %s', (name, encoder) => {
     const params = encoder.init(randomKey(1));
     checkShapes([name], SIZES, () => encoder.encode(params, BATCH, { dropout: randomKey(2) }));
+  });
+
+  it.each([
+    ['uni-model', uniModel(UNI)],
+    ['lxmert-model', lxmertModel(LXMERT)],
+  ] as [string, Encoder<VideoTextParams>][])('looked at: attention of %s', (_, encoder) => {
+    const params = encoder.init(randomKey(1));
+    checkShapes(['nn'], SIZES, () => nn.attentionRollout(encoder, params, BATCH));
+    const one = nn.takeRows(BATCH, [0]);
+    checkShapes(['pipeline'], SIZES, () => sharesOfPositions(encoder, params, one, 'mean'));
   });
 
   it.each(['mean', 'attention'] as const)('as ONNX files that pool by %s', async (pooling) => {

@@ -92,7 +92,8 @@ export function attentionWeights(
   heads: number,
 ): Tensor4D {
   return tf.tidy(() => {
-    const [q, k] = [project(x, query), project(context, key)]; // [B, Q, D] and [B, K, D]
+    const q = project(x, query); // [B, Q, D]
+    const k = project(context, key); // [B, K, D]
     const scale = 1 / Math.sqrt(q.shape[2]! / heads);
     const scores = tf.matMul(split(q, heads), split(k, heads), false, true); // [B, H, Q, K]
     return tf.softmax(tf.add(tf.mul(scores, scale), bias)) as Tensor4D;
