@@ -73,10 +73,15 @@ export function trialsOf(
   );
 }
 
-/** `no pretraining`, `tag`, `+ mlm`, ...; from a text side that has read: `general text`, `+ tag`, ... */
-export function labelOf(objectives: number, text = false): string {
+/**
+ * `no pretraining`, `tag`, `+ mlm`, ...; from a text side that has read: `general text`, `+ tag`, ...
+ *
+ * @param before the number of objectives of the row before
+ */
+export function labelOf(objectives: number, text = false, before = objectives - 1): string {
   if (objectives === 0) return text ? 'general text' : 'no pretraining';
-  return objectives > 1 || text ? `+ ${OBJECTIVES[objectives - 1]}` : OBJECTIVES[0];
+  const added = OBJECTIVES.slice(before, objectives).join(', ');
+  return before > 0 || text ? `+ ${added}` : added;
 }
 
 /** A run, and the stages it has of its own. */

@@ -149,6 +149,8 @@ function modelResults(outcomes: readonly Outcome[]): ModelResults {
 
 function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: readonly Outcome[], read: boolean): Reached {
   const { objectives, text } = own[0].trial;
+  const contrast = read && !text && objectives > 0;
+  const from = before[0]?.trial.objectives;
   const { mean, spread } = meanAndSpread(own.map(({ value }) => value));
   const [changes, whole] = [before, fresh].map((others) =>
     own.flatMap(({ trial: { seed }, value }) =>
@@ -156,14 +158,14 @@ function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: reado
     ),
   );
   return {
-    label: read && !text && objectives > 0 ? 'without general text' : labelOf(objectives, text),
+    label: contrast ? 'without general text' : labelOf(objectives, text, from),
     seeds: own.map(({ trial: { seed }, value }) => ({ seed, value })),
     mean,
     ...(spread !== undefined && { spread }),
     ...(changes.length > 0 && { change: changeOf(changes) }),
     ...((objectives > 0 || text) && whole.length > 0 && { overall: changeOf(whole) }),
     ...pretrainingOf(own),
-    ...(read && !text ? {} : publishedOf(objectives)),
+    ...(contrast ? {} : publishedOf(objectives, from)),
   };
 }
 
@@ -191,8 +193,9 @@ function heldOutOf(seeds: readonly Readonly<Record<string, number>>[]): Pretrain
   );
 }
 
-function publishedOf(objectives: number): Pick<Reached, 'published'> {
-  const [spearman, before] = [PUBLISHED[objectives], PUBLISHED[objectives - 1]];
+/** The published step is one objective; of several no change is given. */
+function publishedOf(objectives: number, from: number | undefined): Pick<Reached, 'published'> {
+  const [spearman, before] = [PUBLISHED[objectives], from === objectives - 1 ? PUBLISHED[from] : undefined];
   if (spearman === undefined) return {};
   return { published: { spearman, ...(before !== undefined && { change: spearman - before }) } };
 }

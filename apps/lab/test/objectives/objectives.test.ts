@@ -222,6 +222,26 @@ describe('the results', () => {
     expect(objectivesChart(gathered)).toContain('score or spearman');
   });
 
+  it('of the ends alone say what was added between them, beside no published step', async () => {
+    await done(0, 1, 0.3);
+    await done(3, 1, 0.5);
+    const fresh = await gatherResults(root, trialsOf(['single'], 1, { upTo: 3, start: 'fresh', ends: true }), [
+      'category',
+    ]);
+    expect(fresh.models[0].rows.map(({ label }) => label)).toEqual(['no pretraining', 'tag, mlm, mfm']);
+    expect(fresh.models[0].rows[1].published).toEqual({ spearman: 0.8858 });
+    await done(0, 1, 0.4, true);
+    await done(3, 1, 0.6, true);
+    const read = await gatherResults(root, trialsOf(['single'], 1, { upTo: 3, start: 'text', ends: true }), [
+      'category',
+    ]);
+    expect(read.models[0].rows.map(({ label }) => label)).toEqual([
+      'no pretraining',
+      'general text',
+      '+ tag, mlm, mfm',
+    ]);
+  });
+
   it('compare only the seeds that both have, and leave out what is not done', async () => {
     for (const [i, score] of [0.3, 0.5].entries()) await done(0, i + 1, score);
     await done(1, 2, 0.6);
