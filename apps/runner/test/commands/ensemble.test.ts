@@ -105,7 +105,7 @@ describe('wbdc ensemble', () => {
 
   it('says what does not fit', async () => {
     const short = await run('runs/single', 'runs/double', '--weights', '1', '--out', 'x');
-    expect([short.code, short.err]).toEqual([2, expect.stringContaining('expected 2 numbers from 0 to')]);
+    expect([short.code, short.err]).toEqual([2, expect.stringContaining('expected 2 numbers of 0 or more')]);
     const both = await run('runs/single', '--weights', '1', '--search', '--out', 'x');
     expect([both.code, both.err]).toEqual([2, expect.stringContaining('one of --weights, --search and --fit')]);
     const mixed = await run('runs/single', 'runs/job1', '--out', 'x');
