@@ -81,24 +81,28 @@ function install(tarballs, others = PEERS) {
 }
 
 async function runSnippets(project, tarballs) {
-  const snippets = tarballs
+  const packages = tarballs
     .filter(({ name }) => !NEED_FILES.includes(name))
-    .flatMap(({ folder, name }) => {
+    .map(({ folder, name }) => {
       const readme = readFileSync(join(folder, 'README.md'), 'utf8');
       const found = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]);
       if (found.length === 0) throw new Error(`${name}: expected a snippet in its README, got none`);
       return found.map((snippet, i) => ({ snippet, name, file: join(project, `${name.slice(6)}-${i}.mjs`) }));
     });
-  const waiting = [...snippets];
+  const waiting = [...packages];
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const { code } = transformSync(next.snippet, { loader: 'ts', format: 'esm', target: 'node20' });
-      writeFileSync(next.file, code);
-      await promisify(execFile)('node', [next.file], { cwd: project });
+      // one after another: a README goes on with what it has made before
+      for (const { snippet, file } of next) {
+        writeFileSync(file, transformSync(snippet, { loader: 'ts', format: 'esm', target: 'node20' }).code);
+        await promisify(execFile)('node', [file], { cwd: project });
+      }
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
-  console.log(`installed from their tarballs, the packages run the ${snippets.length} snippets of their READMEs`);
+  console.log(
+    `installed from their tarballs, the packages run the ${packages.flat().length} snippets of their READMEs`,
+  );
 }
 
 /** A program of somebody else's: no runner is installed. */

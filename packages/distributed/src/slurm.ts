@@ -141,9 +141,11 @@ export function slurmScript(
 code=${quoted(`${file}.code`)}\${SLURM_ARRAY_TASK_ID:+-$SLURM_ARRAY_TASK_ID}
 ${Object.entries(env)
   .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
-  .join('')}${(ranks === undefined ? command : [...launcher, ...command]).map(quoted).join(' ')} &
-pid=$! asked=
-trap 'asked=1; kill -USR1 $pid' USR1 TERM
+  .join('')}pid= asked=
+trap 'asked=1; [ -z "$pid" ] || kill -USR1 $pid' USR1 TERM # before the command: a signal may come at once
+${(ranks === undefined ? command : [...launcher, ...command]).map(quoted).join(' ')} &
+pid=$!
+[ -z "$asked" ] || kill -USR1 $pid
 wait $pid
 status=$?
 while [ -n "$asked" ] && kill -0 $pid 2>/dev/null; do # the signal ended the waiting, not the command
