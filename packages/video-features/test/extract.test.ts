@@ -91,8 +91,8 @@ describe('extractFeatures', () => {
     const create = (): Promise<never> => Promise.reject(new Error('Failed to get a WebGPU adapter'));
     const none = { ...ort, InferenceSession: { create } };
     await expect(onnxFeatures(none, { params, config: tower.config, provider: 'webgpu' })).rejects.toThrow(
-      "provider 'webgpu': expected a GPU with a driver for Vulkan, Metal or Direct3D 12, and onnxruntime-node 1.30, got " +
-        "Failed to get a WebGPU adapter: use provider 'cpu'",
+      "provider 'webgpu': expected a GPU with a driver for Vulkan, Metal or Direct3D 12, and onnxruntime-node 1.30, " +
+        "got Failed to get a WebGPU adapter: use provider 'cpu'",
     );
   });
 
