@@ -148,8 +148,10 @@ function short(path: string, from: string): string {
 /** Writes a configuration beside the data set, and tells what of an earlier one does not go with it; gives its path. */
 async function writeConfig(prepared: PreparedVideos, shownFolder: string, output: Output): Promise<string> {
   const { writeStarterConfig } = await import('@wbdc/pipeline/prepare');
-  const { loadConfig } = await import('../config/load.js');
-  const load = (path: string) => loadConfig({ path, folder: output.terminal.folder }).catch(explained);
+  const load = async (path: string) => {
+    const { loadConfig } = await import('../config/load.js'); // where there is a configuration to look at
+    return loadConfig({ path, folder: output.terminal.folder }).catch(explained);
+  };
   const { path, unfit } = await writeStarterConfig(prepared, shownFolder, load);
   if (unfit.length > 0) {
     output.warn(`${join(shownFolder, 'wbdc.yaml')} does not go with these data:\n  ${unfit.join('\n  ')}`);
