@@ -1,7 +1,7 @@
 """Attention weights of the single-stream and the double-stream model, and their rollout (arXiv 2005.00928)."""
 import torch
 from common import bert, fill, flat, input_embedding, linear, norm, write
-from models import BATCH, CONFIG, bias_of, cross_layer, first, vit_layer
+from models import BATCH, CONFIG, bias_of, first, lxmert_parameters
 from transformers import BertConfig, BertModel, LxmertConfig, ViTConfig
 from transformers.models.lxmert.modeling_lxmert import LxmertXLayer
 from transformers.models.vit.modeling_vit import ViTLayer
@@ -62,13 +62,7 @@ def lxmert_model_case(tokens, segments, text_mask, frames, frame_mask):
     cross = [LxmertXLayer(LxmertConfig(**sizes)).eval() for _ in range(2)]
     projection, final = torch.nn.Linear(features, width), torch.nn.LayerNorm(width, eps=1e-12)
     class_token, position = torch.nn.Parameter(torch.zeros(1, width)), torch.nn.Parameter(torch.zeros(1 + count, width))
-    parameters = bert("bert.", text_model) + linear("video.projection", projection)
-    parameters += [("video.classToken", class_token, False), ("video.position", position, False)]
-    for i, module in enumerate(vit_layers):
-        parameters += vit_layer(f"video.layers.{i}", module)
-    parameters += norm("video.norm", final)
-    for i, module in enumerate(cross):
-        parameters += cross_layer(f"cross.{i}", module)
+    parameters = lxmert_parameters(text_model, projection, class_token, position, vit_layers, final, cross)
     fill(parameters)
     length = tokens.shape[1]
     text_rows, video_rows = slice(0, length), slice(length, length + 1 + count)

@@ -93,6 +93,17 @@ def cross_layer(path, module):
     )
 
 
+def lxmert_parameters(text_model, projection, class_token, position, vit_layers, final, cross):
+    parameters = bert("bert.", text_model) + linear("video.projection", projection)
+    parameters += [("video.classToken", class_token, False), ("video.position", position, False)]
+    for i, module in enumerate(vit_layers):
+        parameters += vit_layer(f"video.layers.{i}", module)
+    parameters += norm("video.norm", final)
+    for i, module in enumerate(cross):
+        parameters += cross_layer(f"cross.{i}", module)
+    return parameters
+
+
 def bias_of(mask):
     return (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
 
@@ -111,13 +122,7 @@ def lxmert_model_case(config, video_layers, cross_layers, tokens, segments, text
     projection, final = torch.nn.Linear(features, width), torch.nn.LayerNorm(width, eps=1e-12)
     class_token = torch.nn.Parameter(torch.zeros(1, width))
     position = torch.nn.Parameter(torch.zeros(1 + count, width))
-    parameters = bert("bert.", text_model) + linear("video.projection", projection)
-    parameters += [("video.classToken", class_token, False), ("video.position", position, False)]
-    for i, module in enumerate(vit_layers):
-        parameters += vit_layer(f"video.layers.{i}", module)
-    parameters += norm("video.norm", final)
-    for i, module in enumerate(cross):
-        parameters += cross_layer(f"cross.{i}", module)
+    parameters = lxmert_parameters(text_model, projection, class_token, position, vit_layers, final, cross)
     fill(parameters)
 
     text = text_model(input_ids=tokens, token_type_ids=segments, attention_mask=text_mask).last_hidden_state
