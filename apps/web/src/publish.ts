@@ -38,7 +38,7 @@ export interface PublishOptions {
   readonly labelled?: string;
   /** Split to measure by; `test_a`. */
   readonly heldOut?: string;
-  readonly observer?: Pick<Observer, 'onMessage'>;
+  readonly observer?: Observer;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,15 +58,16 @@ export interface PublishedSite {
  * @throws TrainedError where there is no model or no vision tower; DataError where data or features are missing
  */
 export async function publishSite(options: PublishOptions): Promise<PublishedSite> {
-  const { pretrained, categories, out, labelled = 'labeled', heldOut = 'test_a', signal } = options;
-  const say = (message: string): void => options.observer?.onMessage?.(message);
+  const { pretrained, categories, out, labelled = 'labeled', heldOut = 'test_a', signal, observer = {} } = options;
+  const say = (message: string): void => observer.onMessage?.(message);
   await makeFolder(out);
   await rm(join(out, SITE_FILE), { force: true }); // written last: with it the folder is a page
   const data = wbdcLayout(options.data);
   const tagged = join(out, 'models/tags');
-  await saveTrained(pretrained, tagged, options.tower === undefined ? {} : { tower: options.tower });
+  await saveTrained(pretrained, tagged, { observer, ...(options.tower !== undefined && { tower: options.tower }) });
   if (await exists(data.categories)) await copyFile(data.categories, join(tagged, CATEGORY_NAMES_FILE));
-  if (categories !== undefined) await saveTrained(categories, join(out, 'models/categories'), { tower: null });
+  if (categories !== undefined)
+    await saveTrained(categories, join(out, 'models/categories'), { observer, tower: null });
   const collection = { data, features: featureLayout(options.features), out, signal };
   const rows = [...(await readSplit(collection, labelled, false)), ...(await readSplit(collection, heldOut, true))];
   const embedded = await embedAll(tagged, rows, signal);

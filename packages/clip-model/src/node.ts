@@ -61,6 +61,8 @@ export interface LoadedClipModel {
   readonly model: ClipModel;
   readonly params: ClipModelParams;
   readonly readTexts: ClipTextReader;
+  /** Where the tokenizer's files contradict each other, and which of them was followed. */
+  readonly warnings: readonly string[];
   /** What the folder holds and nobody needs. */
   readonly report: WeightReport;
 }
@@ -77,7 +79,7 @@ export async function loadClipModel(
 ): Promise<LoadedClipModel> {
   const path = join(folder, 'config.json');
   const config = parseClipModelConfig(await readJson(path), path);
-  const { readTexts, vocabSize } = await loadTextReader(folder, config);
+  const { readTexts, vocabSize, warnings } = await loadTextReader(folder, config);
   assertVocabularyFits(vocabSize, config.text, folder);
   const model = modelOf(path, () => clipModel(config));
   return usingWeights(folder, async (file) => {
@@ -85,20 +87,26 @@ export async function loadClipModel(
     assertLayerCounts({ layers: config.text.layers }, file);
     const [shapes, keys] = [clipModelShapes(config), clipModelKeyMap(config)];
     const { params, report } = await readWeights<ClipModelParams>(shapes, keys, file, options);
-    return { config, model, params, readTexts, report };
+    return { config, model, params, readTexts, warnings, report };
   });
 }
 
-async function loadTextReader(
-  folder: string,
-  config: ClipModelConfig,
-): Promise<{ readonly readTexts: ClipTextReader; readonly vocabSize: number }> {
-  if (config.kind === 'clip') {
+interface LoadedTextReader {
+  readonly readTexts: ClipTextReader;
+  readonly vocabSize: number;
+  readonly warnings: readonly string[];
+}
+
+async function loadTextReader(folder: string, { kind, text }: ClipModelConfig): Promise<LoadedTextReader> {
+  const positions = text.maxPositions;
+  if (kind === 'clip') {
     const tokenizer = await loadClipTokenizer(folder);
-    return { readTexts: clipTextReader(tokenizer, config.text.maxPositions), vocabSize: tokenizer.vocabSize };
+    const { vocabSize, warnings } = tokenizer;
+    return { readTexts: clipTextReader(tokenizer, positions), vocabSize, warnings };
   }
   const tokenizer = await loadTokenizer(folder);
-  return { readTexts: chineseClipTextReader(tokenizer, config.text.maxPositions), vocabSize: tokenizer.vocabSize };
+  const { vocabSize, warnings } = tokenizer;
+  return { readTexts: chineseClipTextReader(tokenizer, positions), vocabSize, warnings };
 }
 
 /** A tower of a folder as published on the Hugging Face hub. */

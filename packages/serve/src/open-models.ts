@@ -33,12 +33,12 @@ export interface OpenModels extends AsyncDisposable {
  */
 export async function openModels(options: OpenModelsOptions): Promise<OpenModels> {
   const { models: trained, clips = [], tower, decode, onOpen, ...finding } = options;
-  const { from = '.', signal } = finding;
+  const { from = '.', signal, observer } = finding;
   const models: Record<string, ServableModel> = {};
   const close = async (): Promise<void> => {
     for (const model of Object.values(models)) await model.close();
   };
-  const opening = { ...(decode && { decode }), ...(signal && { signal }) };
+  const opening = { ...(decode && { decode }), ...(signal && { signal }), ...(observer && { observer }) };
   try {
     const named = namedSources([...trained, ...clips]);
     for (const [i, { name, source }] of named.entries()) {

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { TrainedModel } from '@wbdc/pipeline';
 import { labelledRow, openClip, zeroShot, type OpenClip } from '@wbdc/pipeline/node';
 import { openIndex, type VideoIndex } from '@wbdc/search';
-import type { RunningServer } from '@wbdc/serve';
+import { openModels, type RunningServer } from '@wbdc/serve';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixture, form, openFixture, post, scratchFolder, serve, VIDEO } from './served.js';
 
@@ -92,4 +92,18 @@ describe('a CLIP', () => {
     const own = { name: 'clip', task: 'embed', hash: clip.hash, zeroShot: true };
     expect(listed).toEqual({ models: [{ ...own, name: 'similarity', hash: similarity.hash, zeroShot: false }, own] });
   });
+});
+
+it('files of a tokenizer that contradict each other are told when a server opens its models', async () => {
+  const folder = await scratchFolder();
+  const config = { tokenizer_class: 'BertTokenizer', do_lower_case: false };
+  for (const name of ['clip', 'category']) {
+    await cp(fixture(name), join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, 'tokenizer_config.json'), JSON.stringify(config));
+  }
+  const told: string[] = [];
+  const observer = { onWarning: (line: string) => void told.push(line) };
+  await using opened = await openModels({ models: ['category'], clips: ['clip'], from: folder, observer });
+  expect(Object.keys(opened.models)).toEqual(['category', 'clip']);
+  expect(told).toEqual(['category', 'clip'].map((name) => expect.stringMatching(`${name}: tokenizer.json says`)));
 });

@@ -28,6 +28,7 @@ interface Spec {
   readonly vocab: Vocabulary;
   readonly merges: readonly (readonly string[])[];
   readonly added: readonly AddedToken[];
+  readonly warnings?: readonly string[];
 }
 
 /**
@@ -41,12 +42,15 @@ export class ClipTokenizer {
   /** Ids of what stands before and behind every text; the latter pads too. */
   readonly start: number;
   readonly end: number;
+  /** Where the files it was read from contradict each other, and which of them was followed. */
+  readonly warnings: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #model: BytePairModel;
   readonly #split: (text: string) => Section[];
   readonly #bytes = new ByteLevel({ add_prefix_space: false, use_regex: false });
 
-  private constructor({ vocab, merges, added }: Spec, where: string) {
+  private constructor({ vocab, merges, added, warnings = [] }: Spec, where: string) {
+    this.warnings = warnings;
     this.#ids = vocab;
     this.vocabSize = Math.max(...this.#ids.values(), ...added.map(({ id }) => id)) + 1;
     const idOf = (content: string): number => {
@@ -102,8 +106,11 @@ function readSpec(files: ClipTokenizerFiles, where: string): Spec {
   const parse = (name: 'tokenizer.json' | 'vocab.json' | 'tokenizer_config.json'): Record<string, unknown> =>
     parseObject(files[name] ?? '{}', `${where}/${name}`);
   const named = namedTokens(parse('tokenizer_config.json'));
-  if (files['tokenizer.json'] !== undefined)
-    return specOfJson(parse('tokenizer.json'), named, `${where}/tokenizer.json`);
+  if (files['tokenizer.json'] !== undefined) {
+    const json = parse('tokenizer.json');
+    const spec = specOfJson(json, named, `${where}/tokenizer.json`);
+    return { ...spec, warnings: contradictions(files, spec, json, where) };
+  }
   if (files['vocab.json'] === undefined || files['merges.txt'] === undefined) {
     throw new WbdcError({
       where,
@@ -116,12 +123,59 @@ function readSpec(files: ClipTokenizerFiles, where: string): Spec {
     });
   }
   const vocab = vocabularyOf(parse('vocab.json'), `${where}/vocab.json`);
-  const merges = files['merges.txt']
+  const merges = mergesOf(files['merges.txt']);
+  assertMerges(merges, vocab, `${where}/merges.txt`);
+  return { vocab, merges, added: addedTokens([], named, vocab) };
+}
+
+function mergesOf(text: string): string[][] {
+  return text
     .split(/\r?\n/)
     .filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version')))
     .map((line) => line.split(' '));
-  assertMerges(merges, vocab, `${where}/merges.txt`);
-  return { vocab, merges, added: addedTokens([], named, vocab) };
+}
+
+/** The vocabulary of a file that does not count, or what is wrong with it. */
+function otherVocabulary(text: string): Vocabulary | string {
+  try {
+    return vocabularyOf(parseObject(text, 'it'), 'it');
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What files beside tokenizer.json say in vain, and what it says itself that CLIP's class does not take from it. */
+function contradictions(
+  { 'vocab.json': vocabulary, 'merges.txt': list }: ClipTokenizerFiles,
+  { vocab, merges, added }: Spec,
+  json: Record<string, unknown>,
+  where: string,
+): string[] {
+  const warnings: string[] = [];
+  const says = (what: string): void => void warnings.push(`${where}: ${what}, as in transformers`);
+  const other = vocabulary === undefined ? undefined : otherVocabulary(vocabulary);
+  if (typeof other === 'string') says(`vocab.json is not read (${other}): tokenizer.json counts`);
+  else if (other !== undefined) {
+    const late = new Set(added.map(({ content }) => content));
+    const token =
+      [...vocab.keys()].find((name) => other.get(name) !== vocab.get(name) && !(late.has(name) && !other.has(name))) ??
+      [...other.keys()].find((name) => !vocab.has(name) && !late.has(name));
+    if (token !== undefined) {
+      const [one, two] = [vocab, other].map((ids) => ids.get(token) ?? 'none');
+      says(`'${token.slice(0, 40)}' has the id ${one} in tokenizer.json, ${two} in vocab.json: the former counts`);
+    }
+  }
+  if (list !== undefined) {
+    const other = mergesOf(list);
+    const differs = (_: unknown, i: number): boolean => merges[i]?.join(' ') !== other[i]?.join(' ');
+    const first = (other.length > merges.length ? other : merges).findIndex(differs);
+    if (first >= 0) says(`merge ${first} of merges.txt is not that of tokenizer.json: the latter counts`);
+  }
+  const normalizer = JSON.stringify(json['normalizer'] ?? null);
+  if (!normalizer.includes('"Lowercase"')) {
+    says("tokenizer.json does not write in lower case, CLIP's tokenizer does: the latter counts");
+  }
+  return warnings;
 }
 
 function specOfJson(json: Record<string, unknown>, named: ReadonlyMap<string, boolean>, where: string): Spec {

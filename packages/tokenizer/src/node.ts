@@ -6,13 +6,28 @@ import { CLIP_TOKENIZER_FILES, ClipTokenizer } from './clip-tokenizer.js';
 import { READ_FILES } from './tokenizer-files.js';
 import { Tokenizer } from './tokenizer.js';
 
+/** Whom a tokenizer's loading tells. */
+export interface LoadTokenizerOptions {
+  /** Told each of the tokenizer's `warnings`: where its files contradict each other, and which one counts. */
+  readonly onWarning?: (line: string) => void;
+}
+
 /**
  * Loads a tokenizer from disk.
  *
  * @param path a folder with tokenizer.json or vocab.txt (the first is preferred), or one of these files
  * @throws when there is no such file, or it is not a BERT tokenizer
  */
-export async function loadTokenizer(path: string): Promise<Tokenizer> {
+export async function loadTokenizer(path: string, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  return told(await readTokenizer(path), options);
+}
+
+function told<T extends { readonly warnings: readonly string[] }>(tokenizer: T, options: LoadTokenizerOptions): T {
+  for (const warning of tokenizer.warnings) options.onWarning?.(warning);
+  return tokenizer;
+}
+
+async function readTokenizer(path: string): Promise<Tokenizer> {
   if (await isFolder(path)) return Tokenizer.fromFiles(await readFiles(path, READ_FILES), path);
   const extension = extname(path);
   if (extension !== '.json' && extension !== '.txt') {
@@ -37,8 +52,8 @@ export async function saveTokenizer(tokenizer: Tokenizer, folder: string): Promi
 }
 
 /** Loads the tokenizer of a CLIP from its folder: tokenizer.json, or vocab.json and merges.txt. */
-export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> {
-  return ClipTokenizer.fromFiles(await readFiles(folder, CLIP_TOKENIZER_FILES), folder);
+export async function loadClipTokenizer(folder: string, options: LoadTokenizerOptions = {}): Promise<ClipTokenizer> {
+  return told(ClipTokenizer.fromFiles(await readFiles(folder, CLIP_TOKENIZER_FILES), folder), options);
 }
 
 async function readFiles<Name extends string>(

@@ -46,7 +46,8 @@ export function readTokenizerFiles(files: TokenizerFiles, where: string): ReadTo
     const { normalizer, warnings } = isBert
       ? overridden(spec.normalizer, options, where)
       : { normalizer: spec.normalizer, warnings: contradictions(spec.normalizer, options, where) };
-    return { spec: withAdded({ ...spec, normalizer }, added, where), warnings, source };
+    const whole = withAdded({ ...spec, normalizer }, added, where);
+    return { spec: whole, warnings: [...warnings, ...otherVocabulary(vocab, whole, where)], source };
   }
   if (vocab === undefined) {
     throw new WbdcError(
@@ -174,6 +175,20 @@ function contradictions(said: NormalizerJson, options: NormalizeOptions, where: 
       `${String(wanted[field])}: the former counts, as in transformers for a tokenizer_class that is not BERT's`
     );
   });
+}
+
+/** A vocab.txt that does not give the ids of the tokenizer.json beside it; it may lack what was added. */
+function otherVocabulary(text: string | undefined, { vocab, addedTokens }: BertTokenizerSpec, where: string): string[] {
+  if (text === undefined) return [];
+  const lines = parseVocabText(text);
+  const added = new Set(addedTokens.map(({ id }) => id));
+  const length = Math.max(lines.length, vocab.length);
+  for (let id = 0; id < length; id++) {
+    if (lines[id] === vocab[id] || (id >= lines.length && added.has(id))) continue;
+    const [one, other] = [vocab, lines].map((own) => (own[id] === undefined ? 'nothing' : `'${own[id].slice(0, 40)}'`));
+    return [`${where}: the id ${id} is ${one} in tokenizer.json, ${other} in vocab.txt: the former counts`];
+  }
+  return [];
 }
 
 type NormalizerField = 'clean_text' | 'handle_chinese_chars' | 'strip_accents' | 'lowercase';

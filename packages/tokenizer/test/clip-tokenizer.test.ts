@@ -42,6 +42,52 @@ describe("CLIP's tokenizer gives the ids of transformers' CLIPTokenizer", () => 
   });
 });
 
+describe('files that contradict tokenizer.json', () => {
+  const read = (name: string, file: string): string => readFileSync(join(folder(name), file), 'utf8');
+  const json = read('whole', 'tokenizer.json');
+  const vocab = read('published', 'vocab.json');
+  const merges = read('published', 'merges.txt');
+  const warnings = (files: object): readonly string[] =>
+    ClipTokenizer.fromFiles({ 'tokenizer.json': json, 'vocab.json': vocab, 'merges.txt': merges, ...files }, 'x')
+      .warnings;
+
+  it('are told, with the one that counts', () => {
+    expect(warnings({})).toEqual([]);
+    const ids = JSON.parse(vocab) as Record<string, number>;
+    const [[first, id]] = Object.entries(ids);
+    expect(warnings({ 'vocab.json': JSON.stringify({ ...ids, [first]: 900_000 }) })).toEqual([
+      `x: '${first}' has the id ${id} in tokenizer.json, 900000 in vocab.json: the former counts, as in transformers`,
+    ]);
+    expect(warnings({ 'vocab.json': vocab.replace(/\}\s*$/, ',"new": 900000}') })).toEqual([
+      "x: 'new' has the id none in tokenizer.json, 900000 in vocab.json: the former counts, as in transformers",
+    ]);
+    expect(warnings({ 'vocab.json': 'version https://git-lfs.github.com/spec/v1' })).toEqual([
+      expect.stringMatching(/^x: vocab.json is not read \(.*JSON.*\): tokenizer.json counts, as in transformers$/),
+    ]);
+    const lines = merges.trimEnd().split('\n');
+    const swapped = [lines[0], lines[2], lines[1], ...lines.slice(3)].join('\n');
+    const merge = 'of merges.txt is not that of tokenizer.json: the latter counts, as in transformers';
+    expect(warnings({ 'merges.txt': swapped })).toEqual([`x: merge 0 ${merge}`]);
+    expect(warnings({ 'merges.txt': lines.slice(0, -1).join('\n') })).toEqual([
+      `x: merge ${lines.length - 2} ${merge}`,
+    ]);
+    const cased = JSON.stringify({ ...(JSON.parse(json) as object), normalizer: { type: 'NFC' } });
+    expect(warnings({ 'tokenizer.json': cased })).toEqual([
+      "x: tokenizer.json does not write in lower case, CLIP's tokenizer does: the latter counts, as in transformers",
+    ]);
+  });
+
+  it('are told to whoever loads the folder', async () => {
+    const made = await mkdtemp(join(tmpdir(), 'clip-tokenizer-'));
+    const files = { 'tokenizer.json': json, 'vocab.json': vocab, 'merges.txt': '#version: 0.2\n' };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(made, name), text);
+    const told: string[] = [];
+    await loadClipTokenizer(made, { onWarning: (line) => told.push(line) });
+    expect(told).toEqual([expect.stringContaining('merge 0 of merges.txt is not that of tokenizer.json')]);
+    await rm(made, { recursive: true });
+  });
+});
+
 describe('what is no tokenizer of a CLIP', () => {
   const files = { 'vocab.json': '{"<|startoftext|>":0,"<|endoftext|>":1}', 'merges.txt': '#version: 0.2\n' };
 

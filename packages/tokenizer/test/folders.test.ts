@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SPECIAL_TOKENS, Tokenizer, wordSplitter } from '../src/index.js';
+import { loadTokenizer, saveTokenizer } from '../src/node.js';
 import { shortenWords } from '../src/normalize.js';
 import fixture from './fixtures/folders.json' with { type: 'json' };
 
@@ -33,6 +37,34 @@ describe('folders of tokenizers, as transformers reads them', () => {
         "in transformers for a tokenizer_class that is not BERT's",
     ]);
     expect(Object.values(warnings).filter((lines) => lines.length > 0)).toHaveLength(10);
+  });
+
+  it('tells of a vocab.txt that gives other ids than the tokenizer.json beside it', () => {
+    const files = Tokenizer.fromVocab([...SPECIAL_TOKENS, '猫', '狗']).toFiles();
+    const warnings = (vocab: string, added = {}) =>
+      Tokenizer.fromFiles({ ...files, 'vocab.txt': vocab, 'added_tokens.json': JSON.stringify(added) }, 'x').warnings;
+    const [lines, counts] = [SPECIAL_TOKENS.join('\n'), 'in vocab.txt: the former counts'];
+    expect(warnings(`${lines}\n狗\n猫\n`)).toEqual([`x: the id 5 is '猫' in tokenizer.json, '狗' ${counts}`]);
+    expect(warnings(`${lines}\n猫\n`)).toEqual([`x: the id 6 is '狗' in tokenizer.json, nothing ${counts}`]);
+    expect(warnings(`${lines}\n猫\n狗\n鱼`)).toEqual([`x: the id 7 is nothing in tokenizer.json, '鱼' ${counts}`]);
+    expect(warnings(`${lines}\n猫\n狗\n`, { '<vid>': 7 })).toEqual([]);
+  });
+
+  it('tells whoever loads a folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tokenizer-'));
+    const told: string[] = [];
+    try {
+      await saveTokenizer(Tokenizer.fromVocab([...SPECIAL_TOKENS, '猫']), folder);
+      await loadTokenizer(folder, { onWarning: (line) => told.push(line) });
+      expect(told).toEqual([]);
+      const config = { tokenizer_class: 'BertTokenizer', do_lower_case: false };
+      await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+      const { warnings } = await loadTokenizer(folder, { onWarning: (line) => told.push(line) });
+      expect(told).toEqual(warnings);
+      expect(told).toEqual([expect.stringContaining('tokenizer_config.json do_lower_case false: the latter counts')]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   const vocab = [...SPECIAL_TOKENS, '猫'].join('\n');

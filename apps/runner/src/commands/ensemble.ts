@@ -65,7 +65,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     data: options.data && at(options.data),
     productsFor: fastProducts,
     onMessage: (line) => output.say(line),
-    onWarning: (line) => output.warn(line),
+    onWarning: output.onWarning,
   });
   const files = await writeEnsembleReport(at(options.out), result);
   describeEnsemble(result).forEach((line) => output.say(line));

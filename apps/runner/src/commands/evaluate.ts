@@ -60,7 +60,7 @@ async function runEvaluate(models: string[], options: Options, output: Output, s
     signal,
     openModel: (path) => openModel(path, options, output, signal),
     onMessage: (line) => output.say(line),
-    onWarning: (line) => output.warn(line),
+    onWarning: output.onWarning,
   });
   const truth = basename(options.truth, extname(options.truth));
   const out = options.out === undefined ? await evaluationFolder(at(models[0])) : at(options.out);
@@ -80,5 +80,5 @@ async function openModel(path: string, options: Options, output: Output, signal:
   const { folder: from } = output.terminal;
   const model = await findServed(path, runFolderOf(config, from), output, signal);
   await loadEngine(config, output);
-  return openTrained(model, { from, signal });
+  return openTrained(model, { from, signal, observer: output });
 }

@@ -19,7 +19,7 @@ export async function observed<T>(output: Output, work: (observer: Observer) => 
   try {
     return await work({
       onMessage: (line) => output.say(line),
-      onWarning: (line) => output.warn(line),
+      onWarning: output.onWarning,
       onProgress: ({ noun, done, total, about, ended }) => (ended ? stop() : barOf(noun).update(done, total, about)),
     });
   } finally {

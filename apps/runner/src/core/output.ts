@@ -32,6 +32,9 @@ export interface OutputOptions {
  * else, and text goes to stderr; `quiet` leaves warnings and errors.
  */
 export class Output {
+  /** As an observer, {@link warn}. */
+  readonly onWarning = (line: string): void => this.warn(line);
+
   constructor(
     readonly terminal: Terminal,
     readonly options: OutputOptions,

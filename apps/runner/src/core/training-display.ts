@@ -15,7 +15,7 @@ export async function observedTraining<T>(output: Output, work: (watching: Watch
   let startStep = 0;
   const observer: Watching['observer'] = {
     onMessage: (line) => output.say(line),
-    onWarning: (line) => output.warn(line),
+    onWarning: output.onWarning,
     onStart: (start) => {
       output.say(startLine(start));
       startStep = start.startStep;

@@ -13,7 +13,7 @@ import { artifactsOf, splitTexts } from './video-set.js';
 /** The CLIP stage: a vision tower and a text BERT learn to match frames with titles. */
 export async function runClipStage(context: StageContext): Promise<StageResult> {
   const { config } = context;
-  const tokenizer = await loadTokenizer(context.upstream('vocab'));
+  const tokenizer = await loadTokenizer(context.upstream('vocab'), context.output);
   const decoders = zipDecoders(config.features.decodeThreads);
   try {
     const training = await openVideos(context, config.data.trainSplits, tokenizer, decoders.decode);

@@ -15,7 +15,7 @@ import { openVideoSet, tagChooser } from './video-set.js';
 /** Pretrains the video-text model. */
 export async function runPretrainStage(context: StageContext): Promise<StageResult> {
   const { config } = context;
-  const tokenizer = await loadTokenizer(context.upstream('vocab'));
+  const tokenizer = await loadTokenizer(context.upstream('vocab'), context.output);
   const splits = splitsOf(config);
   const chooser = await tagChooser(context, splits);
   const training = await openVideoSet(context, splits, tokenizer, chooser, { tagless: config.data.heldOutSplits });

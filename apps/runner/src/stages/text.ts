@@ -12,9 +12,8 @@ export async function runTextStage(context: StageContext): Promise<StageResult> 
   const { frames, data } = config;
   const text = corpusText(config.text);
   const corpus = config.corpus!;
-  const tokenizer = await loadTokenizer(context.upstream('vocab'));
-  const observer = { onWarning: (line: string) => output.warn(line) };
-  const shared = { tokenizer, text, maxBadShare: data.maxBadShare, signal, observer };
+  const tokenizer = await loadTokenizer(context.upstream('vocab'), output);
+  const shared = { tokenizer, text, maxBadShare: data.maxBadShare, signal, observer: output };
   const training = await openCorpus({ ...shared, splits: splitTexts(context, corpus.splits) });
   const heldOut = await openCorpus({ ...shared, splits: splitTexts(context, corpus.heldOutSplits) });
   const settings = { ...corpusPretraining(config.model, corpus), text, frames };

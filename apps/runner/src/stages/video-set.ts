@@ -57,7 +57,7 @@ export async function openVideoSet(
     tags,
     maxBadShare: config.data.maxBadShare,
     signal,
-    observer: { onWarning: (line) => output.warn(line) },
+    observer: output,
   });
   return { ...set, recipe: input.recipe ?? set.recipe, read: artifactsOf(set.splits) };
 }

@@ -15,8 +15,7 @@ export async function runVocabStage(context: StageContext): Promise<StageResult>
   const published =
     vocab.folder === undefined
       ? undefined
-      : await loadTokenizer(await modelFolder('vocab.folder', vocab.folder, context));
-  for (const warning of published?.warnings ?? []) output.warn(warning);
+      : await loadTokenizer(await modelFolder('vocab.folder', vocab.folder, context), output);
   const { tokenizer, texts, tokens, unknown, splits, sample } = await buildVocabulary({
     root,
     splits: textSplits(config),

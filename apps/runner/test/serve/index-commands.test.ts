@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { folder, heldOut, removeRuns, run, runPlain, stage, trainRuns, zipOf } from './trained.js';
@@ -125,6 +125,22 @@ describe('wbdc zero-shot', () => {
     expect(await error('--labels', '猫', '--prompt', '视频', '--name', 'base')).toContain('a sentence with {}');
     expect(await error('--labels', '猫', '--clip', 'runs/base/finetune/model')).toContain("got a 'category' model");
     expect(await error('--labels', '猫', '--clip', 'nowhere')).toContain('expected a folder, or a model of the hub');
+  });
+
+  it('says where files of its tokenizer contradict each other, and so does every command that reads it', async () => {
+    const clip = join(import.meta.dirname, '../../../../packages/pipeline/test/fixtures/0.1.0/clip');
+    await cp(clip, join(folder, 'unlike'), { recursive: true });
+    const config = { tokenizer_class: 'BertTokenizer', do_lower_case: false };
+    await writeFile(join(folder, 'unlike/tokenizer_config.json'), JSON.stringify(config));
+    const told = /^warning: \S*unlike: tokenizer\.json says lowercase true, .* do_lower_case false: the latter counts/m;
+    const by = async (...args: string[]) => {
+      const { code, err } = await run(...args, '--clip', 'unlike');
+      expect(err).toMatch(told);
+      expect(code).toBe(0);
+    };
+    await by('zero-shot', zipOf(0), '--labels', '猫,车');
+    await by('index', 'add', zipOf(0), '--in', 'unlike-idx', '--as', 'clip');
+    await by('search', '猫', '--in', 'unlike-idx', '--as', 'clip');
   });
 });
 

@@ -16,6 +16,7 @@ import {
   type Preprocessing,
 } from '@wbdc/video-features/plain';
 import { join } from 'node:path';
+import type { Observer } from '../observer.js';
 import { parseSavedModel, upgradeSavedModel } from '../saved/saved-model.js';
 import type { SavedClip } from '../saved/schema.js';
 import { TrainedError } from '../trained/errors.js';
@@ -39,8 +40,12 @@ export interface ClipSides {
   readonly texts: (texts: readonly string[]) => Tensor2D;
 }
 
-/** Reads a model by its folder. @throws TrainedError `model-foreign` where it is no CLIP; WbdcError */
-export async function readClipSides(folder: string): Promise<ClipSides> {
+/**
+ * Reads a model by its folder; its tokenizer's warnings are told.
+ *
+ * @throws TrainedError `model-foreign` where it is no CLIP; WbdcError
+ */
+export async function readClipSides(folder: string, observer: Observer): Promise<ClipSides> {
   const where = join(folder, CONFIG_FILE);
   const text = await readIfThere(where);
   const expected = 'a CLIP with both towers: of the clip stage, or as published';
@@ -48,15 +53,15 @@ export async function readClipSides(folder: string): Promise<ClipSides> {
     throw new TrainedError({ where, expected, got: 'no such file', code: 'model-missing' });
   }
   const json = parseJson(text, where);
-  if (!('version' in Object(upgradeSavedModel(json)))) return readPublished(folder);
+  if (!('version' in Object(upgradeSavedModel(json)))) return readPublished(folder, observer);
   const saved = parseSavedModel(json, where);
-  if (saved.kind === 'clip') return readOwn(folder, saved);
+  if (saved.kind === 'clip') return readOwn(folder, saved, observer);
   throw new TrainedError({ where, expected, got: `a '${saved.kind}' model`, code: 'model-foreign' });
 }
 
-async function readOwn(folder: string, saved: SavedClip): Promise<ClipSides> {
+async function readOwn(folder: string, saved: SavedClip, observer: Observer): Promise<ClipSides> {
   const { vision, text, temperature } = saved;
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadTokenizer(folder, observer);
   const weights = await filesInFolder(folder).openWeights(WEIGHTS_FILE);
   const below = (path: string, shapes: Iterable<readonly [string, readonly number[]]>) =>
     [...shapes].map(([name, shape]) => [`${path}${name}`, shape] as const);
@@ -102,8 +107,9 @@ function titleRows(texts: readonly string[], tokenizer: Tokenizer, budget: numbe
   return { tokens, segments: ints(tokens.shape), textMask };
 }
 
-async function readPublished(folder: string): Promise<ClipSides> {
-  const { config, model, params, readTexts } = await loadClipModel(folder);
+async function readPublished(folder: string, observer: Observer): Promise<ClipSides> {
+  const { config, model, params, readTexts, warnings } = await loadClipModel(folder);
+  for (const warning of warnings) observer.onWarning?.(warning);
   const { imageSize, projection } = config.vision;
   const settings = join(folder, 'preprocessor_config.json');
   const there = (await readIfThere(settings)) !== undefined;

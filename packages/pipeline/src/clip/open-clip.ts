@@ -44,7 +44,7 @@ export interface OpenClipOptions extends HubOptions, OpenOptions {
 export async function openClip(source: string, options: OpenClipOptions = {}): Promise<OpenClip> {
   await tf.ready();
   const folder = await namedTower(source, options);
-  const sides = await readClipSides(folder);
+  const sides = await readClipSides(folder, options.observer ?? {});
   const hash = (await sha256(parameterBytes(sides.params))).slice(0, 16);
   return new OpenClip(folder, hash, sides, options);
 }

@@ -6,6 +6,7 @@ import { disposeTree, flatten, floats, foldIn, randomKey, type Floats, type Para
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { adamW, trainLoop, warmupCosine, type StepRecord } from '@wbdc/train';
 import type { Variable } from '@tensorflow/tfjs';
+import type { Observer } from '../observer.js';
 import { describeModel } from '../saved/saved-model.js';
 import { finetuneSchema } from '../settings/finetune.js';
 import { entriesOf, tableOf } from '../trained/entries.js';
@@ -34,6 +35,8 @@ export interface FinetuneInMemoryOptions {
   readonly warmup?: number;
   /** Decides every random choice; 1. */
   readonly seed?: number;
+  /** Told where the files of the model's tokenizer contradict each other. */
+  readonly observer?: Observer;
   /** Told of every step. */
   readonly onStep?: (record: StepRecord) => void;
   /** Aborting ends after the current step, with the model as it is then. */
@@ -66,7 +69,7 @@ export async function finetuneFiles(
   const { steps = 200, seed = 1, onStep, signal } = options;
   const settings = settingsOf(options, videos.length);
   const classes = classesOf(videos);
-  const start = await readModel(files);
+  const start = await readModel(files, options.observer ?? {});
   const { saved, sizes } = start;
   const encoder = finetuneEncoder({ model: saved.sizes, frames: saved.frames }, sizes);
   const key = randomKey(seed);

@@ -17,7 +17,7 @@ import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './tra
 /** Opens a model from its files. The engine of tfjs is the caller's choice, made before. */
 export async function openModel(files: ModelFiles, platform: Platform, observer: Observer): Promise<TrainedModel> {
   await assertEngine(observer);
-  const read = await readModel(files);
+  const read = await readModel(files, observer);
   let graph: OpenHeads | undefined;
   try {
     const hash = await platform.sha256(parameterBytes(read.params));

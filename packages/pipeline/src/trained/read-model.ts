@@ -6,6 +6,7 @@ import { disposeTree, joinColumns, l2Normalize, meanPool, type Batch, type Encod
 import { tagProbabilities, type TagHead } from '@wbdc/pretrain-tasks/tag';
 import { TOKENIZER_FILES, Tokenizer, type TokenizerFiles } from '@wbdc/tokenizer';
 import { encoderOf, encoderShapes, type VideoTextParams } from '../encoder.js';
+import type { Observer } from '../observer.js';
 import { parseSavedModel } from '../saved/saved-model.js';
 import type { SavedClip, SavedModel } from '../saved/schema.js';
 import { sharesOfPositions } from './attend.js';
@@ -62,16 +63,18 @@ interface EncoderSizes {
 }
 
 /**
- * Reads a model: its description, weights, tokenizer and names. Nothing random is drawn.
+ * Reads a model: its description, weights, tokenizer and names. Nothing random is drawn. Where the tokenizer's files
+ * contradict each other, the observer is told.
  *
  * @throws TrainedError `model-foreign` where it is none that reads videos; WbdcError where a file is missing or broken
  */
-export async function readModel(files: ModelFiles): Promise<ReadModel> {
+export async function readModel(files: ModelFiles, observer: Observer): Promise<ReadModel> {
   const saved = await readDescription(files);
   const weights = await files.openWeights(WEIGHTS_FILE);
   try {
     const sizes = encoderSizes(weights, saved);
     const tokenizer = await readTokenizer(files);
+    for (const warning of tokenizer.warnings) observer.onWarning?.(warning);
     // Over a network a question for a file that is of no use costs a round trip.
     const nameOf = saved.kind === 'category' ? await readCategoryNames(files) : () => undefined;
     const tags = saved.kind === 'pretrained' ? linesOf(await files.readText('tag_list.txt')) : [];

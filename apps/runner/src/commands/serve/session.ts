@@ -94,7 +94,7 @@ export async function withModel<M extends Opened>(
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
   const asked = await askedVideos(request.paths.map(from));
-  const textOf = await textsFor(asked, options, from, (line) => output.warn(line));
+  const textOf = await textsFor(asked, options, from, output.onWarning);
   const videos = asked.videos.filter(({ id }) => !done.has(id));
   const markOf = ({ id, path }: VideoInput): Promise<string> => inputMark(path, textOf(id));
   for (const video of asked.videos) {
@@ -107,8 +107,8 @@ export async function withModel<M extends Opened>(
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
     const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
     const before = asked.videos.length - videos.length;
-    const say = (line: string): void => output.say(line);
-    await use({ model, videos, before, inputs, detailsOf: textOf, markOf, say, ...watching(videos, progress, signal) });
+    const running = { ...watching(videos, progress, signal), say: (line: string) => output.say(line) };
+    await use({ model, videos, before, inputs, detailsOf: textOf, markOf, ...running });
   } finally {
     progress.stop();
     await model.close();
@@ -148,8 +148,8 @@ async function openServed(
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
   const { provider } = config;
   const onnx = provider ? { runtime: await import('onnxruntime-node'), provider } : undefined;
-  const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx, from: terminal.folder, signal };
-  const model = await openTrained(folder, opening).catch(explainForeign);
+  const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx, from: terminal.folder, observer: output };
+  const model = await openTrained(folder, { ...opening, signal }).catch(explainForeign);
   try {
     assertKind(model, kind);
   } catch (error) {

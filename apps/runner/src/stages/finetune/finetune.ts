@@ -30,7 +30,7 @@ import { stageResultOf } from './result.js';
 export async function runFinetuneStage(context: StageContext): Promise<StageResult> {
   const { config, upstream } = context;
   assertSplits(config);
-  const tokenizer = await loadTokenizer(upstream('vocab'));
+  const tokenizer = await loadTokenizer(upstream('vocab'), context.output);
   const inputs = await openInputs(context, tokenizer);
   try {
     const init = await initialWeights(context);

@@ -45,7 +45,7 @@ export async function exportTrained(
 ): Promise<Written[]> {
   const found = await modelSource(source, options);
   const { files } = found;
-  const model = await readModel(files);
+  const model = await readModel(files, options.observer ?? {});
   try {
     await makeFolder(folder);
     const text = await exportText(model, files, join(folder, 'text-encoder'));

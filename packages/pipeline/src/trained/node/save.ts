@@ -40,7 +40,7 @@ export async function saveTrained(
     const problem = { where: files.where, expected: 'a model in a folder, or of the hub', got: 'an address' } as const;
     throw new TrainedError({ ...problem, code: 'input' });
   }
-  const model = await readModel(files);
+  const model = await readModel(files, options.observer ?? {});
   const { tower, ...others } = options;
   try {
     await makeFolder(folder);
