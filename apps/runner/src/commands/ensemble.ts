@@ -62,7 +62,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     fitted: options.fit === undefined ? undefined : await load(at(options.fit)),
     pairs: options.pairs && at(options.pairs),
     truth: options.truth && at(options.truth),
-    data: options.data && at(options.data),
+    ...{ data: options.data && at(options.data), from: at('.') },
     productsFor: fastProducts,
     onMessage: (line) => output.say(line),
     onWarning: output.onWarning,

@@ -52,7 +52,7 @@ async function runEvaluate(models: string[], options: Options, output: Output, s
   const evaluation = await evaluateModels({
     models: models.map(at),
     truth: /[/\\.]/.test(options.truth) ? at(options.truth) : options.truth,
-    data: options.data && at(options.data),
+    ...{ data: options.data && at(options.data), from: at('.') },
     texts: options.texts && at(options.texts),
     unit: options.by === 'pairs' ? 'pairs' : 'videos',
     samples: options.samples,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -125,6 +125,26 @@ describe('a folder in the AIAC layout', () => {
     const ids = (await annotated('test_a')).map(({ id }) => id);
     const rows = await readEmbeddings(await readFile(made('finetune/result.zip')), new Set(ids));
     expect(rows.size).toBe(ids.length);
+  });
+
+  it('is not measured by what was predicted of records that changed since', async () => {
+    const named = 'evaluate runs/qq --truth test_a --samples 100 --data qq';
+    expect(await run(named)).toBe(0);
+    const [path] = (await readdir(join(folder, 'qq/test_a'))).filter((name) => name.includes('.tfrecord'));
+    const before = await readFile(join(folder, 'qq/test_a', path));
+    const after = Buffer.from(before);
+    after[after.length - 1] ^= 1;
+    await writeFile(join(folder, 'qq/test_a', path), after);
+    const filed = 'evaluate runs/qq --truth qq/test_a/label.tsv';
+    for (const args of [named, filed, 'ensemble runs/qq --pairs qq/test_a/label.tsv --out joined']) {
+      host = new TestHost(folder);
+      expect(await run(args)).toBe(1);
+      expect(host.err).toMatch(
+        /expected predictions of test_a as it is, got records changed since \S+ \(records of test_a\)/,
+      );
+    }
+    await writeFile(join(folder, 'qq/test_a', path), before);
+    expect(await run(filed)).toBe(0);
   });
 
   it('refuses a split that is not there, a file that is cut off, and a missing folder', async () => {

@@ -43,7 +43,7 @@ export interface StageReads {
 }
 
 /** In a stage's folder: how files were when they were looked at, so that the next look reads only what has changed. */
-const MARKS_FILE = 'contents.tsv';
+export const MARKS_FILE = 'contents.tsv';
 
 /** What the data set and the stages of a run hold: each is looked at once. */
 export class StageContents {

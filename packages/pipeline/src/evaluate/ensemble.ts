@@ -15,7 +15,8 @@ import {
 import { withLock, writeFileAtomic } from '@wbdc/io';
 import { categoryScore, spearman } from '@wbdc/metrics';
 import { labelledVideosOf, videosAmong } from './evaluate.js';
-import { assertMadeOfTheSame, dataOf } from './run-of.js';
+import { assertMadeOfTheSame, assertUnchanged } from '../contents/predictions.js';
+import { dataOf } from './run-of.js';
 
 export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' | 'pairs' | 'truth' | 'products'> {
   /** Runs, their finetune folders, or files of predictions. */
@@ -26,6 +27,8 @@ export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' |
   readonly truth?: string | undefined;
   /** The folder of one's own data set, whose texts baselines read. */
   readonly data?: string | undefined;
+  /** The folder that the name of a run's data set starts from; the working folder by default. */
+  readonly from?: string | undefined;
   /** Chooses who multiplies so many values. */
   readonly productsFor?: ((values: number) => Promise<EnsembleOptions['products']>) | undefined;
   readonly onMessage?: ((line: string) => void) | undefined;
@@ -48,6 +51,12 @@ export async function ensembleModels(options: EnsembleModelsOptions): Promise<En
   }
   const found = options.pairs ?? (await embeddedPairs(models[0]));
   const pairs = found === undefined ? undefined : await readLabels(found);
+  const measuredOn = options.truth ?? found;
+  if (measuredOn !== undefined) {
+    for (const model of models) {
+      await assertUnchanged(model, measuredOn, (await dataOf(model, options.data)).roots, options.from);
+    }
+  }
   const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
   const products = await options.productsFor?.(members.reduce((sum, { rows }) => sum + rows.values.length, 0));
   const result = await ensembleOf({ ...options, members, pairs, truth, products });

@@ -14,7 +14,8 @@ import type { CategoryEvaluation, Evaluation } from './kinds.js';
 import type { EvaluateOptions } from './options.js';
 import { labelledOf, readPlainVideos } from './plain-videos.js';
 import { predictSplit } from './predict-split.js';
-import { assertUnchanged, dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
+import { assertUnchanged } from '../contents/predictions.js';
+import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
 import { evaluateSimilarity } from './similarity.js';
 import { findTruth, readEvaluationTruth } from './truth.js';
 
@@ -25,6 +26,8 @@ export interface EvaluateModelsOptions extends Omit<EvaluateOptions, 'videos' | 
   readonly truth: string;
   /** The folder of one's own data set, where the truth is a split of it. */
   readonly data?: string | undefined;
+  /** The folder that the name of a run's data set starts from; the working folder by default. */
+  readonly from?: string | undefined;
   /** Annotations with the texts of the measured videos; default: those of the split. */
   readonly texts?: string | undefined;
   /** Opens a model to predict a split that nothing is known of yet; without it only predictions are read. */
@@ -95,14 +98,14 @@ function unlikeOthers(one: Predictions, others: readonly Predictions[]): Predict
 async function predictionsOf(
   path: string,
   data: RunData,
-  { truth, openModel, onMessage, signal }: EvaluateModelsOptions,
+  { truth, openModel, onMessage, signal, from }: EvaluateModelsOptions,
 ): Promise<Predictions> {
   const stored = await readPredictions(path).catch((error: unknown) => {
     if (openModel === undefined || !(error instanceof WbdcError && error.code === 'predictions-missing')) throw error;
     return undefined;
   });
   if (openModel === undefined || (stored !== undefined && (await knowsSome(stored, truth, data)))) {
-    await assertUnchanged(path, truth, data);
+    await assertUnchanged(path, truth, data.roots, from);
     return stored!;
   }
   const paths = splitPaths(data, truth);

@@ -4,6 +4,7 @@ import { distilledExamples, unlabelledVideos, type CategoryExample } from '@wbdc
 import { combineProbabilityFiles, finetuneFiles, readClasses } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
+import { assertTaughtOfTheSame } from '../contents/predictions.js';
 import { counted } from '@wbdc/report/format';
 import type { FinetuneSettings } from '../settings/finetune.js';
 import type { RunOptions } from '../training/run.js';
@@ -15,16 +16,18 @@ type Settings = NonNullable<FinetuneSettings['distill']>;
  *
  * @param settings `from` names the models, each of which has predicted `splits`: a finetune stage, its run, or the
  *   model or a checkpoint in it
- * @throws WbdcError where a folder holds no such predictions, or nobody is sure enough
+ * @throws WbdcError where a folder holds no such predictions, or those of data that changed since, or nobody is sure
+ *   enough
  */
 export async function readTeaching(
   { from, ...others }: Settings,
   dataset: Dataset,
   classes: readonly string[],
-  { signal, observer }: Pick<RunOptions, 'signal' | 'observer'> = {},
+  { folder, signal, observer }: Partial<Pick<RunOptions, 'folder' | 'signal' | 'observer'>> = {},
 ): Promise<CategoryExample[]> {
   const settings = { ...others, from: await Promise.all(from.map(stageOf)) };
   await assertTeachers(settings, classes);
+  if (folder !== undefined) await assertTaughtOfTheSame(folder, settings.from, settings.splits);
   const unlabelled = unlabelledVideos(dataset);
   const examples: CategoryExample[] = [];
   let seen = 0;

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAnnotations, writeLabels } from '@wbdc/data';
 import { finetuneFiles, writeClasses, writeEmbeddingFile, writeProbabilities } from '@wbdc/finetune/node';
 import { categoryScore, cosine, spearman } from '@wbdc/metrics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { wbdcInventory } from '../../src/contents/index.js';
+import { aiacInventory, wbdcInventory } from '../../src/contents/index.js';
 import {
   describeEvaluation,
   ensembleModels,
@@ -236,6 +236,73 @@ describe('predictions of data that changed since', () => {
     await expect(evaluateModels({ models: [retitled], truth: 'test_a', samples: 10 })).rejects.toMatchObject({
       code: 'predictions-outdated',
       message: expect.stringContaining('got texts changed since 2026-01-02T03:04:05.000Z (texts of test_a)'),
+    });
+  });
+
+  it('are refused whatever file holds the truth, and where its split is told by none', async () => {
+    const retitled = await made('file-retitled', { 'texts of test_a': 'other' });
+    const elsewhere = join(root, 'elsewhere.csv');
+    await cp(join(root, 'data/annotations/test_a_truth.csv'), elsewhere);
+    for (const truth of [join(root, 'data/annotations/test_a_truth.csv'), elsewhere]) {
+      const outdated = { code: 'predictions-outdated' };
+      await expect(evaluateModels({ models: [retitled], truth, samples: 10 })).rejects.toMatchObject(outdated);
+      await expect(ensembleModels({ models: [retitled], truth })).rejects.toMatchObject(outdated);
+    }
+    const other = await made('file-other', { 'texts of test_b': 'of a split that is not there' });
+    expect((await evaluateModels({ models: [other], truth: elsewhere, samples: 10 })).models).toHaveLength(1);
+  });
+
+  it('are refused where the data set of a run is elsewhere, or gone and read again by its data stage', async () => {
+    const run = await categoryRun('own-data', () => true);
+    const stage = join(root, 'runs/own-data/data');
+    await mkdir(stage, { recursive: true });
+    const { contents } = await wbdcInventory({ root: join(root, 'data'), splits: ['test_a'] });
+    const keep = (folder: string, seen: object) =>
+      writeFile(join(stage, 'stage.json'), JSON.stringify({ settings: { data: { folder } }, contents: seen }));
+    const finetuned = (inputs: object) =>
+      writeFile(
+        join(run, 'finetune/stage.json'),
+        JSON.stringify({ read: { data: '../data' }, created: '2026-01-02T03:04:05.000Z', inputs }),
+      );
+    const asked = { models: [run], truth: 'test_a', data: join(root, 'data'), samples: 10 };
+    const truth = join(root, 'data/annotations/test_a_truth.csv');
+    const outdated = { code: 'predictions-outdated' };
+    await finetuned(contents);
+    await keep('data', contents);
+    expect((await evaluateModels({ ...asked, data: undefined, truth, from: root })).models).toHaveLength(1);
+    await finetuned({ ...contents, 'texts of test_a': 'other' });
+    await expect(evaluateModels({ ...asked, data: undefined, truth, from: root })).rejects.toMatchObject(outdated);
+    await finetuned(contents);
+    await keep('nowhere', { ...contents, 'videos of test_a': 'others' });
+    await expect(evaluateModels({ ...asked, data: undefined, truth, from: root })).rejects.toMatchObject(outdated);
+    expect((await evaluateModels({ ...asked, from: root })).models).toHaveLength(1); // --data has what it predicted
+  });
+
+  it('of records are refused where these differ', async () => {
+    const rows = new Map(ids.map((id, i) => [id, [Math.cos(i), Math.sin(i)]]));
+    const run = await runWith('records', (folder) => writeEmbeddingFile(finetuneFiles(folder).embeddings, rows));
+    const data = join(root, 'records');
+    const pairs = ids.slice(0, 6).map((id1, i) => ({ id1, id2: ids[i + 6], score: i / 5 }));
+    await mkdir(join(data, 'test_a'), { recursive: true });
+    await mkdir(join(data, 'pairwise'), { recursive: true });
+    await writeLabels(join(data, 'test_a/label.tsv'), pairs);
+    await writeFile(join(data, 'test_a/a.tfrecords'), 'of then');
+    const { contents } = await aiacInventory({ root: data, splits: ['test_a'] });
+    const record = { read: {}, created: '2026-01-02T03:04:05.000Z', inputs: contents };
+    await writeFile(join(run, 'finetune/stage.json'), JSON.stringify(record));
+    const asked = { models: [run], data, samples: 10 };
+    const named = { ...asked, truth: 'test_a' };
+    const filed = { ...asked, truth: join(data, 'test_a/label.tsv') };
+    for (const one of [named, filed]) expect((await evaluateModels(one)).models).toHaveLength(1);
+    await writeFile(join(data, 'test_a/a.tfrecords'), 'of now!');
+    for (const one of [named, filed]) {
+      await expect(evaluateModels(one)).rejects.toMatchObject({
+        code: 'predictions-outdated',
+        message: expect.stringContaining('got records changed since 2026-01-02T03:04:05.000Z (records of test_a)'),
+      });
+    }
+    await expect(ensembleModels({ models: [run], data, pairs: filed.truth })).rejects.toMatchObject({
+      code: 'predictions-outdated',
     });
   });
 

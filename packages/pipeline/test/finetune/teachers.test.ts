@@ -34,9 +34,10 @@ async function teacher(name: string, rows: readonly number[][], categories = CAT
 
 const SETTINGS = { weights: null, splits: ['unlabeled'], labels: 'soft' as const, minConfidence: 0, weight: 0.5 };
 const said: string[] = [];
-const teaching = async (own: object, classes: readonly string[] = CATEGORIES, from = ['a', 'b']) => {
+const teaching = async (own: object, classes: readonly string[] = CATEGORIES, from = ['a', 'b'], folder?: string) => {
   const settings = { ...SETTINGS, from: from.map((name) => join(root, name)), ...own };
-  return readTeaching(settings, dataset, classes, { observer: { onMessage: (line) => said.push(line) } });
+  const observer = { onMessage: (line: string) => void said.push(line) };
+  return readTeaching(settings, dataset, classes, { observer, ...(folder !== undefined && { folder }) });
 };
 
 describe('an ensemble as a teacher', () => {
@@ -48,6 +49,25 @@ describe('an ensemble as a teacher', () => {
     for (const path of ['run', 'run/finetune/model', 'run/finetune/checkpoints/step-00000001']) {
       expect(await teaching({}, CATEGORIES, [path])).toEqual(expected);
     }
+  });
+
+  it('is refused where what it predicted has changed since', async () => {
+    const made = { 'texts of unlabeled': 'then', 'labels of unlabeled': 'none', 'texts of labeled': 'then' };
+    const keep = async (name: string, inputs: object): Promise<string> => {
+      await mkdir(join(root, name), { recursive: true });
+      await writeFile(join(root, name, 'stage.json'), JSON.stringify({ inputs, created: '2026-01-02T03:04:05.000Z' }));
+      return join(root, name);
+    };
+    const rows = unlabeled.map(() => [0.8, 0.1, 0.1]);
+    await teacher('old', rows);
+    await keep('old', made);
+    const alike = await keep('alike', { ...made, 'labels of unlabeled': 'some', 'texts of labeled': 'now' });
+    expect(await teaching({}, CATEGORIES, ['old', 'a'], alike)).toHaveLength(unlabeled.length);
+    const other = await keep('other', { ...made, 'texts of unlabeled': 'now' });
+    await expect(teaching({}, CATEGORIES, ['a', 'old'], other)).rejects.toMatchObject({
+      code: 'predictions-outdated',
+      message: expect.stringMatching(/old: expected predictions of the data of .*other, got texts changed since 2026/),
+    });
   });
 
   it('teaches the weighted mean of its probabilities', async () => {
