@@ -36,8 +36,8 @@ export { chooseClasses, countClasses, favourRareClasses } from './prediction.js'
 export type { RareClasses } from './prediction.js';
 export { rankLabeller, rankNormalize } from './ranks.js';
 export { joinRows, takeRowsOf } from './rows.js';
-export { pairRecall, rankingSet, readRankingBatch } from './ranking.js';
-export type { RankingBatchOptions, RankingSet } from './ranking.js';
+export { markVideos, pairRecall, rankingSet, readRankingBatch } from './ranking.js';
+export type { RankingBatchOptions, RankingSet, VideoMarks } from './ranking.js';
 export { similarityModel } from './similarity.js';
 export type { FinetuneParams } from './headed.js';
 export type { PairBatch, SimilarityOptions } from './similarity.js';

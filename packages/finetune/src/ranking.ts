@@ -1,5 +1,5 @@
 import { characterOverlap, besideBaselines, dot, recallBy, recallByChance, type Measured } from '@wbdc/metrics';
-import { foldIn, groupFrames, groupRows, randomSubset, rowsIn, type Batch, type Key } from '@wbdc/nn';
+import { foldIn, randomSubset, type Batch, type Key } from '@wbdc/nn';
 import type { PairSet } from './pairs.js';
 import type { PairBatch } from './similarity.js';
 
@@ -56,7 +56,8 @@ export async function readRankingBatch(
   const rows = new Map(videos.map((video, row) => [video, row]));
   const batch = await dataset.batch(videos, key);
   const candidates = [...indices.map((i) => right[i]), ...others];
-  const same = sameVideos(batch);
+  const marks = markVideos(batch);
+  const same = (a: number, b: number): boolean => a === b || alike(marks[a], marks[b]);
   const hidden = new Float32Array(indices.length * candidates.length);
   indices.forEach((i, query) => {
     const [own, answer] = [rows.get(left[i])!, rows.get(right[i])!];
@@ -85,37 +86,76 @@ function drawn(videos: readonly number[], count: number, key: Key | undefined): 
   return Array.from(randomSubset(key, videos.length, count), (i) => videos[i]);
 }
 
-/** Whether two rows of a batch are one video, say the same or show the same; what is empty says and shows nothing. */
-function sameVideos(batch: Batch): (a: number, b: number) => boolean {
-  const texts = groupRows(rowsIn(batch.tokens.data, batch.tokens.shape[1]));
-  const frames = groupFrames(batch);
-  const speaks = (row: number): boolean => batch.spans[row].some(({ start, end }) => end > start);
-  const [, count] = batch.frameMask.shape;
-  const shows = (row: number): boolean => batch.frameMask.data.subarray(row * count, (row + 1) * count).includes(1);
-  return (a, b) =>
-    a === b || (texts[a] === texts[b] && speaks(a) && speaks(b)) || (frames[a] === frames[b] && shows(a) && shows(b));
+/** What a model is given of a video, short enough to be kept of many: equal ones say, or show, the same. */
+export interface VideoMarks {
+  /** Its tokens; empty where it says nothing. */
+  readonly text: string;
+  /** A hash of its frames; empty where it shows nothing. */
+  readonly frames: string;
+}
+
+/** The marks of the videos of a batch, which do not depend on the others in it. */
+export function markVideos({ tokens, textMask, spans, frames, frameMask }: Batch): VideoMarks[] {
+  const [, length] = tokens.shape;
+  const [videos, count, width] = frames.shape;
+  return Array.from({ length: videos }, (_, row) => {
+    const own = tokens.data.subarray(row * length, (row + 1) * length);
+    const shown = Array.from(frameMask.data.subarray(row * count, (row + 1) * count).keys()).filter(
+      (frame) => frameMask.data[row * count + frame] === 1,
+    );
+    const speaks = spans[row].some(({ start, end }) => end > start);
+    return {
+      text: speaks ? own.filter((_token, i) => textMask.data[row * length + i] === 1).join() : '',
+      frames: shown.length === 0 ? '' : hashOf(frames.data, row * count * width, shown, width),
+    };
+  });
+}
+
+/** 64 bits of some rows of values: two FNV-1a hashes of their bits, 0 and -0 alike. */
+function hashOf(data: Float32Array, from: number, rows: readonly number[], width: number): string {
+  let [one, two] = [0x811c9dc5, 0x01000193 ^ rows.length];
+  for (const row of rows) {
+    for (let i = 0; i < width; i++) {
+      FLOAT[0] = data[from + row * width + i] + 0;
+      one = Math.imul(one ^ BITS[0], 0x01000193);
+      two = Math.imul((two ^ (BITS[0] >>> 15)) + BITS[0], 0x85ebca6b);
+    }
+  }
+  return `${rows.length}:${one}:${two}`;
+}
+
+const FLOAT = new Float32Array(1);
+const BITS = new Int32Array(FLOAT.buffer);
+
+/** Whether videos say the same or show the same; what is empty says and shows nothing. */
+function alike(a: VideoMarks, b: VideoMarks): boolean {
+  return (a.text !== '' && a.text === b.text) || (a.frames !== '' && a.frames === b.frames);
 }
 
 const KS = [1, 5, 10] as const;
 
 /**
  * How often a video's partner is among the 1, 5 and 10 most similar of all videos of the pairs, beside chance and
- * beside the characters that their texts share. Further partners of a video, the video itself, and what says the same
- * as it or its partner are no wrong answers.
+ * beside the characters that their texts share. As in training, further partners of a video, the video itself, and what
+ * says or shows the same as it or its partner are no wrong answers.
+ *
+ * @param marks of the videos, see {@link markVideos}
  */
 export function pairRecall(
   { positives: { left, right }, partners }: RankingSet,
   vectors: ReadonlyMap<number, ArrayLike<number>>,
   textOf: (video: number) => string,
+  marks: ReadonlyMap<number, VideoMarks>,
 ): Readonly<Record<'recall@1' | 'recall@5' | 'recall@10', Measured>> {
   const videos = [...new Set([...left, ...right])];
   const rows = new Map(videos.map((video, row) => [video, row]));
   const texts = new Map(videos.map((video) => [video, textOf(video)]));
-  const sayTheSame = (a: number, b: number): boolean => texts.get(a) === texts.get(b) && texts.get(a) !== '';
+  const same = (a: number, b: number): boolean =>
+    (texts.get(a) === texts.get(b) && texts.get(a) !== '') || alike(marks.get(a)!, marks.get(b)!);
   const isRight = (query: number, item: number): boolean => {
     const [video, other] = [left[query], videos[item]];
     const known = other === video || partners.get(video)?.has(other) === true;
-    return known || sayTheSame(other, video) || sayTheSame(other, right[query]);
+    return known || same(other, video) || same(other, right[query]);
   };
   const own = (query: number): number => rows.get(right[query])!;
   const question = { queries: left.length, items: videos.length, own, isRight };

@@ -3,7 +3,7 @@ import { openDataset, type Video } from '@wbdc/data';
 import { floats, randomKey } from '@wbdc/nn';
 import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { pairRecall, pairSet, rankingSet, readRankingBatch, type PairSet } from '../src/index.js';
+import { markVideos, pairRecall, pairSet, rankingSet, readRankingBatch, type PairSet } from '../src/index.js';
 import { rankingLoss } from '../src/losses.js';
 
 const idOf = (i: number): string => `1${String(i).padStart(18, '0')}`;
@@ -40,6 +40,12 @@ async function lossOf(pairs: PairSet, vectorOf: (video: number) => number[], ind
   const rows = (of: ArrayLike<number>): tf.Tensor2D =>
     tf.tensor2d(Array.from(of, (row) => vectorOf(Number(batch.ids[row].slice(1)))));
   return rankingLoss(rows(left), rows([...right, ...hard!]), hidden).dataSync()[0];
+}
+
+/** What a model is given of each video, read one by one: no batch tells equal ones. */
+async function marksOf({ dataset }: PairSet) {
+  const videos = Array.from({ length: dataset.size }, (_, i) => i);
+  return new Map(await Promise.all(videos.map(async (i) => [i, markVideos(await dataset.batch([i]))[0]] as const)));
 }
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -113,7 +119,7 @@ it('pairRecall is beside chance and shared characters, and partners are no wrong
     [3, [0, 1]],
   ]);
   const texts = ['猫', '猫狗', '猫鸟', '鱼'];
-  const recall = pairRecall(rankingSet(pairs), vectors, (video) => texts[video]);
+  const recall = pairRecall(rankingSet(pairs), vectors, (video) => texts[video], await marksOf(pairs));
   expect(recall['recall@1']).toEqual({
     value: 1,
     baseline: 2 / 3,
@@ -129,7 +135,49 @@ it('videos that say the same as a partner are no wrong answers for pairRecall', 
     [3, 2, 1],
   ]);
   const vectors = new Map([0, 1, 2, 3].map((video) => [video, video === 3 ? [0.1, 1] : [1, 0.2]]));
-  const recall = pairRecall(rankingSet(pairs), vectors, (video) => texts[video]);
+  const recall = pairRecall(rankingSet(pairs), vectors, (video) => texts[video], await marksOf(pairs));
   // Of 0 the wrong answer is 3, of 3 it is 0, which is as near as its partner.
   expect(recall['recall@1']).toMatchObject({ value: 1 / 2, baselines: { chance: 1 / 2 } });
+});
+
+it.each([
+  ['show the same', ['猫', '狗', '鸟', '鱼'], [0, 7, 7, 3]],
+  ['are given the same tokens', ['猫', '狗', '狗', '鱼'], [0, 1, 2, 3]],
+])('videos that %s as a partner are no wrong answers for pairRecall, as in training', async (_, titles, shown) => {
+  const pairs = await setOf(
+    titles,
+    [
+      [0, 1, 1],
+      [3, 2, 1],
+    ],
+    shown,
+  );
+  // A model that sees no more than there is: 1 and 2 are one to it, each pair is nearer than the other one.
+  const vectors = new Map(
+    [0, 1, 2, 3].map((video) => [
+      video,
+      [
+        [1, 0.1],
+        [1, 1],
+        [1, 1],
+        [0.1, 1],
+      ][video],
+    ]),
+  );
+  const recall = pairRecall(rankingSet(pairs), vectors, () => '', await marksOf(pairs));
+  expect(recall['recall@1']).toMatchObject({ value: 1, baselines: { chance: 1 / 2 } });
+});
+
+it('marks are those of a video whatever batch it is in; empty ones say and show nothing', async () => {
+  const { dataset } = await setOf(['猫', '猫狗鸟鱼', '', ''], [[0, 1, 1]], [0, -0, 5, 6]);
+  const [alone, [, long, ...empty]] = [
+    markVideos(await dataset.batch([0])),
+    markVideos(await dataset.batch([0, 1, 2, 3])),
+  ];
+  const together = markVideos(await dataset.batch([1, 0]));
+  expect(together).toEqual([long, alone[0]]);
+  expect(long.frames).toBe(alone[0].frames); // 0 and -0
+  expect(long.text).not.toBe(alone[0].text);
+  expect(empty.map(({ text }) => text)).toEqual(['', '']);
+  expect(new Set(empty.map(({ frames }) => frames)).size).toBe(2);
 });

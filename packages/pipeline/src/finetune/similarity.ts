@@ -145,10 +145,11 @@ async function measure(running: Running): Promise<Judged> {
     if (pairs === undefined) continue;
     if (options.settings.finetune.loss === 'negatives') {
       const set = rankingSet(pairs);
-      const vectors = await pairVectors(pairs, recipe.embed, recipe.settings.batchSize);
+      const { vectors, marks } = await pairVectors(pairs, recipe.embed, recipe.settings.batchSize);
       cosines = cosinesOfPairs(pairs, vectors);
       const textOf = await pairTexts(pairs, baselineSource(options));
-      for (const [metric, value] of Object.entries(pairRecall(set, vectors, textOf))) measured[name + metric] = value;
+      const recall = pairRecall(set, vectors, textOf, marks);
+      for (const [metric, value] of Object.entries(recall)) measured[name + metric] = value;
       continue;
     }
     cosines = await pairCosines(pairs, recipe.embed, recipe.settings.batchSize);

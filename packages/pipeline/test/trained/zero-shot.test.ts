@@ -194,6 +194,24 @@ it('measures recall of labels and of titles beside chance and shared characters'
   expect(all.titles).toMatchObject({ measured: { 'recall@1': { baselines: { chance: (4 / 6 + 2 / 5) / 6 } } } });
 });
 
+it('a video that shows the same as another, or is it, is no wrong answer for its title', async () => {
+  await using model = await openClip(TOWER);
+  const titles = (await loadTokenizer(TOWER)).vocab.filter((token) => /^\p{sc=Han}$/u.test(token)).slice(0, 3);
+  const vectors = await model.embedTexts(titles);
+  const row = (id: string, embedding: Float32Array): ZeroShotRow => ({ id, embedding, labels: [] });
+  const truthOf = (id: string) => ({ title: titles[Number(id)] });
+  // 0 and 1 have one picture and two titles: whichever fits, no model tells them apart.
+  const twin = vectors[0].map((value) => value + 1e-8);
+  const rows = [row('0', vectors[0]), row('1', twin), row('2', vectors[2])];
+  const { titles: found } = await zeroShotScores(model, rows, { labels: ['a'] }, truthOf);
+  expect(found?.measured['recall@1'].baselines).toMatchObject({ chance: (2 / 2 + 1 / 3) / 3 });
+  const second = Number(dot(vectors[1], twin) > dot(vectors[1], vectors[2])); // what this model says of its title
+  expect(found?.measured['recall@1'].value).toBe((2 + second) / 3);
+  const again = [row('0', vectors[0]), row('0', vectors[1]), row('2', vectors[2])];
+  const { titles: twice } = await zeroShotScores(model, again, { labels: ['a'] }, truthOf);
+  expect(twice?.measured['recall@1'].baselines).toMatchObject({ chance: (2 / 2 + 1 / 3) / 3 });
+});
+
 it('recallBy counts ties and NaN against the query', () => {
   const scores = [
     [1, 1, 0],
