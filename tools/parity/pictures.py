@@ -57,11 +57,32 @@ def odd_scan(jpeg):
     return bytes(changed)
 
 
+def between_scans(jpeg, junk):
+    """Bytes that belong to nothing, before every marker behind the first scan."""
+    at, ends, scanned = 2, [], False
+    while jpeg[at + 1] != 0xD9:
+        if scanned:
+            ends.append(at)
+        is_scan = jpeg[at + 1] == 0xDA
+        at += 2 + jpeg[at + 2] * 256 + jpeg[at + 3]
+        if is_scan:
+            scanned = True
+            while jpeg[at] != 0xFF or jpeg[at + 1] in (0, *range(0xD0, 0xD8)):
+                at += 1
+    for end in reversed([*ends, at]):
+        jpeg = jpeg[:end] + junk + jpeg[end:]
+    return jpeg
+
+
 for sampling in (0, 1, 2):
     keep(f"JPEG, chroma sampling {sampling}", encoded(NOISY, "JPEG", quality=85, subsampling=sampling))
 keep("JPEG, progressive", encoded(NOISY, "JPEG", quality=80, progressive=True))
 keep("JPEG, grey", encoded(NOISY.convert("L"), "JPEG"))
 keep("JPEG, CMYK", encoded(RAMPS.convert("CMYK"), "JPEG", quality=95, subsampling=0))
+progressive = encoded(NOISY, "JPEG", quality=80, progressive=True)
+keep("JPEG, bytes between progressive scans", between_scans(progressive, b"\x07\xff\x00\x09\0"))
+keep("JPEG, CMYK, bytes between progressive scans",
+     between_scans(encoded(RAMPS.convert("CMYK"), "JPEG", quality=95, progressive=True), b"\0"))
 keep("JPEG, odd scan parameters", odd_scan(encoded(NOISY, "JPEG", quality=85)))
 keep("TIFF, CMYK", encoded(RAMPS.convert("CMYK"), "TIFF"))
 keep("TIFF, RGB", encoded(NOISY, "TIFF"))

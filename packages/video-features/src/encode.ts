@@ -39,7 +39,8 @@ export async function differenceHash(image: Image): Promise<string> {
 /** A picture file as a small JPEG file that fits into a square of `side` pixels; it is never enlarged. */
 export function jpegThumbnail(bytes: Uint8Array, side: number): Promise<Uint8Array> {
   const size = { width: side, height: side, fit: 'inside', withoutEnlargement: true } as const;
-  return sharp(bytes).resize(size).jpeg({ quality: 80 }).toBuffer();
+  // What is odd in a file that is read elsewhere is no reason to have none.
+  return sharp(bytes, { failOn: 'none' }).resize(size).jpeg({ quality: 80 }).toBuffer();
 }
 
 function open({ data, width, height }: Image) {

@@ -113,61 +113,12 @@ function* segments(jpeg: Uint8Array): Generator<{ marker: number; start: number;
   }
 }
 
-const START_OF_SCAN = 0xda;
-const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+export const START_OF_SCAN = 0xda;
+export const isFrame = (marker: number): boolean =>
+  marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 /** The number of colour components of a JPEG: 4 are the inks of CMYK. */
 export function jpegComponents(jpeg: Uint8Array): number | undefined {
   for (const { marker, start } of segments(jpeg)) if (isFrame(marker)) return jpeg[start + 5];
   return undefined;
-}
-
-const APP14 = 0xee;
-
-/**
- * A JPEG with a header as the standard has it; nothing where there is nothing to mend. Cameras and telephones leave
- * bytes between two segments, name a colour transform that nobody knows (libjpeg then takes the usual one), and write
- * other numbers than 0 to 63 in one pass for a sequential scan (ITU T.81, B.2.3): libjpeg warns of all and reads on, as
- * Pillow does.
- */
-export function withPlainHeader(jpeg: Uint8Array): Uint8Array | undefined {
-  const parts: Uint8Array[] = [jpeg.slice(0, 2)];
-  let [changed, sequential, components] = [false, false, 0];
-  for (let at = 2; at + 4 <= jpeg.length;) {
-    if (jpeg[at] !== 0xff || jpeg[at + 1] < 0xc0 || jpeg[at + 1] === 0xff) {
-      changed ||= jpeg[at] !== 0xff; // a further 0xff is padding
-      at++;
-      continue;
-    }
-    const marker = jpeg[at + 1];
-    const end = at + 2 + jpeg[at + 2] * 256 + jpeg[at + 3];
-    const segment = jpeg.slice(at, end);
-    parts.push(segment);
-    at = end;
-    if (isFrame(marker)) {
-      sequential = marker === 0xc0 || marker === 0xc1;
-      components = segment[9];
-    }
-    if (marker !== START_OF_SCAN) continue;
-    for (const part of parts) changed = withKnownTransform(part, components) || changed;
-    if (sequential) changed = withWholeScan(segment) || changed;
-    return changed ? Buffer.concat([...parts, jpeg.subarray(end)]) : undefined;
-  }
-  return undefined;
-}
-
-/** Of a segment in which Adobe says how colours were transformed; whether it said anything unknown. */
-function withKnownTransform(segment: Uint8Array, components: number): boolean {
-  const isAdobe = segment[1] === APP14 && String.fromCharCode(...segment.subarray(4, 9)) === 'Adobe';
-  const usual = components === 4 ? 2 : 1;
-  if (!isAdobe || components < 3 || [0, usual].includes(segment[15])) return false;
-  segment[15] = usual;
-  return true;
-}
-
-function withWholeScan(segment: Uint8Array): boolean {
-  const at = 5 + 2 * segment[4];
-  if (segment[at] === 0 && segment[at + 1] === 63 && segment[at + 2] === 0) return false;
-  segment.set([0, 63, 0], at);
-  return true;
 }

@@ -2,6 +2,7 @@ import sharp, { type Sharp } from 'sharp';
 import { SourceError, pictureReasonOf } from './errors.js';
 import type { Image } from './image-data.js';
 import { onWhite } from './pixels.js';
+import { decodeOddJpeg } from './odd-jpeg.js';
 import {
   hasSubsampledChroma,
   isGrey16Png,
@@ -10,7 +11,6 @@ import {
   jpegComponents,
   pictureFormat,
   unscaledTransparency,
-  withPlainHeader,
   type PictureFormat,
 } from './image-format.js';
 
@@ -52,13 +52,10 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   const format = assertPicture(bytes, name, limits);
   // Naming page 0 makes JPEGs slower.
   const open = (content: Uint8Array): Sharp => sharp(content, { ...reading(limits), ...(page > 0 && { page }) });
-  try {
-    return await pixelsOf(open(bytes), bytes, format);
-  } catch (error) {
-    const mended = format === 'jpeg' ? withPlainHeader(bytes) : undefined;
-    if (mended === undefined) throw notAPicture(name, error);
-    return pixelsOf(open(mended), mended, format).catch((cause: unknown) => Promise.reject(notAPicture(name, cause)));
-  }
+  const decode = (content: Uint8Array): Promise<Image> => pixelsOf(open(content), content, format);
+  return decode(bytes)
+    .catch((error: unknown) => (format === 'jpeg' ? decodeOddJpeg(bytes, decode, error) : Promise.reject(error)))
+    .catch((error: unknown) => Promise.reject(notAPicture(name, error)));
 }
 
 /**

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { SourceError, decodeImage } from '../src/index.js';
+import { SourceError, decodeImage, jpegThumbnail } from '../src/index.js';
 import { fixtureJson, fromBase64 } from './fixtures.js';
 
 interface Picture {
@@ -87,6 +87,40 @@ describe('a JPEG with an odd header has the pixels of the same without', () => {
   it('but what is wrong with its pixels is told', async () => {
     const jpeg = await picture.clone().jpeg({ quality: 90 }).toBuffer();
     await expect(decodeImage(insert(jpeg, 2, 0, 0).subarray(0, -40))).rejects.toThrow('expected a picture, got');
+  });
+});
+
+describe('a JPEG with bytes between its scans', () => {
+  const { file } = cases.find(({ name }) => name === 'JPEG, bytes between progressive scans')!;
+  const odd = Buffer.from(fromBase64(file));
+  const last = odd.lastIndexOf(Buffer.from([0xff, 0xda]));
+  /** The same with something else at a place in its last scan. */
+  const changed = (at: number, ...bytes: number[]): Buffer => {
+    const copy = Buffer.from(odd);
+    copy.set(bytes, at);
+    return copy;
+  };
+
+  it('is refused where it is cut, or damaged besides', async () => {
+    for (const length of [odd.length - 2, odd.length - 9, last + 12, last + 4]) {
+      await expect(decodeImage(odd.subarray(0, length))).rejects.toThrow('expected a picture, got');
+    }
+    // Within the compressed values: a marker that ends them early, and a scan that repeats what was said.
+    await expect(decodeImage(changed(last + 14, 0xff, 0xd9))).rejects.toThrow('expected a picture, got');
+    await expect(decodeImage(changed(last + 5 + 2 * odd[last + 4], 99))).rejects.toThrow('expected a picture, got');
+  });
+
+  it('has a thumbnail', async () => {
+    expect(await sharp(await jpegThumbnail(odd, 8)).metadata()).toMatchObject({ format: 'jpeg', width: 8 });
+  });
+
+  it('is given up where its scans are too many to look at one by one', async () => {
+    const first = odd.indexOf(Buffer.from([0xff, 0xda]));
+    const scans = Buffer.concat(Array.from({ length: 3000 }, () => odd.subarray(last, odd.length - 2)));
+    const bomb = Buffer.concat([odd.subarray(0, first), scans, Buffer.from([0xff, 0xd9])]);
+    const start = performance.now();
+    await expect(decodeImage(bomb)).rejects.toThrow('expected a picture, got');
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 });
 
