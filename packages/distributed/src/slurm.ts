@@ -141,17 +141,17 @@ export function slurmScript(
 code=${quoted(`${file}.code`)}\${SLURM_ARRAY_TASK_ID:+-$SLURM_ARRAY_TASK_ID}
 ${Object.entries(env)
   .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
-  .join('')}pid= asked=
-trap 'asked=1; [ -z "$pid" ] || kill -USR1 $pid' USR1 TERM # before the command: a signal may come at once
+  .join('')}pid= signals=0
+trap 'signals=$((signals + 1)); [ -z "$pid" ] || kill -USR1 $pid' USR1 TERM # before the command: one may come at once
 ${(ranks === undefined ? command : [...launcher, ...command]).map(quoted).join(' ')} &
 pid=$!
-[ -z "$asked" ] || kill -USR1 $pid
-wait $pid
-status=$?
-while [ -n "$asked" ] && kill -0 $pid 2>/dev/null; do # the signal ended the waiting, not the command
+[ $signals = 0 ] || kill -USR1 $pid
+while
+  before=$signals
   wait $pid
   status=$?
-done
+  [ $signals != $before ] # one ended the waiting, perhaps not the command: its status is still to be had
+do :; done
 if [ $status = ${EXIT_REQUEUE} ]; then
   scontrol requeue "\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
   exit $status

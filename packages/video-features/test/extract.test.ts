@@ -166,8 +166,9 @@ describe('extractFeatures', () => {
     let most = 0;
     const decode: DecodeVideo = async (video, settings) => {
       most = Math.max(most, ++running);
-      // None ends before all have begun that may.
-      for (let waited = 0; most < expected && waited < 100; waited++) await setTimeout(50);
+      // None ends before all have begun that may: two beside the first, whose frames then say how many.
+      const begun = video.id === 'video 0' ? ahead + 1 : expected;
+      for (let waited = 0; most < begun && waited < 200; waited++) await setTimeout(50);
       await setTimeout(50); // more would begin now
       const decoded = await decodeVideo(video, settings);
       running--;
