@@ -76,11 +76,18 @@ export function runRanks(mpi: Mpi, ranks: number, program: string, options: Rank
 /** Node's flags for programs from source. */
 export const FROM_SOURCE = ['--import', join(root, 'tools/from-source/register.mjs')];
 
+/** Debian's refuses root otherwise; ranks that wait leave the processor to others, of which it knows nothing. */
+const OPEN_MPI = {
+  OMPI_ALLOW_RUN_AS_ROOT: '1',
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  OMPI_MCA_mpi_yield_when_idle: '1',
+};
+
 /** Runs a program to its end; what it prints is for people who read a failed test. */
 export function run(command: string, args: readonly string[], options: RanksOptions = {}): Promise<RanksResult> {
   const own = ['VITEST', 'NODE_OPTIONS']; // of the test runner
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.includes(name)));
-  const env = { ...inherited, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1', ...options.env };
+  const env = { ...inherited, ...OPEN_MPI, ...options.env };
   return new Promise((resolve) => {
     const limits = { timeout: 300_000, killSignal: 'SIGKILL' as const, maxBuffer: 1 << 26 };
     const child = execFile(command, args, { cwd: options.folder ?? root, env, ...limits }, (error, stdout, stderr) => {

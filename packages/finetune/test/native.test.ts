@@ -138,12 +138,12 @@ it('trains the CLIP stage, vision tower included, on native kernels alone', asyn
 const ONE_LAYER = uniModel({ ...TINY, ...CONFIG, layers: 1 });
 // What a GPU keeps over lengths: tfjs-backend-webgpu's own test. TensorFlow frees its memory itself.
 const NATIVE = [
-  { engine: 'ort', steps: 1000 },
-  { engine: 'tensorflow', steps: 200 },
+  { engine: 'ort', steps: 400 },
+  { engine: 'tensorflow', steps: 100 },
 ].filter(({ engine }) => ENGINES.includes(engine));
 
 /** Steps after which engines hold what they need for every length. */
-const WARM_UP = 150;
+const WARM_UP = 100;
 
 it.each(NATIVE)(
   '$steps steps at changing lengths leave tensors and memory where they were, on $engine',

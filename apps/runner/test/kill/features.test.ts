@@ -18,7 +18,7 @@ features: { tower: tower, batchSize: 32, decodeThreads: 1 }
 let world: World;
 beforeAll(async () => {
   const tower = { imageSize: 16, patchSize: 16, width: WIDTH, layers: 1, heads: 12, intermediateSize: 256 };
-  world = await makeWorld({ videos: { unlabeled: 200, test_a: 2 }, frames: () => FRAMES, tower });
+  world = await makeWorld({ videos: { unlabeled: 90, test_a: 2 }, frames: () => FRAMES, tower });
   await writeFile(join(world.folder, 'my.yaml'), SETTINGS);
   for (const name of ['killed', 'whole']) expect(await codeOf(`data --name ${name}`)).toBe(0);
 });
@@ -54,7 +54,7 @@ it('killed at any moment, goes on behind what was written, and loses no video', 
   expect((await running.ended).code).toBe('SIGKILL');
   const stored = await storedIds();
   expect(stored.length).toBeGreaterThan(25); // 37 kB each
-  expect(stored.length).toBeLessThan(200);
+  expect(stored.length).toBeLessThan(90);
   await cut(world.ids['unlabeled'][stored.length]);
 
   // Whatever is computed again needs its pictures: those of stored videos are damaged, and their directories are not.
