@@ -25,3 +25,4 @@ export { compareNatural, isSystemFile, withoutEnding } from './names.js';
 export { frameRecord, RECORD_FOOTER, RECORD_HEADER } from './tfrecord.js';
 export { ResultStream } from './result-stream.js';
 export { cleanOnce, isTemporary, temporaryName } from './temporary.js';
+export { appendLine, wholeLinesOf } from './whole-lines.js';

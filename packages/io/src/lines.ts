@@ -10,9 +10,11 @@ export interface Line {
 /**
  * The lines of a UTF-8 file (LF or CRLF, an optional byte order mark), one after another; the last one may lack its
  * end.
+ * @param end bytes to read; all by default
  * @throws FormatError on a line over `maxBytes`, or on bytes that are no UTF-8
  */
-export async function* readLines(path: string, maxBytes = 1 << 20): AsyncGenerator<Line> {
+export async function* readLines(path: string, maxBytes = 1 << 20, end = Infinity): AsyncGenerator<Line> {
+  if (end === 0) return;
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let rest: Buffer = Buffer.alloc(0);
   let number = 0;
@@ -25,7 +27,7 @@ export async function* readLines(path: string, maxBytes = 1 << 20): AsyncGenerat
       throw new FormatError({ where, expected: 'text in UTF-8', got: 'other bytes' }, { cause });
     }
   };
-  const stream = createReadStream(path);
+  const stream = createReadStream(path, { end: end - 1 });
   stream.on('error', (error: NodeJS.ErrnoException) => (error.path ??= path)); // that of a folder comes without
   for await (const chunk of stream) {
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk as Buffer]) : (chunk as Buffer);

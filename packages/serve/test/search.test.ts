@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextTable } from '@wbdc/data';
 import type { TrainedModel } from '@wbdc/pipeline';
@@ -198,6 +198,13 @@ describe('videos', () => {
       },
     ]);
     expect((await post(server, '/v1/videos/red/labels', {})).status).toBe(400);
+    // What something else has cut spoils none but itself.
+    await appendFile(join(folder, 'corrections.jsonl'), '{"id":"blue","ti');
+    expect((await post(server, '/v1/videos/red/labels', { tags: ['新'] })).status).toBe(204);
+    const bad: string[] = [];
+    const again = await readTextTable(join(folder, 'corrections.jsonl'), { onBad: ({ message }) => bad.push(message) });
+    expect(again.records.map(({ tags }) => tags)).toEqual([labels.tags, ['新']]);
+    expect(bad).toEqual([expect.stringContaining('line 2: expected valid JSON')]);
   });
 
   it('say why they were found', async () => {

@@ -27,6 +27,20 @@ it('writes one record a line, and forgets what lies past the resumed step', asyn
   expect(lines.map((line) => JSON.parse(line))).toEqual([record(1, 0.125), record(2, 0.25), record(3, 0.75)]);
 });
 
+it('is the file of an uninterrupted run after going on from any cut', async () => {
+  const records = [1, 2, 3].map((step) => record(step, step / 8));
+  const whole = records.map((one) => `${JSON.stringify(one)}\n`).join('');
+  for (let length = 0; length <= whole.length; length++) {
+    const checkpoint = whole.slice(0, length).split('\n').length - 1; // its records are on the disk before it is
+    await writeFile(path, whole.slice(0, length));
+    const sink = await jsonlSink(path, checkpoint);
+    expect(await readFile(path, 'utf8')).toBe(whole.slice(0, whole.slice(0, length).lastIndexOf('\n') + 1));
+    for (const one of records.slice(checkpoint)) await sink.write(one);
+    await sink.close?.();
+    expect(await readFile(path, 'utf8')).toBe(whole);
+  }
+});
+
 it('overwrites nothing silently, and resumes without a file too', async () => {
   await (await jsonlSink(path, 3)).close?.();
   expect(await readFile(path, 'utf8')).toBe('');

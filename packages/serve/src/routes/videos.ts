@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { appendFile, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { appendLine } from '@wbdc/io';
 import { CLIP_PREPROCESSING, encodeJpeg } from '@wbdc/video-features';
 import { definedOnly } from '@wbdc/pipeline';
 import type { IndexRow } from '@wbdc/search';
@@ -179,13 +180,7 @@ async function keepCorrection(
 ) {
   const { id, path, title, ocr, asr, categories = [], tags } = video;
   const row = { id, ...(path && { video: path }), title, ocr, asr, category: categories.join(' / '), tags };
-  const handle = await open(file, 'a');
-  try {
-    await appendFile(handle, `${JSON.stringify({ ...row, corrected: new Date().toISOString() })}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await appendLine(file, JSON.stringify({ ...row, corrected: new Date().toISOString() }));
 }
 
 /** Bytes `[start, end]` that a request asks for; all of them where it names none that there are. */

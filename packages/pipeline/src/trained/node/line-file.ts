@@ -1,7 +1,6 @@
 import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readTable } from '@wbdc/data';
-import { exists, readIfThere } from '@wbdc/io';
+import { exists, readLines, wholeLinesOf } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 
 /** A file of JSON lines, one for each video, that is written as rows come. */
@@ -33,7 +32,7 @@ export async function openLineFile(path: string, mode: 'new' | 'add' | 'replace'
     throw new WbdcError({ where: path, expected: 'no file yet', got: 'one', code: 'lines-there' });
   }
   const adding = there && mode === 'add';
-  const done = new Map(adding ? await keepWhole(path) : []);
+  const done = adding ? await keepWhole(path) : new Map<string, LineOrigin>();
   let write = adding ? appendFile : writeFile;
   return {
     done,
@@ -44,18 +43,54 @@ export async function openLineFile(path: string, mode: 'new' | 'add' | 'replace'
   };
 }
 
-async function keepWhole(path: string): Promise<[string, LineOrigin][]> {
-  const text = (await readIfThere(path)) ?? '';
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  // Cut, not written anew: a kill in between would take what is whole.
-  if (whole !== text) await truncate(path, Buffer.byteLength(whole));
-  const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
-  return rows.map(({ where, cells: { id, model, input } }) => {
-    if (typeof id === 'string') return [id, { model, input }];
-    throw new WbdcError({ where, expected: 'an id', got: 'none', code: 'lines-foreign' });
-  });
+async function keepWhole(path: string): Promise<Map<string, LineOrigin>> {
+  const { end, rest } = await wholeLinesOf(path);
+  const done = new Map<string, LineOrigin>();
+  const keep = (text: string, where: string): void => {
+    const { id, model, input } = objectOf(text, where);
+    if (typeof id !== 'string') throw foreign(where, 'an id', 'none');
+    done.set(id, { model, input });
+  };
+  let lines = 0;
+  for await (const { number, text } of readLines(path, LONGEST, end)) {
+    lines = number;
+    if (text.trim() !== '') keep(text, `${path}: line ${number}`);
+  }
+  if (rest.length === 0) return done;
+  // What is not ours is not cut: first it is known for half a line of JSON.
+  const text = rest.toString('utf8');
+  if (isJson(text)) {
+    keep(text, `${path}: line ${lines + 1}`);
+    await appendFile(path, '\n');
+  } else if (text.startsWith('{')) {
+    await truncate(path, end); // not written anew: a kill in between would take what is whole
+  } else throw foreign(`${path}: line ${lines + 1}`, 'a line of JSON', `'${text.slice(0, 60)}'`);
+  return done;
 }
 
-function refuse(message: string): never {
-  throw new WbdcError(message);
+/** Bytes of a line. */
+const LONGEST = 16 << 20;
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function objectOf(text: string, where: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw foreign(where, 'a line of JSON', `'${text.slice(0, 60)}'`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw foreign(where, 'a JSON object', `'${text.slice(0, 60)}'`);
+}
+
+function foreign(where: string, expected: string, got: string): WbdcError {
+  return new WbdcError({ where, expected, got, code: 'lines-foreign' });
 }
