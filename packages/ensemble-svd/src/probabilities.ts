@@ -20,9 +20,14 @@ const TOLERANCE = 0.01;
  * the order of the first model's ids.
  *
  * @param models probabilities, after softmax; C classes each
+ * @param options `independent`: each value answers a question of its own, as those of tags, and rows need no sum of 1
  * @throws when ids or classes differ, or a row is not a distribution
  */
-export function combineProbabilities(models: readonly Member[], weights?: readonly number[]): ProbabilityEnsemble {
+export function combineProbabilities(
+  models: readonly Member[],
+  weights?: readonly number[],
+  { independent = false }: { readonly independent?: boolean } = {},
+): ProbabilityEnsemble {
   const members = models.map(asEmbeddings);
   const { names, widths } = layoutOf(members);
   const width = widths[0];
@@ -39,12 +44,20 @@ export function combineProbabilities(models: readonly Member[], weights?: readon
   const { ids } = members[0];
   const values = new Float64Array(ids.length * width);
   members.forEach((member, m) => {
-    for (let row = 0; row < ids.length; row++) addRow(member, order[m][row], scales[m] / total, values, row);
+    for (let row = 0; row < ids.length; row++)
+      addRow(member, order[m][row], scales[m] / total, values, row, independent);
   });
   return { ids, width, values, labels: argmaxRows(values, width) };
 }
 
-function addRow(member: Embeddings, from: number, scale: number, out: Float64Array, to: number): void {
+function addRow(
+  member: Embeddings,
+  from: number,
+  scale: number,
+  out: Float64Array,
+  to: number,
+  independent: boolean,
+): void {
   const { name, ids, width, values } = member;
   let sum = 0;
   for (let c = 0; c < width; c++) {
@@ -53,7 +66,7 @@ function addRow(member: Embeddings, from: number, scale: number, out: Float64Arr
     sum += p;
     out[to * width + c] += scale * p;
   }
-  if (Math.abs(sum - 1) > TOLERANCE) throw badRow(name, ids[from], `a sum of ${sum}`);
+  if (!independent && Math.abs(sum - 1) > TOLERANCE) throw badRow(name, ids[from], `a sum of ${sum}`);
 }
 
 function badRow(name: string, id: string, got: string): Error {

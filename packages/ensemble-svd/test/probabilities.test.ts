@@ -32,6 +32,18 @@ test('equal weights by default; of equal probabilities the first class', () => {
   expect([...combineProbabilities([a]).labels]).toEqual([0, 1]);
 });
 
+test('probabilities of questions of their own need no sum of 1, yet lie in 0 to 1', () => {
+  const [one, other] = [
+    [0.9, 0.8, 0],
+    [0.3, 0, 0.2],
+  ].map((row, i) => member(String(i), ['x'], [row]));
+  expect([...combineProbabilities([one, other], [1, 3], { independent: true }).values]).toEqual(
+    [0.45, 0.2, 0.15].map((value) => expect.closeTo(value, 6)),
+  );
+  const logit = member('c', ['x'], [[2, 0, 0]]);
+  expect(() => combineProbabilities([logit], [1], { independent: true })).toThrow('got 2 for class 0');
+});
+
 test('errors', () => {
   const logits = member(
     'b',

@@ -13,8 +13,15 @@ export type { EnsembleMember } from './node/ensemble-member.js';
 export { readPredictions } from './node/predicted-categories.js';
 export type { PredictedCategories, Predictions } from './node/predicted-categories.js';
 export { readClasses, readTruth, writeClasses } from './node/labels.js';
-export { readOutOfFold, readOutOfFoldPairs, writeOutOfFold, writeOutOfFoldPairs } from './node/out-of-fold.js';
-export type { OutOfFold, OutOfFoldPair } from './node/out-of-fold.js';
+export {
+  readOutOfFold,
+  readOutOfFoldPairs,
+  readOutOfFoldTags,
+  writeOutOfFold,
+  writeOutOfFoldPairs,
+  writeOutOfFoldTags,
+} from './node/out-of-fold.js';
+export type { OutOfFold, OutOfFoldPair, OutOfFoldTags } from './node/out-of-fold.js';
 export { combineProbabilityFiles, readProbabilities, writeProbabilities } from './node/probabilities.js';
 export { readCategoryScores, readSimilarityScores, writeCategoryScores, writeSimilarityScores } from './node/scores.js';
 export type { SimilarityScores } from './node/scores.js';

@@ -1,5 +1,6 @@
+import { gatherValues, single, type Communicator } from '@wbdc/distributed';
 import { characterOverlap, besideBaselines, dot, recallBy, recallByChance, type Measured } from '@wbdc/metrics';
-import { foldIn, randomSubset, type Batch, type Key } from '@wbdc/nn';
+import { foldIn, partOf, randomSubset, type Batch, type Key, type Part } from '@wbdc/nn';
 import type { PairSet } from './pairs.js';
 import type { PairBatch } from './similarity.js';
 
@@ -39,43 +40,79 @@ export interface RankingBatchOptions {
   /** Hard negatives of each pair, drawn among those that it has; 1. */
   readonly hardPerPair?: number;
   readonly key?: Key | undefined;
+  /** Where several processes share the batch: what this one reads of it. All must call it for the same batches. */
+  readonly part?: Part | undefined;
+  readonly communicator?: Communicator | undefined;
 }
 
 /**
  * Reads a batch of pairs that find each other. No wrong answer is what would be a right one: the video itself, its
- * partners, and videos that say or show the same as it or its partner.
+ * partners, and videos that say or show the same as it or its partner. Of several processes each reads the videos of
+ * its own pairs and some of the hard negatives, and is told which of the others' say or show the same.
  */
 export async function readRankingBatch(
-  { positives: { dataset, left, right, scores }, hard, partners }: RankingSet,
+  set: RankingSet,
   indices: readonly number[],
-  { hardPerPair = 1, key }: RankingBatchOptions = {},
+  { hardPerPair = 1, key, part = { index: 0, count: 1 }, communicator = single }: RankingBatchOptions = {},
 ): Promise<PairBatch> {
-  const wrong = indices.flatMap((i) => drawn(hard.get(left[i]) ?? [], hardPerPair, key && foldIn(key, String(i))));
-  const others = [...new Set(wrong)];
-  const videos = [...new Set([...indices.flatMap((i) => [left[i], right[i]]), ...others])];
+  const { dataset, left, right, scores } = set.positives;
+  const parts = partsOf(set, indices, { hardPerPair, key, count: part.count });
+  const { pairs, hard } = parts[part.index];
+  const videos = videosOf(set, [parts[part.index]]);
   const rows = new Map(videos.map((video, row) => [video, row]));
   const batch = await dataset.batch(videos, key);
-  const candidates = [...indices.map((i) => right[i]), ...others];
-  const marks = markVideos(batch);
-  const same = (a: number, b: number): boolean => a === b || alike(marks[a], marks[b]);
-  const hidden = new Float32Array(indices.length * candidates.length);
-  indices.forEach((i, query) => {
-    const [own, answer] = [rows.get(left[i])!, rows.get(right[i])!];
+  const known = await marksOfAll(communicator, videos, markVideos(batch));
+  const same = (a: number, b: number): boolean => a === b || alike(known.get(a)!, known.get(b)!);
+  const candidates = parts.flatMap((one) => [...one.pairs.map((i) => right[i]), ...one.hard]);
+  const first = parts.slice(0, part.index).reduce((sum, one) => sum + one.pairs.length + one.hard.length, 0);
+  const hidden = new Float32Array(pairs.length * candidates.length);
+  pairs.forEach((i, query) => {
     candidates.forEach((video, candidate) => {
-      if (candidate === query) return;
-      const row = rows.get(video)!;
-      const right = same(row, own) || same(row, answer) || partners.get(left[i])?.has(video);
-      if (right) hidden[query * candidates.length + candidate] = HIDDEN;
+      if (candidate === first + query) return;
+      const isRight = same(video, left[i]) || same(video, right[i]) || set.partners.get(left[i])?.has(video);
+      if (isRight) hidden[query * candidates.length + candidate] = HIDDEN;
     });
   });
+  const whole = new Map(videosOf(set, parts).map((video, row) => [video, row]));
   return {
     batch,
-    left: Int32Array.from(indices, (i) => rows.get(left[i])!),
-    right: Int32Array.from(indices, (i) => rows.get(right[i])!),
-    labels: Float32Array.from(indices, (i) => scores[i]),
-    hard: Int32Array.from(others, (video) => rows.get(video)!),
+    left: Int32Array.from(pairs, (i) => rows.get(left[i])!),
+    right: Int32Array.from(pairs, (i) => rows.get(right[i])!),
+    labels: Float32Array.from(pairs, (i) => scores[i]),
+    hard: Int32Array.from(hard, (video) => rows.get(video)!),
     hidden,
+    ...(communicator.size > 1 && {
+      rows: Int32Array.from(videos, (video) => whole.get(video)!),
+      shared: { communicator, first },
+    }),
   };
+}
+
+/** What a process reads of a batch: numbers of pairs, and hard negatives that no process before it reads. */
+interface RankingPart {
+  readonly pairs: readonly number[];
+  readonly hard: readonly number[];
+}
+
+function partsOf(
+  { positives: { left }, hard }: RankingSet,
+  indices: readonly number[],
+  { hardPerPair, key, count }: Required<Pick<RankingBatchOptions, 'hardPerPair' | 'key'>> & { readonly count: number },
+): RankingPart[] {
+  const taken = new Set<number>();
+  return Array.from({ length: count }, (_, index) => {
+    const pairs = Array.from(partOf(indices.length, { index, count }), (i) => indices[i]);
+    const wrong = pairs.flatMap((i) => drawn(hard.get(left[i]) ?? [], hardPerPair, key && foldIn(key, String(i))));
+    const own = [...new Set(wrong)].filter((video) => !taken.has(video));
+    for (const video of own) taken.add(video);
+    return { pairs, hard: own };
+  });
+}
+
+/** The videos of some parts, each once, by index. */
+function videosOf({ positives: { left, right } }: RankingSet, parts: readonly RankingPart[]): number[] {
+  const pairs = parts.flatMap((part) => part.pairs.flatMap((i) => [left[i], right[i]]));
+  return [...new Set([...pairs, ...parts.flatMap(({ hard }) => hard)])];
 }
 
 /** As good as nothing behind a softmax, and finite. */
@@ -126,6 +163,16 @@ function hashOf(data: Float32Array, from: number, rows: readonly number[], width
 
 const FLOAT = new Float32Array(1);
 const BITS = new Int32Array(FLOAT.buffer);
+
+/** By their indices, the marks of the videos that all processes have read. */
+async function marksOfAll(
+  communicator: Communicator,
+  videos: readonly number[],
+  marks: readonly VideoMarks[],
+): Promise<Map<number, VideoMarks>> {
+  const own = videos.map((video, row) => [video, marks[row]] as const);
+  return new Map((await gatherValues(communicator, own)).flat());
+}
 
 /** Whether videos say the same or show the same; what is empty says and shows nothing. */
 function alike(a: VideoMarks, b: VideoMarks): boolean {

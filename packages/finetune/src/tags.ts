@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs';
 import {
+  foldIn,
   sigmoidCrossEntropy,
   withRows,
   type Batch,
@@ -11,11 +12,13 @@ import {
 } from '@wbdc/nn';
 import { headed, type FinetuneParams } from './headed.js';
 import type { HeadConfig } from './heads.js';
-import { asymmetricLoss, meanOf, type Asymmetry } from './losses.js';
+import { asymmetricLoss, disagreementOfEach, meanOf, type Asymmetry } from './losses.js';
 
 export interface TagModelOptions extends Omit<HeadConfig, 'hiddenSize'> {
   /** Binary cross entropy where nothing is given. */
   readonly asymmetry?: Asymmetry | null;
+  /** Weight of R-Drop (Liang et al., arXiv 2106.14448): two passes with other dropout should agree. 0 leaves it out. */
+  readonly rDrop?: number;
 }
 
 /** Videos with tags. */
@@ -27,7 +30,7 @@ export interface TagBatch {
 
 /** Tag finetuning: pool, a dense layer to the T tags, each a question of its own. */
 export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagModelOptions) {
-  const { outputs, asymmetry = null } = options;
+  const { outputs, asymmetry = null, rDrop = 0 } = options;
   const model = headed(encoder, options);
   const lossOf = (logits: Tensor2D, truth: Tensor2D): Scalar =>
     asymmetry === null ? sigmoidCrossEntropy(logits, truth) : asymmetricLoss(logits, truth, asymmetry);
@@ -37,7 +40,12 @@ export function tagModel<P extends ParamTree>(encoder: Encoder<P>, options: TagM
       const truth = tagTruth(batch, outputs);
       const draws = model.draws(params, batch, dropout);
       const target = tf.tensor2d(truth, [batch.ids.length, outputs]);
-      return { loss: meanOf(draws.map((logits) => lossOf(logits, target))), count: batch.ids.length, metrics: {} };
+      const error = (all: readonly Tensor2D[]): Scalar => meanOf(all.map((logits) => lossOf(logits, target)));
+      const count = batch.ids.length;
+      if (!dropout || rDrop === 0) return { loss: error(draws), count, metrics: {} };
+      const again = model.draws(params, batch, foldIn(dropout, 'again'));
+      const apart = meanOf(draws.map((logits, i) => disagreementOfEach(logits, again[i])));
+      return { loss: tf.add(error([...draws, ...again]), tf.mul(apart, rDrop)), count, metrics: {} };
     });
   return {
     init: model.init,

@@ -5,7 +5,7 @@ import { sigmoidCrossEntropy } from '@wbdc/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ENGINES, distance, useEngine, wave } from '../../../tools/testing.js';
 import { chooseThresholds, decideTags, tagTruth } from '../src/index.js';
-import { asymmetricLoss } from '../src/losses.js';
+import { asymmetricLoss, disagreementOfEach } from '../src/losses.js';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 type Name = 'asymmetric' | 'asymmetricBoth' | 'binary';
@@ -30,6 +30,29 @@ describe.each(ENGINES)('losses of tags on %s', (engine) => {
     const { value, grad } = tf.valueAndGrad(loss)(logits());
     expect(value.dataSync()[0]).toBeCloseTo(fixture[name].loss, 5);
     expect(distance(grad.dataSync(), fixture[name].gradients.logits)).toBeLessThan(1e-5);
+  });
+
+  it('R-Drop of tags is half of both divergences of two Bernoulli distributions, and both sides learn', () => {
+    const [x, y] = [wave(21, 0.5, 3), wave(21, 0.7, 2)];
+    const divergence = (a: number, b: number): number => {
+      const [p, q] = [1 / (1 + Math.exp(-a)), 1 / (1 + Math.exp(-b))];
+      return p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
+    };
+    const of = (left: ArrayLike<number>, right: ArrayLike<number>): number =>
+      Array.from(left, (a, i) => (divergence(a, right[i]) + divergence(right[i], a)) / 2 / left.length).reduce(
+        (sum, one) => sum + one,
+      );
+    const [left, right] = [x, y].map((values) => tf.tensor2d(values, [3, 7]));
+    const { value, grads } = tf.valueAndGrads((...of: tf.Tensor[]) =>
+      disagreementOfEach(of[0] as tf.Tensor2D, of[1] as tf.Tensor2D),
+    )([left, right]);
+    expect(value.dataSync()[0]).toBeCloseTo(of(x, y), 5);
+    const moved = (values: ArrayLike<number>, by: number) => Array.from(values, (one, i) => (i === 4 ? one + by : one));
+    const slopes = [
+      (of(moved(x, 1e-4), y) - of(moved(x, -1e-4), y)) / 2e-4,
+      (of(x, moved(y, 1e-4)) - of(x, moved(y, -1e-4))) / 2e-4,
+    ];
+    grads.forEach((grad, i) => expect(grad.dataSync()[4]).toBeCloseTo(slopes[i], 4));
   });
 
   it('has a finite gradient where the answer is certain', () => {

@@ -41,7 +41,7 @@ it('a category model learns from labelled videos and gives probabilities', () =>
 it('a similarity model learns from pairs and gives vectors', () => {
   type Model = ReturnType<typeof similarityModel<Params>>;
   expectTypeOf<Model['loss']>().toEqualTypeOf<
-    (params: FinetuneParams<Params>, pairs: PairBatch, dropout?: Key) => LossResult
+    (params: FinetuneParams<Params>, pairs: PairBatch, dropout?: Key, share?: number) => LossResult
   >();
   expectTypeOf<Model['embed']>().toEqualTypeOf<(params: FinetuneParams<Params>, batch: Batch) => Tensor2D>();
   expectTypeOf<CategoryBatch>().not.toExtend<PairBatch>();

@@ -1,8 +1,11 @@
 export type { PlainTexts } from './finetune/baselines.js';
 export { pretrainedTags } from './finetune/start.js';
 export type { PretrainedTags } from './finetune/start.js';
+export { describeFinetuned, describeFolds } from './finetune/describe.js';
+export type { DescribedFinetuning } from './finetune/describe.js';
 export { finetune } from './finetune/finetune.js';
 export type {
+  CombinedTags,
   FinetuneConclusion,
   FinetuneData,
   FinetunedFolds,

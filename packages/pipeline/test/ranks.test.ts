@@ -21,6 +21,9 @@ const TRAININGS = {
   pretrain: { stage: 'pretrain', epochs: 10 },
   category: { stage: 'category' },
   similarity: { stage: 'similarity' },
+  tags: { stage: 'tags', settings: { rDrop: 0.5 } },
+  negatives: { stage: 'similarity', epochs: 4, settings: { loss: 'negatives', rDrop: 0.5, accumulate: 2 } },
+  cosent: { stage: 'similarity', settings: { loss: 'cosent', rDrop: 0.5 } },
   clip: { stage: 'clip' },
   fgm: { stage: 'category', epochs: 4, settings: { accumulate: 2, adversarial: { kind: 'fgm' } } },
   bf16: { stage: 'category', gradientDtype: 'bf16' },
@@ -33,9 +36,9 @@ describe.skipIf(withoutMpi)(`several ranks train as one (${withoutMpi ?? 'MPI is
   let root: string;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'wbdc-ranks-'));
-    await train('1', ['pretrain', 'category', 'similarity', 'clip', 'fgm']);
-    await train('3', ['pretrain', 'similarity'], [openMpi, 3]);
-    await train('2', ['category', 'clip', 'fgm', 'bf16'], [mpich, 2]);
+    await train('1', ['pretrain', 'category', 'similarity', 'tags', 'negatives', 'cosent', 'clip', 'fgm']);
+    await train('3', ['pretrain', 'similarity', 'tags', 'negatives'], [openMpi, 3]);
+    await train('2', ['category', 'cosent', 'negatives', 'clip', 'fgm', 'bf16'], [mpich, 2]);
   });
   afterAll(() => rm(root, { recursive: true }));
 
@@ -89,6 +92,10 @@ describe.skipIf(withoutMpi)(`several ranks train as one (${withoutMpi ?? 'MPI is
     ['pretrain', '3', 50],
     ['category', '2', 15],
     ['similarity', '3', 15],
+    ['tags', '3', 12],
+    ['negatives', '3', 6],
+    ['negatives', '2', 6],
+    ['cosent', '2', 15],
     ['clip', '2', 15],
     ['fgm', '2', 10],
   ] as const)('%s on %s ranks: %i steps of one', async (name, ranks, steps) => {

@@ -10,8 +10,8 @@ import {
   symmetricInfoNce,
   type LossResult,
 } from '@wbdc/nn';
+import { gatherFromAll } from '@wbdc/train';
 import { takeTableRows } from './divide.js';
-import { gatherFromAll } from './gather.js';
 
 /** Start and bound of the learnable temperature, as in CLIP: 0.07, and at least 0.01. */
 export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);

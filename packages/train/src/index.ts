@@ -3,6 +3,7 @@ export type { AdamWOptions, Optimizer, UpdateOptions } from './adamw.js';
 export { awp, fgm, pgd } from './adversarial.js';
 export type { AwpOptions, FgmOptions, PgdOptions } from './adversarial.js';
 export { assertSameConfig } from './config.js';
+export { gatherFromAll } from './gather.js';
 export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
 export type { GradientFunction, GradientOptions, ValueAndGrad } from './gradients.js';
 export type { MetricSum } from '@wbdc/nn';

@@ -44,6 +44,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   'feature-order': { advice: 'make them again with wbdc features --overwrite' },
   'shard-wrong': { message: ({ message }) => message, exitCode: 2 },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
+  'mined-none': { advice: 'add them by wbdc index add <data>/zip_frames --texts <data>/annotations/labeled.json' },
   'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
   'tower-foreign': { advice: 'give the vision tower with --tower' },
   'tower-missing': {

@@ -19,6 +19,9 @@ export interface WritingCommand {
 
 const MY = '--config my.yaml --name my';
 const SIMILAR = '--config my.yaml --name pairs --set run.base=my --set finetune.kind=similarity';
+const MINED =
+  `${SIMILAR.replace('pairs', 'mined')} --set finetune.pairs.train=clicks.tsv ` +
+  '--set finetune.loss=negatives --set finetune.mined.index=my-index --set finetune.mined.margin=0';
 const TAGGED = '--config my.yaml --name tagged --set run.base=my --set finetune.kind=tags --set finetune.folds=2';
 const CORPUS = JSON.stringify({
   splits: ['unlabeled'],
@@ -92,6 +95,13 @@ export const WRITING: readonly WritingCommand[] = [
     makes: ['runs/tagged'],
     unhurt: true,
   },
+  {
+    name: 'finetune tag folds',
+    args: `finetune ${TAGGED.replace('tagged', 'tag-folds')} --set finetune.fold=all --set finetune.epochs=1`,
+    again: RESUME,
+    makes: ['runs/tag-folds'],
+    long: true,
+  },
   { name: 'ensemble', args: 'ensemble runs/my --out fused', makes: ['fused'] },
   {
     name: 'evaluate',
@@ -129,6 +139,13 @@ export const WRITING: readonly WritingCommand[] = [
     unhurt: true,
   },
   { name: 'index remove', args: `index remove ${REMOVED} --in other-index`, makes: ['other-index'], changes: true },
+  {
+    name: 'finetune mined',
+    args: `finetune ${MINED} --set finetune.epochs=1`,
+    again: RESUME,
+    makes: ['runs/mined'],
+    unhurt: true,
+  },
   { name: 'index compact', args: 'index compact --in other-index', makes: ['other-index'], changes: true },
   {
     name: 'tag',

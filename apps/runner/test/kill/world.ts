@@ -48,6 +48,8 @@ export async function makeWorld(folder: string): Promise<void> {
     labeled.slice(i + 1).map((id2, k) => ({ id1, id2, score: ((i + k) % 3) / 2 })),
   );
   await writeLabels(join(folder, 'pairs.tsv'), pairs);
+  const clicks = labeled.slice(1).map((id2, i) => ({ id1: labeled[i], id2, score: 1 }));
+  await writeLabels(join(folder, 'clicks.tsv'), clicks);
   await writeFile(join(folder, 'truth.csv'), ids.test_a.map((id, i) => `${id},${CATEGORIES[i % 2]}\n`).join(''));
 }
 

@@ -16,6 +16,12 @@ export interface FinetuneFiles {
   readonly categories: string;
   /** Tags of the held-out videos: lines `{id, tags}`. */
   readonly tags: string;
+  /** Of folds: all tags, in the order of the model's outputs; see `readClasses`. */
+  readonly tagList: string;
+  /** Of folds: probabilities of all tags of the held-out videos; see `combineProbabilityFiles`. */
+  readonly tagProbabilities: string;
+  /** Hard negatives that were mined for it: pairs of score 0, as `label.tsv`. */
+  readonly mined: string;
   /** Embeddings as submitted to AIAC 2021: see `readEmbeddingFile`. */
   readonly embeddings: string;
 }
@@ -29,6 +35,9 @@ export function finetuneFiles(folder: string): FinetuneFiles {
     probabilitiesOf: (split) => join(folder, `${split}.probabilities.jsonl`),
     categories: join(folder, 'result.csv'),
     tags: join(folder, 'tags.jsonl'),
+    tagList: join(folder, 'tag_list.txt'),
+    tagProbabilities: join(folder, 'tag-probabilities.jsonl'),
+    mined: join(folder, 'mined.tsv'),
     embeddings: join(folder, 'result.zip'),
   };
 }

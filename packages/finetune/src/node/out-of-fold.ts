@@ -2,6 +2,7 @@ import { writeFileAtomic } from '@wbdc/io';
 import { z } from 'zod';
 import type { LabelledVideo } from '../examples.js';
 import type { PairSet } from '../pairs.js';
+import type { Predicted } from '../predicted.js';
 import { numberOrNaN, readJsonLines } from './json-lines.js';
 import { writeProbabilities } from './probabilities.js';
 
@@ -70,4 +71,29 @@ export function writeOutOfFoldPairs(
 /** The lines of {@link writeOutOfFoldPairs}. */
 export function readOutOfFoldPairs(path: string): AsyncGenerator<OutOfFoldPair> {
   return readJsonLines(path, pair, '{id1, id2, fold, score, cosine} of a finetune stage');
+}
+
+const tagged = z.object({
+  id: z.string(),
+  fold: z.int(),
+  tags: z.array(z.string()),
+  probabilities: z.array(z.number()),
+});
+
+/** A video with tags as the model says of it that did not learn it. */
+export type OutOfFoldTags = z.output<typeof tagged>;
+
+/** Lines of the fold that was held out. @param tagsOf what each video has */
+export function writeOutOfFoldTags(
+  path: string,
+  predicted: Predicted,
+  fold: number,
+  tagsOf: (id: string) => readonly string[],
+): Promise<void> {
+  return writeProbabilities(path, predicted.ids.length === 0 ? [] : [predicted], (id) => ({ fold, tags: tagsOf(id) }));
+}
+
+/** The lines of {@link writeOutOfFoldTags}. */
+export function readOutOfFoldTags(path: string): AsyncGenerator<OutOfFoldTags> {
+  return readJsonLines(path, tagged, '{id, fold, tags, probabilities} of a finetune stage');
 }

@@ -69,10 +69,15 @@ function asEmbeddings(rows: readonly z.output<typeof row>[], name: string): Embe
 /** Rows that are in memory together. */
 const BLOCK = 1024;
 
-/** The weighted mean of several models' files of such lines, which hold the same videos in the same order. */
+/**
+ * The weighted mean of several models' files of such lines, which hold the same videos in the same order.
+ *
+ * @param options `independent`: of tags, whose probabilities have no sum of 1
+ */
 export async function* combineProbabilityFiles(
   paths: readonly string[],
   weights?: readonly number[],
+  options?: { readonly independent?: boolean },
 ): AsyncGenerator<Predicted> {
   const files = paths.map((path) => readBlocks(path));
   for (;;) {
@@ -83,7 +88,7 @@ export async function* combineProbabilityFiles(
     if (ended >= 0) {
       throw new WbdcError({ where: paths[ended], expected: 'as many videos as in the others', got: 'fewer' });
     }
-    const { ids, values } = combineProbabilities(members, weights);
+    const { ids, values } = combineProbabilities(members, weights, options);
     yield { ids, values: Float32Array.from(values) };
   }
 }

@@ -5,6 +5,7 @@ import { fromRoot, single } from '@wbdc/distributed';
 import { exists, makeFolder, writeJson } from '@wbdc/io';
 import { categoryBaselinesOf, outOfFoldBaselines, pairBaselinesOf } from './baselines.js';
 import { baselineSource } from './common.js';
+import { combineTagFolds } from './fold-tags.js';
 import { isRoot } from '../training/ranks.js';
 import type { FinetunedFolds, FinetunedModel, FinetuneOptions } from './options.js';
 
@@ -52,9 +53,10 @@ async function finetuneFold(
 async function combine(
   options: FinetuneOptions,
   folds: readonly string[],
-): Promise<Pick<FinetunedFolds, 'categories' | 'similarity'>> {
+): Promise<Pick<FinetunedFolds, 'categories' | 'similarity' | 'tags'>> {
   const { settings, data, folder, observer } = options;
   const { kind, predict, rareClass } = settings.finetune;
+  if (kind === 'tags') return { tags: await combineTagFolds(options, folds) };
   if (kind === 'category') {
     const { truth } = data;
     const categories = await combineCategoryFolds({

@@ -85,6 +85,8 @@ export interface FinetuneConclusion {
   readonly predicted: number;
   /** Whether there is a file of out-of-fold predictions. */
   readonly outOfFold: boolean;
+  /** Whether hard negatives were mined for it. */
+  readonly mined?: boolean;
   /** Of a category finetuning. */
   readonly categories?: {
     readonly classes: readonly string[];
@@ -117,6 +119,18 @@ export interface TagScores {
   }[];
 }
 
+/** What the tag models of all folds say together. */
+export interface CombinedTags {
+  /** Of every labelled video by the model that did not learn it. */
+  readonly scores: TagScores;
+  /** Of the mean of the folds on the held-out videos, by thresholds chosen on the others; nothing without tags. */
+  readonly heldOut: TagScores | undefined;
+  /** For each tag, chosen on what the models say of videos that they did not learn. */
+  readonly thresholds: readonly number[];
+  /** Labelled videos, and held-out ones that were predicted. */
+  readonly counts: { readonly labelled: number; readonly predicted: number };
+}
+
 /** One finetuned model. */
 export interface FinetunedModel extends TrainingResult<Measurement, FinetuneConclusion> {
   readonly kind: 'model';
@@ -134,6 +148,7 @@ export interface FinetunedFolds {
   readonly files: FinetuneFiles;
   readonly categories?: CombinedCategories;
   readonly similarity?: CombinedSimilarity;
+  readonly tags?: CombinedTags;
 }
 
 export type FinetuneResult = FinetunedModel | FinetunedFolds;

@@ -9,6 +9,7 @@ import {
   type PairBatch,
   type TagBatch,
 } from '@wbdc/finetune';
+import { single, type Communicator } from '@wbdc/distributed';
 import type { Batch, Encoder, Key, LossResult } from '@wbdc/nn';
 import type { TrainingRecipe } from '../recipes/recipe.js';
 import type { FinetuneSettings } from '../settings/finetune.js';
@@ -56,11 +57,15 @@ export interface SimilarityRecipe extends FinetuneRecipe<PairBatch> {
   readonly embed: (batch: Batch) => Tensor2D;
 }
 
-/** Similarity finetuning (AIAC 2021) of an encoder, with fresh weights of the given key. */
+/**
+ * Similarity finetuning (AIAC 2021) of an encoder, with fresh weights of the given key. Of several processes, losses
+ * that compare the pairs of all divide by what all were asked.
+ */
 export function similarityRecipe(
   settings: RecipeSettings,
   encoder: Encoder<EncoderParams>,
   key: Key,
+  { size }: Communicator = single,
 ): SimilarityRecipe {
   const { pooling, attention, dropout, samples, width, rDrop, loss } = settings.finetune;
   const head = { pooling, attention, dropout, samples, outputs: width };
@@ -70,6 +75,12 @@ export function similarityRecipe(
     ...trainingOf(settings, model, params),
     head,
     noun: 'pair',
+    ...(size > 1 &&
+      loss !== 'mse' && {
+        asked: ({ labels }) => ({ pairs: labels.length }),
+        loss: (batch, dropout, asked) =>
+          model.loss(params, batch, dropout, asked && batch.labels.length / asked['pairs']),
+      }),
     embed: (batch) => model.embed(params, batch),
   };
 }
@@ -91,9 +102,9 @@ export function tagRecipe(
   key: Key,
   form: TagForm = { pooling: settings.finetune.pooling, hidden: null, activation: null },
 ): TagRecipe {
-  const { attention, dropout, samples, tags } = settings.finetune;
+  const { attention, dropout, samples, rDrop, tags } = settings.finetune;
   const head = { attention, dropout, samples, outputs: tagCount, ...form };
-  const model = tagModel(encoder, { ...head, asymmetry: tags.loss === 'asl' ? tags : null });
+  const model = tagModel(encoder, { ...head, asymmetry: tags.loss === 'asl' ? tags : null, rDrop });
   const params = model.init(key);
   return {
     ...trainingOf(settings, model, params),

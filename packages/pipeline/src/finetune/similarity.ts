@@ -11,6 +11,7 @@ import {
   readPairBatch,
   readRankingBatch,
   takeRowsOf,
+  type PairBatch,
   type PairSet,
   type RankingSet,
 } from '@wbdc/finetune';
@@ -54,7 +55,7 @@ export async function finetuneSimilarity(
   const data = dividePairs(options, await withMinedNegatives(options));
   const ranking = settings.finetune.loss === 'negatives' ? rankingSet(data.train) : undefined;
   const label = pairLabeller(data.train.scores, labels);
-  const recipe = similarityRecipe(settings, encoder, await weightsKey(options));
+  const recipe = similarityRecipe(settings, encoder, await weightsKey(options), communicator);
   try {
     await startEncoder(options, recipe.params.encoder);
     if (settings.finetune.embedding === 'tag') await startEmbedding(options, recipe.params.head);
@@ -65,17 +66,7 @@ export async function finetuneSimilarity(
       ...options,
       recipe,
       best: averageBest === null ? undefined : bestOf(averageBest, metricOf(data, ranking ? 'recall@1' : bestBy)),
-      data: ranking
-        ? rankingData(ranking, settings.finetune)
-        : {
-            lengths: pairLengths(data.train),
-            read: async ({ indices, key, part }) => {
-              const read = await readPairBatch(data.train, takePart(indices, part), label, key);
-              if (!part || !communicator) return read;
-              const rows = pairRows(data.train, takePart(indices, part), indices);
-              return { ...read, batch: await paddedAlike(read.batch, communicator), rows };
-            },
-          },
+      data: ranking ? rankingData(ranking, options) : pairData(data.train, label, options),
       evaluate: () => measure(running),
       model,
       files,
@@ -100,12 +91,27 @@ function baselinesOnce(options: FinetuneOptions): Running['baselines'] {
   };
 }
 
-/** Batches of pairs that find each other. */
-function rankingData(set: RankingSet, { hardNegatives: hardPerPair }: FinetuneOptions['settings']['finetune']) {
-  return {
-    lengths: pairLengths(set.positives),
-    read: ({ indices, key }: BatchPosition) => readRankingBatch(set, indices, { hardPerPair, key }),
+/** Batches of pairs with labels. */
+function pairData(set: PairSet, label: Running['label'], { communicator, settings }: FinetuneOptions) {
+  const read = async ({ indices, key, part }: BatchPosition): Promise<PairBatch> => {
+    const own = await readPairBatch(set, takePart(indices, part), label, key);
+    if (!part || !communicator) return own;
+    const rows = pairRows(set, takePart(indices, part), indices);
+    const labels = Float32Array.from(indices, (i) => label(set.scores[i]));
+    const compared = settings.finetune.loss === 'cosent' && { shared: { communicator, labels } };
+    return { ...own, batch: await paddedAlike(own.batch, communicator), rows, ...compared };
   };
+  return { lengths: pairLengths(set), read };
+}
+
+/** Batches of pairs that find each other. */
+function rankingData(set: RankingSet, { communicator, settings }: FinetuneOptions) {
+  const { hardNegatives: hardPerPair } = settings.finetune;
+  const read = async ({ indices, key, part }: BatchPosition): Promise<PairBatch> => {
+    const own = await readRankingBatch(set, indices, { hardPerPair, key, part, communicator });
+    return part && communicator ? { ...own, batch: await paddedAlike(own.batch, communicator) } : own;
+  };
+  return { lengths: pairLengths(set.positives), read };
 }
 
 function bestOf(count: number, metric: string) {
@@ -181,5 +187,6 @@ async function conclude(
   const held = folds === null ? undefined : data.validation;
   if (held) await writeOutOfFoldPairs(files.outOfFold, held, cosines, Number(fold));
   await writeSimilarityScores(files.scores, measured);
-  return { files, predicted: embeddings.size, outOfFold: held !== undefined };
+  const mined = settings.finetune.mined !== null;
+  return { files, predicted: embeddings.size, outOfFold: held !== undefined, mined };
 }

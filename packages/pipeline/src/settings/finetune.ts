@@ -244,7 +244,6 @@ export function finetuneProblems({ finetune, frames, data }: Reading): Problem[]
     report('mined', "expected nothing: it is for finetune.kind 'similarity' with finetune.loss 'negatives' alone");
   if (finetune.mined !== null && finetune.mined.candidates < finetune.mined.count + finetune.mined.skip)
     report('mined.candidates', `expected at least count and skip together, got ${finetune.mined.candidates}`);
-  if (kind === 'tags' && fold === 'all') report('fold', "expected a number with finetune.kind 'tags', got all");
   if (kind === 'similarity' && folds !== null && pairSplit === 'official') {
     report('folds', `expected null: folds are of videos, and finetune.split is 'official'`);
   }

@@ -30,9 +30,22 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const waiting = waitingFor(signal);
+    waiting.add(abort);
+    promise.then(resolve, reject).finally(() => waiting.delete(abort));
   });
+}
+
+/** Who waits for a signal: one listener tells them all, since Node warns of a leak where many are added. */
+const WAITING = new WeakMap<AbortSignal, Set<() => void>>();
+
+function waitingFor(signal: AbortSignal): Set<() => void> {
+  const known = WAITING.get(signal);
+  if (known) return known;
+  const waiting = new Set<() => void>();
+  WAITING.set(signal, waiting);
+  signal.addEventListener('abort', () => waiting.forEach((abort) => abort()), { once: true });
+  return waiting;
 }
 
 /** The items of a source until a signal ends them, also while the source lets somebody wait. */

@@ -5,9 +5,10 @@ import * as tf from '@tensorflow/tfjs';
 import { readOutOfFold, readProbabilities } from '@wbdc/finetune/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finetuneSchema, framesSchema, modelSchema, textSchema } from '../../src/index.js';
+import { readLabels } from '@wbdc/data';
 import { openIndex } from '@wbdc/search';
 import { withMinedNegatives } from '../../src/finetune/mined.js';
-import { finetune, readSavedModel, type FinetuneOptions } from '../../src/node.js';
+import { describeFinetuned, finetune, readSavedModel, type FinetuneOptions } from '../../src/node.js';
 import { CATEGORIES, datasetOf, tokenizer, videosFrom, withoutLabels } from './data.js';
 
 let root: string;
@@ -139,12 +140,20 @@ it('mines hard negatives of clicked pairs from an index', async () => {
   const result = await finetune({ ...options, data, observer });
   expect(result).toMatchObject({ kind: 'model', status: 'complete' });
   expect(messages).toContain('9 pairs to learn from, 0 to validate, 0 across the two dropped, 0 held out');
+  if (result.kind !== 'model') throw new Error('expected one model');
+  const { files } = result.conclusion!;
+  expect(describeFinetuned(result.conclusion!).made.map(({ path }) => path)).toContain(files.mined);
+  expect(await readLabels(files.mined)).toEqual(wrong.map(([id1, id2, score]) => ({ id1, id2, score })));
+  // Whoever goes on has the same ones, though the index has changed since.
+  await index.remove([labeled[4].id]);
+  expect(await withMinedNegatives({ ...options, data, resume: true })).toEqual(pairs);
+  expect(await withMinedNegatives({ ...options, data })).not.toEqual(pairs);
 
   const foreign = await optionsOf('mined', { ...own, mined: { ...mined, as: 'other' } });
   await expect(finetune({ ...foreign, data })).rejects.toMatchObject({ code: 'model-missing' });
   const others = { train: [{ left: 'x', right: 'y', score: 1 }] };
   await expect(withMinedNegatives({ ...options, data: { ...data, pairs: others } })).rejects.toThrow(
-    `finetune.mined.index: expected an index with videos of the 1 pair and others near to them, got none of them`,
+    `finetune.mined.index: expected an index with videos of the 1 pair, by the ids of the data set such as x, `,
   );
 });
 

@@ -9,6 +9,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finetuneSchema, layoutOf, openTrained, pretrainSettings } from '../../src/index.node.js';
 import {
+  describeFolds,
   exportTrained,
   finetune,
   pretrain,
@@ -184,6 +185,54 @@ describe('finetuning for tags', () => {
     expect(await readSavedModel(end.model)).toMatchObject({ thresholds: [] });
   });
 
+  it('of all folds: every video by a model that has not learned it, the held-out by the mean', async () => {
+    const folds = { epochs: 8, folds: 3, fold: 'all', tags: { head: 'fresh' }, rDrop: 0.5 };
+    const options = await optionsOf('folds', folds);
+    const before = tf.memory().numTensors;
+    const result = await finetune(options);
+    expect(tf.memory().numTensors).toBe(before);
+    if (result.kind !== 'folds') throw new Error('expected folds');
+    const { scores, heldOut, thresholds, counts } = result.tags!;
+    expect(counts).toEqual({ labelled: 32, predicted: 8 });
+    expect(scores.videos).toBe(32);
+    expect(heldOut!.videos).toBe(8);
+    expect(heldOut!.measured['video mAP'].value).toBe(1);
+    // The baseline knows how often tags are among the videos of the other folds alone.
+    expect(scores.measured.mAP.baselines!['tag frequency']).toBeLessThan(0.6);
+    expect(heldOut!.perTag.map(({ threshold }) => threshold)).toEqual([...thresholds]);
+    const lines = async (path: string) =>
+      (await readFile(path, 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { id: string; fold?: number; tags?: unknown; probabilities?: number[] });
+    const outOfFold = await lines(result.files.outOfFold);
+    expect(outOfFold.map(({ id }) => id).sort()).toEqual(Array.from({ length: 32 }, (_, i) => `v${i}`).sort());
+    expect(new Set(outOfFold.map(({ fold }) => fold))).toEqual(new Set([0, 1, 2]));
+    expect(outOfFold.find(({ id }) => id === 'v2')!.tags).toEqual(TAGS_OF[2]);
+    // The mean of three models, and the tags that reach the thresholds of all folds by it.
+    const members = await Promise.all(result.folders.map((folder) => lines(join(folder, 'tag-probabilities.jsonl'))));
+    const mean = await lines(result.files.tagProbabilities);
+    mean.forEach(({ id, probabilities }, i) => {
+      expect(members.map((rows) => rows[i].id)).toEqual([id, id, id]);
+      probabilities!.forEach((value, k) => {
+        const own = members.map((rows) => rows[i].probabilities![k]);
+        expect(value).toBeCloseTo((own[0] + own[1] + own[2]) / 3, 5);
+      });
+    });
+    const chosen = await lines(result.files.tags);
+    chosen.forEach(({ tags }, i) => {
+      const expected = TAGS.filter((_, k) => mean[i].probabilities![k] >= thresholds[k]);
+      expect((tags as { tag: string }[]).map(({ tag }) => tag).sort()).toEqual(expected.sort());
+    });
+    expect((await readFile(result.files.tagList, 'utf8')).trim().split('\n')).toEqual(TAGS);
+    const described = describeFolds(result);
+    expect(described.summary['out-of-fold mAP']).toMatch(/^0\.\d+|^1/);
+    expect(described.made.map(({ path }) => path)).toContain(result.files.tags);
+    // Complete folds stay as they are: it says the same again.
+    const again = await finetune({ ...options, resume: true });
+    expect(again.kind === 'folds' && again.tags).toEqual(result.tags);
+  });
+
   it('says what does not fit', async () => {
     const error = async (finetuning: object, more: object = {}) =>
       finetune(await optionsOf('wrong', finetuning, more)).then(
@@ -198,6 +247,9 @@ describe('finetuning for tags', () => {
     expect(await error(fresh, { data: untold })).toContain('expected videos with tags in labeled, got none');
     const blind = { training: await open(0, 8), heldOut: await open(8, 4, TAGS, false) };
     expect(await error({ ...fresh, averageBest: 1 }, { data: blind })).toContain('videos with known tags');
+    const single = { training: await open(0, 1), heldOut: await open(8, 4) };
+    const alone = { ...fresh, folds: 2, fold: 'all', batchSize: 1 };
+    expect(await error(alone, { data: single })).toMatch(/finetune.folds: expected videos with tags outside fold \d/);
     const others = { training: await open(0, 8, ['cat']), heldOut: await open(8, 4, ['cat']) };
     const init = { checkpoint: join(root, 'pretraining') };
     expect(await error({}, { data: others, init })).toContain(

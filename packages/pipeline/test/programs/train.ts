@@ -11,7 +11,7 @@ import { finetuneSchema, framesSchema, modelSchema, textSchema } from '../../src
 import { ClipVideos, finetune, pretrain, trainClip, type FinetuneOptions } from '../../src/node.js';
 
 export interface Training {
-  readonly stage: 'pretrain' | 'category' | 'similarity' | 'clip';
+  readonly stage: 'pretrain' | 'category' | 'similarity' | 'tags' | 'clip';
   readonly folder: string;
   readonly resume?: boolean;
   /** A rank that is told to stop after a step. */
@@ -121,6 +121,9 @@ async function train({
   }
   if (stage === 'similarity')
     return finetune(await finetuning(running, { kind: stage, ...own, width: 8, ...settings }));
+  if (stage === 'tags') {
+    return finetune(await finetuning(running, { kind: stage, ...own, tags: { head: 'fresh' }, ...settings }, WORDS));
+  }
   return trainClip({
     ...running,
     settings: {
@@ -138,9 +141,11 @@ async function train({
 
 type Running = Pick<FinetuneOptions, 'folder' | 'resume' | 'signal' | 'sinks' | 'communicator' | 'gradientDtype'>;
 
-async function finetuning(running: Running, own: object): Promise<FinetuneOptions> {
+async function finetuning(running: Running, own: object, tags?: readonly string[]): Promise<FinetuneOptions> {
   const pairs = videos.slice(0, 60).map(({ id }, i) => {
-    return { left: id, right: videos[(i * 7 + 3) % 64].id, score: uniform(foldIn(key, 'score'), i) };
+    const right = videos[(i * 7 + 3) % 64].id;
+    if (i % 3 === 2) return { left: videos[i - 1].id, right, score: 0 }; // one of the same video has a score
+    return { left: id, right, score: uniform(foldIn(key, 'score'), i) };
   });
   return {
     ...running,
@@ -152,8 +157,11 @@ async function finetuning(running: Running, own: object): Promise<FinetuneOption
     },
     tokenizer,
     data: {
-      training: await datasetOf(videos),
-      heldOut: await datasetOf(others.map(({ categoryId: _known, ...video }) => video)),
+      training: await datasetOf(videos, tags),
+      heldOut: await datasetOf(
+        others.map(({ categoryId: _known, ...video }) => video),
+        tags,
+      ),
       pairs: { train: pairs },
     },
   };

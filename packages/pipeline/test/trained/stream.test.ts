@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -11,6 +12,7 @@ import {
   type TrainedModel,
   type Unreadable,
 } from '../../src/index.node.js';
+import { orAborted } from '../../src/trained/row-stream.js';
 import { OLD, TEXTS, TOWER, VIDEO, videoBytes } from './fixtures.js';
 
 let model: TrainedModel;
@@ -30,6 +32,18 @@ afterEach(async () => {
 
 const features = (seed: number): TrainedInput => ({
   features: [Float32Array.from({ length: 8 }, (_, i) => Math.sin(seed + i))],
+});
+
+it('however many wait for a signal, it has one listener, and tells them all', async () => {
+  const controller = new AbortController();
+  const waits = Array.from({ length: 20 }, () => orAborted(new Promise(() => undefined), controller.signal));
+  const quick = await orAborted(Promise.resolve(7), controller.signal);
+  expect([quick, getEventListeners(controller.signal, 'abort').length]).toEqual([7, 1]);
+  controller.abort(new Error('enough'));
+  const ends = await Promise.allSettled([...waits, orAborted(Promise.resolve(7), controller.signal)]);
+  expect(new Set(ends.map((end) => end.status === 'rejected' && (end.reason as Error).message))).toEqual(
+    new Set(['enough']),
+  );
 });
 
 /** Endless, and says how far it was read. */
