@@ -27,6 +27,7 @@ PICTURES = {"wide.png": (37, 21), "tall.png": (19, 33), "square.png": (24, 24)}
 # As OFA-Sys/chinese-clip-vit-base-patch16 has it: the whole picture, whatever its shape.
 STRETCH = {"do_center_crop": False, "size": {"height": 12, "width": 12}}
 CROP = {"do_center_crop": True, "size": {"shortest_edge": 12}, "crop_size": {"height": 12, "width": 12}}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 COMMON = {"do_resize": True, "do_normalize": True, "resample": 3, "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
 
 
@@ -39,8 +40,9 @@ def randomized(model, seed):
                 continue
             scale = 0.12 if tensor.ndim > 1 else 0.05
             noise = torch.randn(tensor.shape, generator=generator) * scale
-            # Half precision holds them exactly, so that one file is the truth of both precisions.
-            tensor.copy_((noise + (1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0)).bfloat16().float())
+            # Both half precisions hold them exactly, so that one file is the truth of all three.
+            value = noise + (1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0)
+            tensor.copy_(value.bfloat16().half().float())
     return model.eval()
 
 
@@ -77,27 +79,30 @@ def case(kind, make, seed):
     randomized(model, seed)
     tokenizer = AutoTokenizer.from_pretrained(folder) if kind == "clip" else BertTokenizer(str(folder / "vocab.txt"))
     (folder / "preprocessor_config.json").write_text(json.dumps({**COMMON, **own}) + "\n")
-    # One of each precision: in both, transformers and we start from the same values.
+    # One of each half precision: transformers and we start from the same values, in whatever they compute.
     (folder / "config.json").write_text(json.dumps(model.config.to_dict() | {"architectures": [type(model).__name__]}) + "\n")
-    dtype = torch.float32 if kind == "clip" else torch.bfloat16
+    dtype = torch.float16 if kind == "clip" else torch.bfloat16
     state = {name: tensor.to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     images = [Image.open(FOLDER / name).convert("RGB") for name in PICTURES]
     pixels = torch.from_numpy(np.stack(processor(images)["pixel_values"]).astype(np.float32))
     texts = tokenizer(TEXTS[kind], padding=True, return_tensors="pt")
     texts.pop("token_type_ids", None)
-    out = model(**texts, pixel_values=pixels, return_loss=True)
-    out.loss.backward()
-    save_file({n: t.grad.contiguous() for n, t in model.named_parameters()}, folder / "gradients.safetensors")
-    half = model.bfloat16()
-    with torch.no_grad():
-        low = half(**texts, pixel_values=pixels.bfloat16())
     return {
         "kind": kind, "texts": TEXTS[kind], "pictures": list(PICTURES), "tokens": texts["input_ids"].tolist(), "mask": texts["attention_mask"].tolist(),
-        "pixels": flat(pixels), "text_embeds": flat(out.text_embeds), "image_embeds": flat(out.image_embeds),
-        "logits_per_text": flat(out.logits_per_text), "loss": out.loss.item(),
-        "bfloat16": {"text_embeds": flat(low.text_embeds), "image_embeds": flat(low.image_embeds)},
+        "pixels": flat(pixels),
+        **{name: computed(folder, name, model.to(dtype), texts, pixels.to(dtype)) for name, dtype in PRECISIONS.items()},
     }
+
+
+def computed(folder, name, model, texts, pixels):
+    """Values and gradients, all arithmetic in the model's precision."""
+    model.zero_grad()
+    out = model(**texts, pixel_values=pixels, return_loss=True)
+    out.loss.backward()
+    save_file({n: t.grad.contiguous() for n, t in model.named_parameters()}, folder / f"gradients.{name}.safetensors")
+    values = {key: flat(getattr(out, key)) for key in ("text_embeds", "image_embeds", "logits_per_text")}
+    return {**values, "loss": out.loss.item()}
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@ import type { Measurement } from './measurement.js';
 import { join } from 'node:path';
 import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
 import { fromRoot, single } from '@wbdc/distributed';
+import { readIfThere } from '@wbdc/io';
 import { flattenMeasured } from '@wbdc/metrics';
 import { flatten, foldIn, randomKey, undrawn, type Key } from '@wbdc/nn';
+import { METRICS_FILE, parseHistory } from '@wbdc/report/history';
 import {
   adamW,
   constant,
@@ -151,7 +153,7 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
     const { lossScale: saved } = (from?.cursor ?? {}) as { lossScale?: unknown };
     const begin: Begin = { startStep, lossScale: options.scaleLoss ? new LossScale({}, saved) : undefined };
     if (!isRoot(options)) return await train(options, optimizer, options.sinks ?? [], begin);
-    const metrics = await jsonlSink(join(folder, METRICS), options.resume ? startStep : undefined);
+    const metrics = await jsonlSink(join(folder, METRICS_FILE), options.resume ? startStep : undefined);
     const lost = ({ message }: Error): void =>
       options.observer?.onWarning?.(`${message}; the training goes on, its record lacks what comes now`);
     const [record, ...others] = [metrics, ...(options.sinks ?? [])].map((sink) => lastingSink(sink, lost));
@@ -165,7 +167,7 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   }
 }
 
-const [CHECKPOINTS, METRICS] = ['checkpoints', 'metrics.jsonl'];
+const CHECKPOINTS = 'checkpoints';
 const SCHEDULES = { cosine: warmupCosine, linear: warmupLinear, constant };
 
 /** Where a training begins. */
@@ -198,11 +200,18 @@ async function train<B, M extends Measurement, R>(
     ...(signal && { signal }),
   });
   observer.onStepsEnd?.({ step, interrupted });
-  const written = { step, checkpoints: join(folder, CHECKPOINTS), metrics: join(folder, METRICS) };
+  const written = { step, checkpoints: join(folder, CHECKPOINTS), metrics: join(folder, METRICS_FILE) };
   if (interrupted) return { status: 'interrupted', ...written };
   if (!isRoot(options)) return { status: 'complete', ...written };
-  const end = await averaged(recipe, optimizer, () => conclude(options, measure, { step, told: due(step) }, sinks));
+  const told = due(step) || (startStep === step && (await hasMeasurement(written.metrics, step)));
+  const end = await averaged(recipe, optimizer, () => conclude(options, measure, { step, told }, sinks));
   return { status: 'complete', ...written, ...end };
+}
+
+/** Whether an attempt that ended after its last step has told what it measured then. */
+async function hasMeasurement(path: string, step: number): Promise<boolean> {
+  const { measurements } = parseHistory((await readIfThere(path)) ?? '');
+  return measurements.some((one) => one.step === step);
 }
 
 /** Measures the weights in place, once a step. */

@@ -22,7 +22,7 @@ interface Case {
   readonly kind: string;
   readonly texts: string[];
   readonly pictures: string[];
-  readonly logits_per_text: number[];
+  readonly float32: { readonly logits_per_text: number[] };
 }
 const cases = JSON.parse(readFileSync(join(FIXTURES, 'clip-models.json'), 'utf8')) as Case[];
 
@@ -49,7 +49,7 @@ describe('zeroShot', () => {
     await using model = await openClip(join(PUBLISHED, of.kind));
     const rows = await zeroShot(model, await videosOf(of), { labels: of.texts });
     expect(rows.map(({ id }) => id)).toEqual(['wide', 'tall', 'square']);
-    const logits = tf.transpose(tf.tensor2d(of.logits_per_text, [of.texts.length, of.pictures.length]));
+    const logits = tf.transpose(tf.tensor2d(of.float32.logits_per_text, [of.texts.length, of.pictures.length]));
     const expected = tf.softmax(logits).arraySync() as number[][];
     rows.forEach(({ labels }, i) => {
       const probabilities = of.texts.map((text) => labels.find(({ label }) => label === text)!.probability);

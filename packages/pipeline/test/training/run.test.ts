@@ -85,6 +85,17 @@ const losses = (records: readonly TelemetryRecord[]) =>
   records.flatMap((record) => (record.type === 'step' ? [record.loss] : []));
 
 describe('runTraining', () => {
+  it('killed while it concludes, tells what it measured last no second time', async () => {
+    const settings = { evaluateEvery: 4 }; // of 10 steps: the last measurement is the conclusion's
+    const killed = () => Promise.reject(new Error('killed'));
+    await expect(train(settings, { conclude: killed })).rejects.toThrow('killed');
+    const { records } = await train(settings, { resume: true });
+    expect(records).toEqual([]);
+    const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const measured = lines.map((line) => JSON.parse(line) as TelemetryRecord).filter(({ type }) => type !== 'step');
+    expect(measured.map(({ step }) => step)).toEqual([4, 8, 10]);
+  });
+
   it('measures every evaluateEvery steps, and the last weights once', async () => {
     const { result, evaluations, records } = await train(); // 10 steps, the last of them measured by the loop
     expect(result).toMatchObject({ status: 'complete', step: 10 });
