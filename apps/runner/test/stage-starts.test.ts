@@ -65,6 +65,13 @@ describe('a stage that fails before it has made anything', () => {
   });
 });
 
+it('a complete stage that was killed before it had its page gets it by the same command', async () => {
+  await run('pretrain', writing);
+  await writeFile(path('pretrain/metrics.jsonl'), '{"type":"evaluation","step":1,"metrics":{"mAP":0.5}}\n');
+  expect(await run('pretrain', failing)).toBe(0);
+  expect(await readFile(path('pretrain/report.html'), 'utf8')).toContain('mAP');
+});
+
 describe('a run of an earlier version', () => {
   /** Its record knows neither that setting of `train` nor what it was made from. */
   const without = async (setting: string): Promise<void> => {

@@ -3,6 +3,9 @@ import { gatherMeasured, type Measured } from '@wbdc/metrics';
 /** Where a training keeps its telemetry, in its folder: a line of JSON for every update and every measurement. */
 export const METRICS_FILE = 'metrics.jsonl';
 
+/** The page that is made of it. */
+export const REPORT_FILE = 'report.html';
+
 /** One update of a training, as `@wbdc/train` records it. */
 export interface TrainingPoint {
   /** Updates done, this one included: the first is 1. */

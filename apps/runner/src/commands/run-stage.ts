@@ -23,7 +23,7 @@ import {
 import { shardName, shardOf, type Shard } from '@wbdc/pipeline/features';
 import { flagsOf, type StageOptions } from './options.js';
 import { againCommand, nextCommand, resumeCommand, type Chain } from './stage-commands.js';
-import { announce, report, reportDone, withReport } from './stage-report.js';
+import { announce, report, reportDone, restoreReport, withReport } from './stage-report.js';
 import { ALL_STAGES } from './stages.js';
 
 /**
@@ -86,7 +86,10 @@ async function makeStage(stageRun: StageRun): Promise<number> {
   const inventory = await inventoryOf(stageRun);
   const opened = await fromRoot(stageRun.communicator, () => openStage(stageRun, inventory));
   const later = chain && chain.goal !== stage.name ? undefined : nextCommand(stage, config, options, shard);
-  if (opened.kind === 'done') return reportDone(stage, opened.record, opened.folder, later, output);
+  if (opened.kind === 'done') {
+    await restoreReport({ folder: opened.folder, run: run.name, record: opened.record });
+    return reportDone(stage, opened.record, opened.folder, later, output);
+  }
   const { report: tell, now } = output.terminal;
   tell?.({ type: 'stage', stage: stage.name, state: opened.kind === 'resume' ? 'resumed' : 'started' });
   announce(stage, opened, output);

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { exists, sizeOnDisk } from '@wbdc/io';
 import { formatBytes, formatSeconds } from '@wbdc/report/format';
-import { METRICS_FILE } from '@wbdc/report/history';
+import { METRICS_FILE, REPORT_FILE } from '@wbdc/report/history';
 import { EXIT_INTERRUPTED } from '@wbdc/io/interrupt';
 import { scoresOf } from '../core/messages.js';
 import type { ReportRequest } from '@wbdc/pipeline/stage-page';
@@ -16,6 +16,13 @@ export async function withReport(result: StageResult, request: ReportRequest): P
   const { writeReport } = await import('@wbdc/pipeline/stage-page');
   const path = await writeReport(request);
   return path === undefined ? result : { ...result, made: [...result.made, { path, about: 'curves, for a browser' }] };
+}
+
+/** The page of a complete stage that was killed before it had one. */
+export async function restoreReport(request: ReportRequest): Promise<void> {
+  const [metrics, page] = [METRICS_FILE, REPORT_FILE].map((name) => join(request.folder, name));
+  if ((await exists(page)) || !(await exists(metrics))) return;
+  await (await import('@wbdc/pipeline/stage-page')).writeReport(request);
 }
 
 export function announce(stage: Stage, opened: Exclude<Opened, { kind: 'done' }>, output: Output): void {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readIfThere, writeFileAtomic } from '@wbdc/io';
 import { renderTrainingReport } from '@wbdc/report';
-import { METRICS_FILE, parseHistory } from '@wbdc/report/history';
+import { METRICS_FILE, parseHistory, REPORT_FILE } from '@wbdc/report/history';
 import { stringify } from 'yaml';
 
 /** What a stage's record says of how it was made. */
@@ -30,7 +30,7 @@ export async function writeReport({ folder, run, record }: ReportRequest): Promi
   const metrics = await readIfThere(join(folder, METRICS_FILE));
   if (metrics === undefined) return undefined;
   const { stage, status, created, seconds, settings, environment } = record;
-  const path = join(folder, 'report.html');
+  const path = join(folder, REPORT_FILE);
   const page = renderTrainingReport(parseHistory(metrics), {
     title: `${run} / ${stage}`,
     lead: `${status}, started ${created.replace('T', ' ').slice(0, 16)} UTC`,
