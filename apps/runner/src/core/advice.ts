@@ -45,6 +45,9 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   'shard-wrong': { message: ({ message }) => message, exitCode: 2 },
   'shards-incomplete': { advice: 'were the annotations changed? Make the shards again with --overwrite' },
   'mined-none': { advice: 'add them by wbdc index add <data>/zip_frames --texts <data>/annotations/labeled.json' },
+  'recognizer-unnamed': {
+    ...{ where: '--asr', expected: '--asr-model <folder> or --asr-command <program> with it', exitCode: 2 },
+  },
   'model-folds': { advice: 'choose with --checkpoint runs/<name>/finetune/fold-0' },
   'tower-foreign': { advice: 'give the vision tower with --tower' },
   'tower-missing': {

@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { askedVideos } from '@wbdc/video-features';
 import { textsFor } from '../../src/commands/serve/texts.js';
+import { Output } from '../../src/core/output.js';
+import { TestHost } from '../host.js';
 
 const OFFICIAL = '1234567890123456789';
 const FILES = ['cats/001.mp4', 'dogs/001.mp4', 'dogs/old/001.mp4', `x/789/${OFFICIAL}.zip`, 'two/a.mp4', 'two/a.webm'];
@@ -23,6 +25,7 @@ beforeAll(async () => {
   await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } }).toFile(at('shots/1.png'));
 });
 afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
 
 const idsOf = async (...paths: string[]): Promise<string[]> =>
   (await askedVideos(paths.map((path) => at(path)))).videos.map(({ id }) => id);
@@ -42,13 +45,20 @@ describe('the videos that paths mean', () => {
   });
 });
 
+/** What textsFor shows, and the signal that ends it. */
+function showing(signal = new AbortController().signal) {
+  const host = new TestHost(folder);
+  return { host, output: new Output(host, {}), signal };
+}
+
 describe('texts of videos', () => {
   const table = async (rows: readonly string[], ...paths: string[]) => {
     await writeFile(at('t.csv'), `video,title\n${rows.join('\n')}\n`);
     const asked = await askedVideos(paths.map((path) => at(path)));
-    const warned: string[] = [];
     const options = { texts: 't.csv', column: [] } as Partial<Options> as Options;
-    const textOf = await textsFor(asked, options, at, (line) => warned.push(line));
+    const shown = showing();
+    const textOf = await textsFor(asked, options, at, shown);
+    const warned = shown.host.err.split('\n').flatMap((line) => line.replace(/^warning: /, '') || []);
     return { titles: asked.videos.map(({ id }) => textOf(id).title), warned };
   };
 
@@ -72,10 +82,28 @@ describe('texts of videos', () => {
     const asked = await askedVideos([at('pets/cats'), at('pets/two'), at('shots')]);
     const titlesBy = async (more: object): Promise<(string | undefined)[]> => {
       const options = { column: [], titleFromName: true, ...more } as Partial<Options> as Options;
-      const textOf = await textsFor(asked, options, at, (line) => expect(line).toBe(''));
+      const shown = showing();
+      const textOf = await textsFor(asked, options, at, shown);
+      expect(shown.host.err).toBe('');
       return asked.videos.map(({ id }) => textOf(id).title);
     };
     expect(await titlesBy({})).toEqual(['001', 'a', 'a', 'shots']);
     expect(await titlesBy({ texts: 't.csv' })).toEqual(['给出的', 'a', 'a', 'shots']);
+  });
+
+  it('are recognised where that is asked for: how far it is shows, and a signal ends it', async () => {
+    vi.stubEnv('XDG_CACHE_HOME', at('cache'));
+    const asked = await askedVideos([at('shots')]);
+    const options = { column: [], ocrCommand: 'echo 第1次 #' } as Partial<Options> as Options;
+    const shown = showing();
+    const textOf = await textsFor(asked, options, at, shown);
+    expect(textOf('shots').ocr).toEqual([{ time: 0, text: expect.stringMatching(/^第\d+次$/) as string }]);
+    expect(shown.host.err).toBe('1/1 videos (100 %), recognising texts\n');
+    const ended = showing(AbortSignal.abort(new Error('enough')));
+    await expect(textsFor(asked, options, at, ended)).rejects.toThrow('enough');
+    // Where nothing gives a text, that is said.
+    const silent = showing();
+    await textsFor(asked, { column: [] } as Partial<Options> as Options, at, silent);
+    expect(silent.host.err).toBe('warning: no texts given: the frames alone decide; see --title and --texts\n');
   });
 });

@@ -37,7 +37,7 @@ export async function openRecognizers(choice: RecognizerChoice): Promise<Recogni
   const { ocr, asr, ocrCommand: reads, asrCommand: hears, asrModel, from = '.' } = choice;
   if (asr === true && hears === undefined && asrModel === undefined) {
     const expected = 'a model of sherpa-onnx (asr-model) or a program (asr-command) with it';
-    throw new WbdcError({ where: 'asr', expected, got: 'neither', code: 'recognizer-missing' });
+    throw new WbdcError({ where: 'asr', expected, got: 'neither', code: 'recognizer-unnamed' });
   }
   if (ocr !== true && [reads, hears, asrModel].every((one) => one === undefined)) return undefined;
   const speech = asrModel === undefined ? undefined : await sherpaAsr({ model: resolve(from, asrModel) });

@@ -94,7 +94,7 @@ export async function withModel<M extends Opened>(
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
   const asked = await askedVideos(request.paths.map(from));
-  const textOf = await textsFor(asked, options, from, output.onWarning);
+  const textOf = await textsFor(asked, options, from, { output, signal });
   const videos = asked.videos.filter(({ id }) => !done.has(id));
   const markOf = ({ id, path }: VideoInput): Promise<string> => inputMark(path, textOf(id));
   for (const video of asked.videos) {

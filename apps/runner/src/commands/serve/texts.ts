@@ -2,6 +2,8 @@ import { parseColumnChoice } from '@wbdc/data';
 import { separatorOf } from '../options.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
+import { observed } from '../../core/observer.js';
+import type { Output } from '../../core/output.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
 import { recognitionCache, recognizeChosen } from '@wbdc/pipeline/recognize';
@@ -13,12 +15,17 @@ export async function textsFor(
   asked: AskedVideos,
   options: ServeCommandOptions,
   from: (path: string) => string,
-  warn: (line: string) => void,
+  { output, signal }: { readonly output: Output; readonly signal: AbortSignal },
 ): Promise<(id: string) => TableTexts> {
-  const given = await givenTexts(asked, options, from, warn);
+  const given = await givenTexts(asked, options, from, output.onWarning);
   const choice = { ...options, from: from('.') };
-  const reading = { cache: recognitionCache(), onWarning: warn };
-  const found = await recognizeChosen(asked.videos, ({ id }) => given(id), choice, reading);
+  const total = asked.videos.length;
+  const found = await observed(output, ({ onProgress }) =>
+    recognizeChosen(asked.videos, ({ id }) => given(id), choice, {
+      ...{ cache: recognitionCache(), signal, onWarning: output.onWarning },
+      onProgress: (done) => onProgress?.({ noun: 'videos', done, total, about: 'recognising texts' }),
+    }),
+  );
   const byId = new Map([...found].map(([{ id }, text]) => [id, text]));
   const texts = (id: string): TableTexts => ({ ...given(id), ...byId.get(id) });
   if (!options.titleFromName) return texts;
@@ -50,7 +57,8 @@ async function givenTexts(
   }
   if (given) return () => definedOnly({ title, ocr, asr });
   if (path === undefined) {
-    if (!titleFromName) warn('no texts given: the frames alone decide; see --title and --texts');
+    const recognised = [read, heard, table.ocrCommand, table.asrCommand, table.asrModel].some(Boolean);
+    if (!titleFromName && !recognised) warn('no texts given: the frames alone decide; see --title and --texts');
     return () => ({});
   }
   const { column, separator, encoding } = table;
