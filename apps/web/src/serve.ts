@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, sep } from 'node:path';
+import { extname, join, relative, sep } from 'node:path';
 import { WbdcError } from '@wbdc/io/errors';
 import { SITE_FILE } from './site.js';
 
@@ -73,7 +73,7 @@ async function filesIn(folder: string): Promise<ReadonlyMap<string, string>> {
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    files.set(path.slice(folder.length).split(sep).join('/').replace(/^\/*/, '/'), path);
+    files.set(`/${relative(folder, path).split(sep).join('/')}`, path);
   }
   const index = files.get('/index.html');
   return index === undefined ? files : files.set('/', index);

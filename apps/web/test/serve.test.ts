@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { serveSite, type RunningSite } from '@wbdc/web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -22,6 +22,16 @@ describe('serveSite', () => {
   afterAll(async () => {
     await server.close();
     await rm(folder, { recursive: true });
+  });
+
+  it('takes a folder by any of its names', async () => {
+    const site = join(folder, 'site');
+    const names = [relative('.', site), `./${relative('.', site)}`, `${site}/`, join(site, '..') + '/./site//'];
+    for (const name of names) {
+      const own = await serveSite(name);
+      expect(await (await fetch(`${own.url}pictures/${encodeURIComponent('一')}.jpg`)).text()).toBe('pictures/一.jpg');
+      await own.close();
+    }
   });
 
   /** As it is: fetch would resolve the dots. */

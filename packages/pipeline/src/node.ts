@@ -29,6 +29,7 @@ export {
   flattenScores,
   keepRows,
   labelledRow,
+  labelsMark,
   zeroShot,
   zeroShotLabeller,
   zeroShotScores,

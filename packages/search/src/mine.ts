@@ -62,7 +62,8 @@ export async function* mineHardNegatives(
       yield { ...pair, negatives: [] };
       continue;
     }
-    const most = (1 - relativeMargin) * cosine(own.values, answer.values);
+    const reached = cosine(own.values, answer.values);
+    const most = reached - relativeMargin * Math.abs(reached); // below it of a negative one too
     const filter = { exceptIds: [...partners.get(pair.left)!] };
     const hits = await index.search({ vectors: [own], filter, limit: candidates });
     const allowed = among === undefined ? hits : hits.filter(({ video }) => among(video.id));

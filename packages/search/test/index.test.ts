@@ -299,6 +299,18 @@ describe('mineHardNegatives', () => {
     return all;
   };
 
+  it('takes nothing nearer than a right answer that looks the other way', async () => {
+    const pair = [{ left: 'far', right: 'behind' }];
+    const at = (angle: number) => vector(Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180), 0);
+    // cos 120 is -0.5: 118 degrees are nearer, 135 are less similar by the margin.
+    const rows = Object.entries({ far: 0, behind: 120, nearer: 118, beyond: 135 });
+    const other = await indexWith(rows.map(([id, angle]) => ({ id, vectors: [at(angle)] })));
+    const found = [];
+    for await (const one of mineHardNegatives(other, pair, { model: 'video' })) found.push(one.negatives);
+    expect(found).toEqual([['beyond']]);
+    await other.close();
+  });
+
   it('gives the nearest that are no partners, and less similar than the right answer by a margin', async () => {
     // cos 40 is 0.766; 95 % of it is the cosine of 43.3 degrees.
     expect(await mined({ count: 2 })).toEqual([['harder', 'hard'], ['far'], []]);

@@ -7,7 +7,7 @@ import { WbdcError, type Mismatch } from '@wbdc/io/errors';
  * - `missing`: what it asks for is not there; `too-large`: it is over a limit
  * - `queue-full`: too many wait already; `timeout`: it took too long; `closing`: the server ends
  *
- * Of a server that is to start: `names`, two models are called the same.
+ * Of a server that is to start: `names`, two models are called the same, or a file is none that it can write.
  */
 export type ServeErrorCode =
   'closing' | 'forbidden' | 'missing' | 'names' | 'queue-full' | 'request' | 'timeout' | 'token' | 'too-large';

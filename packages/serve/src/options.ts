@@ -19,7 +19,7 @@ export interface ServeOptions {
   readonly tokens?: readonly string[];
   /** Folders whose files requests may name, and the page plays. None by default: no path of a request is opened. */
   readonly media?: readonly string[];
-  /** A file to which corrections of labels are added, a line of JSON each: a table for `wbdc prepare`. */
+  /** A file to which corrections of labels are added, a line of JSON each: a table for `wbdc prepare`, `*.jsonl`. */
   readonly corrections?: string;
   readonly limits?: Partial<ServeLimits>;
   /** Decodes pictures of added videos; a thread of its own, for instance. */

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { dirname } from 'node:path';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
+import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { decodeVideo } from '@wbdc/video-features';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -55,7 +57,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     index: options.index,
     vectors: options.vectors ?? 'video',
     media: await Media.open(options.media ?? []),
-    corrections: options.corrections,
+    corrections: await correctionsFile(options.corrections),
     decode: options.decode ?? decodeVideo,
   };
   await app.register(async (server) => {
@@ -70,6 +72,18 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= requests.drain().then(() => app.close()));
   return { url, close, [Symbol.asyncDispose]: close };
+}
+
+/** A file for lines of JSON: `prepare` reads a table by its ending. @throws ServeError `names` */
+async function correctionsFile(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const [problem, code] = [{ where: path.slice(0, 200) }, 'names'] as const;
+  if (!/\.(jsonl|ndjson)$/i.test(path)) {
+    throw new ServeError({ ...problem, expected: 'a file for corrections, *.jsonl', got: 'another ending', code });
+  }
+  if (await exists(dirname(path))) return path;
+  const [expected, got, advice] = ['a folder to write corrections to', 'none', 'make it first'];
+  throw new ServeError({ ...problem, expected, got, advice, code });
 }
 
 function addSystemRoutes(

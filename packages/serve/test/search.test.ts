@@ -235,3 +235,10 @@ describe('videos', () => {
     expect((await post(server, '/v1/explain', { id: 'words', like: 'red' })).body).not.toHaveProperty('frames');
   });
 });
+
+it.each([
+  ['corrections.csv', 'corrections.csv: expected a file for corrections, *.jsonl, got another ending'],
+  ['nowhere/corrections.jsonl', 'expected a folder to write corrections to, got none: make it first'],
+])('refuses to start with corrections that could not be kept: %s', async (name, message) => {
+  await expect(serve({ corrections: join(folder, name) })).rejects.toThrow(message);
+});

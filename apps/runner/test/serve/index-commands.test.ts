@@ -105,6 +105,20 @@ describe('wbdc zero-shot', () => {
     expect((await run('zero-shot', ...TEXTS, '--clip', 'runs/words', ...out, '--resume')).err).toContain(
       'expected the texts',
     );
+    // A share among some labels is none among others, nor in another sentence.
+    for (const more of [
+      ['--labels', '鱼'],
+      ['--prompt', '有{}'],
+    ]) {
+      const mixed = await run('zero-shot', zipOf(0), '--clip', 'runs/words', ...out, '--resume', ...more);
+      expect([mixed.code, mixed.err]).toEqual([
+        1,
+        expect.stringMatching(
+          /labelled\.jsonl: expected lines about the same labels and sentences, got '\d+' about others/,
+        ),
+      ]);
+    }
+    expect((await run('zero-shot', zipOf(0), '--clip', 'runs/words', ...out, '--resume')).code).toBe(0);
     const other = await run('zero-shot', zipOf(1), '--clip', 'runs/base', ...out, '--resume');
     expect(other.err).toContain('labelled.jsonl: expected labels of the same model');
 

@@ -9,6 +9,8 @@ import {
   type RecallQuestion,
 } from '@wbdc/metrics';
 import { WbdcError } from '@wbdc/io/errors';
+import { fingerprintOf } from '../contents/changes.js';
+import type { LineOrigin } from '../trained/node/line-file.js';
 import type { TrainedInputs, VideoTexts } from '../trained/inputs.js';
 import { rowsOf, type Rows } from '../trained/row-stream.js';
 import type { RunOptions } from '../trained/trained-model.js';
@@ -104,6 +106,26 @@ function assertLabels(labels: readonly string[], prompts: readonly string[]): vo
   if (bad !== undefined || prompts.length === 0) {
     fail('prompt', `a sentence with ${SLOT} where the label belongs`, bad === undefined ? 'none' : `'${bad}'`);
   }
+}
+
+/**
+ * What tells the labels and sentences of one question from those of another, whatever their order: a share among some
+ * labels is none among others.
+ *
+ * @param done lines of before; those of earlier versions do not say what they were asked
+ * @throws WbdcError `lines-foreign` where they were asked something else
+ */
+export function labelsMark(
+  { labels, prompts = [SLOT] }: ZeroShotLabels,
+  done: ReadonlyMap<string, LineOrigin> = new Map(),
+  where = 'labels',
+): string {
+  assertLabels(labels, prompts);
+  const mark = fingerprintOf({ labels: [...labels].sort(), prompts: [...prompts].sort() });
+  const foreign = [...done].find(([, { asked }]) => asked !== undefined && asked !== mark);
+  if (foreign === undefined) return mark;
+  const [expected, got] = ['lines about the same labels and sentences', `'${foreign[0]}' about others`];
+  throw new WbdcError({ where, expected, got, advice: 'choose another file', code: 'lines-foreign' });
 }
 
 /** A unit vector `[E]` of each label: the mean over the prompts, as CLIP's authors ensemble them. */

@@ -11,6 +11,7 @@ import {
   flattenScores,
   keepRows,
   labelledRow,
+  labelsMark,
   nearest,
   readCollection,
   zeroShot,
@@ -89,9 +90,10 @@ export function zeroShotVideos(
     return withModel(request, openServedClip, async (session) => {
       const { model, inputs, running, detailsOf, say } = session;
       assertSameModel('labels', lines.done, model.hash, out);
+      const made = { model: model.hash, asked: labelsMark(asked, lines.done, out) };
       const kept: ZeroShotRow[] = [];
       const rows = keepRows(zeroShot(model, inputs, asked, running), kept);
-      const describe = (row: ZeroShotRow): object => ({ model: model.hash, ...labelledRow(row, options.top) });
+      const describe = (row: ZeroShotRow): object => ({ ...made, ...labelledRow(row, options.top) });
       await writeRows(session, lines, rows, describe, async () => {
         const scores = await zeroShotScores(model, kept, asked, detailsOf);
         for (const line of describeScores(scores)) say(line);

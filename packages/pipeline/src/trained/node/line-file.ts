@@ -14,6 +14,8 @@ export interface LineFile {
 export interface LineOrigin {
   readonly model: unknown;
   readonly input: unknown;
+  /** Of labels: those that were asked about, as {@link labelsMark} has them. */
+  readonly asked?: unknown;
 }
 
 /**
@@ -47,9 +49,9 @@ async function keepWhole(path: string): Promise<Map<string, LineOrigin>> {
   const { end, rest } = await wholeLinesOf(path);
   const done = new Map<string, LineOrigin>();
   const keep = (text: string, where: string): void => {
-    const { id, model, input } = objectOf(text, where);
+    const { id, model, input, asked } = objectOf(text, where);
     if (typeof id !== 'string') throw foreign(where, 'an id', 'none');
-    done.set(id, { model, input });
+    done.set(id, { model, input, ...(asked !== undefined && { asked }) });
   };
   let lines = 0;
   for await (const { number, text } of readLines(path, LONGEST, end)) {
