@@ -117,8 +117,10 @@ function answerError(error: FastifyError | Error, request: FastifyRequest, reply
   return reply.code(status).send({ error: { code, message: message.slice(0, 1000) } });
 }
 
+const OTHER_TYPE = 'content-type: expected application/json, or multipart/form-data for uploads, got another or none';
+
 function describe(error: FastifyError | Error): { status: number; code: string; message: string } {
-  const { message } = error;
+  const message = 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? OTHER_TYPE : error.message;
   if (error instanceof ServeError) return { status: error.status, code: error.code, message };
   if (error instanceof ClientLeft) return { status: 499, code: 'left', message };
   if (error instanceof WbdcError && error.code !== undefined && error.code in STATUS) {

@@ -131,6 +131,14 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
     await page.getByText('为什么').first().click();
     await expect.poll(() => page.locator('.why mark').allTextContents()).toEqual(['雨中']);
     await expect.poll(() => page.locator('.why meter').count()).toBe(2);
+    const bar = sharp(await page.locator('.why meter').first().screenshot())
+      .removeAlpha()
+      .raw();
+    const { data, info } = await bar.toBuffer({ resolveWithObject: true });
+    const pixel = (x: number, y: number) =>
+      [...data.subarray(3 * (Math.floor(y * info.height) * info.width + Math.floor(x * info.width)))].slice(0, 3);
+    expect(pixel(0.1, 0.8)).toEqual(pixel(0.1, 0.2)); // filled from top to bottom
+    expect(pixel(0.1, 0.5)).not.toEqual(pixel(0.98, 0.5));
     expect(await page.locator('.why .weights li').count()).toBeGreaterThan(1);
     await shot(page, 'why');
     await page.getByText('更多类似').first().click();

@@ -92,6 +92,23 @@ describe('search', () => {
     expect(hit.score).toBeCloseTo(1, 4);
   });
 
+  it('says what is wrong with what is sent', async () => {
+    const cut = (await readFile(VIDEO)).subarray(0, 100);
+    const { status, body } = await post(server, '/v1/search/upload', form({ 'bad.zip': cut }));
+    const { message } = body['error'] as { message: string };
+    expect([status, message]).toEqual([
+      400,
+      expect.stringMatching(/^bad\.zip: expected a video that can be read, got /),
+    ]);
+    expect(message.match(/expected/g)).toHaveLength(1);
+    const words = { method: 'POST', body: new URLSearchParams({ words: '猫' }) }; // as a form of a page
+    const plain = await fetch(`${server.url}/v1/search`, words);
+    expect(plain.status).toBe(415);
+    expect(await plain.json()).toMatchObject({
+      error: { message: expect.stringContaining('expected application/json') as string },
+    });
+  });
+
   it('filters', async () => {
     expect(idsOf(await find({ words: '包裹', filter: { categories: ['0203'] } }))).toEqual(['parcel']);
     expect(idsOf(await find({ words: '包裹', filter: { tags: ['寄', '动画'] } }))).toEqual(['red']);

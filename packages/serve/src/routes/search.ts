@@ -36,7 +36,8 @@ export function addSearchRoutes(server: FastifyInstance, service: Service): void
         const [row] = await service.models.ask('embed', [asked.input], { model: name, signal });
         if (isUnreadable(row)) {
           const { message } = problemOf(row, asked.hidden);
-          throw new ServeError({ where: asked.id, expected: 'a video', got: message, code: 'request' });
+          const got = message.split(/, got:? /).at(-1)!; // what was expected is said here
+          throw new ServeError({ where: asked.id, expected: 'a video that can be read', got, code: 'request' });
         }
         const vector = { model: service.vectors, hash: row.model, values: row.embedding };
         return reply.send({ hits: await find(service, search, [vector]) });
