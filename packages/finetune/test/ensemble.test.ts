@@ -107,6 +107,17 @@ describe('embeddings', () => {
     expect(rounded.growth.at(-1)!.score).toBe(spearman(pairCosines(rounded.rows, pairs), scores));
   });
 
+  it.each([[[0, 0]], [[1]], [[1, NaN]], [[-1, 2]], [[1, Infinity]], [[]]])(
+    'have weights that mean something: %j',
+    async (weights) => {
+      const paths = [await embeddingRun('c', 0, 5), await embeddingRun('d', 1, 5)];
+      const members = await Promise.all(paths.map((path) => readEnsembleMember(path)));
+      await expect(ensembleOf({ members, weights })).rejects.toThrow(
+        'weights: expected 2 numbers from 0 up, one a model, not all of them 0, got',
+      );
+    },
+  );
+
   it('of few dimensions are joined to as many as there are, with a warning', async () => {
     const member = await readEnsembleMember(await embeddingRun('e', 0, 5)); // waves span two dimensions
     const warnings: string[] = [];

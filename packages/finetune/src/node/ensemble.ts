@@ -76,10 +76,20 @@ export interface EnsembleResult {
  */
 export async function ensembleOf(options: EnsembleOptions): Promise<EnsembleResult> {
   const [first] = options.members;
+  assertWeights(options);
   const other = options.members.find(({ kind }) => kind !== first.kind);
   if (other)
     throw new WbdcError({ where: other.path, expected: `${first.kind}, as of ${first.name}`, got: other.kind });
   return first.kind === 'embeddings' ? joinEmbeddings(options) : meanProbabilities(options);
+}
+
+/** Given ones; those that are searched for are as they should be. */
+function assertWeights({ weights, members }: EnsembleOptions): void {
+  if (weights === undefined || weights === 'search') return;
+  const usable = weights.every((weight) => weight >= 0 && weight < Infinity) && weights.some((weight) => weight > 0);
+  if (usable && weights.length === members.length) return;
+  const expected = `${members.length} numbers from 0 up, one a model, not all of them 0`;
+  throw new WbdcError({ where: 'weights', expected, got: weights.join(', ').slice(0, 100) || 'none' });
 }
 
 async function joinEmbeddings(options: EnsembleOptions): Promise<EnsembleResult> {

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import type { Embeddings } from '@wbdc/ensemble-svd';
+import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
 import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
@@ -35,6 +35,20 @@ export type Predictions = (EnsembleMember & { readonly kind: 'embeddings' }) | P
  * @throws WbdcError that names the file
  */
 export async function readPredictions(path: string, name?: string): Promise<Predictions> {
+  const read = await readAny(path, name);
+  assertOnce(read.kind === 'embeddings' ? read.rows.ids : read.ids, read.path);
+  return read;
+}
+
+/** Of a video that stands twice nobody knows which line counts. */
+function assertOnce(ids: readonly string[], where: string): void {
+  const seen = new Set<string>();
+  for (const id of ids) {
+    if (seen.size === seen.add(id).size) throw new WbdcError({ where, expected: 'every id once', got: `${id} again` });
+  }
+}
+
+async function readAny(path: string, name: string | undefined): Promise<Predictions> {
   const file = await findPredictions(path);
   if (file.endsWith('.csv')) {
     const labels = await readTruth(file);
@@ -86,6 +100,7 @@ async function categoriesOf({ name, path, rows, classes }: EnsembleMember): Prom
       got: `${rows.width}`,
     });
   }
+  combineProbabilities([{ ...rows, name: path }]); // refuses what are no probabilities, as an ensemble does
   const submitted = finetuneFiles(dirname(path)).categories;
   const chosen = (await exists(submitted)) ? await readTruth(submitted) : new Map<string, string>();
   const likely = chooseClasses(Float64Array.from(rows.values), classes);
