@@ -40,7 +40,7 @@ export { markVideos, pairRecall, rankingSet, readRankingBatch } from './ranking.
 export type { RankingBatchOptions, RankingSet, VideoMarks } from './ranking.js';
 export { similarityModel } from './similarity.js';
 export type { FinetuneParams } from './headed.js';
-export type { PairBatch, SimilarityOptions } from './similarity.js';
+export type { PairBatch, SharedPairs, SimilarityOptions } from './similarity.js';
 export { groupsOf } from './groups.js';
 export { tagModel, tagTruth } from './tags.js';
 export type { TagBatch, TagModelOptions } from './tags.js';

@@ -149,7 +149,7 @@ async function conclude({ options, train, measured, tags, recipe }: Running, jud
 }
 
 /** Lines `{id, tags}` of the tags that reach their thresholds. */
-export async function* tagLines(
+async function* tagLines(
   blocks: AsyncIterable<Predicted>,
   tags: readonly string[],
   thresholds: readonly number[],
