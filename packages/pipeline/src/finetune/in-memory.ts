@@ -123,6 +123,11 @@ function settingsOf(
 
 function classesOf(videos: readonly LabelledInput[]): string[] {
   const classes = [...new Set(videos.map(({ category }) => category))].sort();
+  const bad = classes.find((name) => name.trim() === '' || /[\r\n]/.test(name));
+  if (bad !== undefined) {
+    const [where, expected] = ['finetuneInMemory', 'a category with a name of one line'];
+    throw new WbdcError({ where, expected, got: JSON.stringify(bad).slice(0, 60) });
+  }
   if (classes.length > 1) return classes;
   const expected = 'videos of two categories or more';
   const got = classes.length === 0 ? 'none' : `${videos.length} of ${classes[0]} alone`;

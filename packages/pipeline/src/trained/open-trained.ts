@@ -58,6 +58,12 @@ const DOES: Readonly<Record<HeadName, string>> = {
   tag: 'a model that was trained on tags',
 };
 
+/** A count from the end, or NaN, would leave answers out. */
+function assertTop(top: number | undefined): void {
+  if (top === undefined || (Number.isSafeInteger(top) && top >= 1)) return;
+  throw new TrainedError({ where: 'top', expected: 'a whole number from 1 up', got: String(top), code: 'input' });
+}
+
 type Describe<T> = (id: string, row: Float32Array, example: Example) => T;
 type HeadName = keyof TrainedHeads;
 type Options = RunOptions & Partial<WithUnreadable>;
@@ -87,6 +93,7 @@ class OpenModel implements TrainedModel {
   classify(inputs: TrainedInputs, options?: Options & TopOptions): Rows<Classified>;
   classify(inputs: TrainedInputs, options: Options & TopOptions & WithUnreadable): Rows<Classified | Unreadable>;
   classify(inputs: TrainedInputs, options: Options & TopOptions = {}): Rows<Classified | Unreadable> {
+    assertTop(options.top);
     const { saved, nameOf } = this.model;
     const rare = saved.kind === 'category' ? saved.rareClass : undefined;
     const describing = { classes: this.classes, rare, nameOf, top: options.top };
@@ -104,6 +111,7 @@ class OpenModel implements TrainedModel {
   tag(inputs: TrainedInputs, options?: Options & TopOptions): Rows<Tagged>;
   tag(inputs: TrainedInputs, options: Options & TopOptions & WithUnreadable): Rows<Tagged | Unreadable>;
   tag(inputs: TrainedInputs, options: Options & TopOptions = {}): Rows<Tagged | Unreadable> {
+    assertTop(options.top);
     return this.#rows('tag', inputs, options, (id, row) => {
       this.#assertTagNames(row.length);
       const { saved } = this.model;

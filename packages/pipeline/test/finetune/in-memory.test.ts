@@ -63,6 +63,12 @@ describe('finetuneInMemory', () => {
     const fail = (given: readonly LabelledInput[], options = {}) =>
       expect(finetuneInMemory(model, given, options)).rejects;
     await fail([]).toThrow('finetuneInMemory: expected videos, and options that make sense, got batchSize');
+    for (const category of ['', ' ', 'a\nb']) {
+      const got = JSON.stringify(category);
+      await fail([...videos, { ...videos[0], category }]).toThrow(
+        `expected a category with a name of one line, got ${got}`,
+      );
+    }
     await fail(videos.slice(0, 1)).toThrow('expected videos of two categories or more, got 1 of 0100 alone');
     await fail(videos, { steps: 0.5 }).toThrow('expected a whole number of steps from 1 up, got 0.5');
     await fail(videos, { learningRate: -1 }).toThrow('got learningRate:');

@@ -64,6 +64,9 @@ describe('a model of 0.1.0', () => {
     const { probability, ...group } = level1;
     expect(categories[0].level1).toMatchObject(group);
     expect(categories[0].level1.probability).toBeCloseTo(probability, 6);
+    for (const top of [-1, 0, NaN, 1.5]) {
+      expect(() => classifier.classify([], { top })).toThrow(`top: expected a whole number from 1 up, got ${top}`);
+    }
     const [{ categories: few }] = await classifier.classify([{ video: VIDEO, ...TEXTS }], { top: 2 });
     expect(few).toEqual(categories.slice(0, 2));
   });
