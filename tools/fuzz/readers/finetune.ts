@@ -9,6 +9,7 @@ import {
   readEnsembleMember,
   readOutOfFold,
   readOutOfFoldPairs,
+  readOutOfFoldTags,
   readPredictions,
   readProbabilities,
   readSimilarityScores,
@@ -86,6 +87,11 @@ export const FINETUNE: readonly Reader[] = [
     name: 'finetune: readOutOfFoldPairs',
     corpus: () => [text('out.jsonl', lines({ id1: 'a', id2: 'b', fold: 0, score: 0.5, cosine: null }))],
     read: ({ path }) => drain(readOutOfFoldPairs(path)),
+  },
+  {
+    name: 'finetune: readOutOfFoldTags',
+    corpus: () => [text('out.jsonl', lines({ id: 'a', fold: 0, tags: ['猫'], probabilities: [0.25, 1] }))],
+    read: ({ path }) => drain(readOutOfFoldTags(path)),
   },
   {
     name: 'finetune: readProbabilities',

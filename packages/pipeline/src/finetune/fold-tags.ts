@@ -7,6 +7,7 @@ import {
   writeProbabilities,
 } from '@wbdc/finetune/node';
 import { writeFileAtomic, writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { divideTagged, frequenciesOf, taggedIn, type Chosen } from './divide-tagged.js';
 import { judgeTags, repeated, type TagThresholds } from './judge-tags.js';
 import type { CombinedTags, FinetuneOptions, TagScores } from './options.js';
@@ -67,7 +68,13 @@ async function gatherOutOfFold(
   const lines = async function* (): AsyncGenerator<string> {
     for (const from of paths) {
       for await (const line of readOutOfFoldTags(from)) {
-        values.set(line.probabilities, rows.get(line.id)! * count);
+        const row = rows.get(line.id);
+        if (row === undefined || line.probabilities.length !== count) {
+          const got = row === undefined ? `${line.id}, which is none` : `${line.probabilities.length} of ${line.id}`;
+          const expected = `probabilities of ${count} tags of the videos to learn from`;
+          throw new WbdcError({ where: from, expected, got, advice: 'train the folds again' });
+        }
+        values.set(line.probabilities, row * count);
         yield `${JSON.stringify(line)}\n`;
       }
     }

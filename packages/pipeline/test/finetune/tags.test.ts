@@ -186,7 +186,7 @@ describe('finetuning for tags', () => {
   });
 
   it('of all folds: every video by a model that has not learned it, the held-out by the mean', async () => {
-    const folds = { epochs: 8, folds: 3, fold: 'all', tags: { head: 'fresh' }, rDrop: 0.5 };
+    const folds = { epochs: 4, learningRate: 0.04, folds: 3, fold: 'all', tags: { head: 'fresh' }, rDrop: 0.5 };
     const options = await optionsOf('folds', folds);
     const before = tf.memory().numTensors;
     const result = await finetune(options);
@@ -231,6 +231,11 @@ describe('finetuning for tags', () => {
     // Complete folds stay as they are: it says the same again.
     const again = await finetune({ ...options, resume: true });
     expect(again.kind === 'folds' && again.tags).toEqual(result.tags);
+    // A fold of other videos is told.
+    const other = { ...options.data, training: await open(100, 32) };
+    await expect(finetune({ ...options, data: other, resume: true })).rejects.toThrow(
+      /out-of-fold\.jsonl: expected probabilities of 4 tags of the videos to learn from, got v\d+, which is none/,
+    );
   });
 
   it('says what does not fit', async () => {
