@@ -36,7 +36,7 @@ export function disagreement(left: Tensor2D, right: Tensor2D, shares: Float32Arr
  * distributions, which is `(p - q) (x - y) / 2` of their logits x and y; the mean of all.
  */
 export function disagreementOfEach(left: Tensor2D, right: Tensor2D): Scalar {
-  const apart = tf.mul(tf.sub(tf.sigmoid(left), tf.sigmoid(right)), tf.sub(left, right)); // [N, T]
+  const apart = tf.mul(tf.sub(tf.sigmoid(left), tf.sigmoid(right)), tf.sub(left, right));
   return tf.mul(tf.mean(apart), 0.5);
 }
 
@@ -58,10 +58,10 @@ export function cosentLoss(cosines: Tensor1D, labels: Float32Array, scale = 20):
 
 /**
  * In-batch negatives (Henderson et al., arXiv 1705.00652) of unit vectors: each of `left` `[N, E]` has to find its own
- * row of `candidates` `[C, E]`, the one of the same number, among all by its cosine times a scale. Those behind them
- * are hard negatives. sentence-transformers' `MultipleNegativesRankingLoss`, whose scale of 20 is the default.
+ * row of `candidates` `[N + M, E]`, the one of the same number, among all by its cosine times a scale. Those behind are
+ * hard negatives. sentence-transformers' `MultipleNegativesRankingLoss`, whose scale of 20 is the default.
  *
- * @param hidden `[N, C]`: -1e9 where a candidate is no wrong answer, 0 elsewhere
+ * @param hidden `[N, N + M]`: -1e9 where a candidate is no wrong answer, 0 elsewhere
  * @param first where the own row of the first of `left` stands
  */
 export function rankingLoss(
@@ -71,10 +71,10 @@ export function rankingLoss(
   scale = 20,
   first = 0,
 ): Scalar {
-  const cosines: Tensor2D = tf.mul(tf.matMul(left, candidates, false, true), scale); // [N, C]
+  const cosines: Tensor2D = tf.mul(tf.matMul(left, candidates, false, true), scale); // [N, N + M]
   const [count, all] = cosines.shape;
   const bias = tf.tensor2d(hidden ?? new Float32Array(count * all), [count, all]);
-  const logits: Tensor2D = tf.add(cosines, bias); // [N, C]
+  const logits: Tensor2D = tf.add(cosines, bias); // [N, N + M]
   return softmaxCrossEntropy(
     logits,
     Int32Array.from({ length: count }, (_, i) => first + i),

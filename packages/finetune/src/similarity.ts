@@ -110,7 +110,7 @@ function errorOf(kind: NonNullable<SimilarityOptions['loss']>, draw: Draw, pairs
   const { left, right, labels, hard = new Int32Array(0), hidden, shared } = pairs;
   if (kind === 'mse') return meanSquare(draw.cosines, labels);
   if (kind === 'cosent') return cosentLoss(...cosinesOfAll(draw.cosines, labels, shared));
-  const own = rowsOf(draw.vectors, Int32Array.of(...right, ...hard)); // [N + M, outputs]
+  const own = rowsOf(draw.vectors, Int32Array.of(...right, ...hard));
   const candidates = shared ? gatherFromAll(shared.communicator, own) : own;
   return rankingLoss(rowsOf(draw.vectors, left), candidates, hidden, undefined, shared?.first);
 }
