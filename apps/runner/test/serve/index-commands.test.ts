@@ -174,7 +174,7 @@ describe('--ocr and --asr', () => {
     const failing = await run('predict', zipOf(0), '--name', 'base', '--ocr-command', 'exit 5;', '--json');
     expect([failing.code, failing.err]).toEqual([0, expect.stringContaining('no text by OCR: ')]);
     const needs = await run('predict', zipOf(0), '--name', 'base', '--asr');
-    expect(needs.err).toContain('asr: expected a model of sherpa-onnx (asr-model) or a program (asr-command) with it');
+    expect(needs.err).toContain('--asr: expected --asr-model <folder> or --asr-command <program> with it, got neither');
     vi.unstubAllEnvs();
   });
 });
