@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { ResultStream } from '@wbdc/io';
+import { ResultStream } from '@wbdc/io/result-stream';
 import type { Host } from './core/host.js';
 import type { JobMessage } from './core/messages.js';
 import { CHILD_VARIABLE, MESSAGES_VARIABLE } from './jobs/variables.js';

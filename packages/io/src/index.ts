@@ -23,6 +23,5 @@ export { contentHash, markFiles, NO_FILE, readMarks, writeMarks } from './marks.
 export type { FileMark, FileMarks, MarkOptions } from './marks.js';
 export { compareNatural, isSystemFile, withoutEnding } from './names.js';
 export { frameRecord, RECORD_FOOTER, RECORD_HEADER } from './tfrecord.js';
-export { ResultStream } from './result-stream.js';
 export { cleanOnce, isTemporary, temporaryName } from './temporary.js';
 export { appendLine, wholeLinesOf } from './whole-lines.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ResultStream } from '../src/index.js';
+import { ResultStream } from '../src/result-stream.js';
 
 const failing = (code: string) => ({
   write: (_text: string, done?: (error?: Error | null) => void) =>

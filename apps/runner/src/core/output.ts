@@ -1,4 +1,4 @@
-import type { ResultStream } from '@wbdc/io';
+import type { ResultStream } from '@wbdc/io/result-stream';
 import type { JobMessage } from './messages.js';
 
 /** Streams, clock and environment of a process, so that tests can pass their own. */
