@@ -29,6 +29,7 @@ export function bootstrap(
   { samples = 2000, seed = 0, signal }: BootstrapOptions = {},
 ): Record<string, Float64Array> {
   if (!(Number.isInteger(size) && size > 0)) throw new RangeError(`expected items to draw from, got ${size}`);
+  if (!(Number.isInteger(samples) && samples > 0)) throw new RangeError(`expected resamples from 1, got ${samples}`);
   const values: Record<string, Float64Array> = {};
   const random = newRandom(seed);
   const counts = new Uint32Array(size);
@@ -46,8 +47,11 @@ export function bootstrap(
 /**
  * The percentile interval of bootstrapped values, as numpy's `percentile` and scipy's `bootstrap` take it. Resamples on
  * which the measurement is undefined (a correlation with a constant) are left out.
+ *
+ * @throws RangeError on a confidence that is no share
  */
 export function percentileInterval(values: ArrayLike<number>, confidence = 0.95): Interval {
+  if (!(confidence > 0 && confidence < 1)) throw new RangeError(`expected a confidence from 0 to 1, got ${confidence}`);
   const sorted = Float64Array.from(values)
     .filter((value) => !Number.isNaN(value))
     .sort();
@@ -91,6 +95,7 @@ function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);
+  if (sorted[above] === sorted[below]) return sorted[below]; // infinities have no difference
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
 }
 

@@ -23,15 +23,18 @@ export interface Calibration {
  *
  * @param confidences probabilities of what was predicted
  * @param right 1 where that is true, 0 elsewhere
+ * @throws RangeError on other values, and on a count of bins that is none
  */
 export function calibration(confidences: ArrayLike<number>, right: ArrayLike<number>, bins = 10): Calibration {
   if (confidences.length !== right.length || right.length === 0) {
     throw new RangeError(`expected two lists of the same length from 1, got ${confidences.length} and ${right.length}`);
   }
+  if (!(Number.isInteger(bins) && bins > 0)) throw new RangeError(`expected a count of bins from 1, got ${bins}`);
   const [count, confidence, hits] = [0, 1, 2].map(() => new Float64Array(bins));
   for (let i = 0; i < right.length; i++) {
     const p = confidences[i];
     if (!(p >= 0 && p <= 1)) throw new RangeError(`expected probabilities, got ${p}`);
+    if (right[i] !== 0 && right[i] !== 1) throw new RangeError(`expected 0 or 1 for right, got ${right[i]}`);
     const bin = binOf(p, bins);
     count[bin]++;
     confidence[bin] += p;
@@ -73,11 +76,13 @@ export interface ProperScores {
 /**
  * @param probabilities `[N, C]`, rows that sum to 1
  * @param truth indices of the true classes `[N]`; -1 of one that is none of them, which has probability 0
+ * @throws RangeError on rows that are no probabilities, or do not sum to 1 as float32 rounds, and on other classes
  */
 export function properScores(probabilities: ArrayLike<number>, truth: ArrayLike<number>): ProperScores {
   const width = widthOf(probabilities, truth);
   let [logLoss, brier] = [0, 0];
   for (let row = 0; row < truth.length; row++) {
+    assertDistribution(probabilities, row * width, width);
     let squares = truth[row] < 0 ? 1 : 0;
     for (let c = 0; c < width; c++) {
       squares += (probabilities[row * width + c] - (c === truth[row] ? 1 : 0)) ** 2;
@@ -117,6 +122,25 @@ export function topAccuracies(
 
 function widthOf(probabilities: ArrayLike<number>, truth: ArrayLike<number>): number {
   const width = probabilities.length / truth.length;
-  if (Number.isInteger(width) && width > 0) return width;
-  throw new RangeError(`expected [${truth.length}, C] probabilities, got ${probabilities.length} values`);
+  if (!(Number.isInteger(width) && width > 0)) {
+    throw new RangeError(`expected [${truth.length}, C] probabilities, got ${probabilities.length} values`);
+  }
+  for (let row = 0; row < truth.length; row++) {
+    const known = Number.isInteger(truth[row]) && truth[row] >= -1 && truth[row] < width;
+    if (!known) throw new RangeError(`expected true classes from 0 to ${width - 1}, or -1, got ${truth[row]}`);
+  }
+  return width;
 }
+
+function assertDistribution(probabilities: ArrayLike<number>, start: number, width: number): void {
+  let sum = 0;
+  for (let c = 0; c < width; c++) {
+    const p = probabilities[start + c];
+    if (!(p >= 0 && p <= 1 + TOLERANCE)) throw new RangeError(`expected probabilities, got ${p}`);
+    sum += p;
+  }
+  if (Math.abs(sum - 1) > TOLERANCE) throw new RangeError(`expected rows that sum to 1, got ${sum}`);
+}
+
+/** How far a sum of float32, or of a file's six decimals, may be from 1. */
+const TOLERANCE = 1e-3;

@@ -2,8 +2,13 @@
  * Average precision of a ranking by score, highest first: scikit-learn's `average_precision_score`, which sums the
  * precision at every distinct score, weighted by the recall that it adds. Items of equal scores count together: no
  * order of theirs is better than another. NaN where a score is NaN or no item is relevant (1).
+ *
+ * @throws RangeError where there are not as many scores as items
  */
 export function averagePrecision(scores: ArrayLike<number>, relevant: ArrayLike<number>): number {
+  if (scores.length !== relevant.length) {
+    throw new RangeError(`expected a score for each of ${relevant.length} items, got ${scores.length}`);
+  }
   if (Array.prototype.some.call(scores, Number.isNaN)) return NaN;
   const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => compare(scores[b], scores[a]));
   let hits = 0;
@@ -81,6 +86,7 @@ function countWrong(
  * product. Ties count against the query, and so does NaN on either side.
  *
  * @param isRight whether another item is a right answer too: equal ones are no wrong answers
+ * @throws RangeError where the two tables do not have N rows of one width
  */
 export function recallAt(
   queries: Float32Array,
@@ -90,6 +96,11 @@ export function recallAt(
   isRight?: RecallQuestion['isRight'],
 ): number[] {
   const width = queries.length / count;
+  if (count > 0 && !(Number.isInteger(width) && items.length === queries.length)) {
+    throw new RangeError(
+      `expected two tables of ${count} rows of one width, got ${queries.length} and ${items.length} values`,
+    );
+  }
   const score = (query: number, item: number): number => {
     let sum = 0;
     for (let i = 0; i < width; i++) sum += queries[query * width + i] * items[item * width + i];

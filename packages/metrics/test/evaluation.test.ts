@@ -126,6 +126,9 @@ describe('intervals', () => {
     expect(percentileInterval([1, 2, NaN]).low).toBeCloseTo(1.025, 12);
     expect(percentileInterval([1, NaN, NaN])).toEqual({ low: NaN, high: NaN });
     expect(() => bootstrap(0, () => ({}))).toThrow('expected items to draw from, got 0');
+    expect(() => bootstrap(1, () => ({}), { samples: 0 })).toThrow('expected resamples from 1, got 0');
+    expect(() => percentileInterval([1, 2], 95)).toThrow('expected a confidence from 0 to 1, got 95');
+    expect(percentileInterval([1, Infinity, Infinity], 0.5)).toEqual({ low: Infinity, high: Infinity });
   });
 });
 
@@ -170,6 +173,9 @@ describe('calibration', () => {
     expect(own.mce).toBeCloseTo(mce, 12);
     expect(() => calibration([1.1], [1])).toThrow('expected probabilities, got 1.1');
     expect(() => calibration([], [])).toThrow('from 1, got 0 and 0');
+    expect(() => calibration([0.5], [1], 0)).toThrow('expected a count of bins from 1, got 0');
+    expect(() => calibration([0.5], [1], 1.5)).toThrow('expected a count of bins from 1, got 1.5');
+    expect(() => calibration([0.5], [2])).toThrow('expected 0 or 1 for right, got 2');
   });
 
   it('of all probabilities too', () => {
@@ -189,6 +195,11 @@ describe('calibration', () => {
     expect(topAccuracies([0.5, 0.5], [0], [1, 2])).toEqual([0, 1]);
     expect(topAccuracies([NaN, NaN], [0], [1, 2])).toEqual([0, 0]);
     expect(() => properScores([1, 2, 3], [0, 1])).toThrow('expected [2, C] probabilities, got 3 values');
+    expect(() => properScores([0.5, NaN], [0])).toThrow('expected probabilities, got NaN');
+    expect(() => properScores([1.5, -0.5], [0])).toThrow('expected probabilities, got 1.5');
+    expect(() => properScores([0.5, 0.25], [0])).toThrow('expected rows that sum to 1, got 0.75');
+    expect(() => properScores([0.5, 0.5], [2])).toThrow('expected true classes from 0 to 1, or -1, got 2');
+    expect(() => topAccuracies([0.5, 0.5], [0.5], [1])).toThrow('expected true classes from 0 to 1, or -1, got 0.5');
   });
 });
 

@@ -37,6 +37,8 @@ it('counts items of one score together, as scikit-learn', () => {
 });
 
 it('gives no value to scores that are no numbers', () => {
+  expect(() => averagePrecision([2, 1], [1])).toThrow('expected a score for each of 1 items, got 2');
+  expect(() => recallAt(Float32Array.of(1, 1), Float32Array.of(1), 2, [1])).toThrow('got 2 and 1 values');
   expect(averagePrecision([NaN, NaN, 5], [1, 0, 0])).toBeNaN();
   expect(averagePrecision([3, 2, 1], [0, 0, 0])).toBeNaN();
   expect(recallAt(Float32Array.of(NaN, 1), Float32Array.of(1, 1), 2, [1, 2])).toEqual([0, 0.5]);

@@ -236,11 +236,13 @@ function namedSpecial(value: unknown): Unplaced[] {
 /** Puts added tokens behind the vocabulary, or marks those that it has; the flags of the later files count. */
 function withAdded(spec: BertTokenizerSpec, added: readonly Unplaced[], where: string): BertTokenizerSpec {
   const vocab = [...spec.vocab];
+  const outside = new Set(spec.outside);
   const ids = new Map(vocab.map((token, id) => [token, id]));
   const tokens = new Map(spec.addedTokens.map((token) => [token.content, token]));
   for (const { id, ...token } of added) {
     const { content } = token;
     if (id === undefined && tokens.has(content)) continue;
+    if (!ids.has(content)) outside.add(content);
     const there = ids.get(content) ?? vocab.push(content) - 1;
     ids.set(content, there);
     if (id !== undefined && id !== there) {
@@ -253,5 +255,5 @@ function withAdded(spec: BertTokenizerSpec, added: readonly Unplaced[], where: s
     }
     tokens.set(content, { ...token, id: there });
   }
-  return { ...spec, vocab, addedTokens: [...tokens.values()] };
+  return { ...spec, vocab, outside, addedTokens: [...tokens.values()] };
 }

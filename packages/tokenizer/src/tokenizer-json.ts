@@ -16,6 +16,8 @@ export interface AddedToken {
 /** What a BERT tokenizer.json says, and no more. */
 export interface BertTokenizerSpec {
   vocab: readonly string[];
+  /** Tokens of `vocab` that were added to WordPiece's own: no word is cut into them. */
+  outside?: ReadonlySet<string>;
   normalizer: NormalizerJson;
   addedTokens: readonly AddedToken[];
 }
@@ -28,7 +30,8 @@ const MAX_WORD = 100;
 const PREFIX = '##';
 
 /** BERT's tokenizer.json, as the Rust `tokenizers` writes it. */
-export function buildTokenizerJson({ vocab, normalizer, addedTokens }: BertTokenizerSpec): object {
+export function buildTokenizerJson({ vocab, outside, normalizer, addedTokens }: BertTokenizerSpec): object {
+  const pieces = vocab.map((token, id) => [token, id] as const).filter(([token]) => !outside?.has(token));
   return {
     version: '1.0',
     truncation: null,
@@ -43,7 +46,7 @@ export function buildTokenizerJson({ vocab, normalizer, addedTokens }: BertToken
       unk_token: '[UNK]',
       continuing_subword_prefix: PREFIX,
       max_input_chars_per_word: MAX_WORD,
-      vocab: Object.fromEntries(vocab.map((token, id) => [token, id])),
+      vocab: Object.fromEntries(pieces),
     },
   };
 }
@@ -83,8 +86,10 @@ export function parseTokenizerJson(text: string, where: string): BertTokenizerSp
   const added = Array.isArray(json['added_tokens'])
     ? json['added_tokens'].map((entry) => addedToken(asRecord(entry)))
     : [];
-  const vocab = orderVocab({ ...asRecord(model['vocab']) }, added, where);
-  return { vocab, normalizer: readNormalizer(normalizer), addedTokens: added };
+  const pieces = asRecord(model['vocab']);
+  const vocab = orderVocab({ ...pieces }, added, where);
+  const outside = new Set(added.map(({ content }) => content).filter((token) => !Object.hasOwn(pieces, token)));
+  return { vocab, outside, normalizer: readNormalizer(normalizer), addedTokens: added };
 }
 
 function readNormalizer(json: Record<string, unknown>): NormalizerJson {

@@ -19,6 +19,23 @@ describe('folders of tokenizers, as transformers reads them', () => {
     expect(again.warnings).toEqual([]);
   });
 
+  it('cuts no word into a token that was added', () => {
+    const vocab = [...SPECIAL_TOKENS, '<', '>', 'a', '##s', '##er'];
+    const files = {
+      'vocab.txt': vocab.map((token) => `${token}\n`).join(''),
+      'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'BertTokenizer', extra_special_tokens: ['keep'] }),
+    };
+    const tokenizer = Tokenizer.fromFiles(files);
+    for (const own of [tokenizer, Tokenizer.fromFiles(tokenizer.toFiles())]) {
+      // As transformers 5 does: it is found as it is written, within words too, and unknown in another case.
+      expect(own.encode('keep')).toEqual([10]);
+      expect(own.encode('Keep KEEPs')).toEqual([1, 1]);
+      expect(own.encode('keeps')).toEqual([10, 1]);
+      expect(own.decode([7, 10, 8])).toBe('a keeps');
+      expect(own.vocabSize).toBe(11);
+    }
+  });
+
   it('tells of contradictions, and of none elsewhere', () => {
     const warnings = Object.fromEntries(
       fixture.cases.map(({ name, files }) => [name, Tokenizer.fromFiles(files, 'folder').warnings]),
