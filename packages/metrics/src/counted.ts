@@ -1,4 +1,6 @@
 import { categoryScore, level1, type CategoryScore } from './classes.js';
+import { meanAveragePrecision, multilabelF1, type MultilabelF1, type TableSize } from './multilabel.js';
+import { averagePrecision } from './retrieval.js';
 
 /**
  * Spearman of a sample that holds item i `counts[i]` times, without making it: equal to `spearman` of the repeated
@@ -104,5 +106,108 @@ function countedF1(truth: readonly string[], predicted: readonly string[]) {
       sum += (2 * hits[label]) / all[label];
     }
     return { micro: found / total, macro: sum / occur };
+  };
+}
+
+/**
+ * `meanAveragePrecision` of scores `[N, T]`, over the labels and over the rows, of a sample that holds row i
+ * `counts[i]` times. Each label is sorted once, as far as its last relevant row.
+ */
+export function countedAveragePrecision(
+  truth: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  size: TableSize,
+): (counts: ArrayLike<number>) => Record<'labels' | 'rows', number> {
+  meanAveragePrecision(truth, scores, size); // the same refusals
+  const { rows, columns } = size;
+  const column = (table: ArrayLike<number>, k: number) =>
+    Float64Array.from({ length: rows }, (_, i) => table[i * columns + k]);
+  const labels = Array.from({ length: columns }, (_, k) => k)
+    .map((k) => ranked(column(scores, k), column(truth, k)))
+    .filter(({ order }) => order.length > 0);
+  const row = (table: ArrayLike<number>, i: number) =>
+    Float64Array.from({ length: columns }, (_, k) => table[i * columns + k]);
+  const ofRows = Array.from({ length: rows }, (_, i) => averagePrecision(row(scores, i), row(truth, i)));
+  if (Array.prototype.some.call(scores, Number.isNaN)) return () => ({ labels: NaN, rows: NaN });
+  return (counts) => {
+    let [sum, occur] = [0, 0];
+    for (const label of labels) {
+      const precision = countedPrecision(label, counts);
+      if (precision === undefined) continue;
+      sum += precision;
+      occur++;
+    }
+    let [over, total] = [0, 0];
+    ofRows.forEach((precision, i) => {
+      if (Number.isNaN(precision) || counts[i] === 0) return;
+      over += counts[i] * precision;
+      total += counts[i];
+    });
+    return { labels: sum / occur, rows: over / total };
+  };
+}
+
+interface Ranked {
+  /** Highest score first, as far as the last relevant item and its equals. */
+  readonly order: Uint32Array;
+  /** 1 where an item is relevant. */
+  readonly relevant: Uint8Array;
+  /** 1 at the last of equal scores. */
+  readonly last: Uint8Array;
+}
+
+function ranked(scores: Float64Array, truth: Float64Array): Ranked {
+  const order = orderOf(scores).reverse();
+  const relevant = Uint8Array.from(order, (item) => Number(truth[item] === 1));
+  const last = Uint8Array.from(order, (item, k) => Number(scores[item] !== scores[order[k + 1]]));
+  const end = last.indexOf(1, relevant.lastIndexOf(1)) + 1;
+  const used = relevant.includes(1) ? end : 0;
+  return { order: order.subarray(0, used), relevant: relevant.subarray(0, used), last: last.subarray(0, used) };
+}
+
+/** `averagePrecision` of the repeated items; nothing where the sample holds no relevant one. */
+function countedPrecision({ order, relevant, last }: Ranked, counts: ArrayLike<number>): number | undefined {
+  let [seen, hits, found, sum] = [0, 0, 0, 0];
+  for (let k = 0; k < order.length; k++) {
+    const count = counts[order[k]];
+    seen += count;
+    found += relevant[k] * count;
+    if (last[k] === 0 || found === 0) continue;
+    hits += found;
+    sum += (found * hits) / seen;
+    found = 0;
+  }
+  return hits === 0 ? undefined : sum / hits;
+}
+
+/** `multilabelF1` of decisions `[N, T]`, of a sample that holds row i `counts[i]` times. */
+export function countedMultilabelF1(
+  truth: ArrayLike<number>,
+  decided: ArrayLike<number>,
+  size: TableSize,
+): (counts: ArrayLike<number>) => Omit<MultilabelF1, 'perLabel'> {
+  multilabelF1(truth, decided, size); // the same refusals
+  const { rows, columns } = size;
+  const cells = Array.from({ length: rows }, (_, i) =>
+    Array.from({ length: columns }, (__, k) => k).filter((k) => truth[i * columns + k] + decided[i * columns + k] > 0),
+  );
+  const [both, any] = [new Float64Array(columns), new Float64Array(columns)];
+  return (counts) => {
+    both.fill(0);
+    any.fill(0);
+    let [allBoth, allAny] = [0, 0];
+    cells.forEach((labels, i) => {
+      const count = counts[i];
+      if (count === 0) return;
+      for (const k of labels) {
+        const [known, said] = [truth[i * columns + k], decided[i * columns + k]];
+        both[k] += count * known * said;
+        any[k] += count * (known + said);
+        allBoth += count * known * said;
+        allAny += count * (known + said);
+      }
+    });
+    const macro = both.reduce((sum, hits, k) => sum + (any[k] === 0 ? 0 : (2 * hits) / any[k]), 0) / columns;
+    return { micro: allAny === 0 ? 0 : (2 * allBoth) / allAny, macro };
   };
 }

@@ -115,6 +115,7 @@ export const FINETUNE: readonly Reader[] = [
       text('p.csv', '10001,0007\n10002,2201\n'),
       text('p.jsonl', lines({ id: 'a', category: '0100', probability: 0.5 }, { id: 'b', category: '0203' })),
       text('e.jsonl', lines({ id: 'a', embedding: [0.5, -3], model: 'x' }, { id: 'b', embedding: [1, 2] })),
+      text('t.jsonl', lines({ id: 'a', tags: [{ tag: '猫', probability: 0.5, chosen: true }] }, { id: 'b', tags: [] })),
       { name: 'result.zip', bytes: writeEmbeddings(EMBEDDINGS) },
     ],
     read: ({ path }) => readPredictions(path),

@@ -27,7 +27,7 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .description(
       'Joins the embeddings of several models by weighted concatenation and SVD, or takes the weighted mean of their ' +
         'probabilities; says how good each is alone, how much they agree, and how good the first n are together; and ' +
-        'writes the submission. A model is a run, or a file: result.zip, lines of wbdc embed, probabilities.jsonl.',
+        'writes the submission. A model is a run, or a file: result.zip, lines of embed, (tag-)probabilities.jsonl.',
     )
     .argument('<models...>', 'runs such as runs/a, their finetune folders, or files of predictions')
     .requiredOption('--out <folder>', 'where submission, projection and ensemble.json go')
@@ -37,7 +37,7 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .option('--fit <file>', 'an ensemble.safetensors fitted before, applied with its weights')
     .option('--float16', 'joined embeddings as float16, as the winners stored theirs')
     .option('--pairs <file>', 'label.tsv: pairs to measure embeddings on; default: those of the embedded data set')
-    .option('--truth <file>', 'lines id,category_id to measure probabilities on')
+    .option('--truth <file>', 'lines id,category_id to measure probabilities on; of tags annotations or {id, tags}')
     .option('--data <folder>', 'your own data set, whose texts and frames baselines read; default: that of the run');
   addOutputOptions(command).addHelpText(
     'after',

@@ -24,13 +24,13 @@ export function addCommands(program: Command, host: Host): CliCommand {
     .command('evaluate')
     .description(
       'Measures predictions on a truth: every measure with the interval of its bootstrap, confusion, calibration and ' +
-        'every category, or cosines beside what people said; beside what letters and frame features alone reach. ' +
+        'every category, tags, or cosines beside what people said; beside what letters and frames alone reach. ' +
         'Several models are compared with the first one by the paired bootstrap. A model is a run or a file ' +
-        '(result.csv, result.zip, probabilities.jsonl, lines of predict or embed); one that has not predicted the ' +
+        '(result.csv, result.zip, probabilities.jsonl, lines of predict, embed, tag); one that has not predicted the ' +
         'split yet predicts it now.',
     )
     .argument('<models...>', 'runs such as runs/a, files of predictions, or checkpoints')
-    .requiredOption('--truth <file or split>', 'id,category_id lines, annotations or label.tsv; or a split as test_a')
+    .requiredOption('--truth <file or split>', 'lines id,category_id or {id, tags}, annotations, label.tsv; or a split')
     .option('--data <folder>', 'your own data set, where the truth is a split of it')
     .option('--texts <file>', 'annotations with the texts of the videos, for baselines; default: those of the split')
     .option('--by <unit>', 'what is drawn of pairs: videos, with all their pairs, or pairs', 'videos')

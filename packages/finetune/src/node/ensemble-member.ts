@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Embeddings } from '@wbdc/ensemble-svd';
+import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
 import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
@@ -9,23 +9,26 @@ import { finetuneFiles } from './files.js';
 import { readJsonLines } from './json-lines.js';
 import { readClasses } from './labels.js';
 import { readProbabilities } from './probabilities.js';
+import { thresholdsBeside } from './predicted-tags.js';
 
 /** What one model says of some videos. */
 export interface EnsembleMember {
   readonly name: string;
-  readonly kind: 'embeddings' | 'probabilities';
+  readonly kind: 'embeddings' | 'probabilities' | 'tags';
   /** The file that was read. */
   readonly path: string;
-  /** Embeddings, or probabilities of the classes. */
+  /** Embeddings, or probabilities of the classes or tags. */
   readonly rows: Embeddings;
   /** In the order of the columns, where that is known. */
   readonly classes?: readonly string[];
+  /** Of tags, in the order of the columns, where the run has chosen them. */
+  readonly thresholds?: readonly number[];
 }
 
 /**
  * Reads what a model says: of a run (`runs/a`) or its finetune stage, or a file: `result.zip` (embeddings as
  * submitted), lines `{id, embedding}` as `wbdc embed` writes them, or lines `{id, probabilities}`, with the classes
- * in `categories.txt` beside it.
+ * in `categories.txt` beside it, or the tags in `tag_list.txt` and their thresholds in `scores.json`.
  *
  * @param name of the model, for tables and messages, and to tell it again in a saved projection
  * @throws WbdcError that names the file
@@ -35,13 +38,26 @@ export async function readEnsembleMember(path: string, name = memberName(path)):
   if (file.endsWith('.zip')) return { name, kind: 'embeddings', path: file, rows: await readEmbeddingFile(file, name) };
   const kind = await kindOfLines(file);
   if (kind === 'embeddings') return { name, kind, path: file, rows: await readEmbeddingLines(file, name) };
-  const { classes } = finetuneFiles(dirname(file));
+  const { classes, tagList } = finetuneFiles(dirname(file));
   const rows = await readProbabilities(file, name);
+  if (!(await exists(classes)) && (await exists(tagList))) return ofTags({ name, path: file, rows }, tagList);
   return { name, kind, path: file, rows, ...((await exists(classes)) && { classes: await readClasses(classes) }) };
 }
 
+async function ofTags(read: Pick<EnsembleMember, 'name' | 'path' | 'rows'>, list: string): Promise<EnsembleMember> {
+  const tags = await readClasses(list);
+  const { path, rows } = read;
+  if (tags.length !== rows.width) {
+    const expected = `${tags.length} probabilities of each video, as tags in ${list}`;
+    throw new WbdcError({ where: path, expected, got: `${rows.width}` });
+  }
+  combineProbabilities([{ ...rows, name: path }], undefined, { independent: true }); // refuses what are none
+  const thresholds = await thresholdsBeside(path, tags);
+  return { ...read, kind: 'tags', classes: tags, ...(thresholds && { thresholds }) };
+}
+
 /** What to call the predictions at a path: the run's name, or the file's without its ending. */
-function memberName(path: string): string {
+export function memberName(path: string): string {
   const last = basename(path);
   return last === 'finetune' ? basename(dirname(path)) : last.replace(/\.(zip|jsonl)$/, '');
 }
@@ -51,12 +67,12 @@ export async function findPredictions(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return path;
   for (const folder of [path, join(path, 'finetune')]) {
-    const { embeddings, probabilities } = finetuneFiles(folder);
-    for (const file of [embeddings, probabilities]) if (await exists(file)) return file;
+    const { embeddings, probabilities, tagProbabilities, tags } = finetuneFiles(folder);
+    for (const file of [embeddings, probabilities, tagProbabilities, tags]) if (await exists(file)) return file;
   }
   throw new WbdcError({
     where: path,
-    expected: 'a run with a finetune stage, or a file of predictions (result.zip, probabilities.jsonl)',
+    expected: 'a run with a finetune stage, or a file of predictions (result.zip, probabilities.jsonl, tags.jsonl)',
     got: found ? 'a folder without' : 'nothing',
     code: 'predictions-missing',
   });

@@ -8,6 +8,7 @@ import {
   searchWeights,
   transform,
   type Embeddings,
+  type ProbabilityEnsemble,
   type Products,
   type SvdEnsemble,
 } from '@wbdc/ensemble-svd';
@@ -23,9 +24,10 @@ import type { EnsembleMember } from './ensemble-member.js';
 import { finetuneFiles } from './files.js';
 import { writeClasses } from './labels.js';
 import { writeProbabilities } from './probabilities.js';
+import { judgeByTags, meanThresholds, writeTagEnsemble } from './tag-ensemble.js';
 
 export interface EnsembleOptions {
-  /** All of embeddings, or all of probabilities, for the same videos. */
+  /** All of embeddings, of probabilities, or of tags, for the same videos. */
   readonly members: readonly EnsembleMember[];
   /** One a model; `search` finds those that score best, which flatters the score. Default: equal. */
   readonly weights?: readonly number[] | 'search' | undefined;
@@ -37,6 +39,8 @@ export interface EnsembleOptions {
   readonly pairs?: readonly LabelledPair[] | undefined;
   /** Categories by id to measure probabilities on. */
   readonly truth?: ReadonlyMap<string, string> | undefined;
+  /** Tags by id to measure those of models of tags on. */
+  readonly tags?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Joined embeddings are rounded to float16, as the winners stored theirs; what is measured is that. */
   readonly float16?: boolean | undefined;
   /** Who multiplies. */
@@ -46,8 +50,8 @@ export interface EnsembleOptions {
 
 export interface EnsembleResult {
   readonly kind: EnsembleMember['kind'];
-  /** Spearman of pairs, or WBDC's score; nothing where there is nothing to measure on. */
-  readonly measure?: 'Spearman' | 'score';
+  /** Spearman of pairs, WBDC's score, or tags' mean average precision; nothing without something to measure on. */
+  readonly measure?: 'Spearman' | 'score' | 'mAP';
   readonly weights: readonly number[];
   /** Of each model alone. */
   readonly singles: readonly { readonly name: string; readonly score?: number }[];
@@ -64,13 +68,16 @@ export interface EnsembleResult {
   readonly rows: Embeddings;
   /** Of embeddings. */
   readonly projection?: SvdEnsemble;
-  /** Of probabilities, where they are known. */
+  /** Of probabilities, where they are known; of tags these. */
   readonly classes?: readonly string[];
+  /** Of tags: the weighted mean of the models' own, which no video chose for the ensemble. */
+  readonly thresholds?: readonly number[];
 }
 
 /**
  * Joins the embeddings of several models by weighted concatenation and SVD (AIAC 2021, rank 1), or takes the weighted
- * mean of their probabilities (WBDC 2022, rank 8: 1, 1, 0.7, 1), and measures each alone and the first n together.
+ * mean of their probabilities (WBDC 2022, rank 8: 1, 1, 0.7, 1), of tags each by itself, and measures each alone and
+ * the first n together.
  *
  * @throws WbdcError where models are of different kinds, videos or classes, or there is nothing to search weights on
  */
@@ -190,30 +197,42 @@ function meanProbabilities(options: EnsembleOptions): EnsembleResult {
   const { members, truth, weights } = options;
   const rows = members.map((member) => member.rows);
   const classes = sameClasses(members);
-  const judge = classes && truth && judgeBy(classes, truth, rows[0].ids);
-  if (truth && !judge) options.onWarning?.('the classes of the models, or the truth of their videos, are not known');
-  const rate = (some: readonly Embeddings[], by?: readonly number[]): number =>
-    judge!(combineProbabilities(some, by).labels);
+  const independent = members[0].kind === 'tags';
+  const combine = (some: readonly Embeddings[], by?: readonly number[]) =>
+    combineProbabilities(some, by, { independent });
+  const judge = judgeOf(options, classes);
+  const known = independent ? options.tags : truth;
+  if (known && !judge) options.onWarning?.('the classes of the models, or the truth of their videos, are not known');
+  const rate = (some: readonly Embeddings[], by?: readonly number[]): number => judge!(combine(some, by));
   const chosen = probabilityWeights(weights, rows, judge && ((by) => rate(rows, by)));
   const scored = <T extends object>(value: T, some: readonly Embeddings[], by?: readonly number[]) =>
     judge ? { ...value, score: rate(some, by) } : value;
   const firsts = rows.map((_, n) => chosen.slice(0, n + 1));
   return {
-    kind: 'probabilities',
-    ...(judge && { measure: 'score' as const }),
+    kind: members[0].kind,
+    ...(judge && { measure: independent ? ('mAP' as const) : ('score' as const) }),
     weights: chosen,
     singles: members.map(({ name }, m) => scored({ name }, ...alone(rows, m))),
     correlations: correlate(
-      rows.map((_, m) => combineProbabilities(...alone(rows, m)).values),
+      rows.map((_, m) => combine(...alone(rows, m)).values),
       pearson,
     ),
     growth: firsts
       .map((some, n) => ({ models: n + 1, some }))
       .filter(({ some, models }) => (judge || models === rows.length) && some.some((weight) => weight > 0))
       .map(({ models, some }) => scored({ models }, rows.slice(0, models), some)),
-    rows: { name: 'ensemble', ...combineProbabilities(rows, chosen) },
+    rows: { name: 'ensemble', ...combine(rows, chosen) },
     ...(classes && { classes }),
+    ...(independent && { thresholds: meanThresholds(members, chosen) }),
   };
+}
+
+/** What measures an ensemble, where there is something to measure it on. */
+function judgeOf({ members, truth, tags }: EnsembleOptions, classes: readonly string[] | undefined) {
+  if (classes === undefined) return undefined;
+  const [{ kind, rows }] = members;
+  if (kind === 'tags') return tags && judgeByTags(classes, tags, rows.ids);
+  return truth && judgeBy(classes, truth, rows.ids);
 }
 
 /** One model, in the order of the first one's videos, which it stands behind with all the weight. */
@@ -233,7 +252,7 @@ function probabilityWeights(
 ): readonly number[] {
   if (weights !== 'search') return weights ?? rows.map(() => 1 / rows.length);
   if (rate) return climbWeights(rows.length, rate).weights;
-  throw new WbdcError({ where: 'weights', expected: 'known categories to search them on', got: 'none' });
+  throw new WbdcError({ where: 'weights', expected: 'known categories or tags to search them on', got: 'none' });
 }
 
 /** The classes of the models that name them. */
@@ -250,7 +269,7 @@ function judgeBy(classes: readonly string[], truth: ReadonlyMap<string, string>,
   const known = [...ids.keys()].filter((row) => truth.has(ids[row]));
   if (known.length === 0) return undefined;
   const right = known.map((row) => truth.get(ids[row])!);
-  return (labels: Int32Array): number =>
+  return ({ labels }: Pick<ProbabilityEnsemble, 'labels'>): number =>
     categoryScore(
       right,
       known.map((row) => classes[labels[row]]),
@@ -266,9 +285,9 @@ function correlate(
 
 /** Paths of what an ensemble leaves. */
 export interface EnsembleFiles {
-  /** As submitted: `result.zip` or `result.csv`. */
+  /** As submitted: `result.zip` or `result.csv`; of tags `tags.jsonl`. */
   readonly submission?: string;
-  /** `probabilities.jsonl` */
+  /** `probabilities.jsonl`, or `tag-probabilities.jsonl` */
   readonly probabilities?: string;
   /** The projection, for other videos: `ensemble.safetensors`. */
   readonly projection?: string;
@@ -278,7 +297,7 @@ export interface EnsembleFiles {
 
 /** Writes the submission, the projection and what was measured. */
 export async function writeEnsemble(folder: string, result: EnsembleResult): Promise<EnsembleFiles> {
-  const { rows, projection, classes, ...told } = result;
+  const { rows, projection, classes, thresholds, ...told } = result;
   await makeFolder(folder);
   const report = join(folder, 'ensemble.json');
   await writeJson(report, told);
@@ -288,6 +307,10 @@ export async function writeEnsemble(folder: string, result: EnsembleResult): Pro
     await save(projection, path);
     await writeEmbeddingFile(files.embeddings, rowsById(rows));
     return { report, submission: files.embeddings, projection: path };
+  }
+  if (thresholds) {
+    const { tags, tagProbabilities } = await writeTagEnsemble(folder, rows, classes!, thresholds);
+    return { report, probabilities: tagProbabilities, submission: tags };
   }
   await writeProbabilities(files.probabilities, [{ ids: [...rows.ids], values: Float32Array.from(rows.values) }]);
   if (classes === undefined) return { report, probabilities: files.probabilities };

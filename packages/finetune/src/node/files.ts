@@ -16,9 +16,9 @@ export interface FinetuneFiles {
   readonly categories: string;
   /** Tags of the held-out videos: lines `{id, tags}`. */
   readonly tags: string;
-  /** Of folds: all tags, in the order of the model's outputs; see `readClasses`. */
+  /** All tags, in the order of the model's outputs; see `readClasses`. */
   readonly tagList: string;
-  /** Of folds: probabilities of all tags of the held-out videos; see `combineProbabilityFiles`. */
+  /** Probabilities of all tags of the held-out videos; see `combineProbabilityFiles`. */
   readonly tagProbabilities: string;
   /** Hard negatives that were mined for it: pairs of score 0, as `label.tsv`. */
   readonly mined: string;

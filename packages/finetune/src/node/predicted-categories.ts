@@ -4,10 +4,11 @@ import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
 import { chooseClasses } from '../prediction.js';
-import { findPredictions, readEnsembleMember, type EnsembleMember } from './ensemble-member.js';
+import { findPredictions, memberName, readEnsembleMember, type EnsembleMember } from './ensemble-member.js';
 import { finetuneFiles } from './files.js';
 import { readJsonLines } from './json-lines.js';
 import { readTruth } from './labels.js';
+import { readTagLines, tagsOf, type PredictedTags } from './predicted-tags.js';
 
 /** Which categories a model says videos have. */
 export interface PredictedCategories {
@@ -24,13 +25,13 @@ export interface PredictedCategories {
   readonly probabilities?: { readonly classes: readonly string[]; readonly values: Embeddings['values'] };
 }
 
-/** Embeddings, or categories. */
-export type Predictions = (EnsembleMember & { readonly kind: 'embeddings' }) | PredictedCategories;
+/** Embeddings, categories or tags. */
+export type Predictions = (EnsembleMember & { readonly kind: 'embeddings' }) | PredictedCategories | PredictedTags;
 
 /**
  * Reads what a model says, for measuring it: whatever {@link readEnsembleMember} reads, and categories without
- * probabilities: `result.csv` as submitted, or the lines of `wbdc predict`. Where a run's probabilities have a
- * `result.csv` beside them, the categories are those of it: they may favour rare classes.
+ * probabilities: `result.csv` as submitted, or the lines of `wbdc predict`; tags by their lines in `wbdc tag`. Where a
+ * run's probabilities have a `result.csv` beside them, the categories are those of it: they may favour rare classes.
  *
  * @throws WbdcError that names the file
  */
@@ -55,16 +56,23 @@ async function readAny(path: string, name: string | undefined): Promise<Predicti
     const own = name ?? basename(file, '.csv');
     return { kind: 'categories', name: own, path: file, ids: [...labels.keys()], predicted: [...labels.values()] };
   }
-  if (file.endsWith('.jsonl') && (await holdsCategories(file))) return readPredictLines(file, name);
+  const lines = file.endsWith('.jsonl') ? await decidedIn(file) : undefined;
+  if (lines === 'categories') return readPredictLines(file, name);
+  if (lines === 'tags') return readTagLines(file, name ?? memberName(path));
   const member = await readEnsembleMember(path, ...(name === undefined ? [] : [name]));
   if (member.kind === 'embeddings') return { ...member, kind: 'embeddings' };
+  if (member.kind === 'tags') return tagsOf(member);
   return categoriesOf(member);
 }
 
-async function holdsCategories(path: string): Promise<boolean> {
+/** What lines without probabilities of all classes decide on. */
+async function decidedIn(path: string): Promise<'categories' | 'tags' | undefined> {
   const any = z.looseObject({ id: z.string() });
-  for await (const line of readJsonLines(path, any, '{id, …}')) return 'category' in line && !('probabilities' in line);
-  return false;
+  for await (const line of readJsonLines(path, any, '{id, …}')) {
+    if ('probabilities' in line) return undefined;
+    return 'category' in line ? 'categories' : 'tags' in line ? 'tags' : undefined;
+  }
+  return undefined;
 }
 
 const predicted = z.object({ id: z.string(), category: z.string(), probability: z.number().min(0).max(1).optional() });

@@ -37,7 +37,7 @@ export function describeEvaluation(evaluation: Evaluation): string[] {
   const { models, baselines, official, bootstrap, truth } = evaluation;
   const all = [...models, ...baselines];
   const width = Math.max(...all.map(({ name }) => name.length), 8);
-  const what = evaluation.kind === 'categories' ? 'videos' : 'pairs';
+  const what = evaluation.kind === 'similarity' ? 'pairs' : 'videos';
   const line = (one: EvaluatedModel): string => {
     const difference = differenceOf(one);
     const told = withInterval(officialOf(evaluation, one));

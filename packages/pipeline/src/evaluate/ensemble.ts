@@ -14,16 +14,21 @@ import {
 } from '@wbdc/finetune/node';
 import { withLock, writeFileAtomic } from '@wbdc/io';
 import { categoryScore, spearman } from '@wbdc/metrics';
-import { labelledVideosOf, videosAmong } from './evaluate.js';
+import { labelledVideosOf, taggedVideosOf, videosAmong } from './evaluate.js';
+import { tagPrecisionWithoutModel } from './tags.js';
+import { readEvaluationTruth } from './truth.js';
 import { assertMadeOfTheSame, assertUnchanged } from '../contents/predictions.js';
 import { dataOf } from './run-of.js';
 
-export interface EnsembleModelsOptions extends Omit<EnsembleOptions, 'members' | 'pairs' | 'truth' | 'products'> {
+export interface EnsembleModelsOptions extends Omit<
+  EnsembleOptions,
+  'members' | 'pairs' | 'truth' | 'tags' | 'products'
+> {
   /** Runs, their finetune folders, or files of predictions. */
   readonly models: readonly string[];
   /** `label.tsv` to measure embeddings on; default: the held-out pairs of the embedded data set. */
   readonly pairs?: string | undefined;
-  /** Lines `id,category_id` to measure probabilities on. */
+  /** Lines `id,category_id` to measure probabilities on; of tags annotations, or lines `{id, tags}`. */
   readonly truth?: string | undefined;
   /** The folder of one's own data set, whose texts baselines read. */
   readonly data?: string | undefined;
@@ -57,19 +62,44 @@ export async function ensembleModels(options: EnsembleModelsOptions): Promise<En
       await assertUnchanged(model, measuredOn, (await dataOf(model, options.data)).roots, options.from);
     }
   }
-  const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
+  const { truth, tags } = await truthOf(options.truth, members[0]);
   const products = await options.productsFor?.(members.reduce((sum, { rows }) => sum + rows.values.length, 0));
-  const result = await ensembleOf({ ...options, members, pairs, truth, products });
+  const result = await ensembleOf({ ...options, members, pairs, truth, tags, products });
   if (result.measure === undefined) return result;
-  const known = new Set(members[0].rows.ids);
-  const baselines =
-    result.kind === 'embeddings'
-      ? await pairsWithoutModel(
-          options,
-          pairs!.filter(({ id1, id2 }) => known.has(id1) && known.has(id2)),
-        )
-      : await categoriesWithoutModel(options, new Map([...truth!].filter(([id]) => known.has(id))));
-  return { ...result, baselines };
+  const has = new Set(members[0].rows.ids);
+  return { ...result, baselines: await withoutModel() };
+
+  function withoutModel(): Promise<Record<string, number>> {
+    if (result.kind === 'tags') return tagsWithoutModel(options, result.classes!, onlyOf(tags!, has));
+    if (result.kind === 'probabilities') return categoriesWithoutModel(options, onlyOf(truth!, has));
+    return pairsWithoutModel(
+      options,
+      pairs!.filter(({ id1, id2 }) => has.has(id1) && has.has(id2)),
+    );
+  }
+}
+
+/** Tags of models of tags, else categories. */
+async function truthOf(path: string | undefined, { kind }: EnsembleMember) {
+  if (path === undefined) return {};
+  if (kind !== 'tags') return { truth: await readTruth(path) };
+  const truth = await readEvaluationTruth(path, kind);
+  return truth.kind === 'tags' ? { tags: truth.labels } : {};
+}
+
+function onlyOf<T>(labels: ReadonlyMap<string, T>, ids: ReadonlySet<string>): Map<string, T> {
+  return new Map([...labels].filter(([id]) => ids.has(id)));
+}
+
+async function tagsWithoutModel(
+  { models, data }: EnsembleModelsOptions,
+  tags: readonly string[],
+  labels: ReadonlyMap<string, readonly string[]>,
+): Promise<Record<string, number>> {
+  const from = await dataOf(models[0], data);
+  const ids = new Set(labels.keys());
+  const [train, videos] = await Promise.all([taggedVideosOf(from, ids), videosAmong(from, ids)]);
+  return train.length === 0 ? {} : tagPrecisionWithoutModel({ train, videos, labels }, tags);
 }
 
 async function pairsWithoutModel(

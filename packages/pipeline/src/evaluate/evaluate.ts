@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource, type Recipe } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
-import { readPredictions, type PredictedCategories, type Predictions } from '@wbdc/finetune/node';
+import { readPredictions, type PredictedCategories, type PredictedTags, type Predictions } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import { level1 } from '@wbdc/metrics';
 import { readCategoryNames } from '../trained/category-names.js';
@@ -12,17 +12,18 @@ import { fingerprintOf } from '../contents/changes.js';
 import { evaluateCategories } from './categories.js';
 import type { CategoryEvaluation, Evaluation } from './kinds.js';
 import type { EvaluateOptions } from './options.js';
-import { labelledOf, readPlainVideos } from './plain-videos.js';
+import { labelledOf, readPlainVideos, taggedOf, type TaggedVideo } from './plain-videos.js';
 import { predictSplit } from './predict-split.js';
 import { assertUnchanged } from '../contents/predictions.js';
 import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
 import { evaluateSimilarity } from './similarity.js';
-import { findTruth, readEvaluationTruth } from './truth.js';
+import { evaluateTags } from './tags.js';
+import { findTruth, readEvaluationTruth, type Truth } from './truth.js';
 
 export interface EvaluateModelsOptions extends Omit<EvaluateOptions, 'videos' | 'train'> {
   /** Runs, files of predictions, or what `openModel` opens. */
   readonly models: readonly string[];
-  /** A file of categories or scored pairs, or a split of the first run's data. */
+  /** A file of categories, tags or scored pairs, or a split of the first run's data. */
   readonly truth: string;
   /** The folder of one's own data set, where the truth is a split of it. */
   readonly data?: string | undefined;
@@ -58,18 +59,26 @@ export async function evaluateModels(options: EvaluateModelsOptions): Promise<Ev
     throw new WbdcError({ where: other.path, expected: `${first.kind}, as of ${first.name}`, got: other.kind });
   const truth = await readEvaluationTruth(await findTruth(options.truth, first.kind, data), first.kind);
   options.onMessage?.(`truth    ${truth.path}`);
-  const ids = new Set(
-    truth.kind === 'categories' ? truth.labels.keys() : truth.pairs.flatMap(({ id1, id2 }) => [id1, id2]),
-  );
+  const ids = videosIn(truth);
   const videos = await videosOf(options, data, ids);
   const shared = { ...options, truth: truth.path, videos };
   if (truth.kind === 'embeddings') {
     const models = predictions.filter((one) => one.kind === 'embeddings');
     return evaluateSimilarity({ ...shared, models, pairs: truth.pairs });
   }
+  if (truth.kind === 'tags') {
+    const models = predictions.filter((one): one is PredictedTags => one.kind === 'tags');
+    const train = await taggedVideosOf(data, ids);
+    return evaluateTags({ ...shared, models, labels: truth.labels, train });
+  }
   const models = predictions.filter((one): one is PredictedCategories => one.kind === 'categories');
   const train = await labelledVideosOf(data, ids);
   return named(evaluateCategories({ ...shared, models, labels: truth.labels, train }), data);
+}
+
+function videosIn(truth: Truth): Set<string> {
+  if (truth.kind === 'embeddings') return new Set(truth.pairs.flatMap(({ id1, id2 }) => [id1, id2]));
+  return new Set(truth.labels.keys());
 }
 
 /** With the names that the data set has for its categories. */
@@ -137,7 +146,7 @@ async function predictionsOf(
 async function knowsSome(stored: Predictions, named: string, data: RunData): Promise<boolean> {
   const truth = await readEvaluationTruth(await findTruth(named, stored.kind, data), stored.kind);
   const ids = new Set(idsOf(stored));
-  if (truth.kind === 'categories') return [...truth.labels.keys()].some((id) => ids.has(id));
+  if (truth.kind !== 'embeddings') return [...truth.labels.keys()].some((id) => ids.has(id));
   return truth.pairs.some(({ id1, id2 }) => ids.has(id1) && ids.has(id2));
 }
 
@@ -202,15 +211,28 @@ async function videosOf(
 }
 
 /** Videos with a category that the run learned from, without those that are measured. */
-export async function labelledVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<PlainLabelled[]> {
-  const found: PlainLabelled[] = [];
+export function labelledVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<PlainLabelled[]> {
+  return knownVideosOf(data, measured, labelledOf);
+}
+
+/** The same with tags. */
+export function taggedVideosOf(data: RunData, measured: ReadonlySet<string>): Promise<TaggedVideo[]> {
+  return knownVideosOf(data, measured, taggedOf);
+}
+
+async function knownVideosOf<T>(
+  data: RunData,
+  measured: ReadonlySet<string>,
+  choose: (videos: Awaited<ReturnType<typeof readPlainVideos>>, most: number) => readonly T[],
+): Promise<T[]> {
+  const found: T[] = [];
   for (const split of data.labelled) {
     const annotations = await firstThere(splitPaths(data, split).annotations);
     if (annotations === undefined) continue;
     const features = await openFeatures(data, split);
     try {
       const videos = await readPlainVideos({ annotations, features }, (id) => !measured.has(id));
-      found.push(...labelledOf(videos, MOST_NEIGHBOURS));
+      found.push(...choose(videos, MOST_NEIGHBOURS));
     } finally {
       await features?.close();
     }

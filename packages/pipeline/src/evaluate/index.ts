@@ -12,12 +12,16 @@ export type {
   Estimate,
   EvaluatedCategories,
   EvaluatedModel,
+  EvaluatedTags,
   EvaluatedSimilarity,
   Evaluation,
   SimilarityEvaluation,
+  TagEvaluation,
 } from './kinds.js';
 export type { EvaluateOptions } from './options.js';
 export { evaluateSimilarity } from './similarity.js';
 export type { EvaluateSimilarityOptions } from './similarity.js';
+export { evaluateTags } from './tags.js';
+export type { EvaluateTagsOptions } from './tags.js';
 export { evaluationFolder, writeEvaluation } from './write.js';
 export type { EvaluationFiles } from './write.js';

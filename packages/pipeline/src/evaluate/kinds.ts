@@ -23,7 +23,7 @@ export interface Difference extends PairedDifference {
 }
 
 interface Evaluated {
-  /** The measure that the competition ranks by. */
+  /** The measure that models are compared by: that of the competition where there was one. */
   readonly official: string;
   /** How the intervals were made. */
   readonly bootstrap: {
@@ -85,4 +85,17 @@ export interface SimilarityEvaluation extends Evaluated {
   readonly baselines: readonly EvaluatedModel[];
 }
 
-export type Evaluation = CategoryEvaluation | SimilarityEvaluation;
+export interface EvaluatedTags extends EvaluatedModel {
+  /** Every tag that a video has or is said to have. */
+  readonly tags: readonly ClassScore[];
+}
+
+export interface TagEvaluation extends Evaluated {
+  readonly kind: 'tags';
+  /** F1 where a model says only which tags it has chosen. */
+  readonly official: 'mAP' | 'micro F1';
+  readonly models: readonly EvaluatedTags[];
+  readonly baselines: readonly EvaluatedModel[];
+}
+
+export type Evaluation = CategoryEvaluation | SimilarityEvaluation | TagEvaluation;

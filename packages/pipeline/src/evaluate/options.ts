@@ -22,7 +22,7 @@ export interface EvaluateOptions {
 }
 
 /** The settings of the bootstrap, with their defaults. */
-export function bootstrapOf({ samples = 2000, confidence = 0.95, seed = 0 }: EvaluateOptions) {
+export function bootstrapOf({ samples = 2000, confidence = 0.95, seed = 0 }: Omit<EvaluateOptions, 'train'>) {
   return { samples, confidence, seed };
 }
 
@@ -33,7 +33,7 @@ export interface Measurable {
   readonly statistic: CountedStatistic;
 }
 
-interface EstimateOptions extends EvaluateOptions {
+interface EstimateOptions extends Omit<EvaluateOptions, 'train'> {
   readonly models: readonly Measurable[];
   readonly baselines: readonly Measurable[];
   readonly official: string;

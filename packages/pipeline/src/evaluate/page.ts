@@ -23,7 +23,7 @@ import type {
 /** An evaluation as a page that stands alone. */
 export function evaluationPage(evaluation: Evaluation): string {
   const { models, truth, bootstrap, official, kind } = evaluation;
-  const what = kind === 'categories' ? 'videos' : 'pairs';
+  const what = kind === 'similarity' ? 'pairs' : 'videos';
   const verdicts = models.flatMap((model) => verdictOf(evaluation, model) ?? []);
   return renderPage({
     title: `Evaluation: ${models.map(({ name }) => name).join(', ')}`,
@@ -34,12 +34,14 @@ export function evaluationPage(evaluation: Evaluation): string {
       ...(truth.unpredicted > 0 ? [['not predicted', formatCount(truth.unpredicted)] as const] : []),
       ['resamples', `${formatCount(bootstrap.samples)} of ${bootstrap.unit}`],
     ],
-    body: [
-      overview(evaluation),
-      measuresTable(evaluation),
-      ...(kind === 'categories' ? categoryParts(evaluation) : similarityParts(evaluation)),
-    ],
+    body: [overview(evaluation), measuresTable(evaluation), ...partsOf(evaluation)],
   });
+}
+
+function partsOf(evaluation: Evaluation): Html[] {
+  if (evaluation.kind === 'categories') return categoryParts(evaluation);
+  if (evaluation.kind === 'similarity') return similarityParts(evaluation);
+  return evaluation.models.map(({ name, tags }) => everyLabel(`Every tag: ${name}`, 'tag', tags));
 }
 
 function overview(evaluation: Evaluation): Html {
@@ -99,17 +101,26 @@ function categoryParts({ models, names = {} }: CategoryEvaluation): Html[] {
         head: ['truth', 'taken for', 'videos'],
         rows: mostConfused.map(({ truth, predicted, count }) => [called(truth), called(predicted), formatCount(count)]),
       }),
-      tableSection({
-        title: `Every category: ${name}`,
-        head: ['category', 'F1', 'precision', 'recall', 'videos'],
-        rows: classes.map(({ label, f1, precision, recall, support }) => [
-          called(label),
-          ...[f1, precision, recall].map((value) => value.toFixed(3)),
-          formatCount(support),
-        ]),
-      }),
+      everyLabel(`Every category: ${name}`, 'category', classes, called),
     ]),
   ];
+}
+
+function everyLabel(
+  title: string,
+  what: string,
+  labels: EvaluatedCategories['classes'],
+  called = (label: string): string => label,
+): Html {
+  return tableSection({
+    title,
+    head: [what, 'F1', 'precision', 'recall', 'videos'],
+    rows: labels.map(({ label, f1, precision, recall, support }) => [
+      called(label),
+      ...[f1, precision, recall].map((value) => value.toFixed(3)),
+      formatCount(support),
+    ]),
+  });
 }
 
 function calibrationCard({ name, calibration }: EvaluatedCategories): Card[] {

@@ -9,6 +9,14 @@ export interface PlainSource {
   readonly features?: FeatureSource | undefined;
 }
 
+/** A video with its tags. */
+export interface TaggedVideo extends PlainVideo {
+  readonly tags: readonly string[];
+}
+
+/** A video with what people said of it. */
+type KnownVideo = PlainVideo & Partial<Pick<PlainLabelled, 'category'> & Pick<TaggedVideo, 'tags'>>;
+
 /**
  * Reads titles, all texts and mean frame features of videos.
  *
@@ -17,8 +25,8 @@ export interface PlainSource {
 export async function readPlainVideos(
   { annotations, features }: PlainSource,
   wanted: (id: string) => boolean = () => true,
-): Promise<Map<string, PlainVideo & Partial<PlainLabelled>>> {
-  const videos = new Map<string, PlainVideo & Partial<PlainLabelled>>();
+): Promise<Map<string, KnownVideo>> {
+  const videos = new Map<string, KnownVideo>();
   for await (const video of readAnnotations(annotations, { onBad: () => undefined })) {
     if (!wanted(video.id)) continue;
     const { title, ocr, asr } = textsOf(video);
@@ -28,6 +36,7 @@ export async function readPlainVideos(
       texts: [title, ocr, asr].filter((text) => text !== '').join(' '),
       ...(frames && { frames }),
       ...(video.categoryId !== undefined && { category: video.categoryId }),
+      ...(video.tags && { tags: video.tags }),
     });
   }
   return videos;
@@ -44,11 +53,22 @@ async function meanFrames(features: FeatureSource, id: string): Promise<Float32A
 }
 
 /** Those with a category, at most so many, evenly over the list. */
-export function labelledOf(
-  videos: ReadonlyMap<string, PlainVideo & Partial<PlainLabelled>>,
-  most: number,
-): PlainLabelled[] {
-  const labelled = [...videos.values()].filter((video): video is PlainLabelled => video.category !== undefined);
-  if (labelled.length <= most) return labelled;
-  return Array.from({ length: most }, (_, i) => labelled[Math.floor((i * labelled.length) / most)]);
+export function labelledOf(videos: ReadonlyMap<string, KnownVideo>, most: number): PlainLabelled[] {
+  return evenly(
+    [...videos.values()].filter((video): video is PlainLabelled => video.category !== undefined),
+    most,
+  );
+}
+
+/** Those with tags, as many. */
+export function taggedOf(videos: ReadonlyMap<string, KnownVideo>, most: number): TaggedVideo[] {
+  return evenly(
+    [...videos.values()].filter((video): video is TaggedVideo => (video.tags ?? []).length > 0),
+    most,
+  );
+}
+
+function evenly<T>(all: readonly T[], most: number): T[] {
+  if (all.length <= most) return [...all];
+  return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]);
 }

@@ -19,6 +19,7 @@ export async function predictSplit(options: PredictSplitOptions): Promise<Predic
   const { model, name, signal } = options;
   const running = { ...(signal && { signal }) };
   if (model.saved.kind === 'category') return categoriesBy(options, running);
+  if (model.saved.kind === 'tags') return tagsBy(options, running);
   const ids: string[] = [];
   const rows: Float32Array[] = [];
   for await (const { id, embedding } of model.embed(inputsOf(options), running)) {
@@ -48,6 +49,25 @@ async function categoriesBy(options: PredictSplitOptions, running: { readonly si
   const values = new Float64Array(ids.length * classes.length);
   blocks.forEach((row, i) => values.set(row, i * classes.length));
   return { kind: 'categories' as const, name, path: model.where, ids, predicted, probabilities: { classes, values } };
+}
+
+async function tagsBy(options: PredictSplitOptions, running: { readonly signal?: AbortSignal }) {
+  const { model, name } = options;
+  const { tags } = model;
+  const place = new Map(tags.map((tag, k) => [tag, k]));
+  const ids: string[] = [];
+  const chosen: string[][] = [];
+  const blocks: Float64Array[] = [];
+  for await (const { id, tags: said } of model.tag(inputsOf(options), running)) {
+    ids.push(id);
+    chosen.push(said.flatMap((one) => (one.chosen ? one.tag : [])));
+    const row = new Float64Array(tags.length);
+    for (const { tag, probability } of said) row[place.get(tag)!] = probability;
+    blocks.push(row);
+  }
+  const values = new Float64Array(ids.length * tags.length);
+  blocks.forEach((row, i) => values.set(row, i * tags.length));
+  return { kind: 'tags' as const, name, path: model.where, ids, chosen, probabilities: { tags, values } };
 }
 
 /** The videos of the split as a model takes them. */

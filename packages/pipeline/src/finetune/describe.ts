@@ -25,13 +25,11 @@ export function describeFinetuned(conclusion: FinetuneConclusion): DescribedFine
     const { count, labelled } = conclusion.tags;
     const tags = { path: files.tags, about: `tags of ${counted(conclusion.predicted, 'video')}` };
     const scores = { path: files.scores, about: 'what was measured, every tag with its threshold' };
+    const all = { path: files.tagProbabilities, about: `of all tags, in the order of ${basename(files.tagList)}` };
     const folds = conclusion.outOfFold
-      ? [
-          { path: files.tagProbabilities, about: `of all tags, in the order of ${basename(files.tagList)}` },
-          { path: files.outOfFold, about: 'predictions of the fold that was held out' },
-        ]
+      ? [{ path: files.outOfFold, about: 'predictions of the fold that was held out' }]
       : [];
-    return { made: [...saved, tags, ...folds, scores], summary: { tags: count, 'labelled videos': labelled } };
+    return { made: [...saved, tags, all, ...folds, scores], summary: { tags: count, 'labelled videos': labelled } };
   }
   if (categories === undefined) return { made: [...saved, ...embeddingFiles(conclusion)], summary: {} };
   const { classes, labelled, further } = categories;

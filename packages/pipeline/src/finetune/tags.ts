@@ -125,13 +125,11 @@ async function conclude({ options, train, measured, tags, recipe }: Running, jud
   const { heldOut } = options.data;
   const predicting = (): AsyncGenerator<Predicted> =>
     predictBatches(batchesInOrder(heldOut, recipe.settings.batchSize), recipe.predict, options.signal);
-  if (folds === null) {
-    await writeFileAtomic(files.tags, tagLines(predicting(), tags, thresholds));
-  } else {
-    await writeClasses(files.tagList, tags);
-    const lines: string[] = [];
-    await writeProbabilities(files.tagProbabilities, noting(predicting(), tags, thresholds, lines));
-    await writeFileAtomic(files.tags, lines.join(''));
+  await writeClasses(files.tagList, tags);
+  const lines: string[] = [];
+  await writeProbabilities(files.tagProbabilities, noting(predicting(), tags, thresholds, lines));
+  await writeFileAtomic(files.tags, lines.join(''));
+  if (folds !== null) {
     const { dataset, indices } = measured;
     const ids = indices.map((index) => dataset.id(index));
     const known = new Map(indices.map((index, i) => [ids[i], dataset.text(index).tags ?? []]));
@@ -148,16 +146,7 @@ async function conclude({ options, train, measured, tags, recipe }: Running, jud
   };
 }
 
-/** Lines `{id, tags}` of the tags that reach their thresholds. */
-async function* tagLines(
-  blocks: AsyncIterable<Predicted>,
-  tags: readonly string[],
-  thresholds: readonly number[],
-): AsyncGenerator<string> {
-  for await (const block of blocks) yield* linesOf(block, tags, thresholds);
-}
-
-/** Notes those lines of what passes. */
+/** Notes lines `{id, tags}` of what passes: of the tags that reach their thresholds. */
 export async function* noting(
   blocks: AsyncIterable<Predicted>,
   tags: readonly string[],

@@ -1,12 +1,14 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { collate, openDataset, type Dataset } from '@wbdc/data';
+import { readPredictions } from '@wbdc/finetune/node';
 import { floats } from '@wbdc/nn';
 import { packText, Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluateModels } from '../../src/evaluate/index.js';
 import { finetuneSchema, layoutOf, openTrained, pretrainSettings } from '../../src/index.node.js';
 import {
   describeFolds,
@@ -78,6 +80,12 @@ describe('finetuning for tags', () => {
     expect(measured['mAP'].baselines).toMatchObject({ 'tag frequency': 0.5 });
     expect(measured['mAP'].baselines!['character overlap']).toBeGreaterThan(0.5);
     expect(conclusion.tags).toMatchObject({ count: 4, labelled: 32, scores: { videos: 8 } });
+    const read = await readPredictions(options.folder);
+    if (read.kind !== 'tags') throw new Error('expected tags');
+    expect(read.probabilities).toMatchObject({ tags: TAGS, values: { length: 8 * 4 } });
+    expect(read.chosen.map((tags) => [...tags].sort())).toEqual(
+      Array.from({ length: 8 }, (_, i) => [...TAGS_OF[i % 4]].sort()),
+    );
     const lines = (await readFile(conclusion.files.tags, 'utf8')).trim().split('\n');
     const rows = lines.map((line) => JSON.parse(line) as { id: string; tags: { tag: string }[] });
     expect(rows.map(({ id, tags }) => [id, tags.map(({ tag }) => tag).sort()])).toEqual(
@@ -225,6 +233,14 @@ describe('finetuning for tags', () => {
       expect((tags as { tag: string }[]).map(({ tag }) => tag).sort()).toEqual(expected.sort());
     });
     expect((await readFile(result.files.tagList, 'utf8')).trim().split('\n')).toEqual(TAGS);
+    // `evaluateModels` reads it all again, and finds what the folds have found on the held-out videos.
+    const truth = join(root, 'truth.jsonl');
+    const known = Array.from({ length: 8 }, (_, i) => ({ id: `v${32 + i}`, tags: TAGS_OF[i % 4] }));
+    await writeFile(truth, known.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const evaluated = await evaluateModels({ models: [options.folder], truth, samples: 100 });
+    const values = Object.entries(evaluated.models[0].measures).map(([name, { value }]) => [name, value]);
+    const expected = Object.entries(heldOut!.measured).map(([name, { value }]) => [name, expect.closeTo(value, 6)]);
+    expect(values).toEqual(expected);
     const described = describeFolds(result);
     expect(described.summary['out-of-fold mAP']).toMatch(/^0\.\d+|^1/);
     expect(described.made.map(({ path }) => path)).toContain(result.files.tags);
