@@ -110,7 +110,7 @@ const STATUS: Readonly<Record<string, number>> = {
 
 /** Tells what is wrong with a request; of what is wrong here only that something is. */
 function answerError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, code, message } = describe(error);
+  const { status, code, message } = describe(error, request);
   if (status >= 500 && !(error instanceof ServeError)) request.log.error(error);
   if (error instanceof ServeError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter);
   if (error instanceof ClientLeft) request.log.info('the client left');
@@ -119,8 +119,18 @@ function answerError(error: FastifyError | Error, request: FastifyRequest, reply
 
 const OTHER_TYPE = 'content-type: expected application/json, or multipart/form-data for uploads, got another or none';
 
-function describe(error: FastifyError | Error): { status: number; code: string; message: string } {
-  const message = 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? OTHER_TYPE : error.message;
+/** What is wrong; a form that is sent where JSON is read has no body there, which its schema would call null. */
+function messageOf(error: FastifyError | Error, request: FastifyRequest): string {
+  if ('code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return OTHER_TYPE;
+  if (!('validation' in error && request.isMultipart())) return error.message;
+  return 'content-type: expected application/json, got multipart/form-data, which addresses on /upload take';
+}
+
+function describe(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+): { status: number; code: string; message: string } {
+  const message = messageOf(error, request);
   if (error instanceof ServeError) return { status: error.status, code: error.code, message };
   if (error instanceof ClientLeft) return { status: 499, code: 'left', message };
   if (error instanceof WbdcError && error.code !== undefined && error.code in STATUS) {

@@ -149,6 +149,12 @@ describe('models', () => {
     expect((await post(server, '/v1/embed/upload', { title: 'x' })).body).toMatchObject({
       error: { message: 'content-type: expected multipart/form-data, got application/json' },
     });
+    expect(await post(server, '/v1/embed', form({ 'a.zip': video }))).toMatchObject({
+      status: 400,
+      body: {
+        error: { message: expect.stringContaining('got multipart/form-data, which addresses') as string },
+      },
+    });
   });
 
   it('have a health, metrics and a description', async () => {
