@@ -12,7 +12,6 @@ export { readEnsembleMember } from './node/ensemble-member.js';
 export type { EnsembleMember } from './node/ensemble-member.js';
 export { readPredictions } from './node/predicted-categories.js';
 export type { PredictedCategories, Predictions } from './node/predicted-categories.js';
-export { chooseTags } from './node/predicted-tags.js';
 export type { PredictedTags } from './node/predicted-tags.js';
 export { readClasses, readTruth, writeClasses } from './node/labels.js';
 export {

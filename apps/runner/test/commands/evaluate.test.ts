@@ -78,6 +78,19 @@ describe('wbdc evaluate', () => {
       const { code, out } = await runIn(folder, ['evaluate', 'a.csv', 'b.csv', '--truth', 'truth.csv', '--out', 'x']);
       expect(code).toBe(0);
       expect(out).toMatch(/b +0\.\d{3} \[.*\] +-0\.\d{3} \[.*\], p .*: worse/);
+      const tags = (some: boolean) =>
+        ids
+          .map((id, i) => `${JSON.stringify({ id, tags: some && i % 2 ? [] : [{ tag: '猫', chosen: true }] })}\n`)
+          .join('');
+      await writeFile(join(folder, 'all.jsonl'), tags(false));
+      await writeFile(join(folder, 'half.jsonl'), tags(true));
+      await writeFile(
+        join(folder, 'known.jsonl'),
+        ids.map((id) => `${JSON.stringify({ id, tags: ['猫'] })}\n`).join(''),
+      );
+      const judged = await runIn(folder, ['evaluate', 'all.jsonl', 'half.jsonl', '--truth', 'known.jsonl']);
+      expect([judged.code, judged.out]).toEqual([0, expect.stringContaining('micro F1 of 60 videos, with 95 %')]);
+      expect(judged.out).toMatch(/half +0\.667 \[.*\] +-0\.333 \[.*\], p < 0\.001: worse/);
       const missing = await runIn(folder, ['evaluate', 'c.csv', '--truth', 'truth.csv']);
       expect([missing.code, missing.err]).toEqual([1, expect.stringContaining('expected')]);
     } finally {

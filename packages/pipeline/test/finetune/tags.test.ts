@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { collate, openDataset, type Dataset } from '@wbdc/data';
+import { collate, createFeatureStore, openDataset, writeAnnotations, type Dataset } from '@wbdc/data';
 import { readPredictions } from '@wbdc/finetune/node';
 import { floats } from '@wbdc/nn';
 import { packText, Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
@@ -66,6 +66,20 @@ async function finetuned(options: FinetuneOptions) {
   return { ...result, measured: result.measurement!.measured, conclusion: result.conclusion! };
 }
 
+/** A split of 12 further videos, with their features, as a run's data. */
+async function furtherSplit(run: string): Promise<void> {
+  const folder = join(run, 'data');
+  await mkdir(join(folder, 'annotations'), { recursive: true });
+  const store = await createFeatureStore(join(folder, 'more.zip'), { width: 4 });
+  const videos = Array.from({ length: 12 }, (_, i) => {
+    return { id: `more${i}`, title: TITLES[i % 4], asr: '', ocr: [], tags: TAGS_OF[i % 4] };
+  });
+  await writeAnnotations(join(folder, 'annotations/more.json'), videos);
+  for (const [i, { id }] of videos.entries()) await store.add(id, floats([2, 4], new Float32Array(8).fill(i % 2)));
+  await store.finish();
+  await writeFile(join(run, 'stage.json'), JSON.stringify({ read: { data: 'data', features: 'data' } }));
+}
+
 describe('finetuning for tags', () => {
   it.each([
     ['binary cross entropy', {}],
@@ -99,6 +113,18 @@ describe('finetuning for tags', () => {
         expect.arrayContaining(['cat', 'night']),
       );
       expect(tags.find(({ tag }) => tag === 'dog')).toMatchObject({ chosen: false });
+      // Of a split that it has not predicted, it is asked.
+      await furtherSplit(options.folder);
+      const asked = {
+        models: [options.folder],
+        truth: 'more',
+        samples: 100,
+        openModel: () => openTrained(conclusion.model),
+      };
+      const { kind, models, truth } = await evaluateModels(asked);
+      expect({ kind, truth }).toMatchObject({ kind: 'tags', truth: { measured: 12, unpredicted: 0 } });
+      const { mAP, 'micro F1': f1, 'macro F1': macro } = models[0].measures;
+      expect([mAP.value, f1.value, macro.value]).toEqual([1, 1, 0.75]);
       await expect(async () => model.embed([{ features: [], title: 'x' }])).rejects.toThrow('one that tells tags');
     } finally {
       await model.close();
