@@ -5,7 +5,7 @@ import {
   CATEGORY_NAMES_FILE,
   featureLayout,
   openFeatureStore,
-  readAnnotations,
+  readDistinctVideos,
   wbdcLayout,
   type FeatureSource,
   type Video,
@@ -112,7 +112,7 @@ async function readSplit({ data, features, out, signal }: Collection, split: str
   try {
     await makeFolder(join(out, 'pictures'));
     const rows: Row[] = [];
-    for await (const video of readAnnotations(data.annotations(split))) {
+    for await (const video of readDistinctVideos(data.annotations(split), { onBad: () => undefined })) {
       signal?.throwIfAborted();
       if (!store.has(video.id)) continue;
       const read = await store.read(video.id);

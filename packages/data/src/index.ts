@@ -76,7 +76,7 @@ export type { CleanSettings } from './text/clean.js';
 export { textsOf } from './text/texts.js';
 export { readSkipped, writeSkipped } from './store/skipped.js';
 export type { Skipped } from './store/skipped.js';
-export { readIds } from './wbdc/ids.js';
+export { readDistinctVideos, readIds } from './wbdc/ids.js';
 export { readAnnotations, writeAnnotations } from './wbdc/annotations.js';
 export type { OcrLine, ReadAnnotationsOptions, Video } from './wbdc/annotations.js';
 export { equalFrames } from './wbdc/equal-frames.js';

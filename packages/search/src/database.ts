@@ -45,6 +45,7 @@ export const COLUMNS = [
 async function loadLance(): Promise<Lance> {
   // Read by the native library when it loads: without it, asking for statistics prints a warning.
   process.env['LANCE_INCLUDE_VECTOR_CENTROIDS'] ??= 'false';
+  process.env['LANCE_LOG'] ??= 'error'; // what it warns of, it fails of or gets over
   try {
     return await import('@lancedb/lancedb');
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { fileError } from '@wbdc/io';
 import { WbdcError, type Mismatch } from '@wbdc/io/errors';
 
 /**
@@ -35,11 +36,27 @@ export class SearchError extends WbdcError {
   }
 }
 
-/** A failure of the database in a few words: its own go on with paths of its sources. */
-export function databaseError(where: string, doing: string, cause: unknown): SearchError {
+/** What an index was to be when its database failed. */
+export type Doing = 'compacted' | 'indexed' | 'made' | 'opened' | 'reached' | 'read' | 'searched' | 'written';
+
+/** What the system refuses the database with, by the number that Rust's words end with. */
+const SYSTEM_CODES: Readonly<Record<string, string>> = {
+  ...{ 1: 'EPERM', 13: 'EACCES', 24: 'EMFILE', 28: 'ENOSPC', 30: 'EROFS', 122: 'EDQUOT' },
+};
+
+/**
+ * A failure of the database in a few words: its own go on with paths of its sources. A `FileError` where the system
+ * has refused a file.
+ */
+export function databaseError(where: string, doing: Doing, cause: unknown): WbdcError {
   const said = (cause instanceof Error ? cause.message : String(cause))
     .split(/[\n]|, \/|\s+Caused by:/)[0]
     .slice(0, 300);
+  const system = SYSTEM_CODES[/\(os error (\d+)\)/.exec(cause instanceof Error ? cause.message : '')?.[1] ?? ''];
+  if (system !== undefined) {
+    const refused = Object.assign(new Error(said, { cause }), { code: system });
+    return fileError(/^(compacted|indexed|made|written)$/.test(doing) ? 'write' : 'read', where, refused) as WbdcError;
+  }
   const got = /panicked|^Panic in/.test(said) ? 'damaged files' : said; // the database's own fault, in Rust's words
   return new SearchError({ where, expected: `an index that can be ${doing}`, got, code: 'index-damaged' }, { cause });
 }

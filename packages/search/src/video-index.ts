@@ -1,7 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { sizeOnDisk } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { COLUMNS, isRemote, modelsOf, openTable, type OpenTable, type PlaceOptions } from './database.js';
-import { databaseError, SearchError } from './errors.js';
+import { databaseError, SearchError, type Doing } from './errors.js';
 import { countFacets, type IndexFacets } from './facets.js';
 import { conditionOf, idsCondition } from './filter.js';
 import { inBatches } from './batches.js';
@@ -263,12 +264,12 @@ export class VideoIndex implements AsyncDisposable {
   }
 
   /** Failures of the database are told in this library's words. */
-  async #run<T>(doing: string, work: (open: OpenTable) => Promise<T>): Promise<T> {
+  async #run<T>(doing: Doing, work: (open: OpenTable) => Promise<T>): Promise<T> {
     const open = this.#table();
     try {
       return await work(open);
     } catch (error) {
-      throw error instanceof SearchError ? error : databaseError(this.where, doing, error);
+      throw error instanceof WbdcError ? error : databaseError(this.where, doing, error);
     }
   }
 

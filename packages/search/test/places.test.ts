@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIndex } from '@wbdc/search';
+import { databaseError } from '../src/errors.js';
 
 let folder: string;
 let made = 0;
@@ -17,6 +18,20 @@ describe('places', () => {
     await expect(openIndex(place)).rejects.toMatchObject({ code: 'index-missing' });
     await (await openIndex(place, { create: true })).close();
     await (await openIndex(place)).close();
+  });
+
+  it('says in words what the system refuses its database', () => {
+    const full = new Error(
+      'lance error: LanceError(IO): Generic LocalFileSystem error: Unable to copy data to file: ' +
+        'No space left on device (os error 28), /usr/local/src/lance/commit.rs:1519:50',
+    );
+    expect(databaseError('idx', 'made', full)).toMatchObject({
+      ...{ name: 'FileError', code: 'ENOSPC', cause: { cause: full } },
+      message: 'cannot write idx: the disk is full: free some space or choose another folder',
+    });
+    const closed = new Error('Permission denied (os error 13)');
+    expect(databaseError('idx', 'searched', closed).message).toMatch(/^cannot read idx: no permission: /);
+    expect(databaseError('idx', 'read', new Error('odd'))).toMatchObject({ code: 'index-damaged', got: 'odd' });
   });
 
   it('leaves folders and files of something else as they are', async () => {

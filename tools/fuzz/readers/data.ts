@@ -93,7 +93,7 @@ async function tableRows(path: string, onBad: OnBad): Promise<void> {
 export const DATA: readonly Reader[] = [
   {
     name: 'data: readAnnotations',
-    covers: ['data: readJsonArray', 'data: readIds'],
+    covers: ['data: readJsonArray', 'data: readDistinctVideos', 'data: readIds'],
     corpus: async (folder) => {
       const path = join(folder, 'made');
       await writeAnnotations(path, VIDEOS);

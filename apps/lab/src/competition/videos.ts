@@ -1,4 +1,4 @@
-import { readAnnotations, wbdcLayout, type CategoryNames } from '@wbdc/data';
+import { readDistinctVideos, wbdcLayout, type CategoryNames } from '@wbdc/data';
 import { exists, readJson } from '@wbdc/io';
 import { jpegDataUrl } from '@wbdc/report';
 import { readFrameZip } from '@wbdc/video-features';
@@ -23,7 +23,7 @@ export async function readVideos(
 ): Promise<Map<string, ShownVideo>> {
   const layout = wbdcLayout(root);
   const shown = new Map<string, ShownVideo>();
-  for await (const { id, title } of readAnnotations(layout.annotations(split))) {
+  for await (const { id, title } of readDistinctVideos(layout.annotations(split), { onBad: () => undefined })) {
     if (!ids.has(id)) continue;
     const zip = layout.frameZip(split, id);
     const files = (await exists(zip)) ? await readFrameZip(zip) : []; // records of AIAC hold features alone

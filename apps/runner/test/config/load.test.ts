@@ -221,6 +221,13 @@ describe('aliases', () => {
     expect(problem).toMatch(/^a\.yaml:\d+:\d+: expected at most 100000 settings, got more: do not nest aliases/);
   });
 
+  it('of what has no name are refused: a task is not left out by a slip', async () => {
+    expect(await problems('tasks:\n  mfm: *typo')).toEqual([
+      'a.yaml:2:8: expected an alias (*name) of something that is named before it (&name), got *typo, which nothing is',
+    ]);
+    expect(await problems('seed: 1\n---\nseed: 2')).toContain('a.yaml:2:1: a second document (---); expected one');
+  });
+
   it('of what they stand in are refused', async () => {
     expect(await problems('train: &a { epochs: 3, rules: [*a] }')).toEqual([
       'a.yaml:1:11: expected an alias (*name) of something before it, got one of what it stands in',

@@ -102,6 +102,14 @@ function textOf(cell: Cell): string {
 function plainText({ where, value }: Cell): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value.trim().replace(/^="(.*)"$/s, '$1');
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new DataError({
+      where,
+      expected: 'text',
+      got: `the rounded number ${value}`,
+      advice: 'write numbers of more than 15 digits as text, in quotes',
+    });
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value))
     return value

@@ -132,6 +132,9 @@ describe('a row', () => {
     ],
     [{ id: '1.45E+19' }, /got the rounded number 1\.45E\+19/],
     [{ title: 'x' }, /row 2: expected the name of a video, got none/],
+    [{ file: 'a', title: 2 ** 63 }, /row 2: title: expected text, got the rounded number 9223372036854776000: write/],
+    [{ file: 'a', label: 1e20 }, /label: expected text, got the rounded number 100000000000000000000/],
+    [{ file: 'a', tags: [2 ** 60] }, /tags: expected text, got the rounded number/],
     [{ file: 'a', title: {} }, /title: expected text, got \{\}/],
     [{ file: 'a', ocr: [{ time: 'x', text: 'y' }] }, /ocr\[0\]\.time: expected a number of seconds, got "x"/],
   ])('is refused: %j', (cells, message) => {

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readAnnotations, writeAnnotations, type Video } from '../../src/wbdc/annotations.js';
+import { readDistinctVideos, readIds } from '../../src/wbdc/ids.js';
 import { collect, testFolder } from '../folder.js';
 
 const folder = testFolder();
@@ -147,4 +148,15 @@ describe('readAnnotations', () => {
   it('says which file is missing', async () => {
     await expect(collect(readAnnotations(join(folder, 'none.json')))).rejects.toThrow(/none\.json/);
   });
+});
+
+it('of an id that stands there twice the first record stays, and the second one is told', async () => {
+  const again = [plain, { ...plain, title: 'other' }, { ...plain, id: 'another' }];
+  write(JSON.stringify(again));
+  const told: string[] = [];
+  const onBad = ({ message }: Error): unknown => told.push(message);
+  expect((await collect(readDistinctVideos(path, { onBad }))).map(({ title }) => title)).toEqual(['', '']);
+  expect(await readIds(path, { onBad })).toEqual([plain.id, 'another']);
+  expect(told).toEqual(Array(2).fill(`${path}: expected every id once, got ${plain.id} twice`));
+  await expect(collect(readDistinctVideos(path))).rejects.toThrow('expected every id once');
 });

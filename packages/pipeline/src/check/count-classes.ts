@@ -1,4 +1,4 @@
-import { readAnnotations } from '@wbdc/data';
+import { readDistinctVideos } from '@wbdc/data';
 
 /**
  * The categories that some annotations name, each once: as many outputs a category model of these data has. Bad records
@@ -9,7 +9,7 @@ import { readAnnotations } from '@wbdc/data';
 export async function countClasses(paths: readonly string[], signal?: AbortSignal): Promise<number> {
   const classes = new Set<string>();
   for (const path of paths) {
-    for await (const { categoryId } of readAnnotations(path, { onBad: () => undefined })) {
+    for await (const { categoryId } of readDistinctVideos(path, { onBad: () => undefined })) {
       signal?.throwIfAborted();
       if (categoryId !== undefined) classes.add(categoryId);
     }

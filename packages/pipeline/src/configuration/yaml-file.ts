@@ -72,7 +72,7 @@ function parseSettings(text: string, name: string): SettingMap {
   if (document.errors.length > 0) {
     const problems = document.errors
       .slice(0, MOST_PROBLEMS)
-      .map(({ pos, message }) => `  ${locate(pos[0])}: ${message}`);
+      .map(({ code, pos, message }) => `  ${locate(pos[0])}: ${code === 'MULTIPLE_DOCS' ? SECOND : message}`);
     const more = document.errors.length - problems.length;
     if (more > 0) problems.push(`  and ${more} more`);
     throw new WbdcError(`the configuration is not valid YAML:\n${problems.join('\n')}`);
@@ -103,6 +103,9 @@ function tooDeep(where: string): WbdcError {
 
 /** No configuration has more mappings and lists in each other. */
 const MOST_DEEP = 100;
+
+/** In place of the parser's word, which is for programs. */
+const SECOND = 'a second document (---); expected one';
 
 /** One mistake makes many of those behind it. */
 const MOST_PROBLEMS = 8;
@@ -139,7 +142,9 @@ function settingOf(node: Node, where: string, reading: Reading): Setting {
   const { document, locate } = reading;
   if (isAlias(node)) {
     const target = node.resolve(document);
-    return target === undefined ? { kind: 'value', where, value: null } : nodeToSetting(target, reading);
+    if (target !== undefined) return nodeToSetting(target, reading);
+    const expected = 'an alias (*name) of something that is named before it (&name)';
+    throw new WbdcError({ where, expected, got: `*${node.source.slice(0, 60)}, which nothing is` });
   }
   const child = (value: unknown): Setting =>
     value === null || value === undefined

@@ -1,4 +1,4 @@
-import { readAnnotations, textsOf, type FeatureSource } from '@wbdc/data';
+import { readDistinctVideos, textsOf, type FeatureSource } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
 
 /** Where videos are read from as they are, without a model. */
@@ -27,7 +27,7 @@ export async function readPlainVideos(
   wanted: (id: string) => boolean = () => true,
 ): Promise<Map<string, KnownVideo>> {
   const videos = new Map<string, KnownVideo>();
-  for await (const video of readAnnotations(annotations, { onBad: () => undefined })) {
+  for await (const video of readDistinctVideos(annotations, { onBad: () => undefined })) {
     if (!wanted(video.id)) continue;
     const { title, ocr, asr } = textsOf(video);
     const frames = features?.has(video.id) ? await meanFrames(features, video.id) : undefined;

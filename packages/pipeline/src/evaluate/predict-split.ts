@@ -1,4 +1,4 @@
-import { readAnnotations, wbdcLayout, type FeatureSource } from '@wbdc/data';
+import { readDistinctVideos, wbdcLayout, type FeatureSource } from '@wbdc/data';
 import type { Predictions } from '@wbdc/finetune/node';
 import type { TrainedInput } from '../trained/inputs.js';
 import type { TrainedModel } from '../trained/trained-model.js';
@@ -72,7 +72,7 @@ async function tagsBy(options: PredictSplitOptions, running: { readonly signal?:
 
 /** The videos of the split as a model takes them. */
 async function* inputsOf({ annotations, features, root, split }: PredictSplitOptions): AsyncGenerator<TrainedInput> {
-  for await (const { id, title, ocr, asr } of readAnnotations(annotations, { onBad: () => undefined })) {
+  for await (const { id, title, ocr, asr } of readDistinctVideos(annotations, { onBad: () => undefined })) {
     if (features === undefined) yield { id, title, ocr, asr, video: wbdcLayout(root).frameZip(split, id) };
     else if (features.has(id)) yield { id, title, ocr, asr, features: await features.read(id) };
   }

@@ -1,4 +1,4 @@
-import { readAnnotations, readLabels, readLines, type LabelledPair } from '@wbdc/data';
+import { readDistinctVideos, readLabels, readLines, type LabelledPair } from '@wbdc/data';
 import type { Predictions } from '@wbdc/finetune/node';
 import { readTruth } from '@wbdc/finetune/node';
 import { exists } from '@wbdc/io';
@@ -51,7 +51,7 @@ export async function readEvaluationTruth(path: string, kind: Kind): Promise<Tru
   if (scored) return { kind: 'embeddings', path, pairs: await readLabels(path) };
   if (!path.endsWith('.json')) return { kind: 'categories', path, labels: await readTruth(path) };
   const labels = new Map<string, string>();
-  for await (const { id, categoryId } of readAnnotations(path)) if (categoryId) labels.set(id, categoryId);
+  for await (const { id, categoryId } of readDistinctVideos(path)) if (categoryId) labels.set(id, categoryId);
   return { kind: 'categories', path, labels };
 }
 
