@@ -60,7 +60,7 @@ const line = z.object({ id: z.string(), tags: z.array(z.string()) });
 async function readTags(path: string): Promise<Map<string, readonly string[]>> {
   const labels = new Map<string, readonly string[]>();
   if (path.endsWith('.json')) {
-    for await (const { id, tags = [] } of readAnnotations(path)) if (tags.length > 0) labels.set(id, tags);
+    for await (const { id, tags = [] } of readDistinctVideos(path)) if (tags.length > 0) labels.set(id, tags);
   } else {
     for await (const { number, text } of readLines(path)) {
       if (text.trim() === '') continue;
@@ -69,7 +69,10 @@ async function readTags(path: string): Promise<Map<string, readonly string[]>> {
         const got = JSON.stringify(text.slice(0, 60));
         throw new WbdcError({ where: `${path}: line ${number}`, expected: `tags of a video: ${EXPECTED.tags}`, got });
       }
-      labels.set(read.data.id, read.data.tags);
+      const { id, tags } = read.data;
+      if (labels.has(id))
+        throw new WbdcError({ where: path, expected: 'every id once', got: `${id.slice(0, 60)} twice` });
+      labels.set(id, tags);
     }
   }
   if (labels.size > 0) return labels;

@@ -120,6 +120,9 @@ describe('tags', () => {
     const onWarning = (line: string): void => void warnings.push(line);
     await evaluateModels({ models: [await tagRun('good', 0.5)], truth, samples: 100, onWarning });
     expect(warnings).toEqual(['1 tag of 4 left out: no model knows them']);
+    const again = [known(0), known(1)].map((tags) => `${JSON.stringify({ id: ids[0], tags })}\n`);
+    await writeFile(truth, again.join(''));
+    await expect(evaluateModels({ models: [said], truth })).rejects.toThrow(`every id once, got ${ids[0]} twice`);
   });
 
   it('that are missing, of other models, or none are told', async () => {
