@@ -1,4 +1,4 @@
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, readdir, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { serializeSafetensors } from '@wbdc/checkpoints';
 import {
@@ -12,7 +12,7 @@ import {
   type WbdcLayout,
 } from '@wbdc/data';
 import { readTruth } from '@wbdc/finetune/node';
-import { exists, makeFolder, readJson, writeFileAtomic, writeJson } from '@wbdc/io';
+import { exists, isTemporary, makeFolder, readJson, writeFileAtomic, writeJson } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { floats, type Floats } from '@wbdc/nn';
 import { openTrained, type Observer } from '@wbdc/pipeline';
@@ -55,12 +55,14 @@ export interface PublishedSite {
  * Makes a page of what a run has made: its models, a collection of its videos with their embeddings, pictures and
  * features, and the program. The engine of tfjs is the caller's choice, made before.
  *
- * @throws TrainedError where there is no model or no vision tower; DataError where data or features are missing
+ * @throws TrainedError where there is no model or no vision tower; DataError where data or features are missing;
+ *   WbdcError (`site-foreign`) where the folder holds other files than those of a page
  */
 export async function publishSite(options: PublishOptions): Promise<PublishedSite> {
   const { pretrained, categories, out, labelled = 'labeled', heldOut = 'test_a', signal, observer = {} } = options;
   const say = (message: string): void => observer.onMessage?.(message);
   await makeFolder(out);
+  await claim(out);
   await rm(join(out, SITE_FILE), { force: true }); // written last: with it the folder is a page
   const data = wbdcLayout(options.data);
   const tagged = join(out, 'models/tags');
@@ -84,6 +86,29 @@ export async function publishSite(options: PublishOptions): Promise<PublishedSit
     categories: await readNames(data),
   } satisfies Site);
   return { index: join(out, 'index.html'), videos: rows.length, categories: categories !== undefined };
+}
+
+/** Stands in a folder from the start of its making: what else is there may be replaced. */
+const CLAIM = '.wbdc-page';
+
+/** A folder with files of someone else is left as it is: a page writes an `index.html` of its own. */
+async function claim(out: string): Promise<void> {
+  const found = (await readdir(out)).filter((name) => !isTemporary(name));
+  if (found.length > 0 && !found.includes(CLAIM) && !(await isPage(out))) {
+    throw new WbdcError({
+      where: out,
+      expected: 'an empty folder, or one with an earlier page',
+      got: `one with ${found[0].slice(0, 100)}`,
+      advice: 'choose another folder',
+      code: 'site-foreign',
+    });
+  }
+  await writeFileAtomic(join(out, CLAIM), '');
+}
+
+/** Whether a folder holds a page as those before {@link CLAIM} are. */
+async function isPage(out: string): Promise<boolean> {
+  return (await exists(join(out, SITE_FILE))) && (await exists(join(out, VIDEOS_FILE)));
 }
 
 /** The finished model of a finetuning stage, where it has learned categories. */

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { serveSite, type RunningSite } from '@wbdc/web';
+import { publishSite, serveSite, type RunningSite } from '@wbdc/web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 describe('serveSite', () => {
@@ -80,4 +80,24 @@ describe('serveSite', () => {
       `127.0.0.1:${port}: expected a port to listen on, got one that another program has: take another port`,
     );
   });
+});
+
+it('a folder with files of something else is left as it is', async () => {
+  const out = await mkdtemp(join(tmpdir(), 'wbdc-mine-'));
+  try {
+    await writeFile(join(out, 'index.html'), 'mine');
+    const publish = () => publishSite({ pretrained: 'none', features: 'none', data: 'none', out });
+    const message = `${out}: expected an empty folder, or one with an earlier page, got one with index.html: choose`;
+    await expect(publish()).rejects.toThrow(message);
+    await writeFile(join(out, 'site.json'), 'mine too');
+    await expect(publish()).rejects.toThrow(message);
+    expect(await readdir(out)).toEqual(['index.html', 'site.json']);
+    expect(await readFile(join(out, 'index.html'), 'utf8')).toBe('mine');
+    // What began as a page goes on, whatever it has become.
+    await rm(join(out, 'site.json'));
+    await writeFile(join(out, '.wbdc-page'), '');
+    await expect(publish()).rejects.toThrow('none');
+  } finally {
+    await rm(out, { recursive: true });
+  }
 });

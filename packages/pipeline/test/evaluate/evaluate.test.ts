@@ -145,10 +145,6 @@ describe('categories', () => {
     await writeFile(few, `99999,0100\n`);
     await expect(evaluateModels({ models: [few], truth })).rejects.toThrow('categories of videos that were predicted');
     await expect(evaluateModels({ models: [few], truth: 'nowhere' })).rejects.toThrow('got no such file');
-    const twice = join(root, 'twice.json');
-    const record = { id: 'same', title: '', asr: '', ocr: [] };
-    await writeFile(twice, JSON.stringify(['0001', '0002'].map((category_id) => ({ ...record, category_id }))));
-    await expect(evaluateModels({ models: [few], truth: twice })).rejects.toThrow('every id once, got same twice');
     const unnamed = join(root, 'unnamed.jsonl');
     await writeFile(unnamed, '{"id":"10000","probabilities":[0.5,0.5]}\n');
     await expect(evaluateModels({ models: [unnamed], truth })).rejects.toThrow('expected categories.txt beside it');

@@ -34,3 +34,11 @@ it('predictions that say two things of a video, or are none, are refused', async
   await writeFile(vector, [1, 2].map((x) => `${JSON.stringify({ id, embedding: [x, 1] })}\n`).join(''));
   await expect(evaluateModels({ models: [vector], truth: pairs })).rejects.toThrow('expected every id once');
 });
+
+it('a truth that says two things of a video is refused', async () => {
+  const [truth, said] = [join(folder, 'twice.json'), join(folder, 'said.csv')];
+  await writeFile(said, ids.map((id, i) => `${id},${CLASSES[i]}\n`).join(''));
+  const records = CLASSES.map((category_id) => ({ id: ids[0], title: '', asr: '', ocr: [], category_id }));
+  await writeFile(truth, JSON.stringify(records));
+  await expect(evaluateModels({ models: [said], truth })).rejects.toThrow(`every id once, got ${ids[0]} twice`);
+});

@@ -26,6 +26,17 @@ it.each([
   await expect(read(embedding)).rejects.toThrow(message);
 });
 
+it('has a video once, and refuses one with two embeddings', async () => {
+  const path = join(folder, 'all.jsonl');
+  const lines = (...embeddings: number[][]): string =>
+    embeddings.map((embedding) => `${JSON.stringify({ id: 'a', model: 'abcd', embedding })}\n`).join('');
+  await writeFile(path, lines([0, 1], [0, 1]));
+  expect(await readCollection(path, model)).toHaveLength(1);
+  await writeFile(path, lines([0, 1], [1, 0]));
+  const message = `${path}: line 2: expected every id once, got a with two embeddings`;
+  await expect(readCollection(path, model)).rejects.toThrow(message);
+});
+
 it('gives cosines, which rounding does not lead out of their range', async () => {
   const collection = await read([0.600001, 0.800001]);
   expect(nearest([0.6, 0.8], collection, 1)).toEqual([{ id: 'a', score: 1 }]);

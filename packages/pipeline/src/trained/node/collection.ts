@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { dot } from '@wbdc/metrics';
 import { z } from 'zod';
 import { readTable } from '@wbdc/data';
@@ -14,7 +15,12 @@ const line = z.object({
 
 export type Embedded = z.output<typeof line>;
 
-/** Reads what `wbdc embed --out` wrote; all lines must come from this model. */
+/**
+ * Reads what `wbdc embed --out` wrote; all lines must come from this model. A video counts once, however often the same
+ * line stands there.
+ *
+ * @throws WbdcError where a line is none, of another model, or says another thing of a video than an earlier one
+ */
 export async function readCollection(
   path: string,
   { hash, saved }: Pick<TrainedModel, 'hash' | 'saved'>,
@@ -24,9 +30,10 @@ export async function readCollection(
     saved.kind === 'pretrained' ? saved.sizes.width : saved.kind === 'similarity' ? saved.head.outputs : 0;
   const { rows } = await readTable(path, { kind: 'lines', onBad: (error) => refuse(error.message) });
   if (rows.length === 0) refuse(`${path}: expected ${expected}, got an empty file`);
-  return rows.map(({ where, cells }) => {
+  const videos = new Map<string, Embedded>();
+  for (const { where, cells } of rows) {
     const parsed = line.safeParse(cells);
-    if (!parsed.success) return refuse(`${where}: expected ${expected}, got another`);
+    if (!parsed.success) refuse(`${where}: expected ${expected}, got another`);
     const { model, embedding } = parsed.data;
     if (model !== hash) {
       refuse(
@@ -39,8 +46,13 @@ export async function readCollection(
     const length = Math.hypot(...embedding);
     if (!(Math.abs(length - 1) < 0.01))
       refuse(`${where}: expected an embedding of length 1, got one of ${length.toPrecision(3)}: embed it again`);
-    return parsed.data;
-  });
+    const earlier = videos.get(parsed.data.id);
+    if (earlier !== undefined && !isDeepStrictEqual(earlier.embedding, embedding)) {
+      refuse(`${where}: expected every id once, got ${parsed.data.id.slice(0, 100)} with two embeddings`);
+    }
+    if (earlier === undefined) videos.set(parsed.data.id, parsed.data);
+  }
+  return [...videos.values()];
 }
 
 function refuse(message: string): never {
