@@ -8,7 +8,7 @@ export type { Calibration, CalibrationBin, ProperScores } from './calibration.js
 export { categoryScore, classScores, confusion, level1, macroF1, meanSquaredError, microF1 } from './classes.js';
 export type { CategoryScore, ClassScore, Confusion } from './classes.js';
 export { countedAveragePrecision, countedCategoryScore, countedMultilabelF1, countedSpearman } from './counted.js';
-export { characterOverlap, tfidf, tfidfCosine } from './letters.js';
+export { characterOverlap, characterOverlaps, tfidf, tfidfCosine } from './letters.js';
 export type { TfidfVector } from './letters.js';
 export { meanAveragePrecision, multilabelF1 } from './multilabel.js';
 export type { MultilabelF1, TableSize } from './multilabel.js';

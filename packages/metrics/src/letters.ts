@@ -11,6 +11,22 @@ export function characterOverlap(left: string, right: string): number {
   return all === 0 ? 0 : shared / all;
 }
 
+/** {@link characterOverlap} of each text and each name `[N, T]`, row by row; a text is taken apart once. */
+export function characterOverlaps(texts: readonly string[], names: readonly string[]): Float32Array {
+  const sets = names.map(charactersOf);
+  const overlaps = new Float32Array(texts.length * names.length);
+  texts.forEach((text, row) => {
+    const own = charactersOf(text);
+    sets.forEach((name, k) => {
+      let shared = 0;
+      for (const character of name) if (own.has(character)) shared++;
+      const all = own.size + name.size - shared;
+      overlaps[row * names.length + k] = all === 0 ? 0 : shared / all;
+    });
+  });
+  return overlaps;
+}
+
 function charactersOf(text: string): Set<string> {
   return new Set(text.toLowerCase().replace(/\s/gu, ''));
 }

@@ -6,6 +6,7 @@ import {
   calibration,
   categoryScore,
   characterOverlap,
+  characterOverlaps,
   countedCategoryScore,
   countedSpearman,
   pairedDifference,
@@ -229,3 +230,13 @@ function noise(i: number): number {
   const value = Math.sin(i * 12.9898 + 4.1) * 43758.5453;
   return value - Math.floor(value);
 }
+
+it('characters in common of many texts and names are those of each two', () => {
+  const [texts, names] = [
+    ['一只黑猫 在雨中', 'Cat CAT', ''],
+    ['黑猫', 'cat', '', '雨 雨'],
+  ];
+  const expected = texts.flatMap((text) => names.map((name) => Math.fround(characterOverlap(text, name))));
+  expect([...characterOverlaps(texts, names)]).toEqual(expected);
+  expect(expected.filter((value) => value > 0).length).toBeGreaterThan(2);
+});

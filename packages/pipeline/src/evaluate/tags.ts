@@ -2,7 +2,7 @@ import { chooseThresholds, decideTags, type PlainVideo } from '@wbdc/finetune';
 import type { PredictedTags } from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import {
-  characterOverlap,
+  characterOverlaps,
   countedAveragePrecision,
   countedMultilabelF1,
   meanAveragePrecision,
@@ -181,11 +181,15 @@ function baselinesOf(
   const baselines: [string, Tables][] = [[name, decide(known, repeated(rows), repeated(ids.length))]];
   const asked = ids.map((id) => videos?.get(id));
   if (asked.every((video) => video !== undefined)) {
-    const overlaps = overlapsOf(asked, tags);
+    const overlapsOf = (some: readonly PlainVideo[]) =>
+      characterOverlaps(
+        some.map(({ texts }) => texts),
+        tags,
+      );
+    const overlaps = overlapsOf(asked);
     const some = learned.slice(0, MOST_OVERLAPS);
     const table = known.subarray(0, some.length * width);
-    const tables =
-      some.length === 0 ? decide(right, overlaps, overlaps) : decide(table, overlapsOf(some, tags), overlaps);
+    const tables = some.length === 0 ? decide(right, overlaps, overlaps) : decide(table, overlapsOf(some), overlaps);
     baselines.push(['character overlap', tables]);
   }
   return baselines;
@@ -205,11 +209,6 @@ export function tagPrecisionWithoutModel(
   const size = { rows: ids.length, columns: tags.length };
   const said = baselinesOf(options, ids, tags, right);
   return Object.fromEntries(said.map(([name, { scores }]) => [name, meanAveragePrecision(right, scores!, size)]));
-}
-
-/** How many characters of a video's texts and a tag's name are the same `[N, T]`. */
-function overlapsOf(videos: readonly PlainVideo[], tags: readonly string[]): Float32Array {
-  return Float32Array.from(videos.flatMap(({ texts }) => tags.map((tag) => characterOverlap(texts, tag))));
 }
 
 /** Every tag that a video has or is said to have. */

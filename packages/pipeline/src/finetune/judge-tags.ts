@@ -1,5 +1,5 @@
 import { chooseThresholds, decideTags } from '@wbdc/finetune';
-import { besideBaselines, characterOverlap, meanAveragePrecision, multilabelF1 } from '@wbdc/metrics';
+import { besideBaselines, characterOverlaps, meanAveragePrecision, multilabelF1 } from '@wbdc/metrics';
 import { truthOf, type Chosen } from './divide-tagged.js';
 import type { FinetuneOptions, TagScores } from './options.js';
 
@@ -80,11 +80,9 @@ async function overlapsOf(
   tags: readonly string[],
 ): Promise<Float32Array> {
   const plain = await data.texts?.(new Set(indices.map((index) => dataset.id(index))));
-  return Float32Array.from(
-    indices.flatMap((index) => {
-      const tokens = (): string => tokenizer.decode(Array.from(dataset.text(index).tokens));
-      const text = plain?.get(dataset.id(index))?.texts ?? tokens();
-      return tags.map((tag) => characterOverlap(text, tag));
-    }),
-  );
+  const texts = indices.map((index) => {
+    const tokens = (): string => tokenizer.decode(Array.from(dataset.text(index).tokens));
+    return plain?.get(dataset.id(index))?.texts ?? tokens();
+  });
+  return characterOverlaps(texts, tags);
 }
