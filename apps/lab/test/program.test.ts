@@ -29,6 +29,7 @@ it('a competition runs its stages as children of wbdc, and says which failed and
   expect(seen).toEqual(['base data', 'base vocab', 'base clip']);
   expect(host.err).toContain('failed   base clip (0.0 s): no picture');
   expect(host.err).toContain('not begun, as they read those: base features, job1 pretrain, job1 finetune');
+  expect(host.err).toMatch(/ and \d+ more$/m);
   expect(existsSync(WBDC_PROGRAM)).toBe(true);
 });
 

@@ -1,6 +1,8 @@
 import { cliCommand, interruptible, Option, Output, type CliCommand, type Command, type Host } from '@wbdc/runner/cli';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { withLock } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { StartChild } from '../jobs/child.js';
 import { halvesFor, type OwnData, type OwnFolder } from '../competition/own-data.js';
 import type { Half } from '../competition/plan.js';
@@ -62,10 +64,25 @@ export function addCompetitionCommand(program: Command, host: Host, startChild: 
   });
 }
 
+/** Hours before they are read: pairs that nothing would read, and files that are not there. */
+function assertPairs(files: Pick<Options, 'pairs' | 'heldOutPairs'>, embedded: boolean, from: string): void {
+  const { pairs, heldOutPairs } = files;
+  const given = [['--pairs', pairs] as const, ['--held-out-pairs', heldOutPairs] as const];
+  for (const [where, file] of given) {
+    if (file === undefined) continue;
+    if (embedded) throw new WbdcError({ where, expected: '--data <folder> with it', got: 'the embedded data' });
+    if (pairs === undefined) throw new WbdcError({ where, expected: '--pairs <file> with it', got: 'none' });
+    if (!existsSync(resolve(from, file))) throw new WbdcError({ where, expected: 'a file', got: `none at ${file}` });
+  }
+}
+
 /** Paths as they are found from the working folder. */
-function ownData({ data, layout, pairs, heldOutPairs }: Options, from: string): OwnData | undefined {
+function ownData(options: Options, from: string): OwnData | undefined {
+  const { data, layout, pairs, heldOutPairs } = options;
+  const embedded = Object.hasOwn(EMBEDDED_CORPORA, data);
+  assertPairs(options, embedded || data === 'demo', from);
   if (data === 'demo') return undefined;
-  if (data in EMBEDDED_CORPORA) return { layout: 'embedded', set: data };
+  if (embedded) return { layout: 'embedded', set: data as keyof typeof EMBEDDED_CORPORA };
   const given =
     pairs === undefined
       ? undefined

@@ -117,13 +117,21 @@ function stopped(outcomes: ReadonlyMap<string, Outcome>, output: Output): number
   return EXIT_INTERRUPTED;
 }
 
+/** Stages in a line that is read: there may be a hundred. */
+const MOST_NAMED = 10;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED;
+  return more <= 0 ? names.join(', ') : `${names.slice(0, MOST_NAMED).join(', ')} and ${more} more`;
+}
+
 function failures(outcomes: ReadonlyMap<string, Outcome>, written: boolean, output: Output): number {
   const named = (wanted: Outcome): string[] =>
     [...outcomes].flatMap(([name, outcome]) => (outcome === wanted ? [name] : []));
   const [failed, blocked] = [named('failed'), named('blocked')];
   if (failed.length === 0) return 0;
-  output.warn(`${counted(failed.length, 'stage')} failed: ${failed.join(', ')}`);
-  if (blocked.length > 0) output.warn(`not begun, as they read those: ${blocked.join(', ')}`);
+  output.warn(`${counted(failed.length, 'stage')} failed: ${listed(failed)}`);
+  if (blocked.length > 0) output.warn(`not begun, as they read those: ${listed(blocked)}`);
   output.warn(`${written ? 'results without them are written; ' : ''}the same command tries them again`);
   return 1;
 }

@@ -91,6 +91,16 @@ describe('data of your own', () => {
     const wrong = new TestHost(root);
     expect(await runCommandLine(['competition', '--data', 'wx', '--half', 'aiac'], wrong, startChild)).toBe(1);
     expect(wrong.err).toContain('expected scored pairs for similarity');
+    for (const [given, message] of [
+      ['--pairs none.tsv', '--pairs: expected --data <folder> with it, got the embedded data'],
+      ['--data wx --held-out-pairs none.tsv', '--held-out-pairs: expected --pairs <file> with it, got none'],
+      ['--data wx --pairs none.tsv', '--pairs: expected a file, got none at none.tsv'],
+    ]) {
+      const host = new TestHost(root);
+      expect(await runCommandLine(['competition', ...given.split(' ')], host, startChild)).toBe(1);
+      expect(host.err).toContain(message);
+    }
+    expect(seen).toHaveLength(1);
   });
 });
 
