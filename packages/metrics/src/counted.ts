@@ -129,7 +129,8 @@ export function countedAveragePrecision(
     Float64Array.from({ length: columns }, (_, k) => table[i * columns + k]);
   const ofRows = Array.from({ length: rows }, (_, i) => averagePrecision(row(scores, i), row(truth, i)));
   if (Array.prototype.some.call(scores, Number.isNaN)) return () => ({ labels: NaN, rows: NaN });
-  return (counts) => {
+  return (drawn) => {
+    const counts = Float64Array.from(drawn);
     let [sum, occur] = [0, 0];
     for (const label of labels) {
       const precision = countedPrecision(label, counts);
@@ -147,37 +148,50 @@ export function countedAveragePrecision(
   };
 }
 
+/** Items by their scores, highest first, in groups that end with the last of equal scores of a relevant item. */
 interface Ranked {
-  /** Highest score first, as far as the last relevant item and its equals. */
   readonly order: Uint32Array;
-  /** 1 where an item is relevant. */
-  readonly relevant: Uint8Array;
-  /** 1 at the last of equal scores. */
-  readonly last: Uint8Array;
+  /** The relevant ones, in that order. */
+  readonly relevant: Uint32Array;
+  /** Where each group ends in both. */
+  readonly ends: readonly { readonly order: number; readonly relevant: number }[];
 }
 
 function ranked(scores: Float64Array, truth: Float64Array): Ranked {
   const order = orderOf(scores).reverse();
-  const relevant = Uint8Array.from(order, (item) => Number(truth[item] === 1));
-  const last = Uint8Array.from(order, (item, k) => Number(scores[item] !== scores[order[k + 1]]));
-  const end = last.indexOf(1, relevant.lastIndexOf(1)) + 1;
-  const used = relevant.includes(1) ? end : 0;
-  return { order: order.subarray(0, used), relevant: relevant.subarray(0, used), last: last.subarray(0, used) };
+  const relevant: number[] = [];
+  const ends: Ranked['ends'][number][] = [];
+  let before = 0;
+  order.forEach((item, k) => {
+    if (truth[item] === 1) relevant.push(item);
+    if (scores[item] === scores[order[k + 1]] || relevant.length === before) return;
+    before = relevant.length;
+    ends.push({ order: k + 1, relevant: before });
+  });
+  return { order: order.slice(0, ends.at(-1)?.order ?? 0), relevant: Uint32Array.from(relevant), ends };
 }
 
 /** `averagePrecision` of the repeated items; nothing where the sample holds no relevant one. */
-function countedPrecision({ order, relevant, last }: Ranked, counts: ArrayLike<number>): number | undefined {
-  let [seen, hits, found, sum] = [0, 0, 0, 0];
-  for (let k = 0; k < order.length; k++) {
-    const count = counts[order[k]];
-    seen += count;
-    found += relevant[k] * count;
-    if (last[k] === 0 || found === 0) continue;
+function countedPrecision({ order, relevant, ends }: Ranked, counts: Float64Array): number | undefined {
+  let hits = 0;
+  let sum = 0;
+  let seen = 0;
+  let from = { order: 0, relevant: 0 };
+  for (const end of ends) {
+    seen += sumOf(counts, order, from.order, end.order);
+    const found = sumOf(counts, relevant, from.relevant, end.relevant);
+    from = end;
     hits += found;
-    sum += (found * hits) / seen;
-    found = 0;
+    if (found > 0) sum += (found * hits) / seen;
   }
   return hits === 0 ? undefined : sum / hits;
+}
+
+/** Of some items; where a bootstrap spends its time: variables that are not destructured stay in registers. */
+function sumOf(counts: Float64Array, items: Uint32Array, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += counts[items[i]];
+  return sum;
 }
 
 /** `multilabelF1` of decisions `[N, T]`, of a sample that holds row i `counts[i]` times. */
