@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { ByteSource } from '../byte-source.js';
 import { asBuffer } from '../bytes.js';
 import { FormatError } from '../errors.js';
@@ -101,10 +102,23 @@ function headerSize(bytes: Buffer, at: number, path: string): number {
   return at + size > bytes.length ? 0 : size;
 }
 
+/** What archivers of a Chinese Windows write names in, where they do not write UTF-8. */
+const CHINESE = new TextDecoder('gb18030', { fatal: true });
+
+/** A name as text; what is neither UTF-8 nor GB18030, byte by byte: no two names become one. */
+function nameOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  try {
+    return CHINESE.decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
+  }
+}
+
 function parseEntry(bytes: Buffer, at: number, path: string): ZipEntry {
   const nameEnd = at + ZIP.centralSize + bytes.readUInt16LE(at + 28);
   const entry = {
-    name: bytes.toString('utf8', at + ZIP.centralSize, nameEnd),
+    name: nameOf(bytes.subarray(at + ZIP.centralSize, nameEnd)),
     encrypted: (bytes.readUInt16LE(at + 8) & ZIP.encrypted) !== 0,
     method: bytes.readUInt16LE(at + 10),
     crc: bytes.readUInt32LE(at + 16),

@@ -274,3 +274,19 @@ describe('ZipReader', () => {
     });
   });
 });
+
+it('has names in UTF-8, in the encoding of a Chinese Windows, and in any other apart', async () => {
+  // Of one length, so that they can be put in place of each other.
+  const put = (names: readonly Uint8Array[]): Buffer => {
+    const zip = Buffer.from(zipSync({ 'aa1.jpg': text('1'), 'bb2.jpg': text('2') }));
+    ['aa1.jpg', 'bb2.jpg'].forEach((name, i) => {
+      for (let at = zip.indexOf(name); at >= 0; at = zip.indexOf(name, at + 1)) zip.set(names[i], at);
+    });
+    return zip;
+  };
+  const gbk = [Buffer.from('b9b7', 'hex'), Buffer.from('d3e3', 'hex')]; // 狗 and 鱼
+  expect(Object.keys(await unpack(put(gbk)))).toEqual(['狗1.jpg', '鱼2.jpg']);
+  expect(Object.keys(await unpack(put([text('é'), text('ß')])))).toEqual(['é1.jpg', 'ß2.jpg']);
+  const odd = await unpack(put([Buffer.from('ff3131', 'hex'), Buffer.from('fe3131', 'hex')]));
+  expect(Object.keys(odd)).toEqual(['ÿ11.jpg', 'þ11.jpg']);
+});
