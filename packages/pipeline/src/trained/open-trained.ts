@@ -11,7 +11,7 @@ import type { ModelFiles } from './model-files.js';
 import { featuresOf, MODEL_BATCH, predict, type FeaturesOptions } from './predict.js';
 import { readModel, type ReadModel, type RunHead, type SavedVideoModel, type TrainedHeads } from './read-model.js';
 import type { Attention, Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
-import { rowsOf, type Rows } from './row-stream.js';
+import { eitherOf, rowsOf, type Rows } from './row-stream.js';
 import type { RunOptions, TopOptions, TrainedModel, WithUnreadable } from './trained-model.js';
 
 /** Opens a model from its files. The engine of tfjs is the caller's choice, made before. */
@@ -180,14 +180,20 @@ class OpenModel implements TrainedModel {
     { batchSize = MODEL_BATCH, signal, onSkip = this.#warn, unreadable }: Options,
     describe: Describe<T>,
   ): AsyncGenerator<T | Unreadable> {
-    const predicted = predict({
-      ...this.#reading(inputs, batchSize, signal),
-      run: this.#headOf(head),
-      onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
-    });
-    for await (const { entry, row, example } of predicted) {
-      if (row instanceof Float32Array) yield describe(entry.id, row, example!);
-      else if (unreadable === 'yield') yield { id: entry.id, error: row, input: entry.input };
+    const run = this.#headOf(head);
+    const either = eitherOf(signal, this.#closed.signal);
+    try {
+      const predicted = predict({
+        ...this.#reading(inputs, batchSize, either.signal),
+        run,
+        onSkip: ({ id, input }, error) => onSkip({ id, input, error }),
+      });
+      for await (const { entry, row, example } of predicted) {
+        if (row instanceof Float32Array) yield describe(entry.id, row, example!);
+        else if (unreadable === 'yield') yield { id: entry.id, error: row, input: entry.input };
+      }
+    } finally {
+      either.leave();
     }
   }
 
@@ -195,16 +201,19 @@ class OpenModel implements TrainedModel {
     inputs: TrainedInputs,
     { batchSize = MODEL_BATCH, signal, onSkip = this.#warn }: RunOptions,
   ): AsyncGenerator<FeaturesRow> {
-    for await (const { video, result } of featuresOf(this.#reading(inputs, batchSize, signal))) {
-      if (!(result instanceof SourceError)) yield { id: video.id, features: result.features };
-      else onSkip({ id: video.id, input: video.input, error: result });
+    const either = eitherOf(signal, this.#closed.signal);
+    try {
+      for await (const { video, result } of featuresOf(this.#reading(inputs, batchSize, either.signal))) {
+        if (!(result instanceof SourceError)) yield { id: video.id, features: result.features };
+        else onSkip({ id: video.id, input: video.input, error: result });
+      }
+    } finally {
+      either.leave();
     }
   }
 
-  #reading(inputs: TrainedInputs, batchSize: number, signal: AbortSignal | undefined): FeaturesOptions {
-    const { signal: closed } = this.#closed;
-    const either = AbortSignal.any(signal === undefined ? [closed] : [signal, closed]); // one each: many may listen
-    return { model: this.model, reader: this.reader, inputs, batchSize, signal: either };
+  #reading(inputs: TrainedInputs, batchSize: number, signal: AbortSignal): FeaturesOptions {
+    return { model: this.model, reader: this.reader, inputs, batchSize, signal };
   }
 
   #headOf(head: HeadName): RunHead {

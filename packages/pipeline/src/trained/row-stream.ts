@@ -48,6 +48,29 @@ function waitingFor(signal: AbortSignal): Set<() => void> {
   return waiting;
 }
 
+/** A signal that says what the first of others says, until somebody leaves. */
+export interface EitherSignal {
+  readonly signal: AbortSignal;
+  leave(): void;
+}
+
+/**
+ * Unlike that of `AbortSignal.any`, of which Node keeps some bytes for as long as the longest-lived of the others is
+ * there, nothing of it stays behind. Of the signals one may be a model's, which many batches share.
+ */
+export function eitherOf(...signals: readonly (AbortSignal | undefined)[]): EitherSignal {
+  const either = new AbortController();
+  const leaves = signals.flatMap((signal) => {
+    if (signal === undefined) return [];
+    const abort = (): void => either.abort(signal.reason);
+    if (signal.aborted) abort();
+    const waiting = waitingFor(signal);
+    waiting.add(abort);
+    return [() => waiting.delete(abort)];
+  });
+  return { signal: either.signal, leave: () => leaves.forEach((leave) => leave()) };
+}
+
 /** The items of a source until a signal ends them, also while the source lets somebody wait. */
 export async function* untilAborted<T>(
   source: Iterable<T> | AsyncIterable<T>,
