@@ -9,7 +9,7 @@ import { finetuneFiles } from './files.js';
 import { readJsonLines } from './json-lines.js';
 import { readClasses } from './labels.js';
 import { readProbabilities } from './probabilities.js';
-import { thresholdsBeside } from './predicted-tags.js';
+import { thresholdsBeside } from './tag-thresholds.js';
 
 /** What one model says of some videos. */
 export interface EnsembleMember {

@@ -1,10 +1,6 @@
-import { dirname } from 'node:path';
-import { exists, readJson } from '@wbdc/io';
-import { WbdcError } from '@wbdc/io/errors';
 import { z } from 'zod';
 import { decideTags } from '../thresholds.js';
 import type { EnsembleMember } from './ensemble-member.js';
-import { finetuneFiles } from './files.js';
 import { readJsonLines } from './json-lines.js';
 
 /** Which tags a model says videos have. */
@@ -38,25 +34,6 @@ export function tagsOf({ name, path, rows, classes, thresholds }: EnsembleMember
   const reached = thresholds ?? tags.map(() => 0.5);
   const probabilities = { tags, values: rows.values };
   return { kind: 'tags', name, path, ids: rows.ids, chosen: chooseTags(rows.values, tags, reached), probabilities };
-}
-
-const scores = z.looseObject({
-  perTag: z.array(z.looseObject({ tag: z.string(), threshold: z.number() })).optional(),
-});
-
-/** The thresholds in the scores beside probabilities of tags, in the order of the tags; nothing without. */
-export async function thresholdsBeside(path: string, tags: readonly string[]): Promise<number[] | undefined> {
-  const file = finetuneFiles(dirname(path)).scores;
-  if (!(await exists(file))) return undefined;
-  const read = scores.safeParse(await readJson(file));
-  if (!read.success) {
-    const [expected, got] = ['scores of tags, each with its threshold', z.prettifyError(read.error).slice(0, 200)];
-    throw new WbdcError({ where: file, expected, got });
-  }
-  const { perTag } = read.data;
-  if (perTag === undefined) return undefined;
-  const known = new Map(perTag.map(({ tag, threshold }) => [tag, threshold]));
-  return tags.map((tag) => known.get(tag) ?? 0.5);
 }
 
 const line = z.object({
