@@ -73,7 +73,6 @@ export async function readRankingBatch(
       if (isRight) hidden[query * candidates.length + candidate] = HIDDEN;
     });
   });
-  const whole = new Map(videosOf(set, parts).map((video, row) => [video, row]));
   return {
     batch,
     left: Int32Array.from(pairs, (i) => rows.get(left[i])!),
@@ -82,10 +81,16 @@ export async function readRankingBatch(
     hard: Int32Array.from(hard, (video) => rows.get(video)!),
     hidden,
     ...(communicator.size > 1 && {
-      rows: Int32Array.from(videos, (video) => whole.get(video)!),
+      rows: numbersIn(videosOf(set, parts), videos),
       shared: { communicator, first },
     }),
   };
+}
+
+/** Where some videos stand among all. */
+function numbersIn(all: readonly number[], some: readonly number[]): Int32Array {
+  const numbers = new Map(all.map((video, row) => [video, row]));
+  return Int32Array.from(some, (video) => numbers.get(video)!);
 }
 
 /** What a process reads of a batch: numbers of pairs, and hard negatives that no process before it reads. */

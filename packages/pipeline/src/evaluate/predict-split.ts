@@ -35,39 +35,43 @@ export async function predictSplit(options: PredictSplitOptions): Promise<Predic
 async function categoriesBy(options: PredictSplitOptions, running: { readonly signal?: AbortSignal }) {
   const { model, name } = options;
   const { classes } = model;
-  const place = new Map(classes.map((category, i) => [category, i]));
   const ids: string[] = [];
   const predicted: string[] = [];
-  const blocks: Float64Array[] = [];
+  const rows: Float64Array[] = [];
   for await (const { id, categories } of model.classify(inputsOf(options), running)) {
     ids.push(id);
     predicted.push(categories[0].category);
-    const row = new Float64Array(classes.length);
-    for (const { category, probability } of categories) row[place.get(category)!] = probability;
-    blocks.push(row);
+    rows.push(rowOf(new Map(categories.map((one) => [one.category, one.probability])), classes));
   }
-  const values = new Float64Array(ids.length * classes.length);
-  blocks.forEach((row, i) => values.set(row, i * classes.length));
-  return { kind: 'categories' as const, name, path: model.where, ids, predicted, probabilities: { classes, values } };
+  const probabilities = { classes, values: joined(rows, classes.length) };
+  return { kind: 'categories' as const, name, path: model.where, ids, predicted, probabilities };
 }
 
 async function tagsBy(options: PredictSplitOptions, running: { readonly signal?: AbortSignal }) {
   const { model, name } = options;
   const { tags } = model;
-  const place = new Map(tags.map((tag, k) => [tag, k]));
   const ids: string[] = [];
   const chosen: string[][] = [];
-  const blocks: Float64Array[] = [];
-  for await (const { id, tags: said } of model.tag(inputsOf(options), running)) {
+  const rows: Float64Array[] = [];
+  for await (const { id, tags: all } of model.tag(inputsOf(options), running)) {
     ids.push(id);
-    chosen.push(said.flatMap((one) => (one.chosen ? one.tag : [])));
-    const row = new Float64Array(tags.length);
-    for (const { tag, probability } of said) row[place.get(tag)!] = probability;
-    blocks.push(row);
+    chosen.push(all.flatMap((one) => (one.chosen ? one.tag : [])));
+    rows.push(rowOf(new Map(all.map((one) => [one.tag, one.probability])), tags));
   }
-  const values = new Float64Array(ids.length * tags.length);
-  blocks.forEach((row, i) => values.set(row, i * tags.length));
-  return { kind: 'tags' as const, name, path: model.where, ids, chosen, probabilities: { tags, values } };
+  const probabilities = { tags, values: joined(rows, tags.length) };
+  return { kind: 'tags' as const, name, path: model.where, ids, chosen, probabilities };
+}
+
+/** What is said of a video by name, in the order of the names `[C]`. */
+function rowOf(said: ReadonlyMap<string, number>, names: readonly string[]): Float64Array {
+  return Float64Array.from(names, (name) => said.get(name) ?? 0);
+}
+
+/** Rows one after another `[N, C]`. */
+function joined(rows: readonly Float64Array[], width: number): Float64Array {
+  const values = new Float64Array(rows.length * width);
+  rows.forEach((row, i) => values.set(row, i * width));
+  return values;
 }
 
 /** The videos of the split as a model takes them. */

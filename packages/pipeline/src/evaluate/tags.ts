@@ -93,8 +93,7 @@ function tagsOf({ models, labels, onWarning }: EvaluateTagsOptions): string[] {
 
 /** Videos of the truth that have such tags and that every model has predicted. */
 function predictedIds({ models, labels, truth, onWarning }: EvaluateTagsOptions, tags: readonly string[]) {
-  const wanted = new Set(tags);
-  const tagged = [...labels].flatMap(([id, own]) => (own.some((tag) => wanted.has(tag)) ? [id] : []));
+  const tagged = taggedWith(tags, labels);
   const known = models.map(({ ids }) => new Set(ids));
   const ids = tagged.filter((id) => known.every((some) => some.has(id)));
   if (ids.length === 0) {
@@ -107,6 +106,12 @@ function predictedIds({ models, labels, truth, onWarning }: EvaluateTagsOptions,
   const unpredicted = tagged.length - ids.length;
   if (unpredicted > 0) onWarning?.(`${counted(unpredicted, 'video')} of ${tagged.length} left out: not predicted`);
   return { ids, unpredicted };
+}
+
+/** The videos that have some of the tags. */
+function taggedWith(tags: readonly string[], labels: ReadonlyMap<string, readonly string[]>): string[] {
+  const wanted = new Set(tags);
+  return [...labels].flatMap(([id, own]) => (own.some((tag) => wanted.has(tag)) ? [id] : []));
 }
 
 /** 1 where a video has a tag `[N, T]`. */
@@ -200,8 +205,7 @@ export function tagPrecisionWithoutModel(
   options: Pick<EvaluateTagsOptions, 'labels' | 'train' | 'videos'>,
   tags: readonly string[],
 ): Record<string, number> {
-  const wanted = new Set(tags);
-  const ids = [...options.labels].flatMap(([id, own]) => (own.some((tag) => wanted.has(tag)) ? [id] : []));
+  const ids = taggedWith(tags, options.labels);
   const right = tableOf(
     ids.map((id) => options.labels.get(id)!),
     tags,
