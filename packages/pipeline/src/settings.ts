@@ -5,6 +5,8 @@ export { clipSchema } from './settings/clip.js';
 export type { ClipSettings } from './settings/clip.js';
 export { bertSettings, corpusPretraining, corpusSchema, corpusText } from './settings/corpus.js';
 export type { CorpusSettings } from './settings/corpus.js';
+export { allSplits, dataProblems, dataSchema } from './settings/data.js';
+export type { DataSettings } from './settings/data.js';
 export { finetuneProblems, finetuneSchema } from './settings/finetune.js';
 export type { FinetuneSettings } from './settings/finetune.js';
 export { featuresSchema, framesSchema } from './settings/frames.js';

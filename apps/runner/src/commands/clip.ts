@@ -1,3 +1,4 @@
+import { decisivePlaces } from '@wbdc/pipeline/places';
 import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
@@ -24,7 +25,7 @@ export const clipStage: Stage = {
   trains: true,
   settings: ({ seed, clip, data, text: { cleaning } }) => ({
     seed,
-    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    data: decisivePlaces({ ...data, features: null }),
     clip: trainingSettings(clip),
     ...(cleaning && { text: { cleaning } }),
   }),

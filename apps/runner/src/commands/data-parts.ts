@@ -1,6 +1,6 @@
 import type { DataKind, DataPart } from '@wbdc/pipeline/contents';
 import type { Config } from '../config/schema.js';
-import { allSplits } from '../stages/data-root.js';
+import { allSplits } from '@wbdc/pipeline/settings';
 
 /** What is read of the splits of a data set; the records of the AIAC layout hold all kinds in one. */
 export function dataParts(

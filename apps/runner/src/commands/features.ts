@@ -1,7 +1,8 @@
+import { decisivePlaces } from '@wbdc/pipeline/places';
 import { MERGE_TITLE, STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
-import { inRecords } from './in-records.js';
+import { hasFeatures } from './in-records.js';
 
 export const featuresStage: Stage = {
   name: 'features',
@@ -19,7 +20,7 @@ export const featuresStage: Stage = {
     ['npx wbdc features --config my.yaml --resume', 'go on after an interruption'],
     ['npx wbdc features --config my.yaml --shard 3/16 --resume', 'the fourth of 16 parts'],
   ],
-  absentFor: inRecords,
+  absentFor: hasFeatures,
   needs: ['data'],
   alsoNeeds: ({ features }) => (features.tower === null ? ['clip'] : []),
   reads: (config) => dataParts(config, ['videos', 'frames']),
@@ -27,7 +28,7 @@ export const featuresStage: Stage = {
   needsEngine: true,
   divisible: true,
   settings: ({ data, features: { tower, output, statistics, resizer, sampling } }) => ({
-    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    data: decisivePlaces({ ...data, features: null }),
     features: { tower, output, statistics, resizer, sampling },
   }),
   run: async (context) => (await import('../stages/features.js')).runFeaturesStage(context),

@@ -1,4 +1,5 @@
 import type { DataPart } from '@wbdc/pipeline/contents';
+import { decisivePlaces, namedStores } from '@wbdc/pipeline/places';
 import type { Config } from '../config/schema.js';
 import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
@@ -35,7 +36,8 @@ export const finetuneStage: Stage = {
       ...(finetune.kind === 'category' ? truthOf(config) : pairsOf(config)),
     ];
   },
-  files: ({ finetune, model, features }) => ({
+  files: ({ data, finetune, model, features }) => ({
+    ...(finetune.vision === null && namedStores(data)),
     ...(!['pretrain', 'text', 'none'].includes(finetune.init) && { 'finetune.init': finetune.init }),
     ...(finetune.init === 'none' && { 'model.init': model.init, 'model.videoInit': model.videoInit }),
     ...(finetune.vision && { 'features.tower': features.tower }),
@@ -47,7 +49,7 @@ export const finetuneStage: Stage = {
   trains: true,
   settings: ({ seed, data, text, frames, model, finetune, clip, features }) => ({
     seed,
-    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    data: decisivePlaces({ ...data, ...(finetune.vision === null ? { frames: null } : { features: null }) }),
     text,
     frames,
     model,

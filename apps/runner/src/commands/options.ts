@@ -11,6 +11,8 @@ export interface StageOptions {
   readonly precision?: string;
   readonly provider?: string;
   readonly seed?: number;
+  readonly frames?: string;
+  readonly features?: string;
   readonly shard?: string;
   readonly shards?: number;
   readonly gradientDtype?: 'fp32' | 'bf16';
@@ -46,6 +48,13 @@ export function addEngineOptions(command: Command): Command {
     .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
     .addOption(new Option('--precision <name>', 'in what matrices are multiplied (precision)').choices(PRECISIONS))
     .addOption(new Option('--provider <name>', PROVIDER_HELP).choices(['cpu', 'webgpu']));
+}
+
+/** Options that say where data are that are in no folder of the run: on a server, too. */
+export function addDataOptions(command: Command): Command {
+  return command
+    .option('--frames <where>', 'zip_frames/ in a folder or at an address: https://..., s3://bucket/key (data.frames)')
+    .option('--features <where>', 'stores of features that are there already, likewise (data.features)');
 }
 
 /** Options that say which part of the work is meant. */
@@ -110,26 +119,27 @@ export function addOutputOptions(command: Command): Command {
 
 /** All options of a stage command. */
 export function addStageOptions(command: Command): Command {
-  addEngineOptions(addRunOptions(command))
+  addDataOptions(addEngineOptions(addRunOptions(command)))
     .option('--resume', 'go on with an interrupted stage; starts it where there is nothing yet')
     .option('--overwrite', 'make it again; what is there is renamed to <stage>.old-<n>');
   return addOutputOptions(command);
 }
 
+/** Settings with an option of their own. */
+const FLAGS = {
+  ...{ name: 'run.name', engine: 'engine', threads: 'threads', precision: 'precision', provider: 'provider' },
+  ...{ seed: 'seed', frames: 'data.frames', features: 'data.features' },
+} as const;
+
 /** The settings given by options of their own, for the configuration. */
-export function flagsOf(
-  options: Pick<StageOptions, 'name' | 'engine' | 'threads' | 'precision' | 'provider' | 'seed'>,
-): Flag[] {
-  const flag = (option: string, path: string[], value: string | number | undefined): Flag[] =>
-    value === undefined ? [] : [{ option: `--${option} ${value}`, path, value }];
-  return [
-    ...flag('name', ['run', 'name'], options.name),
-    ...flag('engine', ['engine'], options.engine),
-    ...flag('threads', ['threads'], options.threads),
-    ...flag('precision', ['precision'], options.precision),
-    ...flag('provider', ['provider'], options.provider),
-    ...flag('seed', ['seed'], options.seed),
-  ];
+export function flagsOf(options: Partial<Pick<StageOptions, keyof typeof FLAGS>>): Flag[] {
+  const given = Object.entries(FLAGS).map(([name, path]) => ({
+    name,
+    path,
+    value: options[name as keyof typeof FLAGS],
+  }));
+  const flags = given.filter(({ value }) => value !== undefined);
+  return flags.map(({ name, path, value }) => ({ option: `--${name} ${value}`, path: path.split('.'), value }));
 }
 
 export function collect(value: string, previous: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+import { decisivePlaces, namedStores } from '@wbdc/pipeline/places';
 import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
@@ -28,7 +29,8 @@ export const pretrainStage: Stage = {
       ...(tasks.tag?.of === 'tags' && data.layout === 'aiac' ? [{ kind: 'tag list' } as const] : []),
     ];
   },
-  files: ({ model, train, corpus }) => ({
+  files: ({ data, model, train, corpus }) => ({
+    ...namedStores(data),
     ...(!corpus?.start && { 'model.init': model.init }),
     ...{ 'train.init': train.init, 'model.videoInit': model.videoInit },
   }),
@@ -36,7 +38,7 @@ export const pretrainStage: Stage = {
   trains: true,
   settings: ({ seed, data, text, frames, model, tasks, views, train, corpus }) => ({
     seed,
-    data: { trainSplits: data.trainSplits, heldOutSplits: data.heldOutSplits },
+    data: decisivePlaces({ ...data, frames: null }),
     text,
     frames,
     model,

@@ -10,7 +10,8 @@ import { EXIT_INTERRUPTED } from '@wbdc/io/interrupt';
 import type { Output } from '../core/output.js';
 import { assertSameProgram, outputOf } from '../core/ranks.js';
 import type { StageContents } from '@wbdc/pipeline/contents';
-import { allSplits } from '../stages/data-root.js';
+import { dataPlaces } from '@wbdc/pipeline/places';
+import { allSplits } from '@wbdc/pipeline/settings';
 import { assertSameSettings, partsOf, RunFolder, type Opened } from '../run/run-folder.js';
 import {
   STAGES,
@@ -132,6 +133,7 @@ async function openStage(stageRun: StageRun, inventory: StageContents): Promise<
 async function inventoryOf({ config: { data, corpus }, output, signal }: StageRun): Promise<StageContents> {
   const { StageContents } = await import('@wbdc/pipeline/contents');
   const at = {
+    frames: dataPlaces(data, output.terminal.folder).frames,
     root: data.folder ?? undefined,
     layout: data.layout,
     splits: [...allSplits(data), ...(corpus ? [...corpus.splits, ...corpus.heldOutSplits] : [])],

@@ -5,7 +5,7 @@ import { assertAlone } from '../core/ranks.js';
 import { Output } from '../core/output.js';
 import type { Host } from '../core/host.js';
 import { STAGES, type Stage, type StageName } from '../run/stage.js';
-import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { addDataOptions, addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, runStage, stagesFor } from './run-stage.js';
 
 /** `wbdc run`: a stage and all that it needs. */
@@ -18,7 +18,7 @@ export function addCommands(program: Command, host: Host): CliCommand {
         'settings have changed since, it says what; --overwrite then makes again what depends on that, and no more.',
     )
     .addArgument(new Argument('<stage>', 'the stage').choices(STAGES));
-  addEngineOptions(addRunOptions(command)).option(
+  addDataOptions(addEngineOptions(addRunOptions(command))).option(
     '--overwrite',
     'make again what was made from other data or with other settings; what is there is renamed to <stage>.old-<n>',
   );

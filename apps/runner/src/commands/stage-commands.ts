@@ -36,9 +36,7 @@ function commandOf(stage: string, options: StageOptions, extra: readonly string[
     ...option('config', options.config),
     ...option('name', options.name),
     ...options.set.flatMap((assignment) => option('set', assignment)),
-    ...option('seed', options.seed),
-    ...option('engine', options.engine),
-    ...option('precision', options.precision),
+    ...(['seed', 'engine', 'precision', 'frames', 'features'] as const).flatMap((name) => option(name, options[name])),
     ...extra,
   ].join(' ');
 }

@@ -1,4 +1,5 @@
 import type { VerifiedFeatures } from '@wbdc/pipeline/features';
+import { dataPlaces } from '@wbdc/pipeline/places';
 import type { Command } from 'commander';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { interruptible } from '@wbdc/io/interrupt';
@@ -6,7 +7,7 @@ import { observed } from '../core/observer.js';
 import { Output } from '../core/output.js';
 import type { Host } from '../core/host.js';
 import type { StageName } from '../run/stage.js';
-import { addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { addDataOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
 import { configOf, runFolderOf } from './run-stage.js';
 
 /** `wbdc verify-features`: reads every stored feature once and says what is wrong. */
@@ -18,7 +19,7 @@ export function addCommands(program: Command, host: Host): CliCommand {
         'recipe, every video of the annotations there or among the skipped, and no others. Exit code 1 when ' +
         'something is wrong.',
     );
-  addOutputOptions(addRunOptions(command)).addHelpText(
+  addOutputOptions(addDataOptions(addRunOptions(command))).addHelpText(
     'after',
     '\nExamples:\n  npx wbdc verify-features --config my.yaml\n  npx wbdc verify-features --name demo --json\n',
   );
@@ -30,16 +31,20 @@ export function addCommands(program: Command, host: Host): CliCommand {
 async function runVerify(options: StageOptions, output: Output, signal: AbortSignal): Promise<number> {
   const config = await configOf(options, output);
   const run = runFolderOf(config, output.terminal.folder);
-  const needed = await run.needed({ stage: 'verify-features', needs: ['data', 'features'] });
+  const { features, remote } = dataPlaces(config.data, output.terminal.folder);
+  const needed = await run.needed({
+    stage: 'verify-features',
+    needs: features === undefined ? ['data', 'features'] : ['data'],
+  });
   const [{ verifyFeatures, describeVerified }, { featureFolders }] = await Promise.all([
     import('@wbdc/pipeline/features'),
     import('../stages/feature-files.js'),
   ]);
   const upstream = (name: StageName): string => needed.get(name)!.folder;
-  const folders = featureFolders({ config, output, upstream }, upstream('features'));
+  const folders = featureFolders({ config, output, upstream }, features ?? upstream('features'));
   const checked: VerifiedFeatures[] = [];
   await observed(output, async (observer) => {
-    for await (const split of verifyFeatures({ ...folders, signal, observer })) checked.push(split);
+    for await (const split of verifyFeatures({ ...folders, remote, signal, observer })) checked.push(split);
   });
   for (const line of checked.flatMap(describeVerified)) output.say(line);
   const ok = checked.every(({ problems }) => problems.length === 0);

@@ -1,11 +1,10 @@
-import { wbdcLayout } from '@wbdc/data';
 import { zipDecoders } from '@wbdc/pipeline/features';
 import { openClipVideos, trainClip, type ClipVideos, type TrainClipOptions } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { loadTokenizer } from '@wbdc/tokenizer/node';
 import type { DecodeVideo } from '@wbdc/video-features';
 import type { StageContext, StageResult } from '../run/stage.js';
-import { dataRoot } from './data-root.js';
+import { layoutOf, placesOf } from './data-root.js';
 import { startFromBert, startFromClipVision } from './published.js';
 import { runInStage, trainedOf } from './training.js';
 import { artifactsOf, splitTexts } from './video-set.js';
@@ -14,7 +13,7 @@ import { artifactsOf, splitTexts } from './video-set.js';
 export async function runClipStage(context: StageContext): Promise<StageResult> {
   const { config } = context;
   const tokenizer = await loadTokenizer(context.upstream('vocab'), context.output);
-  const decoders = zipDecoders(config.features.decodeThreads);
+  const decoders = zipDecoders(config.features.decodeThreads, placesOf(context).remote);
   try {
     const training = await openVideos(context, config.data.trainSplits, tokenizer, decoders.decode);
     const heldOut = await openVideos(context, config.data.heldOutSplits, tokenizer, decoders.decode);
@@ -54,11 +53,11 @@ function openVideos(
   decode: DecodeVideo,
 ): Promise<ClipVideos> {
   const { clip, text, data } = context.config;
-  const root = dataRoot(context);
+  const layout = layoutOf(context);
   return openClipVideos({
     splits: splitTexts(context, splits).map((split) => ({
       ...split,
-      pathOf: (id: string) => wbdcLayout(root).frameZip(split.name, id),
+      pathOf: (id: string) => layout.frameZip(split.name, id),
     })),
     tokenizer,
     text,

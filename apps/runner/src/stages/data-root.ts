@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { wbdcLayout, type WbdcLayout } from '@wbdc/data';
+import { dataPlaces, type DataPlaces } from '@wbdc/pipeline/places';
 import type { StageContext } from '../run/stage.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
@@ -21,7 +23,12 @@ export function textSplits({ data, corpus }: StageContext['config']): string[] {
   return [...data.trainSplits, ...(corpus?.splits ?? [])];
 }
 
-/** Every split a run reads, each once. */
-export function allSplits({ trainSplits, heldOutSplits }: StageContext['config']['data']): string[] {
-  return [...new Set([...trainSplits, ...heldOutSplits])];
+/** Where frames and features are that are in no folder of the run, and how servers are read. */
+export function placesOf({ config, output }: Pick<StageContext, 'config' | 'output'>): DataPlaces {
+  return dataPlaces(config.data, output.terminal.folder, output.terminal.env);
+}
+
+/** The paths of the data set. */
+export function layoutOf(context: Place): WbdcLayout {
+  return wbdcLayout(dataRoot(context), placesOf(context).frames);
 }

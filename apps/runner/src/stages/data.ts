@@ -8,7 +8,8 @@ import { counted } from '@wbdc/report/format';
 import { observed } from '../core/observer.js';
 import { createProgress } from '../core/progress.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
-import { allSplits, dataRoot, ownFolder } from './data-root.js';
+import { allSplits } from '@wbdc/pipeline/settings';
+import { dataRoot, ownFolder, placesOf } from './data-root.js';
 
 /** Builds the embedded data set, or checks the user's own. */
 export async function runDataStage(context: StageContext): Promise<StageResult> {
@@ -73,7 +74,8 @@ async function checkFolder(context: StageContext): Promise<StageResult> {
   await makeFolder(context.folder);
   const read: Artifact[] = [];
   const splits: Record<string, JsonObject> = {};
-  const options = { root: dataRoot(context), splits: allSplits(data), maxBadShare: data.maxBadShare };
+  const { frames } = placesOf(context);
+  const options = { root: dataRoot(context), frames, splits: allSplits(data), maxBadShare: data.maxBadShare };
   let total = 0;
   await observed(context.output, async (observer) => {
     for await (const checked of checkWbdcData({ ...options, signal: context.signal, observer })) {

@@ -1,6 +1,7 @@
 import { describeFeatures, type FeatureFolders, type SplitFeatures } from '@wbdc/pipeline/features';
 import type { Artifact, JsonObject, StageContext } from '../run/stage.js';
-import { allSplits, dataRoot } from './data-root.js';
+import { allSplits } from '@wbdc/pipeline/settings';
+import { dataRoot } from './data-root.js';
 
 type Place = Pick<StageContext, 'config' | 'upstream' | 'output'>;
 

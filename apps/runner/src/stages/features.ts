@@ -5,6 +5,7 @@ import { computeFeatures } from '@wbdc/pipeline/features';
 import { counted } from '@wbdc/report/format';
 import { observed } from '../core/observer.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
+import { placesOf } from './data-root.js';
 import { artifactOf, countsOf, featureFolders } from './feature-files.js';
 import { loadExtractor } from './tower.js';
 
@@ -17,6 +18,7 @@ export async function runFeaturesStage(context: StageContext): Promise<StageResu
   const splits: Record<string, JsonObject> = {};
   const compute = {
     ...featureFolders(context, context.folder),
+    ...placesOf(context),
     extractor,
     batchSize: config.features.batchSize,
     decodeThreads: config.features.decodeThreads,

@@ -7,6 +7,7 @@ import {
   wbdcLayout,
   type ChooseTags,
   type FeatureSource,
+  type FeatureStore,
   type Recipe,
 } from '@wbdc/data';
 import * as pipeline from '@wbdc/pipeline/node';
@@ -15,7 +16,7 @@ import type { Tokenizer } from '@wbdc/tokenizer';
 import { join } from 'node:path';
 import { counted } from '@wbdc/report/format';
 import type { Artifact, StageContext } from '../run/stage.js';
-import { dataRoot, ownFolder } from './data-root.js';
+import { dataRoot, ownFolder, placesOf } from './data-root.js';
 
 /** The videos of some splits with their features, and what was read. */
 export interface VideoSet extends pipeline.VideoSet {
@@ -90,8 +91,14 @@ function storedFeatures(context: StageContext): FrameInput {
     open: (split) =>
       data.layout === 'aiac'
         ? openRecords(aiacIndexLayout(context.upstream('data')).recordIndex(split))
-        : openFeatureStore(featureLayout(context.upstream('features')).store(split)),
+        : openStored(context, split),
   };
+}
+
+/** The features of a split that the features stage made, or that `data.features` names. */
+export function openStored(context: StageContext, split: string): Promise<FeatureStore> {
+  const { features = context.upstream('features'), remote } = placesOf(context);
+  return openFeatureStore(featureLayout(features).store(split), { remote });
 }
 
 /** Features of another recipe are refused; those of the AIAC records can be told by their width alone. */

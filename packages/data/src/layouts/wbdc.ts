@@ -23,16 +23,20 @@ export interface WbdcLayout {
   readonly categories: string;
 }
 
-/** The paths of a data set in the WBDC layout below `root`, a folder or an address. Nothing is read or made. */
-export function wbdcLayout(root: string): WbdcLayout {
+/**
+ * The paths of a data set in the WBDC layout below `root`, a folder or an address. Nothing is read or made.
+ *
+ * @param framesRoot where `zip_frames/` is, if elsewhere
+ */
+export function wbdcLayout(root: string, framesRoot = root): WbdcLayout {
   return {
     root,
     annotations: (split) => joinLocation(root, 'annotations', `${split}.json`),
     truth: (split) => joinLocation(root, 'annotations', `${split}_truth.csv`),
-    frames: (split) => joinLocation(root, 'zip_frames', split),
+    frames: (split) => joinLocation(framesRoot, 'zip_frames', split),
     frameZip: (split, id) => {
       if (!ID_PATTERN.test(id)) throw new RangeError(`expected an id of 3 to 64 letters, digits, - or _, got ${id}`);
-      return joinLocation(root, 'zip_frames', split, id.slice(-3), `${id}.zip`);
+      return joinLocation(framesRoot, 'zip_frames', split, id.slice(-3), `${id}.zip`);
     },
     tagList: joinLocation(root, 'tag_list.txt'),
     categories: joinLocation(root, CATEGORY_NAMES_FILE),

@@ -1,3 +1,4 @@
+import type { RemoteOptions } from '@wbdc/io/remote';
 import { ZipWriter, type ZipReader } from '@wbdc/io/zip';
 import { asData, DataError, refuse, type OnBad } from '../files/data-error.js';
 import { openFeatureStore, openStoreZip, RECIPE_NAME } from './feature-store.js';
@@ -84,6 +85,8 @@ export interface StoreReport {
 
 export interface VerifyOptions extends MergeOptions {
   readonly width?: number;
+  /** How a store on a server is read. */
+  readonly remote?: RemoteOptions | undefined;
   /** Ids that must be there. */
   readonly expected?: Iterable<string>;
   readonly onBad?: OnBad;
@@ -91,7 +94,8 @@ export interface VerifyOptions extends MergeOptions {
 
 /** Reads a whole store, checks every array, and says what is wrong with it through `onBad`. */
 export async function verifyFeatureStore(path: string, options: VerifyOptions = {}): Promise<StoreReport> {
-  const store = await openFeatureStore(path, options.width === undefined ? {} : { width: options.width });
+  const { width, remote } = options;
+  const store = await openFeatureStore(path, { ...(width !== undefined && { width }), ...(remote && { remote }) });
   const report = { videos: store.size, frames: 0, bad: 0, missing: 0 };
   try {
     for (const id of options.expected ?? []) {

@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { readIfThere, writeFileAtomic } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
+import { isRemote, openRemote, type RemoteOptions } from '@wbdc/io/remote';
 
 /** Videos without features by id, with the reason. */
 export type Skipped = ReadonlyMap<string, string>;
@@ -11,9 +13,19 @@ export async function writeSkipped(path: string, skipped: Skipped): Promise<void
   await writeFileAtomic(path, lines.join(''));
 }
 
-/** What {@link writeSkipped} kept; none where there is no file. */
-export async function readSkipped(path: string): Promise<Skipped> {
-  const text = (await readIfThere(path)) ?? '';
+/** What {@link writeSkipped} kept; none where there is no file. @param path also an address, read as `remote` says */
+export async function readSkipped(path: string, remote?: RemoteOptions): Promise<Skipped> {
+  const text = (await (isRemote(path) ? fetchIfThere(path, remote) : readIfThere(path))) ?? '';
   const lines = text.split('\n').filter(Boolean);
   return new Map(lines.map((line) => line.split('\t') as [id: string, reason: string]));
+}
+
+async function fetchIfThere(url: string, remote?: RemoteOptions): Promise<string | undefined> {
+  try {
+    await using file = await openRemote(url, remote);
+    return new TextDecoder().decode(await file.read(0, file.size));
+  } catch (error) {
+    if (error instanceof WbdcError && error.code === 'remote-missing') return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { compareNatural, isSystemFile, openBytes } from '@wbdc/io';
-import { FormatError } from '@wbdc/io/errors';
+import { FormatError, WbdcError } from '@wbdc/io/errors';
+import { isRemote, type RemoteOptions } from '@wbdc/io/remote';
 import { listEntries } from '@wbdc/io/zip';
 import { forEachConcurrently } from '../concurrency.js';
 
@@ -13,15 +14,21 @@ export interface FrameZipOf {
 /**
  * Groups of videos with the same frames, by the checksums and sizes in their zips' directories: nothing is unpacked.
  * Gives every video but the first of its group the first one's id. Zips that are not there or damaged are in no group.
+ *
+ * @param remote how zips on a server are read, of which the last block is
  */
-export async function equalFrames(videos: Iterable<FrameZipOf>, signal?: AbortSignal): Promise<Map<string, string>> {
+export async function equalFrames(
+  videos: Iterable<FrameZipOf>,
+  signal?: AbortSignal,
+  remote?: RemoteOptions,
+): Promise<Map<string, string>> {
   const digests: { id: string; digest: string | undefined }[] = [];
   await forEachConcurrently(
     videos,
     async ({ id, path }) => {
       const entry = { id, digest: undefined as string | undefined };
       digests.push(entry);
-      entry.digest = await framesDigest(path);
+      entry.digest = await framesDigest(path, remote);
     },
     signal,
   );
@@ -42,8 +49,12 @@ function groupByDigest(videos: readonly { readonly id: string; readonly digest: 
 }
 
 /** Equal for the same pictures in the same order, whatever their names are and however they are packed. */
-async function framesDigest(path: string): Promise<string | undefined> {
-  const source = await openBytes(path).catch(() => undefined);
+async function framesDigest(path: string, remote?: RemoteOptions): Promise<string | undefined> {
+  const source = await openBytes(path, remote).catch((error: unknown) => {
+    // A server that refuses or is gone says nothing of the video.
+    if (isRemote(path) && !(error instanceof WbdcError && error.code === 'remote-missing')) throw error;
+    return undefined;
+  });
   if (source === undefined) return undefined;
   try {
     const entries = await listEntries(source);

@@ -1,11 +1,13 @@
 import { refusalOf, sizeInRange, type RangeClient } from './client.js';
 
-/** An object behind `http://` or `https://`. */
-export function httpClient(url: string, headers: Readonly<Record<string, string>> = {}): RangeClient {
+/** An object behind `http://` or `https://`; a user and password in the address are sent as they are asked for. */
+export function httpClient(address: string, headers: Readonly<Record<string, string>> = {}): RangeClient {
+  const { url, authorization } = withoutUser(address);
   return {
     get: async (start, end, signal, version) => {
       const response = await fetch(url, {
         headers: {
+          ...authorization,
           ...headers,
           range: `bytes=${start}-${end - 1}`,
           'accept-encoding': 'identity',
@@ -29,6 +31,16 @@ export function httpClient(url: string, headers: Readonly<Record<string, string>
       return { size: sizeInRange(length), version: found, body: empty ? none() : body! };
     },
   };
+}
+
+/** `fetch` refuses addresses with a user: HTTP's basic authentication (RFC 7617) instead. */
+function withoutUser(address: string): { readonly url: string; readonly authorization?: { authorization: string } } {
+  const url = new URL(address);
+  const { username, password } = url;
+  if (username === '' && password === '') return { url: address };
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  [url.username, url.password] = ['', ''];
+  return { url: url.href, authorization: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } };
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {

@@ -66,6 +66,9 @@ function refused(error: unknown): unknown {
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
   if (status === undefined) {
+    if (/region is missing/i.test(error.message)) {
+      return new RangeRefusal('a region of S3', 'none', false, 'set AWS_REGION or AWS_PROFILE');
+    }
     if (error.name !== 'CredentialsProviderError') return error;
     return new RangeRefusal('credentials of S3', error.message, false, 'set AWS_ACCESS_KEY_ID or AWS_PROFILE');
   }

@@ -107,6 +107,13 @@ describe('a file on a server', () => {
     await source.close();
   });
 
+  it('sends a user of the address as basic authentication, and does not show it', async () => {
+    const source = await openRemote(url.replace('//', '//me:p%40ss@'));
+    expect(server.headers()['authorization']).toBe(`Basic ${Buffer.from('me:p@ss').toString('base64')}`);
+    expect(source.path).toBe(url);
+    await source.close();
+  });
+
   it('ends with its signal', async () => {
     const controller = new AbortController();
     const source = await openRemote(url, { signal: controller.signal });
@@ -189,8 +196,22 @@ describe('an object of S3', () => {
       await source.close();
       await expect(openRemote('s3://bucket/none')).rejects.toThrow(/^s3:\/\/bucket\/none: expected a file, got 404/);
       await expect(openRemote('s3://bucket')).rejects.toThrow(/expected s3:\/\/bucket\/key/);
+      vi.stubEnv('AWS_REGION', undefined);
+      vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'none'));
+      await expect(openRemote('s3://bucket/none')).rejects.toThrow(/expected a region of S3, got none: set AWS_REGION/);
     } finally {
       vi.unstubAllEnvs();
+    }
+  });
+
+  it('says what to install where the SDK is not', async () => {
+    vi.doMock('@aws-sdk/client-s3', () => {
+      throw new Error('Cannot find package');
+    });
+    try {
+      await expect(openRemote('s3://bucket/key')).rejects.toThrow(/no such package: npm install @aws-sdk\/client-s3/);
+    } finally {
+      vi.doUnmock('@aws-sdk/client-s3');
     }
   });
 });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join, relative } from 'node:path';
-import { aiacLayout, readAnnotations, wbdcLayout } from '@wbdc/data';
+import { aiacLayout, readAnnotations, wbdcLayout, type WbdcLayout } from '@wbdc/data';
 import { markFiles, NO_FILE, type FileMark, type FileMarks } from '@wbdc/io';
+import { isRemote } from '@wbdc/io/remote';
 import { recordFiles } from '../prepare/index-aiac.js';
 import { hashOfMarks, NOTHING, shortHash, type Contents, type Inventory, type InventoryOptions } from './contents.js';
 
@@ -43,6 +44,8 @@ export function partName({ kind, split }: DataPart): string {
 export interface DataInventoryOptions extends InventoryOptions {
   readonly root: string;
   readonly splits: readonly string[];
+  /** Where `zip_frames/` is, if elsewhere. What is on a server is not looked at, and has no hash. */
+  readonly frames?: string | undefined;
 }
 
 const RECORD_KINDS = ['videos', 'texts', 'labels', 'tags', 'groups'] as const;
@@ -56,7 +59,8 @@ const RECORD_KINDS = ['videos', 'texts', 'labels', 'tags', 'groups'] as const;
  */
 export async function wbdcInventory(options: DataInventoryOptions): Promise<Inventory> {
   const { root, splits } = options;
-  const layout = wbdcLayout(root);
+  const layout = layoutOf(options);
+  const remote = options.frames !== undefined && isRemote(options.frames);
   const contents: Record<string, string> = {};
   const marks = new Map<string, FileMark>();
   const mark = async (paths: readonly string[]): Promise<FileMarks> => {
@@ -69,11 +73,15 @@ export async function wbdcInventory(options: DataInventoryOptions): Promise<Inve
     const annotations = (await mark([path])).get(path)!;
     const { records, frames } = await recordsOf(options, split, annotations);
     Object.assign(contents, records);
-    contents[partName({ kind: 'frames', split })] = hashOfMarks(await mark(frames));
+    if (!remote) contents[partName({ kind: 'frames', split })] = hashOfMarks(await mark(frames));
     contents[partName({ kind: 'truth', split })] = hashOfMarks(await mark([relative(root, layout.truth(split))]));
   }
   contents[partName({ kind: 'category names' })] = hashOfMarks(await mark([relative(root, layout.categories)]));
   return { contents, marks };
+}
+
+function layoutOf({ root, frames }: DataInventoryOptions): WbdcLayout {
+  return wbdcLayout(root, frames);
 }
 
 interface Records {
@@ -87,8 +95,9 @@ async function recordsOf(options: DataInventoryOptions, split: string, annotatio
 }
 
 /** From an earlier look, where the annotations hold what they held then. */
-function knownRecords({ root, known }: DataInventoryOptions, split: string, { hash }: FileMark): Records | undefined {
-  const layout = wbdcLayout(root);
+function knownRecords(options: DataInventoryOptions, split: string, { hash }: FileMark): Records | undefined {
+  const { root, known } = options;
+  const layout = layoutOf(options);
   if (known?.marks.get(relative(root, layout.annotations(split)))?.hash !== hash) return undefined;
   const records: Record<string, string> = {};
   for (const kind of RECORD_KINDS) {
@@ -101,8 +110,9 @@ function knownRecords({ root, known }: DataInventoryOptions, split: string, { ha
   return { records, frames: [...known.marks.keys()].filter((name) => name.startsWith(folder)) };
 }
 
-async function readRecords({ root, signal }: DataInventoryOptions, split: string, mark: FileMark): Promise<Records> {
-  const layout = wbdcLayout(root);
+async function readRecords(options: DataInventoryOptions, split: string, mark: FileMark): Promise<Records> {
+  const { root, signal } = options;
+  const layout = layoutOf(options);
   if (mark.hash === NO_FILE) {
     return {
       records: Object.fromEntries(

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, markFiles, type FileMark } from '@wbdc/io';
+import { isRemote, openRemote } from '@wbdc/io/remote';
 import { WEIGHTS_FILE } from '../trained/model-files.js';
 import { findModel } from '../trained/node/find-model.js';
-import { hashOfMarks, type Inventory, type InventoryOptions } from './contents.js';
+import { hashOfMarks, shortHash, type Inventory, type InventoryOptions } from './contents.js';
 
 /** What tells of a model how it was made, and not what it is. */
 const ABOUT_IT = /^(?:\.|stage\.json$|contents\.tsv$|metrics\.jsonl$|report\.html$|log\.txt$|state\.json$)/;
@@ -13,7 +15,7 @@ const MOMENTS = 'optimizer.safetensors';
 /**
  * Hashes of what files and folders hold that settings name: by setting, for those that are there. Of a folder with a
  * model (any that `findModel` knows) that model counts, of any other its files; subfolders and a training's moments do
- * not.
+ * not. Of a file on a server size and version count, by what the server says (ETag).
  *
  * @param paths by what to call them: `finetune.init`
  */
@@ -24,6 +26,10 @@ export async function fileInventory(
   const contents: Record<string, string> = {};
   const marks = new Map<string, FileMark>();
   for (const [what, path] of Object.entries(paths)) {
+    if (isRemote(path)) {
+      contents[what] = await remoteHash(path, signal);
+      continue;
+    }
     const files = await filesAt(path);
     if (files === undefined) continue;
     const found = await markFiles('', files, { known: known?.marks, signal });
@@ -34,6 +40,11 @@ export async function fileInventory(
     );
   }
   return { contents, marks };
+}
+
+async function remoteHash(url: string, signal?: AbortSignal): Promise<string> {
+  await using file = await openRemote(url, { signal });
+  return shortHash(createHash('sha256').update(`${file.size}\n${file.version ?? ''}\n`));
 }
 
 async function filesAt(path: string): Promise<string[] | undefined> {

@@ -16,7 +16,7 @@ const record = z.looseObject({
   contents: hashes.optional(),
   settings: z
     .looseObject({
-      data: z.looseObject({ folder: z.string().nullish() }).optional(),
+      data: z.looseObject({ folder: z.string().nullish(), features: z.string().optional() }).optional(),
       finetune: z.looseObject({ splits: z.array(z.string()).optional() }).optional(),
     })
     .optional(),

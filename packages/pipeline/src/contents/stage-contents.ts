@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exists, readMarks, writeMarks, type FileMarks } from '@wbdc/io';
+import { isRemote } from '@wbdc/io/remote';
 import { changedSince } from './changes.js';
 import { changedContents, NOTHING, type Contents, type Inventory } from './contents.js';
 import { aiacInventory, partName, wbdcInventory, type DataPart } from './data.js';
@@ -32,13 +33,18 @@ export interface DataAt {
   /** The user's own; otherwise it is in the folder of the data stage. */
   readonly root?: string | undefined;
   readonly layout: 'wbdc' | 'aiac';
+  /** Where its frames are, if elsewhere: a folder or an address. */
+  readonly frames?: string | undefined;
   readonly splits: readonly string[];
 }
 
 /** What a stage depends on besides other stages. */
 export interface StageReads {
   readonly parts: readonly DataPart[];
-  /** Files and folders by the settings that name them; one that is not there, as a name of the hub, does not count. */
+  /**
+   * Files and folders by the settings that name them; one that is not there, as a name of the hub, does not count. A
+   * file on a server has to be there.
+   */
   readonly files: Readonly<Record<string, string | null | undefined>>;
 }
 
@@ -125,16 +131,19 @@ export class StageContents {
   private async inventory(folder: string, isData: boolean, known?: Inventory): Promise<Inventory> {
     const { signal } = this;
     if (!isData) return stageInventory(folder, { known, signal });
-    const { root, layout, splits } = this.at;
-    if (root === undefined) return wbdcInventory({ root: folder, splits: await splitsIn(folder), known, signal });
-    const options = { root: resolve(this.from, root), splits, known, signal };
+    const { root, layout, splits, frames } = this.at;
+    if (root === undefined)
+      return wbdcInventory({ root: folder, splits: await splitsIn(folder), frames, known, signal });
+    const options = { root: resolve(this.from, root), splits, frames, known, signal };
     return layout === 'aiac' ? aiacInventory(options) : wbdcInventory(options);
   }
 
   private async files(files: StageReads['files'], { folder }: StageAt): Promise<Contents> {
     const named = Object.entries(files).filter((entry): entry is [string, string] => entry[1] != null);
     if (named.length === 0) return {};
-    const paths = Object.fromEntries(named.map(([what, path]) => [what, resolve(this.from, path)]));
+    const paths = Object.fromEntries(
+      named.map(([what, path]) => [what, isRemote(path) ? path : resolve(this.from, path)]),
+    );
     const known = { contents: {}, marks: await readMarks(join(folder, MARKS_FILE)) };
     const { contents, marks } = await fileInventory(paths, { known, signal: this.signal });
     this.namedFiles = marks;

@@ -59,7 +59,7 @@ export async function ensembleModels(options: EnsembleModelsOptions): Promise<En
   const measuredOn = options.truth ?? found;
   if (measuredOn !== undefined) {
     for (const model of models) {
-      await assertUnchanged(model, measuredOn, (await dataOf(model, options.data)).roots, options.from);
+      await assertUnchanged(model, measuredOn, (await dataOf(model, options.data, options.from)).roots, options.from);
     }
   }
   const { truth, tags } = await truthOf(options.truth, members[0]);
@@ -92,22 +92,22 @@ function onlyOf<T>(labels: ReadonlyMap<string, T>, ids: ReadonlySet<string>): Ma
 }
 
 async function tagsWithoutModel(
-  { models, data }: EnsembleModelsOptions,
+  { models, data, from }: EnsembleModelsOptions,
   tags: readonly string[],
   labels: ReadonlyMap<string, readonly string[]>,
 ): Promise<Record<string, number>> {
-  const from = await dataOf(models[0], data);
+  const known = await dataOf(models[0], data, from);
   const ids = new Set(labels.keys());
-  const [train, videos] = await Promise.all([taggedVideosOf(from, ids), videosAmong(from, ids)]);
+  const [train, videos] = await Promise.all([taggedVideosOf(known, ids), videosAmong(known, ids)]);
   return train.length === 0 ? {} : tagPrecisionWithoutModel({ train, videos, labels }, tags);
 }
 
 async function pairsWithoutModel(
-  { models, data }: EnsembleModelsOptions,
+  { models, data, from }: EnsembleModelsOptions,
   pairs: Awaited<ReturnType<typeof readLabels>>,
 ): Promise<Record<string, number>> {
   const ids = new Set(pairs.flatMap(({ id1, id2 }) => [id1, id2]));
-  const videos = await videosAmong(await dataOf(models[0], data), ids);
+  const videos = await videosAmong(await dataOf(models[0], data, from), ids);
   if (videos.size < ids.size) return {};
   const scores = pairs.map(({ score }) => score);
   const said = Object.entries(pairBaselines(videos, pairs));
@@ -115,14 +115,14 @@ async function pairsWithoutModel(
 }
 
 async function categoriesWithoutModel(
-  { models, data }: EnsembleModelsOptions,
+  { models, data, from }: EnsembleModelsOptions,
   labels: ReadonlyMap<string, string>,
 ): Promise<Record<string, number>> {
   const ids = new Set(labels.keys());
-  const from = await dataOf(models[0], data);
-  const train = await labelledVideosOf(from, ids);
+  const known = await dataOf(models[0], data, from);
+  const train = await labelledVideosOf(known, ids);
   if (train.length === 0) return {};
-  const videos = await videosAmong(from, ids);
+  const videos = await videosAmong(known, ids);
   const asked = [...labels.keys()].map((id) => videos.get(id) ?? { title: '', texts: '' });
   const said = Object.entries(categoryBaselines(train, asked));
   return Object.fromEntries(said.map(([name, chosen]) => [name, categoryScore([...labels.values()], chosen).mean]));

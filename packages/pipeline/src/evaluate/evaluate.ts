@@ -46,7 +46,7 @@ const MOST_NEIGHBOURS = 20_000;
  * @throws WbdcError where predictions and truth are of different kinds, or nothing is predicted
  */
 export async function evaluateModels(options: EvaluateModelsOptions): Promise<Evaluation> {
-  const data = await dataOf(options.models[0], options.data);
+  const data = await dataOf(options.models[0], options.data, options.from);
   const predictions: Predictions[] = [];
   for (const path of options.models) {
     const one = await predictionsOf(path, data, options);

@@ -1,13 +1,14 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { aiacIndexLayout, aiacLayout, featureLayout, wbdcLayout } from '@wbdc/data';
 import { exists } from '@wbdc/io';
+import { isRemote } from '@wbdc/io/remote';
 import { recordOf } from '../contents/predictions.js';
 
 /** Where the finetuning of a run has its data from. */
 export interface RunData {
   /** Folders that may hold annotations, truth and pairs. */
   readonly roots: readonly string[];
-  /** Folders that may hold stores of frame features. */
+  /** Folders, or addresses, that may hold stores of frame features. */
   readonly features: readonly string[];
   /** Splits with the categories that it learned from. */
   readonly labelled: readonly string[];
@@ -17,22 +18,24 @@ export interface RunData {
  * What a run says of its data in the record of its finetune stage; nothing of a folder without one.
  *
  * @param data folder of one's own data set, which no record names
+ * @param from the folder that a relative `data.features` starts from
  */
-export async function dataOf(run: string, data?: string): Promise<RunData> {
+export async function dataOf(run: string, data?: string, from = '.'): Promise<RunData> {
   const own = data === undefined ? [] : [data];
   const found = await recordOf(run);
   if (found === undefined) return { roots: own, features: [], labelled: ['labeled'] };
   const { folder, stage, settings } = found;
+  const named = settings?.data?.features;
   return {
     roots: [...own, join(folder, 'aiac'), ...stage('data')],
-    features: stage('features'),
+    features: named === undefined ? stage('features') : [isRemote(named) ? named : resolve(from, named)],
     labelled: settings?.finetune?.splits ?? ['labeled'],
   };
 }
 
-/** The first path that is there. */
+/** The first path that is there; an address counts as that. */
 export async function firstThere(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) if (await exists(path)) return path;
+  for (const path of paths) if (isRemote(path) || (await exists(path))) return path;
   return undefined;
 }
 

@@ -11,7 +11,7 @@ import {
   type Skipped,
 } from '@wbdc/data';
 import { exists, makeFolder } from '@wbdc/io';
-import { isRemote, type RemoteOptions } from '@wbdc/io/remote';
+import type { RemoteOptions } from '@wbdc/io/remote';
 import { flatten } from '@wbdc/nn';
 import {
   extractFeatures,
@@ -69,7 +69,7 @@ export interface ComputedFeatures extends SplitFeatures {
  */
 export async function* computeFeatures(options: ComputeFeaturesOptions): AsyncGenerator<ComputedFeatures> {
   await makeFolder(options.out);
-  const decoders = zipDecoders(options.decodeThreads);
+  const decoders = zipDecoders(options.decodeThreads, options.remote ?? {});
   const graph = await oneGraph(options);
   try {
     for (const split of options.splits) {
@@ -138,7 +138,6 @@ async function storedCount(path: string, { width, recipe }: FeatureExtractor): P
 /** Adds the features of all videos that the store has not yet; returns those that could not be read. */
 async function fillStore(job: SplitJob, store: FeatureStoreWriter): Promise<Skipped> {
   const { extractor, decode, compute, split, ids, listed, batchSize, observer, signal } = job;
-  const { frames = job.root, remote = {} } = job;
   const bad = new SkipCounter('videos', job.maxBadShare ?? MAX_BAD_SHARE, 'maxBadShare');
   const skipped = new Map<string, string>();
   const missing = ids.filter((id) => !store.has(id));
@@ -148,8 +147,8 @@ async function fillStore(job: SplitJob, store: FeatureStoreWriter): Promise<Skip
   let last: ExtractProgress | undefined;
   const features = extractFeatures({
     ...extractor,
-    videos: inputs(frames, split, missing),
-    decode: isRemote(frames) ? (video, settings) => decode(video, { ...settings, remote }) : decode,
+    videos: inputs(job, missing),
+    decode,
     compute,
     ...(batchSize !== undefined && { batchSize }),
     ...(signal && { signal }),
@@ -174,8 +173,8 @@ async function fillStore(job: SplitJob, store: FeatureStoreWriter): Promise<Skip
   return skipped;
 }
 
-function* inputs(root: string, split: string, ids: readonly string[]): Generator<VideoInput> {
-  const layout = wbdcLayout(root);
+function* inputs({ root, frames, split }: SplitJob, ids: readonly string[]): Generator<VideoInput> {
+  const layout = wbdcLayout(root, frames);
   for (const id of ids) yield { id, path: layout.frameZip(split, id) };
 }
 

@@ -1,10 +1,13 @@
 import { openFeatureStore, readSkipped, verifyFeatureStore, type DataError, type Recipe } from '@wbdc/data';
+import { shownLocation, type RemoteOptions } from '@wbdc/io/remote';
 import { counted } from '@wbdc/report/format';
 import { recipeDifferences } from '@wbdc/video-features';
 import type { Observer } from '../observer.js';
 import { filesOf, readSplitIds, type FeatureFolders } from './split.js';
 
 export interface VerifyFeaturesOptions extends FeatureFolders {
+  /** How stores on a server are read. */
+  readonly remote?: RemoteOptions;
   readonly signal?: AbortSignal;
   readonly observer?: Observer;
 }
@@ -28,25 +31,25 @@ export async function* verifyFeatures(options: VerifyFeaturesOptions): AsyncGene
   let first: { readonly recipe: Recipe | undefined; readonly split: string } | undefined;
   for (const split of options.splits) {
     const path = filesOf(options, split).store;
-    const { recipe, size } = await describeStore(path);
+    const { recipe, size } = await describeStore(path, options.remote);
     first ??= { recipe, split };
     const differences = recipeDifferences(first.recipe ?? {}, recipe ?? {});
     const recipes = differences.map((line) => `another recipe than in ${first!.split}: ${line}`);
     const { problems, ...counts } = await verifySplit(options, split, path, size);
-    yield { split, path, ...counts, problems: [...recipes, ...problems] };
+    yield { split, path: shownLocation(path), ...counts, problems: [...recipes, ...problems] };
   }
 }
 
-async function describeStore(path: string): Promise<{ recipe: Recipe | undefined; size: number }> {
-  const store = await openFeatureStore(path);
+async function describeStore(path: string, remote?: RemoteOptions): Promise<{ recipe?: Recipe; size: number }> {
+  const store = await openFeatureStore(path, remote && { remote });
   await store.close();
-  return { recipe: store.recipe, size: store.size };
+  return { ...(store.recipe && { recipe: store.recipe }), size: store.size };
 }
 
 async function verifySplit(options: VerifyFeaturesOptions, split: string, path: string, size: number) {
-  const { root, maxBadShare, signal, observer } = options;
+  const { root, maxBadShare, remote, signal, observer } = options;
   const ids = await readSplitIds(root, split, maxBadShare);
-  const skipped = await readSkipped(filesOf(options, split).skipped);
+  const skipped = await readSkipped(filesOf(options, split).skipped, remote);
   const expected = ids.filter((id) => !skipped.has(id));
   const problems: string[] = [];
   const progress = { noun: `videos of ${split}`, total: size };
@@ -54,6 +57,7 @@ async function verifySplit(options: VerifyFeaturesOptions, split: string, path: 
   try {
     const { videos, frames, missing } = await verifyFeatureStore(path, {
       expected,
+      remote,
       ...(signal && { signal }),
       onVideo: () => observer?.onProgress?.({ ...progress, done: ++done }),
       onBad: ({ message }: DataError) => problems.push(message),

@@ -1,5 +1,6 @@
 import { DataError, readAnnotations, SkipCounter, wbdcLayout } from '@wbdc/data';
 import { exists } from '@wbdc/io';
+import { isRemote } from '@wbdc/io/remote';
 import { counted } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import { MissingSplitError } from './missing-split.js';
@@ -9,6 +10,8 @@ export interface DataSplits {
   /** The folder of the data set. */
   readonly root: string;
   readonly splits: readonly string[];
+  /** Where `zip_frames/` is, if elsewhere: a folder or an address. On a server nothing is looked for. */
+  readonly frames?: string | undefined;
   /** Share of bad records above which it is an error. Default 0.001. */
   readonly maxBadShare?: number;
   readonly signal?: AbortSignal | undefined;
@@ -25,7 +28,7 @@ export interface CheckedSplit {
   readonly videos: number;
   /** Records that are skipped: a wrong field, an id that was there before. */
   readonly bad: number;
-  /** Videos whose zip of frames is not there. */
+  /** Videos whose zip of frames is not there; those on a server are not asked for. */
   readonly withoutFrames: number;
 }
 
@@ -50,9 +53,10 @@ export async function* checkWbdcData(options: DataSplits): AsyncGenerator<Checke
  *   held out.
  */
 async function checkSplit(options: DataSplits, split: string, seen: Map<string, string>): Promise<CheckedSplit> {
-  const { root, maxBadShare = MAX_BAD_SHARE, signal, observer } = options;
+  const { root, frames, maxBadShare = MAX_BAD_SHARE, signal, observer } = options;
   const bad = new SkipCounter('records', maxBadShare, 'maxBadShare');
-  const layout = wbdcLayout(root);
+  const layout = wbdcLayout(root, frames);
+  const looks = frames === undefined || !isRemote(frames);
   const path = layout.annotations(split);
   let videos = 0;
   let withoutFrames = 0;
@@ -65,7 +69,7 @@ async function checkSplit(options: DataSplits, split: string, seen: Map<string, 
     }
     seen.set(id, split);
     videos++;
-    if (!(await exists(layout.frameZip(split, id)))) withoutFrames++;
+    if (looks && !(await exists(layout.frameZip(split, id)))) withoutFrames++;
   }
   bad.check(videos + bad.count);
   if (bad.count > 0) {

@@ -19,7 +19,7 @@ import { UserError } from '../../core/errors.js';
 import { modelFolder } from '../../core/published-model.js';
 import { startModel } from '../../core/served-model.js';
 import type { StageContext, StageResult } from '../../run/stage.js';
-import { dataRoot } from '../data-root.js';
+import { dataRoot, layoutOf, placesOf } from '../data-root.js';
 import { sizesMismatch } from '../published.js';
 import { runInStage } from '../training.js';
 import { openInputs, type Inputs } from './inputs.js';
@@ -145,13 +145,13 @@ async function groupsOf(context: StageContext): Promise<Pick<FinetuneData, 'grou
   const { config, signal } = context;
   const divides = config.finetune.folds !== null || config.finetune.kind === 'similarity';
   if (!divides || config.data.layout !== 'wbdc') return {};
-  const root = dataRoot(context);
+  const layout = layoutOf(context);
   const zips = [];
   for (const split of learnedSplits(config)) {
-    const ids = await readSplitIds(root, split, config.data.maxBadShare);
-    zips.push(...ids.map((id) => ({ id, path: wbdcLayout(root).frameZip(split, id) })));
+    const ids = await readSplitIds(layout.root, split, config.data.maxBadShare);
+    zips.push(...ids.map((id) => ({ id, path: layout.frameZip(split, id) })));
   }
-  return { groups: await equalFrames(zips, signal) };
+  return { groups: await equalFrames(zips, signal, placesOf(context).remote) };
 }
 
 /** The file with the categories' names, where there is one. */

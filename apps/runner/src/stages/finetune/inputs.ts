@@ -1,11 +1,11 @@
-import { wbdcLayout, type ChooseTags } from '@wbdc/data';
+import type { ChooseTags } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
 import { readSplitIds, zipDecoders } from '@wbdc/pipeline/features';
 import { PictureCache, pictureSource } from '@wbdc/pipeline/node';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import type { FrameDraw } from '@wbdc/video-features';
 import type { StageContext } from '../../run/stage.js';
-import { dataRoot } from '../data-root.js';
+import { layoutOf, placesOf } from '../data-root.js';
 import { loadExtractor, type Extractor } from '../tower.js';
 import { openVideoSet, type FrameInput, type VideoSet } from '../video-set.js';
 
@@ -35,7 +35,7 @@ export async function openInputs(context: StageContext, tokenizer: Tokenizer): P
   };
   if (context.config.finetune.vision === null) return { extractor: undefined, open: opener(), close: closeSets };
   const extractor = await loadExtractor(context);
-  const decoders = zipDecoders(context.config.features.decodeThreads);
+  const decoders = zipDecoders(context.config.features.decodeThreads, placesOf(context).remote);
   const { preprocessing, sampling } = extractor;
   const pictures = new PictureCache(decoders.decode, { preprocessing, sampling });
   context.output.say(`the vision tower of ${extractor.read.path} learns too`);
@@ -56,10 +56,9 @@ function pictureInput(context: StageContext, extractor: Extractor, pictures: Pic
     recipe: extractor.recipe,
     maxFrames: finetune.vision?.frames ?? frames.limit,
     open: async (split) => {
-      const root = dataRoot(context);
-      const ids = new Set(await readSplitIds(root, split, data.maxBadShare));
-      const decode = (id: string, draw?: FrameDraw) =>
-        pictures.read({ id, path: wbdcLayout(root).frameZip(split, id) }, draw);
+      const layout = layoutOf(context);
+      const ids = new Set(await readSplitIds(layout.root, split, data.maxBadShare));
+      const decode = (id: string, draw?: FrameDraw) => pictures.read({ id, path: layout.frameZip(split, id) }, draw);
       return pictureSource({ ids, decode, extractor, augment: finetune.vision?.augment ?? false });
     },
   };

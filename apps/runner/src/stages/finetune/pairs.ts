@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { aiacLayout, featureLayout, openFeatureStore, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
+import { aiacLayout, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
 import type { Pair } from '@wbdc/finetune';
 import { exists } from '@wbdc/io';
 import type { FinetuneData } from '@wbdc/pipeline/node';
@@ -8,6 +8,7 @@ import { UserError } from '../../core/errors.js';
 import { counted } from '@wbdc/report/format';
 import type { StageContext } from '../../run/stage.js';
 import { dataRoot, ownFolder } from '../data-root.js';
+import { openStored } from '../video-set.js';
 
 interface PairPaths {
   readonly train: string;
@@ -63,8 +64,8 @@ async function aiacPairs(root: string, heldOutSplits: readonly string[]): Promis
 /** The embedded data set in the AIAC layout, which has the pairs. */
 async function buildPairs(context: StageContext, folder: string): Promise<void> {
   const { buildDemoAiac } = await loadDemoData();
-  const open = (split: string) => openFeatureStore(featureLayout(context.upstream('features')).store(split));
-  const [unlabeled, labeled, testA] = await Promise.all([open('unlabeled'), open('labeled'), open('test_a')]);
+  const splits = ['unlabeled', 'labeled', 'test_a'].map((split) => openStored(context, split));
+  const [unlabeled, labeled, testA] = await Promise.all(splits);
   const features = { unlabeled, labeled, test_a: testA };
   try {
     // One set of pairs, whatever the seed: results compare.
