@@ -21,11 +21,13 @@ export async function readSkipped(path: string, remote?: RemoteOptions): Promise
 }
 
 async function fetchIfThere(url: string, remote?: RemoteOptions): Promise<string | undefined> {
-  try {
-    await using file = await openRemote(url, remote);
-    return new TextDecoder().decode(await file.read(0, file.size));
-  } catch (error) {
+  const file = await openRemote(url, remote).catch((error: unknown) => {
     if (error instanceof WbdcError && error.code === 'remote-missing') return undefined;
     throw error;
+  });
+  try {
+    return file && new TextDecoder().decode(await file.read(0, file.size));
+  } finally {
+    await file?.close();
   }
 }

@@ -43,7 +43,8 @@ export async function fileInventory(
 }
 
 async function remoteHash(url: string, signal?: AbortSignal): Promise<string> {
-  await using file = await openRemote(url, { signal });
+  const file = await openRemote(url, { signal });
+  await file.close();
   return shortHash(createHash('sha256').update(`${file.size}\n${file.version ?? ''}\n`));
 }
 
