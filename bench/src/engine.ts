@@ -3,9 +3,18 @@ import { ORT_VERSION, OrtUnavailableError, registerOrtBackend } from '@wbdc/tfjs
 import { registerWebGpuBackend, WebGpuUnavailableError } from '@wbdc/tfjs-backend-webgpu';
 import { Bfloat16Error, registerNodeKernels, type Precision } from '@wbdc/tfjs-node-kernels';
 import { NotHere } from './peer.js';
+import { loadDawn, NULL_DEVICE } from './plain-webgpu.js';
 
 export type EngineName =
-  'ort' | 'tensorflow' | 'tensorflow bf16' | 'tensorflow plain' | 'wasm' | 'webgpu' | 'webgpu fp16' | 'webgpu null';
+  | 'ort'
+  | 'tensorflow'
+  | 'tensorflow bf16'
+  | 'tensorflow plain'
+  | 'wasm'
+  | 'webgpu'
+  | 'webgpu fp16'
+  | 'webgpu null'
+  | 'webgpu plain null';
 
 /** Makes an engine tfjs's current one and says what it is; throws NotHere where it does not load. */
 export async function loadEngine(name: EngineName, threads: number): Promise<string> {
@@ -23,7 +32,8 @@ const LOADERS: Readonly<Record<EngineName, (threads: number) => Promise<string>>
   'tensorflow plain': async (threads) => `${await importTensorflow(threads)}, ${threads} threads`,
   webgpu: () => loadWebGpu('fp32'),
   'webgpu fp16': () => loadWebGpu('fp16'),
-  'webgpu null': () => loadWebGpu('fp32', ['backend=null']),
+  'webgpu null': () => loadWebGpu('fp32', NULL_DEVICE),
+  'webgpu plain null': loadPlainWebGpu,
   wasm: async () => {
     await importAny(['@tensorflow/tfjs-backend-wasm']);
     return 'tfjs-backend-wasm, SIMD, 1 thread (it has no threads in Node)';
@@ -59,6 +69,12 @@ async function loadWebGpu(precision: 'fp32' | 'fp16', dawn: readonly string[] = 
     if (error instanceof WebGpuUnavailableError) throw new NotHere(error.message);
     throw error;
   }
+}
+
+/** tfjs's own backend on Dawn's null device, with nothing of ours. */
+async function loadPlainWebGpu(): Promise<string> {
+  await loadDawn(NULL_DEVICE);
+  return `${await importAny(['@tensorflow/tfjs-backend-webgpu'])} as it comes`;
 }
 
 function importTensorflow(threads: number): Promise<string> {

@@ -10,7 +10,7 @@ import { formatProfile, type Profile } from './ceiling.js';
 import { flopsOf, products } from './flops.js';
 import { NotHere, Peer, type Contender, type StepReply } from './peer.js';
 import { findPython, nodePeer, pythonPeer, ROOT, withoutPython } from './python.js';
-import { LENGTHS, makeViews, recipeOf, writeForPython, type Recipe } from './recipe.js';
+import { LENGTHS, makeViews, narrow, recipeOf, writeForPython, type Recipe } from './recipe.js';
 import { machine, saveSection } from './report.js';
 import { digits, median } from './statistics.js';
 import { formatTable } from './table.js';
@@ -50,7 +50,7 @@ interface Findings {
 
 function contenders(recipe: Recipe, folder: string, skipped: Record<string, string>): Contender[] {
   const settings = JSON.stringify(recipe);
-  const ours = (engine: string): Contender => nodePeer('uni-model.js', engine, ['train', engine, settings]);
+  const ours = (engine: string, of = settings): Contender => nodePeer('uni-model.js', engine, ['train', engine, of]);
   const python = findPython('torch');
   if (!python) skipped['torch'] = withoutPython('torch');
   const torch = (name: string, precision: string, attention = 'sdpa'): Contender[] => {
@@ -64,7 +64,7 @@ function contenders(recipe: Recipe, folder: string, skipped: Record<string, stri
     ...torch('torch bf16', 'bf16'),
     ...torch('torch, attention written out', 'fp32', 'written'),
     ...torch('torch tf32', 'tf32'),
-    ours(HOST_ONLY),
+    ours(HOST_ONLY, JSON.stringify(narrow(recipe))),
     ours('tensorflow'),
   ];
 }

@@ -21,6 +21,8 @@ export interface Introduction {
 
 export interface StepReply {
   readonly seconds: number;
+  /** Of the processor, all threads of the contender together. Ours say it. */
+  readonly cpuSeconds?: number;
   /** The process's highest resident memory so far, in bytes. */
   readonly peakRss: number;
   /** The loss, where there is one: contenders come near one another. */

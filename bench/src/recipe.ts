@@ -51,6 +51,11 @@ export function recipeOf({ small, large, recompute, sizes, rounds, threads }: Ch
   return { ...preset, ...derived, dropout: 0.1, batches: rounds + 1, threads, recompute };
 }
 
+/** The null device has little memory; what a step costs the host does not depend on widths. */
+export function narrow(recipe: Recipe): Recipe {
+  return { ...recipe, width: 64, heads: 1, intermediate: 256, batch: 4, vocabulary: 2000, frameSize: 96, tags: 500 };
+}
+
 /** The model and objectives of the base recipe: mlm, mfm and tag in one pass. */
 export function modelOf(recipe: Recipe) {
   const { vocabulary, width, layers, heads, intermediate, frameSize, frames, dropout, positions, tags } = recipe;

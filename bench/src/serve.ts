@@ -40,11 +40,14 @@ function reply(message: object): void {
 async function execute(service: Service, command: Command): Promise<object> {
   if (command.do === 'matmul') return { gflops: gflops(service.matmul!(command.shape), command.shape) };
   const start = performance.now();
+  const before = process.cpuUsage();
   const result =
     command.do === 'step'
       ? { loss: await service.step(command.index), dispatches: service.dispatches?.() }
       : { kernels: await service.profile!(command.index) };
-  return { ...result, seconds: (performance.now() - start) / 1000, peakRss: peakRss() };
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { ...result, seconds, cpuSeconds: (user + system) / 1e6, peakRss: peakRss() };
 }
 
 const LEAST_MILLISECONDS = 400;

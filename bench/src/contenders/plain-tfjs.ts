@@ -1,12 +1,13 @@
 /**
- * The training step as one would write it with tfjs alone, on tfjs-node or WASM: `node plain-tfjs.js wasm <recipe>`. No
- * fused operation, no gradient of our own, padded to the maximum, every position through the vocabulary head; tfjs's
- * Adam, because it has no AdamW and no clipping.
+ * The training step as one would write it with tfjs alone, on tfjs-node, WASM or WebGPU: `node plain-tfjs.js wasm
+ * <recipe>`. No fused operation, no gradient of our own, padded to the maximum, every position through the vocabulary
+ * head; tfjs's Adam, because it has no AdamW and no clipping.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { MfmTarget, MlmTarget, PreparedView, TagTarget } from '@wbdc/pretrain-tasks';
 import { loadEngine, type EngineName } from '../engine.js';
+import { dispatchesSoFar } from '../plain-webgpu.js';
 import { makeViews, type Recipe } from '../recipe.js';
 import { serve, type Service } from '../serve.js';
 
@@ -27,6 +28,7 @@ await serve(async (): Promise<Service> => {
       loss.dispose();
       return value;
     },
+    ...(tf.getBackend() === 'webgpu' && { dispatches: dispatchesSoFar }),
   };
 });
 

@@ -8,14 +8,13 @@ import { profileOperations } from '@wbdc/tfjs-node-kernels';
 import { adamW, constant, disposeGrads, LossScale, trainLoop, valueAndGrad, type Optimizer } from '@wbdc/train';
 import { loadEngine, type EngineName } from '../engine.js';
 import type { KernelRow, MatmulShape } from '../peer.js';
+import { dispatchesSoFar } from '../plain-webgpu.js';
 import { makeViews, modelOf, type Recipe } from '../recipe.js';
 import { serve, type Service } from '../serve.js';
 
 const [mode, engine, text] = process.argv.slice(2);
-const asked = JSON.parse(text) as Recipe;
-/** The null device has little memory; what a step costs the host does not depend on widths. */
-const NARROW = { width: 64, heads: 1, intermediate: 256, vocabulary: 2000, frameSize: 96, tags: 500 };
-const recipe = engine === 'webgpu null' ? { ...asked, ...NARROW } : asked;
+const recipe = JSON.parse(text) as Recipe;
+const HOST_ONLY = engine.endsWith(' null');
 
 await serve(async (): Promise<Service> => {
   const about = await loadEngine(engine as EngineName, recipe.threads);
@@ -24,8 +23,7 @@ await serve(async (): Promise<Service> => {
   const params = model.init(randomKey(1));
   const parameters = flatten(params).reduce((total, { leaf }) => total + leaf.size, 0);
   const train = (): Service => {
-    const service =
-      engine === 'webgpu null' ? hostOnly(views, params, model.loss) : training(views, params, model.loss);
+    const service = (HOST_ONLY ? hostOnly : training)(views, params, model.loss);
     return { about, parameters, matmul, ...service };
   };
   const embed = async (index: number): Promise<undefined> => {
@@ -95,7 +93,8 @@ function training(
 }
 
 function dispatches(): number | undefined {
-  return tf.getBackend() === 'webgpu' ? webGpuStatistics().dispatches : undefined;
+  if (tf.getBackend() !== 'webgpu') return undefined;
+  return engine === 'webgpu plain null' ? dispatchesSoFar() : webGpuStatistics().dispatches;
 }
 
 /** A step on a device that computes nothing: without the loop, which finds that its numbers are none. */

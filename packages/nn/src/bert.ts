@@ -4,6 +4,7 @@ import type { Ints } from './host.js';
 import { newNorm, newTable } from './init.js';
 import { dropout } from './ops/dropout.js';
 import { layerNorm, type Norm } from './ops/layer-norm.js';
+import { gatherRows } from './ops/losses.js';
 import { attentionBias } from './ops/masked-softmax.js';
 import { foldIn, type Key } from './random.js';
 import { newLayer, subKey, transformer, type Layer, type LayerConfig } from './transformer.js';
@@ -77,10 +78,7 @@ export function embedInputs(params: InputEmbedding, x: Tensor3D, segments: Ints,
       );
     }
     const positions = tf.slice(params.position, [0, 0], [length, width]); // [N, D]
-    const types = tf.gather(
-      params.segment,
-      tf.tensor2d(segments.data, [...segments.shape] as [number, number], 'int32'),
-    );
+    const types = lookUp(params.segment, segments); // [B, N, D]
     const sum = tf.add(tf.add(x, positions), types); // [B, N, D]
     return dropout(layerNorm(sum as Tensor3D, params.norm, BERT_EPSILON), rate, key);
   });
@@ -88,10 +86,11 @@ export function embedInputs(params: InputEmbedding, x: Tensor3D, segments: Ints,
 
 /** Word vectors of token ids `[B, L]`: `[B, L, D]`. */
 export function embedWords(table: Tensor2D, tokens: Ints): Tensor3D {
-  return tf.gather<tf.Tensor>(
-    table,
-    tf.tensor2d(tokens.data, [...tokens.shape] as [number, number], 'int32'),
-  ) as Tensor3D;
+  return lookUp(table, tokens);
+}
+
+function lookUp(table: Tensor2D, { data, shape }: Ints): Tensor3D {
+  return tf.reshape(gatherRows(table, data), [shape[0], shape[1], table.shape[1]]);
 }
 
 /** The last hidden state `[B, L, D]` of token rows. */

@@ -53,6 +53,12 @@ export interface FusedKernels<T> {
     attributes: { readonly form: GeluForm };
     outputs: [dx: T];
   };
+  /** A dense layer, `y = x weight + bias`: x `[..., in]`, weight `[in, out]`, bias `[out]`, y `[..., out]`. */
+  WbdcLinear: {
+    inputs: { readonly x: T; readonly weight: T; readonly bias: T };
+    attributes: NoAttributes;
+    outputs: [y: T];
+  };
   /**
    * The gradients of `y = x weight + bias`: dy `[..., out]`, x and dx `[..., in]`, weight and dweight `[in, out]`,
    * dbias `[out]`.

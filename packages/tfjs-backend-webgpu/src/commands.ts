@@ -15,12 +15,11 @@ interface Compiled {
   readonly pipeline: GPUComputePipeline;
   readonly layout: Layout;
   readonly names: readonly string[];
-  readonly params: readonly (readonly [name: string, type: ParamType])[];
+  readonly params: readonly { readonly name: string; readonly type: ParamType }[];
   readonly paramBytes: number;
 }
 
 interface Layout {
-  readonly key: number;
   readonly group: GPUBindGroupLayout;
   readonly pipeline: GPUPipelineLayout;
 }
@@ -36,6 +35,23 @@ interface Numbered {
 }
 
 const MOST_GROUPS_KEPT = 32_768;
+
+/** A bind group, and the next of the same hash. */
+interface Kept {
+  readonly layout: GPUBindGroupLayout;
+  readonly regions: readonly Region[];
+  readonly group: GPUBindGroup;
+  readonly next: Kept | undefined;
+}
+
+function same(a: readonly Region[], b: readonly Region[]): boolean {
+  for (let i = 0; i < a.length; i++) {
+    if (a[i].buffer !== b[i].buffer || a[i].offset !== b[i].offset || a[i].bytes !== b[i].bytes) return false;
+  }
+  return true;
+}
+
+const NO_OFFSETS: readonly number[] = [];
 
 /**
  * Records dispatches and submits them in batches. What a dispatch costs the host is kept small: pipelines and bind
@@ -54,10 +70,16 @@ export class Commands {
   #pending = 0;
   readonly #compiled = new Map<KernelSource, Compiled>();
   readonly #layouts = new Map<string, Layout>();
-  readonly #groups = new Map<string, GPUBindGroup>();
+  /** By a hash of what they were made of. */
+  readonly #groups = new Map<number, Kept>();
+  /** Layouts of pipelines that have their own. */
+  readonly #own = new WeakMap<GPUComputePipeline, GPUBindGroupLayout>();
+  /** Of a dispatch. */
+  readonly #offsets = [0];
   #nextId = 1;
   readonly #uniforms: GPUBuffer;
   readonly #numbers = new DataView(new ArrayBuffer(UNIFORM_BYTES));
+  readonly #bytes = new Uint8Array(this.#numbers.buffer);
   readonly #alignment: number;
   #at = 0;
 
@@ -77,20 +99,24 @@ export class Commands {
   /** Runs a kernel on regions and numbers by the names in its source. */
   run(
     source: KernelSource,
-    regions: Readonly<Record<string, Region>>,
+    regionOf: (name: string) => Region,
     params: Readonly<Record<string, number>>,
     groups: Groups,
   ): void {
     const kernel = this.#compiled.get(source) ?? this.#newKernel(source);
     const offset = this.#reserve(kernel.paramBytes);
-    kernel.params.forEach(([name, type], i) => {
-      if (type === 'f32') this.#numbers.setFloat32(offset + 4 * i, params[name], true);
-      else if (type === 'i32') this.#numbers.setInt32(offset + 4 * i, params[name], true);
-      else this.#numbers.setUint32(offset + 4 * i, params[name], true);
-    });
-    const list = kernel.names.map((name) => regions[name]);
-    const group = this.#group(kernel.layout.key, kernel.layout.group, list, kernel.paramBytes);
-    this.#record(source.name, kernel.pipeline, group, groups, [offset]);
+    let at = offset;
+    for (const { name, type } of kernel.params) {
+      if (type === 'f32') this.#numbers.setFloat32(at, params[name], true);
+      else if (type === 'i32') this.#numbers.setInt32(at, params[name], true);
+      else this.#numbers.setUint32(at, params[name], true);
+      at += 4;
+    }
+    const regions = kernel.names.map(regionOf);
+    regions.push({ buffer: this.#uniforms, offset: 0, bytes: kernel.paramBytes });
+    const group = this.#group(kernel.layout.group, regions);
+    this.#offsets[0] = offset;
+    this.#record(source.name, kernel.pipeline, group, groups, this.#offsets);
   }
 
   /** Runs a pipeline with a layout of its own, whose last binding is for `numbers`. */
@@ -98,15 +124,15 @@ export class Commands {
     name: string,
     pipeline: GPUComputePipeline,
     regions: readonly Region[],
-    numbers: ArrayBuffer,
+    numbers: Uint8Array,
     groups: Groups,
   ): void {
     const offset = this.#reserve(numbers.byteLength);
-    new Uint8Array(this.#numbers.buffer).set(new Uint8Array(numbers), offset);
+    this.#bytes.set(numbers, offset);
     const uniform = { buffer: this.#uniforms, offset, bytes: numbers.byteLength };
-    const key = `p${this.#idOf(pipeline)}`;
-    const group = this.#group(key, () => pipeline.getBindGroupLayout(0), [...regions, uniform]);
-    this.#record(name, pipeline, group, groups, []);
+    let layout = this.#own.get(pipeline);
+    if (!layout) this.#own.set(pipeline, (layout = pipeline.getBindGroupLayout(0)));
+    this.#record(name, pipeline, this.#group(layout, [...regions, uniform]), groups, NO_OFFSETS);
   }
 
   copy(from: Region, to: Region): void {
@@ -128,7 +154,13 @@ export class Commands {
     this.onSubmit();
   }
 
-  #record(name: string, pipeline: GPUComputePipeline, group: GPUBindGroup, groups: Groups, offsets: number[]): void {
+  #record(
+    name: string,
+    pipeline: GPUComputePipeline,
+    group: GPUBindGroup,
+    [x, y, z]: Groups,
+    offsets: readonly number[],
+  ): void {
     this.#encoder ??= this.device.createCommandEncoder();
     if (this.profiler) {
       this.#endPass();
@@ -138,7 +170,7 @@ export class Commands {
     const pass = this.#pass;
     if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline));
     pass.setBindGroup(0, group, offsets);
-    pass.dispatchWorkgroups(...groups);
+    pass.dispatchWorkgroups(x, y, z);
     this.dispatches++;
     if (++this.#pending >= BATCH) this.faults.during(`a batch that ended with ${name}`, () => this.submit());
   }
@@ -174,7 +206,7 @@ export class Commands {
     const module = this.device.createShaderModule({ label: name, code: shaderOf(source) });
     const compute = { module, entryPoint: 'main' };
     const pipeline = this.device.createComputePipeline({ label: name, layout: layout.pipeline, compute });
-    const params = Object.entries(source.params);
+    const params = Object.entries(source.params).map(([name, type]) => ({ name, type }));
     return {
       ...{ pipeline, layout, params },
       names: [...Object.keys(write), ...Object.keys(read)],
@@ -194,7 +226,6 @@ export class Commands {
       const entries = types.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }));
       const group = this.device.createBindGroupLayout({ entries });
       layout = {
-        key: this.#nextId++,
         group,
         pipeline: this.device.createPipelineLayout({ bindGroupLayouts: [group] }),
       };
@@ -203,30 +234,25 @@ export class Commands {
     return layout;
   }
 
-  /** The bind group of regions; with `paramBytes`, numbers at a dynamic offset follow them. */
-  #group(
-    key: string | number,
-    layout: GPUBindGroupLayout | (() => GPUBindGroupLayout),
-    regions: readonly Region[],
-    paramBytes?: number,
-  ): GPUBindGroup {
-    let name = `${key},${paramBytes ?? 0}`;
-    for (const { buffer, offset, bytes } of regions) name += `;${this.#idOf(buffer)},${offset},${bytes}`;
-    let group = this.#groups.get(name);
-    if (!group) {
-      const all =
-        paramBytes === undefined ? regions : [...regions, { buffer: this.#uniforms, offset: 0, bytes: paramBytes }];
-      this.bindGroups++;
-      group = this.device.createBindGroup({
-        layout: typeof layout === 'function' ? layout() : layout,
-        entries: all.map(({ buffer, offset, bytes }, binding) => ({
-          binding,
-          resource: { buffer, offset, size: bytes },
-        })),
-      });
-      if (this.#groups.size >= MOST_GROUPS_KEPT) this.#groups.clear();
-      this.#groups.set(name, group);
+  /** Found by numbers alone: this is what every dispatch does. */
+  #group(layout: GPUBindGroupLayout, regions: readonly Region[]): GPUBindGroup {
+    let hash = this.#idOf(layout);
+    for (const { buffer, offset, bytes } of regions) {
+      hash = Math.imul(Math.imul(Math.imul(hash, 31) + this.#idOf(buffer), 31) + offset, 31) + bytes;
     }
+    const first = this.#groups.get(hash);
+    for (let kept = first; kept; kept = kept.next) {
+      if (kept.layout === layout && same(kept.regions, regions)) return kept.group;
+    }
+    const group = this.device.createBindGroup({
+      layout,
+      entries: regions.map(({ buffer, offset, bytes }, binding) => ({
+        binding,
+        resource: { buffer, offset, size: bytes },
+      })),
+    });
+    if (++this.bindGroups % MOST_GROUPS_KEPT === 0) this.#groups.clear();
+    this.#groups.set(hash, { layout, regions, group, next: this.#groups.get(hash) });
     return group;
   }
 

@@ -82,9 +82,9 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   regionOf(tensor: TensorInfo): Region {
-    this.uploadToGPU(tensor.dataId);
-    const { resource, offset = 0 } = this.#placed(tensor.dataId);
-    return { buffer: resource!, offset, bytes: bytesOf(tensor) };
+    const data = this.#placed(tensor.dataId);
+    if (!data.resource) this.uploadToGPU(tensor.dataId);
+    return { buffer: data.resource!, offset: data.offset ?? 0, bytes: bytesOf(tensor) };
   }
 
   empty(shape: readonly number[], dtype: DataType = 'float32'): TensorInfo {

@@ -26,10 +26,9 @@ export function dispatch(
   params: Readonly<Record<string, number>>,
   groups: Groups,
 ): void {
-  const regions: Record<string, Region> = {};
-  for (const name of Object.keys(operands)) {
+  const regionOf = (name: string): Region => {
     const operand = operands[name];
-    regions[name] = 'dataId' in operand ? backend.regionOf(operand) : operand;
-  }
-  backend.commands.run(source, regions, params, groups);
+    return 'dataId' in operand ? backend.regionOf(operand) : operand;
+  };
+  backend.commands.run(source, regionOf, params, groups);
 }

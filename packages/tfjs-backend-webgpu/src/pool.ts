@@ -16,6 +16,16 @@ const SMALLEST = 256;
 /** May be allocated in any case: what the host writes wants buffers that no pending command names. */
 const SLACK = 1 << 18;
 
+/** A buffer and where it stands. */
+interface Held {
+  readonly buffer: GPUBuffer;
+  readonly size: number;
+  /** Its number in the order in which they were made. */
+  readonly age: number;
+  /** Since which submission of commands it is free. */
+  freeSince: number;
+}
+
 /**
  * Buffers that are used over and over. Sizes are rounded up to quarters of powers of two, so that batches of different
  * lengths share them, and what is free makes room, the longest unused first, before more is allocated than half
@@ -25,15 +35,11 @@ export class BufferPool {
   readonly #create: (bytes: number) => GPUBuffer;
   readonly #limit: number;
   /** By size; of one size the oldest buffer last, which is taken first. */
-  readonly #free = new Map<number, GPUBuffer[]>();
+  readonly #free = new Map<number, Held[]>();
   /** Free buffers, the longest unused first. */
-  readonly #unused = new Map<GPUBuffer, number>();
-  readonly #sizes = new Map<GPUBuffer, number>();
-  /** In the order in which they were made. */
-  readonly #ages = new WeakMap<GPUBuffer, number>();
+  readonly #unused = new Set<Held>();
+  readonly #all = new Map<GPUBuffer, Held>();
   #made = 0;
-  /** Since which submission of commands a buffer is free. */
-  readonly #freeSince = new WeakMap<GPUBuffer, number>();
   /** Given up, but perhaps still named by commands that are not submitted. */
   #doomed: GPUBuffer[] = [];
   #submission = 0;
@@ -53,28 +59,21 @@ export class BufferPool {
    */
   acquire(bytes: number, idle = false): GPUBuffer {
     const size = sizeClass(bytes);
-    const buffer = this.#reuse(size, idle) ?? this.#allocate(size);
-    this.#used += this.#sizes.get(buffer)!;
+    const held = this.#reuse(size, idle) ?? this.#allocate(size);
+    this.#used += held.size;
     this.#peak = Math.max(this.#peak, this.#used);
-    return buffer;
+    return held.buffer;
   }
 
   release(buffer: GPUBuffer): void {
-    const size = this.#sizes.get(buffer)!;
+    const held = this.#all.get(buffer)!;
+    const { size } = held;
     this.#used -= size;
-    this.#unused.set(buffer, size);
-    this.#freeSince.set(buffer, this.#submission);
+    this.#unused.add(held);
+    held.freeSince = this.#submission;
     const free = this.#free.get(size);
-    if (free) this.#insert(free, buffer);
-    else this.#free.set(size, [buffer]);
-  }
-
-  /** By age: steps of the same shapes then take the same buffers, whatever was freed in which order. */
-  #insert(free: GPUBuffer[], buffer: GPUBuffer): void {
-    const age = this.#ages.get(buffer)!;
-    let at = free.length;
-    while (at > 0 && this.#ages.get(free[at - 1])! < age) at--;
-    free.splice(at, 0, buffer);
+    if (free) insert(free, held);
+    else this.#free.set(size, [held]);
   }
 
   /** Commands so far are submitted. */
@@ -96,49 +95,57 @@ export class BufferPool {
   }
 
   dispose(): void {
-    for (const buffer of this.#sizes.keys()) buffer.destroy();
+    for (const buffer of this.#all.keys()) buffer.destroy();
     for (const buffer of this.#doomed) buffer.destroy();
-    this.#sizes.clear();
+    this.#all.clear();
     this.#unused.clear();
     this.#free.clear();
     this.#doomed = [];
     this.#used = this.#allocated = 0;
   }
 
-  #reuse(size: number, idle: boolean): GPUBuffer | undefined {
+  #reuse(size: number, idle: boolean): Held | undefined {
     for (let larger = size; larger <= size * LOOSE; larger = sizeClass(larger + 1)) {
       const free = this.#free.get(larger);
       for (let i = (free?.length ?? 0) - 1; i >= 0; i--) {
-        const buffer = free![i];
-        if (idle && this.#freeSince.get(buffer)! >= this.#submission) continue;
-        free!.splice(i, 1);
-        this.#unused.delete(buffer);
-        return buffer;
+        const held = free![i];
+        if (idle && held.freeSince >= this.#submission) continue;
+        if (i === free!.length - 1) free!.pop();
+        else free!.splice(i, 1);
+        this.#unused.delete(held);
+        return held;
       }
     }
     return undefined;
   }
 
-  #allocate(size: number): GPUBuffer {
+  #allocate(size: number): Held {
     const peak = Math.max(this.#peak, this.#used + size);
     const most = Math.min(this.#limit, Math.max(ALLOWANCE * peak, peak + SLACK));
     while (this.#allocated + size > most && this.#unused.size > 0) this.#giveUpOldest();
-    const buffer = this.#create(size);
-    this.#sizes.set(buffer, size);
-    this.#ages.set(buffer, this.#made++);
+    const held = { buffer: this.#create(size), size, age: this.#made++, freeSince: 0 };
+    this.#all.set(held.buffer, held);
     this.#allocated += size;
-    return buffer;
+    return held;
   }
 
   #giveUpOldest(): void {
-    const [buffer, size] = this.#unused.entries().next().value!;
-    this.#unused.delete(buffer);
-    const free = this.#free.get(size)!;
-    free.splice(free.indexOf(buffer), 1);
-    this.#sizes.delete(buffer);
-    this.#allocated -= size;
-    this.#doomed.push(buffer);
+    const held = this.#unused.values().next().value!;
+    this.#unused.delete(held);
+    const free = this.#free.get(held.size)!;
+    free.splice(free.indexOf(held), 1);
+    this.#all.delete(held.buffer);
+    this.#allocated -= held.size;
+    this.#doomed.push(held.buffer);
   }
+}
+
+/** By age: steps of the same shapes then take the same buffers, whatever was freed in which order. */
+function insert(free: Held[], held: Held): void {
+  let at = free.length;
+  while (at > 0 && free[at - 1].age < held.age) at--;
+  if (at === free.length) free.push(held);
+  else free.splice(at, 0, held);
 }
 
 /** Rounded up to a quarter of a power of two. */

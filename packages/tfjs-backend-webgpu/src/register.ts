@@ -18,7 +18,7 @@ import { geluKernels } from './kernels/gelu.js';
 import { layerNormKernels } from './kernels/layer-norm.js';
 import { linearKernels, matMul } from './kernels/matmul.js';
 import { optimizerKernels } from './kernels/optimizer.js';
-import { addN, unsortedSegmentSum } from './kernels/repairs.js';
+import { add, addN, unsortedSegmentSum } from './kernels/repairs.js';
 import { softmaxKernels } from './kernels/softmax.js';
 import type { PoolStatistics } from './pool.js';
 import { Profiler, type GpuKernelCost } from './profiler.js';
@@ -113,6 +113,7 @@ const FUSED = {
 
 /** tfjs's own kernels that have other ones here. */
 const REPLACED: Readonly<Record<string, (own: WebGpuKernel) => WebGpuKernel>> = {
+  [tf.Add]: add,
   [tf.AddN]: addN,
   [tf.BatchMatMul]: matMul,
   [tf._FusedMatMul]: matMul,

@@ -68,24 +68,26 @@ export interface TfjsWebGpuBackend {
 
 export type TfjsWebGpuBackendClass = new (device: GPUDevice, info: unknown) => TfjsWebGpuBackend;
 
-/** The numbers of a program in the layout that its shader declares. */
+/** The numbers of a program in the layout that its shader declares; good until the next call. */
 export function programNumbers(
   program: TfjsProgram,
   output: TensorInfo,
   inputs: readonly TensorInfo[],
   own: readonly ProgramUniform[] = [],
-): ArrayBuffer {
-  const int = (data: readonly number[]): ProgramUniform => ({ type: 'int32', data });
-  const fields: ProgramUniform[] = [];
+): Uint8Array {
+  const numbers = new Numbers();
   if (program.pixelsOpType == null) {
-    fields.push({ type: 'float32', data: [NaN] }, { type: 'float32', data: [Infinity] });
-    for (const { shape } of [...inputs, output]) fields.push(int(shape), int(stridesOf(shape)));
-  } else fields.push(int(stridesOf(output.shape)));
+    numbers.add('float32', [NaN]);
+    numbers.add('float32', [Infinity]);
+    for (const { shape } of inputs) numbers.addShape(shape);
+    numbers.addShape(output.shape);
+  } else numbers.add('int32', stridesOf(output.shape));
   if (program.size) {
     const size = program.outputShape.reduce((product, length) => product * length, 1);
-    fields.push(int([program.outputComponent ? size / program.outputComponent : size]));
+    numbers.add('int32', [program.outputComponent ? size / program.outputComponent : size]);
   }
-  return packed([...fields, ...own]);
+  for (const { type, data } of own) numbers.add(type, data);
+  return numbers.bytes();
 }
 
 function stridesOf(shape: readonly number[]): number[] {
@@ -97,24 +99,40 @@ function stridesOf(shape: readonly number[]): number[] {
 
 /** Alignment of vectors of 1 to 6 values; WGSL has none of 5 and 6, tfjs makes structs of them. */
 const ALIGNMENT = [4, 4, 8, 16, 16, 16, 16];
+const NONE = [1];
+/** More than any program has. */
+const MEMORY = new DataView(new ArrayBuffer(4096));
 
-function packed(fields: readonly ProgramUniform[]): ArrayBuffer {
-  let at = 0;
-  let largest = 4;
-  let before = 0;
-  const placed = fields.map(({ type, data }) => {
-    const values = data.length === 0 ? [1] : data;
-    const alignment = before >= 5 ? 16 : ALIGNMENT[values.length];
-    largest = Math.max(largest, alignment);
-    const offset = Math.ceil(at / alignment) * alignment;
-    before = values.length;
-    at = offset + 4 * values.length;
-    return { type, values, offset };
-  });
-  const buffer = new ArrayBuffer(Math.ceil(at / largest) * largest);
-  for (const { type, values, offset } of placed) {
-    const array = type === 'float32' ? Float32Array : type === 'uint32' ? Uint32Array : Int32Array;
-    new array(buffer, offset, values.length).set(values);
+/** Numbers one after another, each list at the alignment of its type. */
+class Numbers {
+  #at = 0;
+  #largest = 4;
+  #before = 0;
+
+  add(type: ProgramUniform['type'], data: readonly number[]): void {
+    const values = data.length === 0 ? NONE : data;
+    const alignment = this.#before >= 5 ? 16 : ALIGNMENT[values.length];
+    this.#largest = Math.max(this.#largest, alignment);
+    this.#before = values.length;
+    this.#skipTo(alignment);
+    for (const value of values) {
+      if (type === 'float32') MEMORY.setFloat32(this.#at, value, true);
+      else MEMORY.setInt32(this.#at, value, true);
+      this.#at += 4;
+    }
   }
-  return buffer;
+
+  addShape(shape: readonly number[]): void {
+    this.add('int32', shape);
+    this.add('int32', stridesOf(shape));
+  }
+
+  bytes(): Uint8Array {
+    this.#skipTo(this.#largest);
+    return new Uint8Array(MEMORY.buffer, 0, this.#at);
+  }
+
+  #skipTo(alignment: number): void {
+    for (; this.#at % alignment !== 0; this.#at += 4) MEMORY.setInt32(this.#at, 0, true);
+  }
 }

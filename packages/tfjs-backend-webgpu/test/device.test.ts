@@ -75,6 +75,7 @@ describe.skipIf(!WEBGPU)('a device', () => {
       return createBuffer(descriptor);
     };
     tf.tidy(() => void tf.add(tf.ones([300_000]), 1).dataSync());
+    const held = tf.tidy(() => tf.add(tf.ones([300_000]), 1));
     refusing(1);
     expect(tf.tidy(() => tf.add(tf.ones([700_000]), 1).dataSync()[699_999])).toBe(2);
     refusing(2);
@@ -82,6 +83,7 @@ describe.skipIf(!WEBGPU)('a device', () => {
     expect(() => tf.add(tf.ones([900_000]), 1)).toThrow(/out of memory at .* in tensors .*lower the batch size/);
     device.createBuffer = createBuffer;
     expect(webGpuStatistics().pool.used).toBeGreaterThan(0);
+    expect(held.dataSync()[299_999]).toBe(2); // and goes on with what it holds
   });
 
   it('that is lost says so to whoever reads or computes, and that the checkpoint stands', async () => {

@@ -55,10 +55,16 @@ export function updatesInPlace(): boolean {
 
 /** All of them at once: what an engine wants for which a call is dear. */
 function updateTogether(updates: readonly Update[]): boolean {
-  const tensors = updates.flatMap((update, i) =>
-    Object.entries(tensorsOf(update)).map(([name, tensor]): [string, Tensor] => [`${name}${i}`, tensor]),
-  );
-  return fusedKernel('WbdcAdamWAll', Object.fromEntries(tensors), { updates: updates.map(attributesOf) }) !== undefined;
+  if (!hasKernel('WbdcAdamWAll')) return false;
+  const tensors: Record<string, Tensor> = {};
+  updates.forEach(({ slot: { param, first, second, average }, grad }, i) => {
+    tensors[`p${i}`] = param;
+    tensors[`g${i}`] = grad;
+    tensors[`m${i}`] = first;
+    tensors[`v${i}`] = second;
+    if (average) tensors[`e${i}`] = average;
+  });
+  return fusedKernel('WbdcAdamWAll', tensors, { updates: attributesOfAll(updates) }) !== undefined;
 }
 
 /** One pass over memory, nothing allocated; the average in the same pass. */
@@ -68,6 +74,24 @@ function updateInPlace(update: Update): boolean {
 
 function tensorsOf({ slot: { param, first, second, average }, grad }: Update): KernelInputs<'WbdcAdamW', Tensor> {
   return { p: param, g: grad, m: first, v: second, ...(average && { e: average }) };
+}
+
+/** Most parameters have the numbers of the one before: these share one object. */
+function attributesOfAll(updates: readonly Update[]): KernelAttributes<'WbdcAdamW'>[] {
+  let before: Update | undefined;
+  let attributes: KernelAttributes<'WbdcAdamW'> | undefined;
+  return updates.map((update) => {
+    if (!before || !attributes || !sameNumbers(before, update)) attributes = attributesOf(update);
+    before = update;
+    return attributes;
+  });
+}
+
+function sameNumbers(a: Update, b: Update): boolean {
+  return (
+    a.slot.count === b.slot.count &&
+    (Object.keys(a.numbers) as (keyof UpdateNumbers)[]).every((name) => a.numbers[name] === b.numbers[name])
+  );
 }
 
 function attributesOf({ slot: { count }, numbers }: Update): KernelAttributes<'WbdcAdamW'> {

@@ -110,10 +110,13 @@ function byPath(
   grads: readonly (Tensor | undefined)[],
 ): Pick<ValueAndGrad, 'grads' | 'unreached'> {
   const gradients = new Map<string, Tensor>();
+  const known = new Set<Tensor>();
   leaves.forEach(({ path }, i) => {
     const grad = grads[i];
+    if (!grad) return;
     // Two gradients may be one tensor; each entry of the map is to be disposed on its own.
-    if (grad) gradients.set(path, tf.keep(tf.clone(grad)));
+    gradients.set(path, tf.keep(known.has(grad) ? tf.clone(grad) : grad));
+    known.add(grad);
   });
   if (gradients.size === 0)
     throw new WbdcError('valueAndGrad: expected the loss to depend on a parameter, got none of them');

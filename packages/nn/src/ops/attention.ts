@@ -64,9 +64,10 @@ export function projectedAttention(
     () => {
       const [q, k, v] = [project(x, query), project(context, key), project(context, value)];
       const [mixed, w] = kernel.forward(q, k, v, bias);
-      return { value: mixed, saved: [x, context, query.weight, key.weight, value.weight, q, k, v, w] };
+      const weights = [query.weight, key.weight, value.weight];
+      return { value: mixed, saved: [x, q, k, v, w, ...weights, ...(self ? [] : [context])] };
     },
-    (dy, [x, context, wq, wk, wv, q, k, v, w]) => {
+    (dy, [x, q, k, v, w, wq, wk, wv, context = x]) => {
       const [dq, dk, dv] = kernel.backward(dy, q, k, v, w);
       const gradients = self
         ? linearGradients(x, [wq, wk, wv], [dq, dk, dv])

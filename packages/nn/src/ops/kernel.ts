@@ -22,6 +22,9 @@ export function fusedKernel<Name extends KernelName>(
   return outputs as Tensor[] as KernelOutputs<Name, Tensor>;
 }
 
+/** Lives on by itself: the tape holds no copy of it, each of which would cost as much as a small kernel. */
+const isVariable = (tensor: Tensor): boolean => tensor instanceof tf.Variable;
+
 /**
  * An operation with its own gradient. What `forward` makes beside its value and what it saves is freed at once, so
  * the tape holds only what `backward` reads; `backward` gives one gradient per input.
@@ -37,9 +40,11 @@ export function differentiable<T extends Tensor>(
   return tf.customGrad<T>((...args) => {
     const save = args[inputs.length] as tf.GradSaveFunc;
     const { value, saved } = forward();
-    save(saved);
+    save(saved.filter((tensor) => !isVariable(tensor)));
     const gradFunc = (dy: T, kept: Tensor[]): Tensor[] => {
-      const gradients = tf.tidy(() => backward(dy, kept));
+      let next = 0;
+      const read = saved.map((tensor) => (isVariable(tensor) ? tensor : kept[next++]));
+      const gradients = tf.tidy(() => backward(dy, read));
       // A scalar may be the caller's own.
       const used = dy.size > 1 ? [dy, ...kept] : kept;
       for (const tensor of used) if (!gradients.includes(tensor)) tensor.dispose();

@@ -23,6 +23,8 @@ export function project(x: Tensor, { weight, bias }: Linear): Tensor {
   if (x.shape.at(-1) !== inputs) {
     throw new RangeError(`linear: expected rows of ${inputs} values, got the shape [${x.shape.join(', ')}]`);
   }
+  const fused = fusedKernel('WbdcLinear', { x, weight, bias }, {});
+  if (fused) return fused[0];
   const y = tf.fused.matMul({ a: rows(x), b: weight, bias }); // [N, out]
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
 }

@@ -61,10 +61,22 @@ export function l2Normalize(x: Tensor2D): Tensor2D {
   return tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), 1, true), 1e-24)));
 }
 
-/** Rows of `[..., D]` by flat index: `[N, D]`. */
+/**
+ * Rows of `[..., D]` by flat index: `[N, D]`. tfjs's own gradient of a lookup would transpose the whole table twice, to
+ * no effect.
+ */
 export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
-  const width = x.shape.at(-1)!;
-  return tf.gather(tf.reshape(x, [x.size / width, width]), tf.tensor1d(rows, 'int32')) as Tensor2D;
+  const { shape } = x;
+  const width = shape.at(-1)!;
+  const count = x.size / width;
+  return differentiable<Tensor2D>(
+    [x],
+    () => {
+      const indices = tf.tensor1d(rows, 'int32');
+      return { value: tf.gather(tf.reshape(x, [count, width]), indices) as Tensor2D, saved: [indices] };
+    },
+    (dy, [indices]) => [tf.reshape(tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, count), shape)],
+  );
 }
 
 /**

@@ -72,15 +72,27 @@ function tileFor(tiles: readonly Tiled[], rows: number, columns: number, batch: 
   );
 }
 
-const sources = new Map<Tiled, Map<string, KernelSource>>();
+/** By tile and activation, then by the rest of the form, as a number. */
+const sources = new Map<Tiled, Map<string, (KernelSource | undefined)[]>>();
 
 function sourceFor(form: ProductForm, tile: Tiled): KernelSource {
-  let forms = sources.get(tile);
-  if (!forms) sources.set(tile, (forms = new Map<string, KernelSource>()));
-  const key = Object.values(form).join();
-  let source = forms.get(key);
-  if (!source) forms.set(key, (source = tile.source(form)));
-  return source;
+  let ofTile = sources.get(tile);
+  if (!ofTile) sources.set(tile, (ofTile = new Map()));
+  let forms = ofTile.get(form.activation);
+  if (!forms) ofTile.set(form.activation, (forms = []));
+  return (forms[numberOf(form)] ??= tile.source(form));
+}
+
+function numberOf({ transposeA, transposeB, bias, half, quadsA, quadsB, quadsY }: ProductForm): number {
+  return (
+    (transposeA ? 1 : 0) |
+    (transposeB ? 2 : 0) |
+    (bias ? 4 : 0) |
+    (half ? 8 : 0) |
+    (quadsA ? 16 : 0) |
+    (quadsB ? 32 : 0) |
+    (quadsY ? 64 : 0)
+  );
 }
 
 interface Product {
@@ -96,8 +108,10 @@ interface Product {
 
 /** Rows, columns and number of the matrices of a tensor. */
 function matrices({ shape }: TensorInfo): [rows: number, columns: number, count: number] {
-  const [rows, columns] = shape.slice(-2);
-  return [rows, columns, sizeOf(shape.slice(0, -2))];
+  const [rows, columns] = [shape.at(-2)!, shape.at(-1)!];
+  let count = 1;
+  for (let i = 0; i < shape.length - 2; i++) count *= shape[i];
+  return [rows, columns, count];
 }
 
 /** The product of matrices `[..., N, in]` and `[..., in, out]`; one of the two may be a single matrix for all. */
@@ -170,13 +184,21 @@ const BIAS_SUMS = columnSums({
   store: 'y[c] = sum;',
 });
 
+/** The values of a tensor as one matrix. */
+function matrix({ dataId, dtype }: TensorInfo, rows: number, columns: number): TensorInfo {
+  return { dataId, dtype, shape: [rows, columns] };
+}
+
+const linear: Fused<'WbdcLinear'> = ({ backend, inputs: { x, weight, bias } }) => {
+  const [inputs, outputs] = weight.shape;
+  const a = matrix(x, sizeOf(x.shape) / inputs, inputs);
+  return [multiply(backend, { a, b: weight, bias }, [...x.shape.slice(0, -1), outputs])];
+};
+
 const linearGrad: Fused<'WbdcLinearGrad'> = ({ backend, inputs: { dy, x, weight } }) => {
   const [inputs, outputs] = weight.shape;
   const rows = sizeOf(x.shape) / inputs;
-  const [dyRows, xRows] = [
-    { ...dy, shape: [rows, outputs] },
-    { ...x, shape: [rows, inputs] },
-  ];
+  const [dyRows, xRows] = [matrix(dy, rows, outputs), matrix(x, rows, inputs)];
   const dx = multiply(backend, { a: dyRows, b: weight, transposeB: true }, x.shape);
   const dWeight = multiply(backend, { a: xRows, b: dyRows, transposeA: true }, weight.shape);
   const dBias = backend.empty([outputs]);
@@ -184,4 +206,4 @@ const linearGrad: Fused<'WbdcLinearGrad'> = ({ backend, inputs: { dy, x, weight 
   return [dx, dWeight, dBias];
 };
 
-export const linearKernels = defineKernels({ WbdcLinearGrad: linearGrad });
+export const linearKernels = defineKernels({ WbdcLinear: linear, WbdcLinearGrad: linearGrad });

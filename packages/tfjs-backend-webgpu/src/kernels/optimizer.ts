@@ -171,8 +171,6 @@ interface Slot {
   readonly numbers: AdamWAttributes;
 }
 
-const ROLES = ['p', 'm', 'v', 'e'] as const;
-
 /** Where the parameter and its state lie: at the same offset of a slab each. */
 interface Home {
   readonly slabs: readonly Slab[];
@@ -182,22 +180,24 @@ interface Home {
 /** Each slab of parameters with those of their states. */
 const families = new WeakMap<Slab, readonly Slab[]>();
 
-function statesOf(slot: Slot): TensorInfo[] {
-  return ROLES.flatMap((role) => slot[role] ?? []);
+function statesOf({ p, m, v, e }: Slot): TensorInfo[] {
+  return e ? [p, m, v, e] : [p, m, v];
 }
 
 function homeOf(backend: WebGpuBackend, slot: Slot): Home | undefined {
-  const places = statesOf(slot).map((tensor) => backend.slabOf(tensor));
-  const [first] = places;
-  const family = first && families.get(first.slab);
-  if (!family || family.length !== places.length) return undefined;
-  const together = places.every((place, i) => place?.slab === family[i] && place.offset === first.offset);
-  return together ? { slabs: family, offset: first.offset } : undefined;
+  const first = backend.slabOf(slot.p);
+  const slabs = first && families.get(first.slab);
+  const states = statesOf(slot);
+  if (slabs?.length !== states.length) return undefined;
+  for (let i = 1; i < slabs.length; i++) {
+    const place = backend.slabOf(states[i]);
+    if (place?.slab !== slabs[i] || place.offset !== first!.offset) return undefined;
+  }
+  return { slabs, offset: first!.offset };
 }
 
 /** Moves parameters and states into slabs of their own, all in the same order. */
 function settle(backend: WebGpuBackend, slots: readonly Slot[]): void {
-  if (slots.length === 0) return;
   const limit = backend.device.limits.maxStorageBufferBindingSize;
   for (const [, members] of grouped(slots.length, (i) => slots[i].e !== undefined)) {
     const shelves = shelvesFor(
@@ -224,16 +224,20 @@ const adamW: Fused<'WbdcAdamWAll'> = ({ backend, inputs, attrs: { updates } }) =
     } = inputs as Record<string, TensorInfo>;
     return { p, g, m, v, e, numbers };
   });
-  settle(
-    backend,
-    slots.filter((slot) => sizeOf(slot.p.shape) > 0 && !homeOf(backend, slot)),
-  );
   const used = slots.filter(({ p }) => sizeOf(p.shape) > 0);
+  let found = used.map((slot) => homeOf(backend, slot));
+  if (found.includes(undefined)) {
+    settle(
+      backend,
+      used.filter((_, i) => !found[i]),
+    );
+    found = used.map((slot) => homeOf(backend, slot));
+  }
+  const homes = found as readonly Home[];
   const gradients = gathered(
     backend,
     used.map(({ g }) => g),
   );
-  const homes = used.map((slot) => homeOf(backend, slot)!);
   for (const [, inHome] of grouped(used.length, (i) => homes[i].slabs[0])) {
     for (const [, members] of grouped(inHome.length, (i) => gradients[inHome[i]].slab)) {
       update(
@@ -256,13 +260,14 @@ function update(backend: WebGpuBackend, parts: readonly Part[]): void {
   const table = new ArrayBuffer(4 * WORDS * parts.length);
   const [whole, real] = [new Uint32Array(table), new Float32Array(table)];
   let groups = 0;
+  let last: AdamWAttributes | undefined; // most parameters share theirs
+  let packed: number[] = [];
   parts.forEach(({ slot: { p, numbers }, home, gradient }, i) => {
     const size = sizeOf(p.shape);
+    if (numbers !== last) packed = NUMBERS.map((name) => numbers[name]);
+    last = numbers;
     whole.set([groups, size, home.offset / 4, gradient.offset / 4], WORDS * i);
-    real.set(
-      NUMBERS.map((name) => numbers[name]),
-      WORDS * i + 4,
-    );
+    real.set(packed, WORDS * i + 4);
     groups += Math.ceil(size / SPAN);
   });
   const [entries, release] = backend.upload(whole);

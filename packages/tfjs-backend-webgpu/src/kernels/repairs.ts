@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
@@ -37,6 +38,15 @@ export function addN(own: WebGpuKernel): WebGpuKernel {
       sum = longer;
     }
     return sum;
+  };
+}
+
+/** Tensors of one shape, as most are where gradients meet. */
+export function add(own: WebGpuKernel): WebGpuKernel {
+  return (call) => {
+    const { a, b } = call.inputs;
+    const alike = a.dtype === 'float32' && b.dtype === 'float32' && tf.util.arraysEqual(a.shape, b.shape);
+    return alike ? addUp(call.backend, [a, b]) : own(call);
   };
 }
 
