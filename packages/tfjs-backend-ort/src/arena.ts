@@ -25,7 +25,7 @@ interface Slab {
 }
 
 /** A cache line: no two tensors share one. */
-const GRAIN = 64;
+export const GRAIN = 64;
 const SMALLEST_SLAB = 2 ** 24;
 const LARGEST_SLAB = 2 ** 29;
 
@@ -39,7 +39,15 @@ export class Arena {
   private heldBytes = 0;
   private freeBytes = 0;
 
-  constructor(private readonly capBytes: number) {}
+  /**
+   * @param newBuffer makes the slabs
+   * @param dropped is told of every slab that is given up
+   */
+  constructor(
+    private readonly capBytes: number,
+    private readonly newBuffer = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes),
+    private readonly dropped?: (buffer: ArrayBuffer) => void,
+  ) {}
 
   /** A block of at least so many bytes, with any contents. */
   take(bytes: number): Block {
@@ -104,16 +112,17 @@ export class Arena {
     this.slabs.delete(buffer);
     this.heldBytes -= buffer.byteLength;
     this.freeBytes -= buffer.byteLength;
+    this.dropped?.(buffer);
   }
 
   private allocate(bytes: number): ArrayBuffer {
     try {
-      return new ArrayBuffer(bytes);
+      return this.newBuffer(bytes);
     } catch {
       this.drain();
     }
     try {
-      return new ArrayBuffer(bytes);
+      return this.newBuffer(bytes);
     } catch (cause) {
       const { rss } = process.memoryUsage();
       throw new RangeError(

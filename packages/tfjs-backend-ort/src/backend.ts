@@ -3,6 +3,7 @@ import type { DataType, TensorInfo } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { Arena, type ArenaStatistics, type Block } from './arena.js';
 import { buildModel, type ElementType } from './graph.js';
+import type { Homes } from './in-place/homes.js';
 import { Profile } from './profile.js';
 import { messageOf, type CreateSession, type OrtValue, type Session } from './runtime.js';
 
@@ -13,8 +14,8 @@ interface TensorData {
   values: tf.backend_util.BackendValues;
   readonly dtype: DataType;
   refCount: number;
-  /** Where the arena's memory holds the values. */
-  readonly block?: Block | undefined;
+  /** Where the memory of the arena or of a home holds the values. */
+  block?: Block | undefined;
   /** Set by tfjs's kernel for complex tensors. */
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
 }
@@ -46,6 +47,8 @@ export class OrtBackend extends tf.KernelBackend {
   constructor(
     private readonly createSession: CreateSession,
     poolBytes: number,
+    /** Memory for what an optimizer changes where it is; none where threads cannot share memory with ONNX Runtime. */
+    readonly homes: Homes | undefined,
   ) {
     super();
     this.arena = new Arena(poolBytes);
@@ -143,6 +146,33 @@ export class OrtBackend extends tf.KernelBackend {
     return values instanceof Values ? values : Values.from(values as ArrayLike<number>);
   }
 
+  /**
+   * Where tensors of one size lie in a home, all in the same; moves them there unless they do already.
+   * @throws RangeError where a home has no memory for them
+   */
+  settle(homes: Homes, tensors: readonly TensorInfo[]): readonly Block[] {
+    const places = tensors.map(({ dataId }) => this.data.get(dataId).block);
+    const settled = places.every((block) => block && homes.owns(block.buffer) && block.buffer === places[0]?.buffer);
+    if (settled) return places as Block[];
+    const blocks = homes.take(tensors.length, 4 * tf.util.sizeFromShape(tensors[0].shape));
+    tensors.forEach((tensor, i) => this.moveTo(blocks[i], tensor));
+    return blocks;
+  }
+
+  private moveTo(block: Block, tensor: TensorInfo): void {
+    const values = this.values(tensor);
+    const data = this.data.get(tensor.dataId);
+    const moved = new Float32Array(block.buffer, block.offset, values.length);
+    moved.set(values);
+    if (data.block) this.release(data.block);
+    Object.assign(data, { values: moved, block });
+  }
+
+  private release(block: Block): void {
+    if (this.homes?.owns(block.buffer)) this.homes.give(block);
+    else this.arena.give(block);
+  }
+
   /** The same values under another shape, for use within a kernel. */
   reshaped(tensor: TensorInfo, shape: readonly number[]): TensorInfo {
     return { dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype };
@@ -182,7 +212,7 @@ export class OrtBackend extends tf.KernelBackend {
     refCount: number,
   ): void {
     // tfjs's kernels may hand over a view of another tensor's memory, for example a slice.
-    const foreign = ArrayBuffer.isView(values) && this.arena.owns(values.buffer);
+    const foreign = ArrayBuffer.isView(values) && (this.arena.owns(values.buffer) || this.homes?.owns(values.buffer));
     this.data.set(dataId, { values: foreign ? values.slice() : values, dtype, refCount });
   }
 
@@ -218,7 +248,7 @@ export class OrtBackend extends tf.KernelBackend {
       this.disposeData(data.complexTensorInfos.imag.dataId, true);
     }
     this.data.delete(dataId);
-    if (data.block) this.arena.give(data.block);
+    if (data.block) this.release(data.block);
     return true;
   }
 
@@ -268,6 +298,7 @@ export class OrtBackend extends tf.KernelBackend {
   }
 
   override dispose(): void {
+    this.homes?.close();
     this.arena.drain();
     this.sessions.clear();
   }

@@ -5,6 +5,8 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { sizeOf } from '@wbdc/nn/plain';
 import { OrtBackend, type HostArray } from './backend.js';
+import { loadAliases } from './in-place/aliases.js';
+import { Homes } from './in-place/homes.js';
 import type { Call, NativeKernel } from './kernel.js';
 import { NATIVE_KERNELS } from './native-kernels.js';
 import type { ArenaStatistics } from './arena.js';
@@ -28,10 +30,13 @@ export interface OrtOptions {
  */
 export function registerOrtBackend(options: OrtOptions = {}): void {
   if (tf.engine().registryFactory[BACKEND_NAME]) return;
-  const createSession = loadRuntime(options.threads ?? defaultThreads());
+  const threads = options.threads ?? defaultThreads();
+  const createSession = loadRuntime(threads);
   const poolBytes = options.poolBytes ?? totalmem() / 2;
   registerKernels(options.onFallback);
-  tf.registerBackend(BACKEND_NAME, () => new OrtBackend(createSession, poolBytes), 3);
+  const aliases = loadAliases();
+  const homes = aliases && new Homes(aliases, threads);
+  tf.registerBackend(BACKEND_NAME, () => new OrtBackend(createSession, poolBytes, homes), 3);
 }
 
 const MOST_THREADS = 16;

@@ -1,4 +1,10 @@
+import type { TensorInfo } from '@tensorflow/tfjs';
+import type { AdamWAttributes, KernelInputs } from '@wbdc/nn/kernels';
 import { sizeOf } from '@wbdc/nn/plain';
+import type { OrtBackend } from '../backend.js';
+import type { Homes } from '../in-place/homes.js';
+import { NUMBERS } from '../in-place/program.js';
+import type { Job } from '../in-place/threads.js';
 import { defineKernels, type Fused } from '../kernel.js';
 
 /** Values of a piece: its arrays and what the graph makes of them stay in the caches. */
@@ -45,6 +51,38 @@ const adamW: Fused<'WbdcAdamW'> = ({ backend, inputs, attrs }) => {
   return [];
 };
 
+type Slot = KernelInputs<'WbdcAdamW', TensorInfo>;
+
+/** All of them in one pass over memory, on all threads, and in the graph those that have no home. The same bits. */
+const adamWAll: Fused<'WbdcAdamWAll'> = ({ backend, inputs, attrs: { updates } }) => {
+  const jobs: Job[] = [];
+  updates.forEach((numbers, i) => {
+    const names = (['p', 'g', 'm', 'v', 'e'] as const).map((name) => inputs[`${name}${i}`] as TensorInfo | undefined);
+    const [p, g, m, v, e] = names as [TensorInfo, TensorInfo, TensorInfo, TensorInfo, TensorInfo | undefined];
+    const slot = { p, g, m, v, ...(e && { e }) };
+    if (sizeOf(p.shape) === 0) return;
+    const job = backend.homes && jobOf(backend, backend.homes, slot, numbers);
+    if (job) jobs.push(job);
+    else adamW({ backend, inputs: slot, attrs: numbers });
+  });
+  backend.homes?.update(jobs);
+  return [];
+};
+
+/** None where no home has room. */
+function jobOf(backend: OrtBackend, homes: Homes, { p, g, m, v, e }: Slot, numbers: AdamWAttributes): Job | undefined {
+  try {
+    const blocks = backend.settle(homes, [p, m, v, ...(e ? [e] : [])]);
+    const [at, first, second, average] = blocks.map(({ offset }) => offset);
+    const segment = { home: homes.idOf(blocks[0]), p: at, m: first, v: second, e: average };
+    const rounded = NUMBERS.map((name) => numbers[name]);
+    return { segment: { ...segment, numbers: rounded }, gradient: backend.values(g) as Float32Array };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 const AVERAGE_NUMBERS = new Set(['decay', 'gain']);
 
 /** Calls `receive` with the sum of squares of a tensor, whose pieces add up in float64. */
@@ -60,4 +98,4 @@ const sumOfSquares: Fused<'WbdcSumOfSquares'> = ({ backend, inputs: { x }, attrs
   return [];
 };
 
-export const optimizer = defineKernels({ WbdcAdamW: adamW, WbdcSumOfSquares: sumOfSquares });
+export const optimizer = defineKernels({ WbdcAdamW: adamW, WbdcAdamWAll: adamWAll, WbdcSumOfSquares: sumOfSquares });
