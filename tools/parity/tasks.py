@@ -158,6 +158,15 @@ def ftm(labels=(1, 0, 0), rows=(0, 1, 2), batch=B):
     return result(mean_cross_entropy(logits, list(labels)), {"cls": cls, **h})
 
 
+def ftm_product(lengths=((7, 3), (2, 5), (4, 1)), labels=(1, 0, 0)):
+    """ViLBERT's: what the two sides say, multiplied; here their masked means."""
+    text, frames = leaf((B, L, D), 0.5, 1.0), leaf((B, FR, D), 1.5, 1.0)
+    h = {"output.weight": leaf((D, 2), 0), "output.bias": leaf((2,), 1)}
+    sides = mean_of(text, [(t, 0) for t, _ in lengths]) * mean_of(frames, [(f, 0) for _, f in lengths])
+    logits = sides @ h["output.weight"] + h["output.bias"]
+    return result(mean_cross_entropy(logits, list(labels)), {"text": text, "frames": frames, **h})
+
+
 def ftc(learned, batch=B, past=0, unit=True):
     cls = leaf((2 * batch + past, D), 3.5, 1.0)
     h = {"logScale": leaf((), 0)} if learned else {}
@@ -186,7 +195,7 @@ def mmm(tokens=((1, 2, 3, 4), (7, 22, 5, 11)), places=((5, 6, 10), (3, 4, 6)), c
 
 NONE = ((), ())
 write("pretrain-tasks", "tasks.json", {
-    "ftm": ftm(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "ftc-raw": ftc(False, unit=False), "mmm": mmm(),
+    "ftm": ftm(), "ftm-product": ftm_product(), "ftc": ftc(True), "ftc-fixed": ftc(False), "ftc-past": ftc(True, past=4), "ftc-raw": ftc(False, unit=False), "mmm": mmm(),
     "mlm": mlm(), "mfm": mfm(), "mfm-normalized": mfm(normalize=True, temperature=0.07),
     "tag": tag(), "tag-mean": tag_mean(), "tag-relu": tag(relu=True), "tag-mean-relu": tag_mean(relu=True),
     "tag-category": class_head(),

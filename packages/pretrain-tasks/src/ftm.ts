@@ -1,3 +1,5 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import {
   countCorrect,
   foldIn,
@@ -5,6 +7,7 @@ import {
   groupFrames,
   groupRows,
   linear,
+  meanPool,
   newLinear,
   permutation,
   rowsIn,
@@ -12,10 +15,12 @@ import {
   takeRows,
   uniform,
   type Batch,
+  type Encoded,
+  type Ints,
   type Key,
   type Linear,
 } from '@wbdc/nn';
-import { videosOf, within } from './divide.js';
+import { takeIntRows, videosOf, within } from './divide.js';
 import { hasFrames } from './mfm.js';
 import { noLoss, type Corrupted, type Task } from './task.js';
 
@@ -24,6 +29,12 @@ export interface FtmOptions {
   readonly probability?: number;
   /** `hard` exchanges between videos whose mean frame features are alike; `random` is the original. */
   readonly negatives?: 'random' | 'hard';
+  /**
+   * What the head reads: the state of `[CLS]` (default, WBDC), or the mean state of the text times that of the frames,
+   * element by element, after ViLBERT's product of its two streams' first states. From fresh weights no layer
+   * multiplies what the text says with what the frames show; the product does from the first step.
+   */
+  readonly pooling?: 'cls' | 'product';
 }
 
 export interface FtmHead {
@@ -35,36 +46,53 @@ export interface FtmTarget {
   readonly rows: Int32Array;
   /** 1 for each of them where frames and text belong together. */
   readonly labels: Int32Array;
+  /** What the means of `product` are over `[B, L]`, `[B, F]`. */
+  readonly masks?: { readonly text: Ints; readonly frames: Ints };
 }
 
 /**
  * Frame-text match (after ViLBERT, arXiv 1908.02265): the frames of some videos of the batch change places, and the
- * state of `[CLS]` tells which pairs belong together. It marks the exchanged rows in the batch, and stands first in a
- * view: what is masked afterwards follows the frames, and text tasks leave the mismatched rows out. Videos without
- * frames have nothing to match and are left out.
+ * state of `[CLS]`, or what `pooling` says, tells which pairs belong together. It marks the exchanged rows in the
+ * batch, and stands first in a view: what is masked afterwards follows the frames, and text tasks leave the mismatched
+ * rows out. Videos without frames have nothing to match and are left out.
  */
-export function ftm({ probability = 0.5, negatives = 'random' }: FtmOptions = {}): Task<FtmHead, FtmTarget> {
+export function ftm(options: FtmOptions = {}): Task<FtmHead, FtmTarget> {
+  const { probability = 0.5, negatives = 'random', pooling = 'cls' } = options;
   return {
     name: 'ftm',
     init: (key, { hiddenSize }) => ({ output: newLinear(foldIn(key, 'output'), hiddenSize, 2) }),
-    corrupt: (batch, key) => exchange(batch, partners(batch, key, probability, negatives)),
-    loss: ({ head, encoded, target: { rows, labels } }) => {
+    corrupt: (batch, key) => withMasks(exchange(batch, partners(batch, key, probability, negatives)), pooling),
+    loss: ({ head, encoded, target }) => {
+      const { rows, labels } = target;
       if (rows.length === 0) return { loss: noLoss(encoded), count: 0, metrics: { accuracy: { sum: 0, count: 0 } } };
-      const logits = linear(gatherRows(encoded.cls, rows), head.output); // [N, 2]
+      const logits = linear(gatherRows(pool(encoded, target), rows), head.output); // [N, 2]
       const accuracy = { sum: countCorrect(logits, labels), count: labels.length };
       return { loss: softmaxCrossEntropy(logits, labels), count: labels.length, metrics: { accuracy } };
     },
     asked: ({ rows }) => ({ loss: rows.length }),
-    divide: ({ rows: asked, labels }, batch, part) => {
-      const { rows, own } = videosOf(batch, part);
-      const { places, rows: local } = within(asked, 1, own);
-      return { rows, target: { rows: local, labels: places.map((i) => labels[i]) } };
+    divide: ({ rows: asked, labels, masks }, batch, part) => {
+      const { rows, own: videos } = videosOf(batch, part);
+      const { places, rows: local } = within(asked, 1, videos);
+      const target = { rows: local, labels: places.map((i) => labels[i]) };
+      if (!masks) return { rows, target };
+      const own = { text: takeIntRows(masks.text, rows), frames: takeIntRows(masks.frames, rows) };
+      return { rows, target: { ...target, masks: own } };
     },
     baseline: ({ labels }) => {
       const matched = labels.reduce((sum, label) => sum + label, 0);
       return { accuracy: { sum: Math.max(matched, labels.length - matched), count: labels.length } };
     },
   };
+}
+
+function withMasks({ batch, target }: Corrupted<FtmTarget>, pooling: 'cls' | 'product'): Corrupted<FtmTarget> {
+  if (pooling === 'cls') return { batch, target };
+  return { batch, target: { ...target, masks: { text: batch.textMask, frames: batch.frameMask } } };
+}
+
+/** `[B, D]` */
+function pool({ cls, text, frames }: Encoded, { masks }: FtmTarget): Tensor2D {
+  return masks ? tf.mul(meanPool(text, masks.text), meanPool(frames, masks.frames)) : cls;
 }
 
 /** For every video the one whose frames it gets. Of the chosen each gets another's; one alone keeps its own. */

@@ -43,6 +43,13 @@ const maskOf = (...lengths: [tokens: number, frames: number][]) => {
   return mask;
 };
 
+/** Of rows of `width` columns, the first so many. */
+const firstOf = (width: number, ...lengths: number[]) => {
+  const mask = ints([lengths.length, width]);
+  lengths.forEach((length, row) => mask.data.fill(1, row * width, row * width + length));
+  return mask;
+};
+
 /** Loss and gradients of a task's head and of what it reads, by the names of the fixture. */
 function check<H extends ParamTree, G>(
   task: Task<H, G>,
@@ -130,6 +137,13 @@ describe.each(ENGINES)('losses equal PyTorch on %s', (engine) => {
   ])('%s', (name, rows, labels, videos) => {
     const target = { rows: Int32Array.from(rows), labels: Int32Array.from(labels) };
     check(ftm(), target, { cls: input([videos, D], 3.5) }, fixtures[name]);
+  });
+
+  it('ftm-product: the mean of the text times that of the frames', () => {
+    const masks = { text: firstOf(L, 7, 2, 4), frames: firstOf(F, 3, 5, 1) };
+    const target = { rows: Int32Array.of(0, 1, 2), labels: Int32Array.of(1, 0, 0), masks };
+    const reads = { text: input([B, L, D], 0.5), frames: input([B, F, D], 1.5) };
+    check(ftm({ pooling: 'product' }), target, reads, fixtures['ftm-product']);
   });
 
   it.each([

@@ -67,6 +67,8 @@ export const tasksSchema = z
         ...common('exchanged'),
         probability: share.default(0.5),
         negatives: z.enum(['random', 'hard']).default('random'),
+        /** What the head reads: the state of [CLS], or the mean of the text times that of the frames. */
+        pooling: z.enum(['cls', 'product']).default('cls'),
       })
       .nullable()
       .default(null),

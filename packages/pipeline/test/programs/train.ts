@@ -108,7 +108,7 @@ async function train({
         model,
         text: { budget: 16 },
         frames: { limit: 4 },
-        tasks: { ftm: {}, mlm: {}, mfm: { queue: 1 }, mmm: {}, ftc: { queue: 1 }, tag: {} },
+        tasks: { ftm: { pooling: 'product' }, mlm: {}, mfm: { queue: 1 }, mmm: {}, ftc: { queue: 1 }, tag: {} },
         train: own,
         ...settings,
       },
