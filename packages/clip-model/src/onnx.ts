@@ -33,14 +33,16 @@ export function clipVisionOnnx(
   return graph.encode();
 }
 
-/** Patches, class token and positions, `[N, P+1, D]`; the patches are a convolution, as runtimes know them. */
+/** Patches, class token and positions, `[N, P+1, D]`; the patches are a product, as fast as a convolution, and whole
+ * numbers multiply it too.
+ */
 function onnxPatches(graph: OnnxGraph, params: ClipVisionParams, config: ClipVisionConfig, pixels: Value): Value {
-  const { patchSize, width } = config;
-  const rows = graph.op('Transpose', [graph.weight(params.patch)], { perm: [1, 0] });
-  const kernel = graph.op('Reshape', [rows, graph.ints([width, 3, patchSize, patchSize])]);
-  const grid = graph.op('Conv', [pixels, kernel], { strides: [patchSize, patchSize] }); // [N, D, S/p, S/p]
-  const flat = graph.op('Reshape', [grid, graph.ints([0, 0, -1])]);
-  const patches = graph.op('Transpose', [flat], { perm: [0, 2, 1] }); // [N, P, D]
+  const { imageSize, patchSize: size, width } = config;
+  const side = imageSize / size;
+  const grid = graph.op('Reshape', [pixels, graph.ints([0, 3, side, size, side, size])]); // [N, 3, S/p, p, S/p, p]
+  const cut = graph.op('Transpose', [grid], { perm: [0, 2, 4, 1, 3, 5] }); // [N, S/p, S/p, 3, p, p]
+  const flat = graph.op('Reshape', [cut, graph.ints([0, side * side, 3 * size * size])]); // [N, P, 3 * p * p]
+  const patches = graph.op('MatMul', [flat, graph.weight(params.patch)]); // [N, P, D]
   const count = graph.op('Slice', [graph.op('Shape', [pixels]), graph.ints([0]), graph.ints([1])]);
   const shape = graph.op('Concat', [count, graph.ints([1]), graph.ints([width])], { axis: 0 });
   const classes = graph.op('Expand', [graph.weight(params.classToken), shape]); // [N, 1, D]

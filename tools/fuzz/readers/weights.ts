@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseBertConfig, parseSafetensors, parseSavedEncoder } from '@wbdc/checkpoints';
+import { quantizeOnnx } from '@wbdc/checkpoints/onnx';
 import { loadBert, openPytorch, openSafetensors, openWeights, type WeightFile } from '@wbdc/checkpoints/node';
 import { parseClipModelConfig, parseClipTextConfig, parseClipVisionConfig } from '@wbdc/clip-model';
 import { loadClipModel, loadClipText, loadClipVision } from '@wbdc/clip-model/node';
@@ -65,6 +66,21 @@ export const WEIGHTS: readonly Reader[] = [
     // Mutations of the pickle may ask for everything that it has: its time is bounded by 10 s of its own.
     most: { seconds: 12 },
     read: ({ path }, onBad) => readTensors(openPytorch(path), onBad),
+  },
+  {
+    name: 'checkpoints: quantizeOnnx',
+    corpus: () => [{ name: 'model.onnx', bytes: readFileSync(fixture('checkpoints', 'quantize/model.onnx')) }],
+    tokens: ['MatMul', 'Gather', 'word', 'DequantizeLinear', '\u0008\u0001', '\u0070\u0001'],
+    read: ({ bytes }, onBad) => {
+      for (const dtype of ['int8', 'fp16'] as const) {
+        try {
+          quantizeOnnx(bytes, { dtype });
+        } catch (error) {
+          onBad(error);
+        }
+      }
+      quantizeOnnx(bytes, { dtype: 'int8', reduceRange: true });
+    },
   },
   {
     name: 'checkpoints: openWeights',

@@ -3,12 +3,12 @@ import type { onnx } from 'onnx-proto';
 import type { Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
+import { attributeOf, ELEMENT, LARGEST_BYTES, tensorOf, valueInfo } from './proto.js';
 
-const { ModelProto, AttributeProto } = onnxProto.onnx;
+const { ModelProto } = onnxProto.onnx;
 
-/** ONNX's numbers for the element types in use. */
-const ELEMENT = { float32: 1, int32: 6, int64: 7 } as const;
-export type OnnxType = keyof typeof ELEMENT;
+/** Element types of what is fed. */
+export type OnnxType = 'float32' | 'int32' | 'int64';
 
 /** A size, or the name of one that is only known when the model runs. */
 export type OnnxDimension = number | string;
@@ -20,8 +20,6 @@ export type Value = string;
 const OPSET = 17;
 /** Of the file format, as old as the opset allows. */
 const IR_VERSION = 8;
-/** A protobuf cannot be larger. */
-const LARGEST_BYTES = 2 ** 31 - 1;
 
 /**
  * An ONNX graph in the making. Operations give the name of their result; weights are stored once, under their paths in
@@ -68,7 +66,7 @@ export class OnnxGraph {
     if (name === undefined)
       throw new WbdcError(`expected a parameter of the tree, got a tensor [${leaf.shape.join(', ')}]`);
     if (!this.#constants.has(name))
-      this.#constants.set(name, floatTensor(name, leaf.dataSync<'float32'>(), leaf.shape));
+      this.#constants.set(name, tensorOf(name, 'float32', leaf.shape, leaf.dataSync<'float32'>()));
     return name;
   }
 
@@ -88,7 +86,7 @@ export class OnnxGraph {
   }
 
   float(value: number): Value {
-    return this.#constant(`float_${value}`, (name) => floatTensor(name, Float32Array.of(value), []));
+    return this.#constant(`float_${value}`, (name) => tensorOf(name, 'float32', [], Float32Array.of(value)));
   }
 
   /** The file's bytes. */
@@ -113,21 +111,4 @@ export class OnnxGraph {
     if (!this.#constants.has(name)) this.#constants.set(name, make(name));
     return name;
   }
-}
-
-function floatTensor(name: string, values: Float32Array, dims: number[]): onnx.ITensorProto {
-  const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, dataType: ELEMENT.float32, dims, rawData };
-}
-
-function valueInfo(name: string, type: OnnxType, shape: readonly OnnxDimension[]): onnx.IValueInfoProto {
-  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: ELEMENT[type], shape: { dim } } } };
-}
-
-/** The only attribute of ours that is no whole number is an epsilon. */
-function attributeOf(name: string, value: number | readonly number[]): onnx.IAttributeProto {
-  const { FLOAT, INT, INTS } = AttributeProto.AttributeType;
-  if (typeof value !== 'number') return { name, type: INTS, ints: [...value] };
-  return name === 'epsilon' ? { name, type: FLOAT, f: value } : { name, type: INT, i: value };
 }
