@@ -10,6 +10,7 @@ import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
 import type { Slab } from './slab.js';
+import { TensorStorage } from './tensor-storage.js';
 import {
   programNumbers,
   type ProgramUniform,
@@ -25,6 +26,8 @@ interface Placed extends TensorData {
   resource: GPUBuffer | null;
   slab?: Slab | undefined;
   offset?: number;
+  /** Of the resource; made when it is first asked for. */
+  region?: Region | undefined;
 }
 
 // Its typings hide what is used of it.
@@ -49,6 +52,7 @@ export class Backend extends Base implements WebGpuBackend {
     { poolBytes, pump, precision = 'fp32', subgroupMatrix }: BackendOptions,
   ) {
     super(device, info);
+    this.tensorMap = new TensorStorage(this);
     this.precision = precision;
     this.subgroupMatrix = subgroupMatrix;
     this.#pump = pump;
@@ -84,7 +88,7 @@ export class Backend extends Base implements WebGpuBackend {
   regionOf(tensor: TensorInfo): Region {
     const data = this.#placed(tensor.dataId);
     if (!data.resource) this.uploadToGPU(tensor.dataId);
-    return { buffer: data.resource!, offset: data.offset ?? 0, bytes: bytesOf(tensor) };
+    return (data.region ??= { buffer: data.resource!, offset: data.offset ?? 0, bytes: bytesOf(tensor) });
   }
 
   empty(shape: readonly number[], dtype: DataType = 'float32'): TensorInfo {
@@ -104,7 +108,13 @@ export class Backend extends Base implements WebGpuBackend {
 
   place(tensor: TensorInfo, slab: Slab, offset: number): void {
     this.releaseResource(tensor.dataId);
-    Object.assign(this.#placed(tensor.dataId), { resource: slab.buffer, slab, offset, values: null });
+    Object.assign(this.#placed(tensor.dataId), {
+      resource: slab.buffer,
+      slab,
+      offset,
+      region: undefined,
+      values: null,
+    });
     slab.enter();
   }
 
@@ -141,8 +151,10 @@ export class Backend extends Base implements WebGpuBackend {
     if (!data?.resource) return;
     if (data.slab) data.slab.leave();
     else if (data.resource instanceof GPUBuffer && !data.external) this.pool.release(data.resource);
-    else return super.releaseResource(dataId);
-    Object.assign(data, { resource: null, slab: undefined, offset: 0 });
+    else super.releaseResource(dataId);
+    data.resource = null;
+    data.slab = data.region = undefined;
+    data.offset = 0;
   }
 
   /** At once, where tfjs waits for the next submission: commands run in order, and buffers are given up after it. */

@@ -150,6 +150,7 @@ function insert(free: Held[], held: Held): void {
 
 /** Rounded up to a quarter of a power of two. */
 export function sizeClass(bytes: number): number {
-  const step = Math.max(SMALLEST, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 2));
+  const exponent = bytes < 2 ** 31 ? 31 - Math.clz32(Math.max(bytes, 1)) : Math.floor(Math.log2(bytes));
+  const step = Math.max(SMALLEST, 2 ** (exponent - 2));
   return Math.ceil(Math.max(bytes, 1) / step) * step;
 }

@@ -35,10 +35,12 @@ export interface ProgramUniform {
 
 export interface TfjsWebGpuBackend {
   readonly device: GPUDevice;
-  readonly tensorMap: {
+  tensorMap: {
     get(dataId: object): TensorData;
+    set(dataId: object, data: TensorData): void;
     has(dataId: object): boolean;
     delete(dataId: object): boolean;
+    numDataIds(): number;
   };
   bufferManager: { readonly numBytesUsed: number; readonly numBytesAllocated: number; dispose(): void };
   makeTensorInfo(shape: readonly number[], dtype: DataType, values?: Values): TensorInfo;
