@@ -1,6 +1,6 @@
 /** What a page may do with the packages: tools/test/bundlers.test.ts bundles it and compares what it says with Node. */
 import * as tf from '@tensorflow/tfjs';
-import { collate } from '@wbdc/data/plain';
+import { batchesOfEpoch, cleanText, collate } from '@wbdc/data/web';
 import { fit } from '@wbdc/ensemble-svd';
 import { rankNormalize } from '@wbdc/finetune';
 import { TINY as TINY_DOUBLE, lxmertModel } from '@wbdc/lxmert-model';
@@ -58,6 +58,8 @@ export async function run(files, videos) {
     pixels: Array.from(crop.data),
     ranks: Array.from(rankNormalize([3, 1, 2])),
     rate: [warmupCosine(3, 10, 2)],
+    order: batchesOfEpoch({ lengths: [5, 3, 8, 2], batchSize: 2, seed: 1, epoch: 0 }).flat(),
+    cleaned: [...cleanText('一只  黑猫 http://example.com')].map((letter) => letter.codePointAt(0)),
     web: [typeof videoFrames, typeof findBackend].map((kind) => Number(kind === 'function')),
   };
 }

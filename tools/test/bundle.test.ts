@@ -49,7 +49,7 @@ describe('for a browser', () => {
     expect(bytes).toBeLessThan(1_000_000);
   });
 
-  it.each(['data/plain', 'video-features/plain', 'video-features/web'])(
+  it.each(['data/web', 'video-features/plain', 'video-features/web'])(
     '@wbdc/%s bundles without a Node module',
     async (name) => {
       expect((await bundle(`export * from '@wbdc/${name}';`)).bytes).toBeGreaterThan(100);

@@ -1,5 +1,5 @@
 import type { Dataset } from '@wbdc/data';
-import { DisjointSets } from '@wbdc/data/plain';
+import { DisjointSets } from '@wbdc/data/web';
 
 /**
  * The group of every video that is not alone in it, by id, as the id of its first member: what the data set says

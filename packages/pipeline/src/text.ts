@@ -1,4 +1,4 @@
-import { cleanedTexts, textsOf, type Video } from '@wbdc/data/plain';
+import { cleanedTexts, textsOf, type Video } from '@wbdc/data/web';
 import type { TextLayout } from '@wbdc/tokenizer';
 import type { TextSettings } from './settings/text.js';
 

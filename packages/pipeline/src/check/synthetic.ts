@@ -1,4 +1,4 @@
-import { collate, type Example } from '@wbdc/data/plain';
+import { collate, type Example } from '@wbdc/data/web';
 import { floats, foldIn, ints, randomInt, sizeOf, uniform, type Batch, type Key } from '@wbdc/nn';
 import type { ClipBatch } from '@wbdc/pretrain-tasks/clip';
 import { packTokens, Tokenizer } from '@wbdc/tokenizer';

@@ -1,5 +1,5 @@
 import { serializeSafetensors } from '@wbdc/checkpoints';
-import { CATEGORY_NAMES_FILE, collate, type Example } from '@wbdc/data/plain';
+import { CATEGORY_NAMES_FILE, collate, type Example } from '@wbdc/data/web';
 import type { CategoryBatch } from '@wbdc/finetune';
 import { WbdcError } from '@wbdc/io/errors';
 import { disposeTree, flatten, floats, foldIn, randomKey, type Floats, type ParamTree } from '@wbdc/nn';

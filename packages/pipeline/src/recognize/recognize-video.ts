@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { OcrLine } from '@wbdc/data/plain';
+import type { OcrLine } from '@wbdc/data/web';
 import { isMissing, makeFolder, readIfThere, writeFileAtomic } from '@wbdc/io';
 import { openFoundVideo, sampleFrames, SourceError, type FoundVideo, type OpenOptions } from '@wbdc/video-features';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { OcrLine } from '@wbdc/data/plain';
+import type { OcrLine } from '@wbdc/data/web';
 import type { Image } from '@wbdc/video-features/plain';
 
 /** A frame to read text in. */

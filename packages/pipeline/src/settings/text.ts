@@ -1,4 +1,4 @@
-import { DEFAULT_CLEANING } from '@wbdc/data/plain';
+import { DEFAULT_CLEANING } from '@wbdc/data/web';
 import { z } from 'zod';
 
 const count = (smallest = 1) => z.int().min(smallest);

@@ -1,4 +1,4 @@
-import { CATEGORY_NAMES_FILE, joinNames } from '@wbdc/data/plain';
+import { CATEGORY_NAMES_FILE, joinNames } from '@wbdc/data/web';
 import { z } from 'zod';
 import { TrainedError } from './errors.js';
 import { pathOf, type ModelFiles } from './model-files.js';

@@ -1,4 +1,4 @@
-import type { OcrLine, Video } from '@wbdc/data/plain';
+import type { OcrLine, Video } from '@wbdc/data/web';
 import { floats, type Floats } from '@wbdc/nn';
 import { SourceError } from '@wbdc/video-features/plain';
 import { TrainedError } from './errors.js';

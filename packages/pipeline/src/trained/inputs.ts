@@ -1,4 +1,4 @@
-import type { OcrLine } from '@wbdc/data/plain';
+import type { OcrLine } from '@wbdc/data/web';
 import type { Floats } from '@wbdc/nn';
 import type { Pixels } from '@wbdc/video-features/plain';
 

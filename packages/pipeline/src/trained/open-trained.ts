@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Example } from '@wbdc/data/plain';
+import type { Example } from '@wbdc/data/web';
 import { disposeTree } from '@wbdc/nn';
 import { parameterBytes, SourceError } from '@wbdc/video-features/plain';
 import type { Observer } from '../observer.js';

@@ -1,4 +1,4 @@
-import { aiacStride, collate, evenStride, type Example } from '@wbdc/data/plain';
+import { aiacStride, collate, evenStride, type Example } from '@wbdc/data/web';
 import { floats, type Floats } from '@wbdc/nn';
 import { packText } from '@wbdc/tokenizer';
 import {

@@ -1,4 +1,4 @@
-import { batchSchedule, type BatchPlan } from '@wbdc/data/plain';
+import { batchSchedule, type BatchPlan } from '@wbdc/data/web';
 import { foldIn, type Key, type Part } from '@wbdc/nn/plain';
 
 /** Where a batch stands in the order of the data. */

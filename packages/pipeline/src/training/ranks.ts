@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { BatchPlan } from '@wbdc/data/plain';
+import type { BatchPlan } from '@wbdc/data/web';
 import { assertSame, single, type Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import { flatten, padBatch, type Batch, type ParamTree, type Part } from '@wbdc/nn';

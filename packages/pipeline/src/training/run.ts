@@ -1,6 +1,6 @@
 import type { Measurement } from './measurement.js';
 import { join } from 'node:path';
-import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/plain';
+import { batchesPerEpoch, type BatchPlan } from '@wbdc/data/web';
 import { fromRoot, single } from '@wbdc/distributed';
 import { readIfThere } from '@wbdc/io';
 import { flattenMeasured } from '@wbdc/metrics';

@@ -1,6 +1,6 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CATEGORY_NAMES_FILE } from '@wbdc/data/plain';
+import { CATEGORY_NAMES_FILE } from '@wbdc/data/web';
 import { makeFolder, writeJson } from '@wbdc/io';
 import { disposeTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';

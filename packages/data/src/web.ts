@@ -1,4 +1,4 @@
-/** What of this package reads no file and needs no engine: for browsers too. */
+/** What of this package reads no file and needs no engine: in browsers, and for whoever wants no more. */
 export { CATEGORY_NAMES_FILE, joinNames } from './categories/names.js';
 export { batchesOfEpoch, batchesPerEpoch, batchSchedule } from './dataset/batches.js';
 export type { BatchPlan, BatchSchedule } from './dataset/batches.js';
