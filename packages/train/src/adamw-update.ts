@@ -1,9 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { Communicator } from '@wbdc/distributed';
 import { fusedKernel, hasKernel } from '@wbdc/nn';
 import type { KernelAttributes, KernelInputs } from '@wbdc/nn/kernels';
+import type { Shard, ShardedBucket } from './shards.js';
 
-/** One parameter, its moments, and the running average of its values where one is kept. */
+/**
+ * One parameter, its moments, or those of the values that are this process's to update, and the running average of its
+ * values where one is kept.
+ */
 export interface Slot {
   readonly param: Variable;
   readonly first: Variable;
@@ -41,6 +46,48 @@ export function updateAll(updates: readonly Update[]): void {
   for (const { slot } of updates) slot.count++;
   if (updates.length === 0 || updateTogether(updates)) return;
   for (const update of updates) if (!updateInPlace(update)) updateComposed(update);
+}
+
+/** Parameters whose values are divided over processes. */
+export interface Sharding {
+  readonly communicator: Communicator;
+  readonly buckets: readonly ShardedBucket<{ readonly slot: Slot; readonly size: number }>[];
+}
+
+/**
+ * The same, where every process updates its own values alone and gives them to the others: ZeRO's first stage
+ * (Rajbhandari et al., arXiv 1910.02054). All call it with the same gradients.
+ */
+export function updateShards(updates: readonly Update[], { communicator, buckets }: Sharding): void {
+  const bySlot = new Map(updates.map((update) => [update.slot, update]));
+  for (const { block, leaves } of buckets) {
+    const due = leaves.filter(({ slot }) => bySlot.has(slot));
+    if (due.length === 0) continue;
+    const own = new Float32Array(block);
+    const parts = due.filter(({ shard }) => shard.length > 0).map((leaf) => partOf(bySlot.get(leaf.slot)!, leaf.shard));
+    try {
+      updateAll(parts.map(({ update }) => update));
+      for (const { update, at } of parts) own.set(update.slot.param.dataSync<'float32'>(), at);
+    } finally {
+      for (const { update } of parts) tf.dispose([update.slot.param, update.grad]);
+    }
+    const all = communicator.blocking.allGather(own);
+    for (const { slot, size, shard } of due) {
+      const { param } = slot;
+      const values = all.slice(shard.offset, shard.offset + size);
+      tf.tidy(() => param.assign(tf.tensor(values, param.shape, 'float32')));
+      slot.count++;
+      updateAverage(slot, bySlot.get(slot)!.numbers.averageDecay);
+    }
+  }
+}
+
+/** The update of some values of a parameter, on copies of them and of their gradient. */
+function partOf({ slot, grad, numbers }: Update, { start, length, at }: Shard): { update: Update; at: number } {
+  const take = (tensor: Tensor): Tensor => tf.slice(tf.reshape(tensor, [tensor.size]), start, length);
+  const param = tf.tidy(() => tf.variable(take(slot.param), false));
+  const { first, second, count } = slot;
+  return { update: { slot: { param, first, second, count }, grad: tf.tidy(() => take(grad)), numbers }, at };
 }
 
 /** The average of a parameter that got no gradient in a step. */

@@ -2,10 +2,20 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
 import { flatten, type ParamTree } from '@wbdc/nn';
+import type { Communicator } from '@wbdc/distributed';
 import type { SafetensorsFile, TensorSource } from '@wbdc/checkpoints/node';
-import { updateAll, updateAverage, updatesInPlace, type Slot, type Update } from './adamw-update.js';
+import {
+  updateAll,
+  updateAverage,
+  updateShards,
+  updatesInPlace,
+  type Sharding,
+  type Slot,
+  type Update,
+} from './adamw-update.js';
 import { resolveRules, type ParamSettings, type Rules } from './rules.js';
-import { assignTensors, assertNames } from './tensors.js';
+import { shardsOf, type Shard } from './shards.js';
+import { assertNames, floatsOf } from './tensors.js';
 
 export interface AdamWOptions extends Rules {
   readonly beta1?: number;
@@ -15,6 +25,11 @@ export interface AdamWOptions extends Rules {
    * Keeps a running average of the weights, `average <- d average + (1 - d) weights` after every update; e.g. 0.999.
    */
   readonly averageDecay?: number;
+  /**
+   * Divides the moments over these processes, which make the same updates: each keeps and updates its share, and gives
+   * the new values to the others (ZeRO, stage 1). The state to save is that without it; see {@link Optimizer.share}.
+   */
+  readonly shards?: Communicator | undefined;
 }
 
 export interface UpdateOptions {
@@ -32,8 +47,10 @@ export interface Optimizer {
   trains(path: string): boolean;
   /** One update. A parameter without a gradient stays as it is. The gradients remain the caller's. */
   update(grads: ReadonlyMap<string, Tensor>, options: UpdateOptions): void;
-  /** The state to save. */
+  /** The state to save. Where it is divided over processes, rank 0 reads each value once, all others call `share`. */
   state(): TensorSource[];
+  /** Gives rank 0, which saves the state, what this process has of it; does nothing where nothing is divided. */
+  share(): Promise<void>;
   /** Takes a saved state; an error names what does not fit. */
   restore(file: SafetensorsFile): Promise<void>;
   /** Runs a function (an evaluation, say) with the averaged weights in place of the current ones. */
@@ -55,7 +72,8 @@ export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {
     flatten(params).map(({ path }) => path),
     options,
   );
-  const slots = newSlots(variablesOf(params), settings, options.averageDecay !== undefined);
+  const slots = newSlots(variablesOf(params), settings, options);
+  const sharding = shardingOf(slots, options.shards);
   const averageDecay = options.averageDecay ?? 0;
   return {
     learningRate: Math.max(...[...slots.keys()].map((path) => settings.get(path)!.learningRate)),
@@ -71,9 +89,11 @@ export function adamW(params: ParamTree, options: AdamWOptions): Optimizer {
         if (grad) updates.push({ slot, grad, numbers });
         else updateAverage(slot, averageDecay);
       }
-      updateAll(updates);
+      if (sharding) updateShards(updates, sharding);
+      else updateAll(updates);
     },
-    state: () => stateOf(slots),
+    state: () => stateOf(slots, options.shards),
+    share: () => shareState(slots, options.shards),
     restore: (file) => restore(slots, file),
     withAverages: async (run) => {
       swapAverages(slots);
@@ -111,19 +131,34 @@ function variablesOf(params: ParamTree): Map<string, Variable> {
 function newSlots(
   variables: ReadonlyMap<string, Variable>,
   settings: ReadonlyMap<string, ParamSettings>,
-  averaging: boolean,
-): Map<string, Slot> {
+  { averageDecay, shards }: Pick<AdamWOptions, 'averageDecay' | 'shards'>,
+): Map<string, OwnSlot> {
   const trained = [...variables].filter(([path]) => !settings.get(path)!.frozen);
   if (trained.length === 0)
     throw new WbdcError('adamW: expected parameters to train, got none: all are frozen or the tree is empty');
+  const leaves = trained.map(([path, param]) => ({ path, param, size: param.size }));
+  const divided = shards && shardsOf(leaves, shards).flatMap((bucket) => bucket.leaves);
   return new Map(
-    trained.map(([path, param]) => {
+    (divided ?? leaves.map((leaf) => ({ ...leaf, shard: undefined }))).map(({ path, param, shard }) => {
       if (updatesInPlace()) ownMemory(param);
-      const zeros = (): Variable => newState(new Float32Array(param.size), param.shape);
-      const slot = { param, first: zeros(), second: zeros(), count: 0 };
+      const shape = shard ? [shard.length] : param.shape;
+      const zeros = (): Variable => newState(new Float32Array(tf.util.sizeFromShape(shape)), shape);
+      const slot = { param, first: zeros(), second: zeros(), count: 0, ...(shard && { shard }) };
+      const averaging = averageDecay !== undefined;
       return [path, averaging ? { ...slot, average: tf.tidy(() => tf.variable(copyOf(param), false)) } : slot];
     }),
   );
+}
+
+function shardingOf(slots: ReadonlyMap<string, OwnSlot>, communicator?: Communicator): Sharding | undefined {
+  if (communicator === undefined) return undefined;
+  const leaves = [...slots.values()].map((slot) => ({ slot, size: slot.param.size }));
+  return { communicator, buckets: shardsOf(leaves, communicator) };
+}
+
+/** With the values of the parameter that are this process's; all of them where there is none. */
+interface OwnSlot extends Slot {
+  readonly shard?: Shard;
 }
 
 function newState(values: Float32Array, shape: number[]): Variable {
@@ -146,34 +181,69 @@ function assertKnown(grads: ReadonlyMap<string, Tensor>, slots: ReadonlyMap<stri
     throw new WbdcError(`adamW: expected gradients of trained parameters, got one of '${unknown}'`);
 }
 
-/** The tensors of the state by their names in a file. */
-function namedState(slots: ReadonlyMap<string, Slot>): Map<string, Variable> {
-  return new Map(
-    [...slots].flatMap(([path, { first, second, average }]): [string, Variable][] => [
-      [`first.${path}`, first],
-      [`second.${path}`, second],
-      ...(average ? [[`average.${path}`, average] as [string, Variable]] : []),
-    ]),
-  );
+/** A tensor of the state. */
+interface Kept {
+  readonly name: string;
+  readonly variable: Variable;
+  /** Of the whole, as a file has it. */
+  readonly shape: number[];
+  /** The values of the whole that this process has; all where there is none. */
+  readonly shard: Shard | undefined;
+}
+
+function keptIn(slots: ReadonlyMap<string, OwnSlot>): Kept[] {
+  return [...slots].flatMap(([path, { param, first, second, average, shard }]): Kept[] => [
+    { name: `first.${path}`, variable: first, shape: param.shape, shard },
+    { name: `second.${path}`, variable: second, shape: param.shape, shard },
+    ...(average ? [{ name: `average.${path}`, variable: average, shape: param.shape, shard: undefined }] : []),
+  ]);
 }
 
 const COUNTS = 'counts';
 
-function stateOf(slots: ReadonlyMap<string, Slot>): TensorSource[] {
+function stateOf(slots: ReadonlyMap<string, OwnSlot>, shards: Communicator | undefined): TensorSource[] {
   const counts = Int32Array.from([...slots.values()], ({ count }) => count);
   return [
-    ...[...namedState(slots)].map(([name, tensor]): TensorSource => {
-      return { name, dtype: 'F32', shape: tensor.shape, values: () => tensor.data<'float32'>() };
+    ...keptIn(slots).map(({ name, variable, shape, shard }, index): TensorSource => {
+      const values = async (): Promise<Float32Array> => {
+        if (shard === undefined || shards === undefined) return variable.data<'float32'>();
+        // Which one: whoever writes a file has an order of its own.
+        shards.blocking.broadcast(Int32Array.of(index));
+        return joined(shards.blocking.allGatherParts(await variable.data<'float32'>()));
+      };
+      return { name, dtype: 'F32', shape, values };
     }),
     { name: COUNTS, dtype: 'I32', shape: [counts.length], values: () => counts },
   ];
 }
 
-async function restore(slots: ReadonlyMap<string, Slot>, file: SafetensorsFile): Promise<void> {
-  const state = namedState(slots);
-  assertNames(file, new Map<string, { shape: number[] }>([...state, [COUNTS, { shape: [slots.size] }]]));
+/** What rank 0 asks for, tensor by tensor. */
+async function shareState(slots: ReadonlyMap<string, OwnSlot>, shards: Communicator | undefined): Promise<void> {
+  if (shards === undefined) return;
+  const kept = keptIn(slots);
+  for (let left = kept.filter(({ shard }) => shard).length; left > 0; left--) {
+    const asked = new Int32Array(1);
+    shards.blocking.broadcast(asked);
+    shards.blocking.allGatherParts(await kept[asked[0]].variable.data<'float32'>());
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+  return all;
+}
+
+async function restore(slots: ReadonlyMap<string, OwnSlot>, file: SafetensorsFile): Promise<void> {
+  const kept = keptIn(slots);
+  const shapes = kept.map(({ name, shape }): [string, { shape: number[] }] => [name, { shape }]);
+  assertNames(file, new Map([...shapes, [COUNTS, { shape: [slots.size] }]]));
   const counts = await file.read(COUNTS);
-  await assignTensors(file, state);
+  for (const { name, variable, shard } of kept) {
+    const data = await floatsOf(file, name);
+    const own = shard ? data.slice(shard.start, shard.start + shard.length) : data;
+    tf.tidy(() => variable.assign(tf.tensor(own, variable.shape, 'float32')));
+  }
   [...slots.values()].forEach((slot, i) => (slot.count = counts.data[i]));
 }
 

@@ -4,6 +4,7 @@ import type { Communicator } from '@wbdc/distributed';
 import { flatten, type MetricSum, type ParamTree } from '@wbdc/nn';
 import { bfloat16Sum } from './bfloat16.js';
 import { disposeGrads, type ValueAndGrad } from './gradients.js';
+import { bucketsOf } from './shards.js';
 
 /** In what gradients travel: as they are, or rounded to 8 bits of mantissa, which halves the bytes. */
 export type GradientDtype = 'fp32' | 'bf16';
@@ -28,9 +29,6 @@ export interface ExchangeOptions {
   readonly trains: (path: string) => boolean;
   readonly dtype?: GradientDtype | undefined;
 }
-
-/** Values that travel together: fewer, larger messages; 16 MiB as float32. */
-const BUCKET = 1 << 22;
 
 export function exchangeOf({ communicator, params, trains, dtype = 'fp32' }: ExchangeOptions): Exchange {
   // The same order on every process, whatever each has reached.
@@ -126,21 +124,6 @@ function addUp(all: readonly Readonly<Record<string, number>>[]): Record<string,
 function texts(communicator: Communicator, value: unknown): string[] {
   const parts = communicator.blocking.allGatherParts(new TextEncoder().encode(JSON.stringify(value)));
   return parts.map((part) => new TextDecoder().decode(part));
-}
-
-/** Neighbours together until a bucket is full; what is larger has one of its own. */
-function bucketsOf(leaves: readonly Leaf[]): Leaf[][] {
-  const buckets: Leaf[][] = [];
-  let size = Infinity;
-  for (const leaf of leaves) {
-    if (size + leaf.size > BUCKET) {
-      buckets.push([]);
-      size = 0;
-    }
-    buckets.at(-1)!.push(leaf);
-    size += leaf.size;
-  }
-  return buckets;
 }
 
 /** Gradients times a factor side by side, zeros where this process has none. */

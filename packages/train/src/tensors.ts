@@ -30,12 +30,17 @@ function list(what: string, names: readonly string[]): string[] {
   return [`${what}: ${names.slice(0, 5).join(', ')}${more}`];
 }
 
+/** The values of a tensor. */
+export async function floatsOf(file: SafetensorsFile, name: string): Promise<Float32Array> {
+  const { data } = await file.read(name);
+  if (data instanceof Float32Array) return data;
+  throw new WbdcError(`${file.path}: '${name}': expected float values, got whole numbers`);
+}
+
 /** Reads values into variables, one at a time. */
 export async function assignTensors(file: SafetensorsFile, variables: ReadonlyMap<string, Variable>): Promise<void> {
   for (const [name, variable] of variables) {
-    const { data } = await file.read(name);
-    if (!(data instanceof Float32Array))
-      throw new WbdcError(`${file.path}: '${name}': expected float values, got whole numbers`);
+    const data = await floatsOf(file, name);
     tf.tidy(() => variable.assign(tf.tensor(data, variable.shape, 'float32')));
   }
 }

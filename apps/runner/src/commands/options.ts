@@ -16,6 +16,7 @@ export interface StageOptions {
   readonly shard?: string;
   readonly shards?: number;
   readonly gradientDtype?: 'fp32' | 'bf16';
+  readonly zero?: '0' | '1';
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly json?: boolean;
@@ -70,7 +71,11 @@ export function addShardOptions(command: Command): Command {
 /** Options of what several processes train. */
 export function addRankOptions(command: Command): Command {
   const dtype = new Option('--gradient-dtype <name>', 'in what gradients travel between ranks').choices(TYPES);
-  return command.addOption(dtype.default('fp32'));
+  const zero = new Option('--zero <stage>', 'what ranks divide: 1, the moments of AdamW; 0, nothing').choices([
+    '0',
+    '1',
+  ]);
+  return command.addOption(dtype.default('fp32')).addOption(zero.default('0'));
 }
 
 /** How a table of texts is read. */

@@ -250,8 +250,7 @@ async function contextOf(
     upstream: (name) => needed.get(name)?.folder ?? run.folderOf(name),
     upstreamSummary: (name) => needed.get(name)?.record.summary ?? {},
     ...(engine === undefined ? {} : { engine }),
-    communicator,
-    gradientDtype: options.gradientDtype,
+    ranks: { communicator, gradientDtype: options.gradientDtype, zero: options.zero === '1' ? 1 : 0 },
   };
 }
 

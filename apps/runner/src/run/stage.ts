@@ -1,6 +1,5 @@
-import type { Communicator } from '@wbdc/distributed';
 import type { DataPart } from '@wbdc/pipeline/contents';
-import type { GradientDtype } from '@wbdc/train';
+import type { RunOptions } from '@wbdc/pipeline/node';
 import type { Config } from '../config/schema.js';
 import type { Output } from '../core/output.js';
 import type { RunFolder } from './run-folder.js';
@@ -33,9 +32,8 @@ export interface StageContext {
   readonly run: RunFolder;
   /** Gives settings of an earlier version the defaults of those that they lack. */
   readonly asNow?: (settings: JsonObject) => JsonObject;
-  /** The ranks that train together, in a stage that can; this process alone where there is none. */
-  readonly communicator?: Communicator;
-  readonly gradientDtype?: GradientDtype | undefined;
+  /** The ranks that train together, in a stage that can, and how; this process alone where there are none. */
+  readonly ranks?: Pick<RunOptions, 'communicator' | 'gradientDtype' | 'zero'>;
 }
 
 /** What a stage leaves behind. */

@@ -2,7 +2,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DemoSummary } from '@wbdc/demo-data';
 import { makeFolder } from '@wbdc/io';
-import { checkWbdcData, indexAiac, type AiacCounts } from '@wbdc/pipeline/prepare';
+import { checkWbdcData, describeAiac, indexAiac } from '@wbdc/pipeline/prepare';
 import { loadDemoData } from '../core/demo-data.js';
 import { counted } from '@wbdc/report/format';
 import { observed } from '../core/observer.js';
@@ -109,12 +109,4 @@ async function indexFolder(context: StageContext): Promise<StageResult> {
       splits: Object.fromEntries(splits.map(({ split, counts }) => [split, counts])),
     },
   };
-}
-
-function describeAiac({ videos, frames, tagged, withoutFrames, otherCategories, bad }: AiacCounts): string {
-  const parts = [counted(videos, 'video'), counted(frames, 'frame'), `${tagged} with tags`];
-  if (withoutFrames > 0) parts.push(`${withoutFrames} without frames`);
-  if (otherCategories > 0) parts.push(`${otherCategories} categories left out that have no 4 digits`);
-  if (bad > 0) parts.push(`${bad} bad ones skipped`);
-  return parts.join(', ');
 }

@@ -13,9 +13,9 @@ export type Conclusion = Pick<Trained, 'made' | 'summary'>;
 
 /** Calls a training of the library in a stage's folder, and shows how it goes. */
 export function runInStage<T>(context: StageContext, work: (run: RunOptions) => Promise<T>): Promise<T> {
-  const { config, folder, resume, signal, output, communicator, gradientDtype } = context;
-  const ranks = { communicator, gradientDtype, scaleLoss: config.precision === 'fp16' };
-  return observedTraining(output, (shown) => work({ seed: config.seed, folder, resume, signal, ...ranks, ...shown }));
+  const { config, folder, resume, signal, output, ranks } = context;
+  const run = { seed: config.seed, folder, resume, signal, ...ranks, scaleLoss: config.precision === 'fp16' };
+  return observedTraining(output, (shown) => work({ ...run, ...shown }));
 }
 
 /** The result of a training in the words of a stage's. */

@@ -187,3 +187,12 @@ class Counting {
     this.observer?.onProgress?.({ noun: `MB of ${this.split}`, done, total: megabytes(this.bytes), ended });
   }
 }
+
+/** For people: `1,200 videos, 30 frames`. */
+export function describeAiac({ videos, frames, tagged, withoutFrames, otherCategories, bad }: AiacCounts): string {
+  const parts = [counted(videos, 'video'), counted(frames, 'frame'), `${tagged} with tags`];
+  if (withoutFrames > 0) parts.push(`${withoutFrames} without frames`);
+  if (otherCategories > 0) parts.push(`${otherCategories} categories left out that have no 4 digits`);
+  if (bad > 0) parts.push(`${bad} bad ones skipped`);
+  return parts.join(', ');
+}

@@ -3,7 +3,7 @@ export type { CheckedSplit, DataSplits } from './check-wbdc.js';
 export type { PreparedVideos } from './finish.js';
 export type { PairTable, PreparedPairs } from './pairs.js';
 export type { StoredFrameSettings } from './frames.js';
-export { indexAiac } from './index-aiac.js';
+export { describeAiac, indexAiac } from './index-aiac.js';
 export type { AiacCounts, IndexAiacOptions, IndexedAiac, IndexedSplit } from './index-aiac.js';
 export { MissingSplitError } from './missing-split.js';
 export { DEFAULT_STORED_FRAMES, prepareVideos } from './prepare.js';

@@ -21,6 +21,11 @@ export function partHere({ communicator = single }: Ranks): Part | undefined {
   return communicator.size === 1 ? undefined : { index: communicator.rank, count: communicator.size };
 }
 
+/** The processes that divide the moments, where they do. */
+export function shardsOver({ communicator = single, zero = 0 }: Ranks & { readonly zero?: 0 | 1 | undefined }) {
+  return zero === 0 || communicator.size === 1 ? undefined : communicator;
+}
+
 /** What all processes must agree on before the first step. */
 export interface Agreement {
   readonly plan: BatchPlan;
@@ -29,12 +34,14 @@ export interface Agreement {
   readonly settings: unknown;
   readonly model: unknown;
   readonly startStep: number;
+  /** What travels between them. */
+  readonly exchange: string;
 }
 
 /** @throws WbdcError that says which process differs in what, or that they outnumber a batch's examples */
 export async function assertSameTraining(
   communicator: Communicator,
-  { plan, params, settings, model, startStep }: Agreement,
+  { plan, params, settings, model, startStep, exchange }: Agreement,
 ): Promise<void> {
   if (communicator.size === 1) return;
   if (plan.batchSize < communicator.size) {
@@ -47,6 +54,7 @@ export async function assertSameTraining(
   }
   const facts = {
     seed: String(plan.seed),
+    exchange,
     settings: hash(JSON.stringify(settings)),
     model: hash(JSON.stringify(model)),
     data: `of ${plan.lengths.length} examples, ${hash(Int32Array.from(plan.lengths))}`,

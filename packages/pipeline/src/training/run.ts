@@ -35,7 +35,7 @@ import type { SavedModel } from '../saved/schema.js';
 import type { LoopSettings } from '../settings/training.js';
 import { averageBest, offerBest, type AveragedWeights, type BestWeights } from './best.js';
 import { batchOrder, type BatchPosition } from './order.js';
-import { assertSameTraining, isRoot, partHere, type Ranks } from './ranks.js';
+import { assertSameTraining, isRoot, partHere, shardsOver, type Ranks } from './ranks.js';
 
 /** The examples of a training. */
 export interface TrainingData<B> {
@@ -85,6 +85,8 @@ export interface RunOptions extends Ranks {
   readonly sinks?: readonly Sink[];
   /** In what gradients travel between processes. */
   readonly gradientDtype?: GradientDtype | undefined;
+  /** What is divided over the processes: 1, the moments of AdamW (ZeRO); 0, the default, nothing. */
+  readonly zero?: 0 | 1 | undefined;
   /** For an engine that multiplies in float16: the loss is scaled, as far as the gradients fit. Default false. */
   readonly scaleLoss?: boolean;
 }
@@ -146,7 +148,8 @@ export async function runTraining<B, M extends Measurement, R = undefined>(
   const { recipe, folder } = options;
   const { params, rules, averageDecay, settings } = recipe;
   const { epsilon } = settings;
-  const optimizer = adamW(params, { ...rules, epsilon, ...(averageDecay !== undefined && { averageDecay }) });
+  const averaging = averageDecay !== undefined && { averageDecay };
+  const optimizer = adamW(params, { ...rules, epsilon, ...averaging, shards: shardsOver(options) });
   try {
     const from = await restore(options, optimizer);
     const startStep = from?.step ?? 0;
@@ -190,8 +193,9 @@ async function train<B, M extends Measurement, R>(
   const examples = data.lengths.length;
   const { batchSize } = settings;
   observer.onStart?.({ parameters, examples, noun, batchSize, steps, scheduleSteps, startStep });
-  const { communicator = single, model } = options;
-  await assertSameTraining(communicator, { plan, params: recipe.params, settings, model, startStep });
+  const { communicator = single, model, gradientDtype = 'fp32', zero = 0 } = options;
+  const exchange = `gradients in ${gradientDtype}, ZeRO ${zero}`;
+  await assertSameTraining(communicator, { plan, params: recipe.params, settings, model, startStep, exchange });
   const measure = measuring(options);
   const due = evaluationDue(settings, batchesPerEpoch(plan));
   const { step, interrupted } = await trainLoop({
@@ -307,7 +311,7 @@ function loopOptions<B, M extends Measurement, R>(
   const order = batchOrder(plan, key, partHere(options));
   const warmup = Math.round(settings.warmup * scheduleSteps);
   const save = async (step: number): Promise<void> => {
-    if (!isRoot(options)) return;
+    if (!isRoot(options)) return optimizer.share();
     const cursor = {
       epoch: order.epochOf(step * settings.accumulate),
       ...(lossScale && { lossScale: lossScale.state }),

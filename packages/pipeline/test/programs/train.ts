@@ -19,6 +19,7 @@ export interface Training {
   /** A rank whose videos are others. */
   readonly otherData?: number;
   readonly gradientDtype?: 'bf16';
+  readonly zero?: 1;
   readonly epochs?: number;
   readonly settings?: object;
 }
@@ -139,7 +140,10 @@ async function train({
   });
 }
 
-type Running = Pick<FinetuneOptions, 'folder' | 'resume' | 'signal' | 'sinks' | 'communicator' | 'gradientDtype'>;
+type Running = Pick<
+  FinetuneOptions,
+  'folder' | 'resume' | 'signal' | 'sinks' | 'communicator' | 'gradientDtype' | 'zero'
+>;
 
 async function finetuning(running: Running, own: object, tags?: readonly string[]): Promise<FinetuneOptions> {
   const pairs = videos.slice(0, 60).map(({ id }, i) => {
