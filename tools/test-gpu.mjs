@@ -67,6 +67,14 @@ const PROBE = `
   process.exit(0);
 `;
 
+/** Run by itself it prints what a shell is to evaluate so that other programs find the same GPU. */
+if (process.argv[1] === import.meta.filename) {
+  findTestGpu();
+  for (const name of ['VK_ICD_FILENAMES', 'XDG_RUNTIME_DIR', 'VK_LAYER_PATH', 'VK_INSTANCE_LAYERS']) {
+    if (process.env[name]) console.log(`export ${name}='${process.env[name]}'`);
+  }
+}
+
 /** What the GPU is called with that environment, or why there is none. */
 function probe(env) {
   try {

@@ -1,7 +1,8 @@
 /**
  * The pretraining step on a GPU: ours by WebGPU, in float32 and float16, and by TensorFlow where it is built for CUDA,
  * against PyTorch on the same card. Each contender has the GPU to itself; what is done is written at once, so that an
- * end on the way leaves the rest: `node gpu.js [--steps n] [--seconds n] [--only a,b] [--out file without extension]`.
+ * end on the way leaves the rest: `node gpu.js [--steps n] [--seconds n] [--only a,b] [--out file without extension]
+ * [--small] [--device cpu] [--save]`; the device is PyTorch's, `cpu` for a look without a card.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     out: { type: 'string', default: join(ROOT, 'bench', 'gpu') },
     small: { type: 'boolean', default: false },
+    device: { type: 'string', default: 'cuda' },
     save: { type: 'boolean', default: false },
   },
 });
@@ -54,8 +56,10 @@ function contenders(recipe: Recipe, folder: string, skipped: Record<string, stri
   const python = findPython('torch');
   if (!python) skipped['torch'] = withoutPython('torch');
   const torch = (name: string, precision: string, attention = 'sdpa'): Contender[] => {
-    const args = ['train', 'equal', precision, folder, 'cuda', attention];
-    return python ? [pythonPeer(python, 'uni_model.py', name, args, recipe.threads)] : [];
+    const args = ['train', 'equal', precision, folder, options.device, attention];
+    return python && (precision !== 'tf32' || options.device === 'cuda')
+      ? [pythonPeer(python, 'uni_model.py', name, args, recipe.threads)]
+      : [];
   };
   return [
     ours('webgpu'),
