@@ -64,7 +64,7 @@ export async function findAdapter({ dawn: flags = [], powerPreference }: Adapter
   if (adapter) return { adapter, dawn };
   throw new WebGpuUnavailableError(
     'WebGPU finds no GPU here: expected a driver for Vulkan, Metal or Direct3D 12, got none' +
-      (dawn ? ' (Linux: vulkaninfo lists them)' : ' (chrome://gpu says why)'),
+      (dawn ? " (Linux: vulkaninfo lists them); the engine 'ort' needs none" : " (chrome://gpu says why); use 'wasm'"),
   );
 }
 

@@ -4,6 +4,8 @@ import type { PoolStatistics } from './pool.js';
 const CHECKPOINT =
   'what was on it is gone, the last checkpoint is not: the same command goes on from there, in a new process';
 
+const ELSEWHERE = "this GPU or its driver does not take it: choose the engine 'ort', or 'wasm' in a browser";
+
 /**
  * What went wrong on a device. WebGPU tells of it by events, at once in Node and later in a browser; here it is kept
  * until something asks, and thrown there, so that no result is ever read that a failed command should have made.
@@ -64,7 +66,7 @@ export class Faults {
 
   #describe(error: GPUError): WebGpuError {
     const text = firstLines(error.message);
-    if (!isMemory(error)) return new WebGpuError(`webgpu: ${this.#current}: ${text}`);
+    if (!isMemory(error)) return new WebGpuError(`webgpu: ${this.#current}: ${text}; ${ELSEWHERE}`);
     const { used, allocated } = this.memory();
     return new WebGpuMemoryError(
       `the GPU is out of memory at ${bytesText(used)} in tensors (${bytesText(allocated)} allocated), in ` +
