@@ -15,8 +15,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-# In seconds: the whole, and the most of each part; together they are the whole.
-whole=470 packages=110 build=100 tests=90 bench=170
+# In seconds, of the whole script.
+whole=470
 small= cuda= options=()
 for option in "$@"; do
   case $option in
@@ -44,9 +44,9 @@ fail() { # what
   failed+="${failed:+, }$1"
   close "failed: $1"
 }
-within() { # seconds, command: no longer, and not past the end of the whole
-  local most=$1 rest=$((whole - SECONDS))
-  shift
+within() { # seconds at the most, seconds that it leaves for what follows, command
+  local most=$1 rest=$((whole - $2 - SECONDS))
+  shift 2
   timeout -k 5 "$((rest < 2 ? 1 : rest < most ? rest : most))" "$@"
 }
 ended() { # outcome of the script
@@ -69,20 +69,20 @@ done
 torch=
 if [ -z "$python" ]; then
   echo 'PyTorch is installed beside the rest'
-  (python3 -m venv .venv && within $whole .venv/bin/pip install -q torch numpy) >bench/gpu-torch.log 2>&1 &
+  (python3 -m venv .venv && within $whole 90 .venv/bin/pip install -q torch numpy) >bench/gpu-torch.log 2>&1 &
   torch=$!
 fi
 
 if [ ! -d node_modules ]; then
   step 'Packages'
-  within $packages npm ci --no-audit --no-fund --ignore-scripts ||
+  within 200 200 npm ci --no-audit --no-fund --ignore-scripts ||
     { fail 'packages: without them nothing else can run' && ended FAILED && exit 1; }
 fi
 has_cuda() { compgen -G 'node_modules/@tensorflow/tfjs-node-gpu/lib/*/tfjs_binding.node' >/dev/null; }
 tensorflow=
 if [ -n "$cuda" ] && ! has_cuda; then
   echo 'TensorFlow for CUDA is installed beside the rest'
-  within $((build + tests)) npx nx run tools:install-tensorflow --gpu >bench/gpu-tensorflow.log 2>&1 &
+  within 300 100 npx nx run tools:install-tensorflow --gpu >bench/gpu-tensorflow.log 2>&1 &
   tensorflow=$!
 elif has_card && ! has_cuda; then
   echo 'without TensorFlow on CUDA: --cuda installs it, some gigabytes'
@@ -90,7 +90,7 @@ fi
 
 if [ -d node_modules/typescript ]; then
   step 'Build'
-  within $build npx tsc -b bench || fail 'build: what was built before is measured'
+  within 120 150 npx tsc -b bench || fail 'build: what was built before is measured'
 fi
 
 step 'Parity on the GPU'
@@ -107,7 +107,7 @@ fi
 parity() { # engines, files below packages/
   export WBDC_REQUIRE_GPU=${WBDC_REQUIRE_GPU:-${small:-real}} WBDC_TEST_ENGINES=$1
   shift
-  within $tests npx vitest run "${@/#/packages/}" --reporter=default 2>&1
+  within 150 110 npx vitest run "${@/#/packages/}" --reporter=default 2>&1
 }
 [[ $engines != *tensorflow* ]] || files+=(tfjs-node-kernels)
 (parity $engines "${files[@]}") | tee bench/gpu-tests.log || fail 'parity: bench/gpu-tests.log'
@@ -138,9 +138,9 @@ fi
 # Where a GPU is played by the processor, its driver is found as the tests find it.
 if [ -n "$small" ]; then eval "$(node tools/test-gpu.mjs)"; fi
 rest=$((whole - SECONDS))
-seconds=$((rest < bench ? rest : bench))
 rm -f bench/gpu.md
-within $bench node bench/dist/gpu.js --seconds $((seconds > 40 ? seconds - 30 : 10)) "${options[@]}" ||
+# It begins with no contender after its seconds, and one takes up to half a minute.
+within $whole 0 node bench/dist/gpu.js --seconds $((rest > 40 ? rest - 30 : 10)) "${options[@]}" ||
   { cat bench/gpu.md 2>/dev/null; fail 'bench: what was done by then is in bench/gpu.md'; }
 
 ended "${failed:+FAILED (}${failed:-Done}${failed:+)}"
