@@ -73,7 +73,8 @@ if [ -z "$python" ]; then
   torch=$!
 fi
 
-if [ ! -d node_modules ]; then
+# Written last: an installation that was ended on its way has none.
+if [ ! -f node_modules/.package-lock.json ]; then
   step 'Packages'
   within 200 200 npm ci --no-audit --no-fund --ignore-scripts ||
     { fail 'packages: without them nothing else can run' && ended FAILED && exit 1; }
