@@ -1,4 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exists, isMissing } from '@wbdc/io';
@@ -41,8 +42,15 @@ export const COLUMNS = [
   'thumbnail',
 ] as const;
 
+/**
+ * Threads that the database computes with, at least. By itself it takes two fewer than there are cores; with one it
+ * waits for itself for ever once the index of words is larger than what is written at once (lancedb/lancedb#3568).
+ */
+const LEAST_THREADS = 4;
+
 /** @throws SearchError `lancedb-missing` */
 async function loadLance(): Promise<Lance> {
+  process.env['LANCE_CPU_THREADS'] ??= String(Math.max(LEAST_THREADS, availableParallelism() - 2));
   // Read by the native library when it loads: without it, asking for statistics prints a warning.
   process.env['LANCE_INCLUDE_VECTOR_CENTROIDS'] ??= 'false';
   process.env['LANCE_LOG'] ??= 'error'; // what it warns of, it fails of or gets over

@@ -5,7 +5,7 @@ import { COLUMNS, isRemote, modelsOf, openTable, type OpenTable, type PlaceOptio
 import { databaseError, SearchError, type Doing } from './errors.js';
 import { countFacets, type IndexFacets } from './facets.js';
 import { conditionOf, idsCondition } from './filter.js';
-import { inBatches } from './batches.js';
+import { inBatches, inGrowingBatches, type GrowingBatches } from './batches.js';
 import { APPROXIMATE_FROM, buildWordIndex, ensureIndices, vectorStatistics, type VectorStatistics } from './indices.js';
 import type { IndexHit, IndexQuery } from './query.js';
 import { readRecords, readVectors, recordOf, TOLD, videoOf } from './records.js';
@@ -22,7 +22,11 @@ export interface OpenIndexOptions extends PlaceOptions {
 }
 
 export interface AddOptions {
-  /** Rows written at once, 256. */
+  /**
+   * Rows written at once. Where nothing is said 256, and more as the adding goes on: every writing costs a search of
+   * what is there, so of many rows up to 8,192 go together. Rows that come slowly do not wait for others longer than 10
+   * seconds.
+   */
   readonly batchSize?: number;
   /** Ends the adding before the next batch with its reason; what was written stays. */
   readonly signal?: AbortSignal;
@@ -31,6 +35,9 @@ export interface AddOptions {
   /** Told of work that follows and takes a while. */
   readonly onMessage?: (line: string) => void;
 }
+
+/** 8,192 rows with their texts and vectors take some 40 MB. */
+const BATCHES: GrowingBatches = { least: 256, most: 8192, patience: 10_000 };
 
 /** What an adding came to. */
 export interface AddResult {
@@ -138,9 +145,10 @@ export class VideoIndex implements AsyncDisposable {
    * @throws SearchError `row`, `model-missing`, `model-other` where a row is wrong; its batch is left out as a whole
    */
   async add(rows: Iterable<IndexRow> | AsyncIterable<IndexRow>, options: AddOptions = {}): Promise<AddResult> {
-    const { batchSize = 256, signal, onAdded, onMessage } = options;
+    const { batchSize, signal, onAdded, onMessage } = options;
     const result = { added: 0, updated: 0 };
-    for await (const batch of inBatches(rows, batchSize)) {
+    const batches = batchSize === undefined ? inGrowingBatches(rows, BATCHES) : inBatches(rows, batchSize);
+    for await (const batch of batches) {
       signal?.throwIfAborted();
       const { added, ids } = await this.#write(batch);
       result.added += added;

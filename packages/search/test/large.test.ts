@@ -40,3 +40,28 @@ it('answers from a graph, nearly as well as by comparing all, and finds what cam
   expect(ids(await index.search({ words: '999' }))).toEqual(['999']);
   await rm(folder, { recursive: true, force: true });
 });
+
+it('takes many videos in few changes, and slow ones without waiting for others', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'wbdc-many-'));
+  await using index = await openIndex(folder, { create: true });
+  const before = (await index.stats()).version;
+  const written: number[] = [];
+  const rows = Array.from({ length: 6000 }, (_, i) => ({ id: `v${i}` }));
+  await index.add(rows, { onAdded: (ids) => written.push(ids.length) });
+  expect(written.slice(0, 2)).toEqual([256, 256]);
+  expect(written.reduce((sum, count) => sum + count, 0)).toBe(6000);
+  expect(written.length).toBeLessThan(11); // 24 of 256 each
+  expect((await index.stats()).version - before).toBeLessThan(written.length + 6);
+  expect((await index.get(['v0', 'v5999'])).map(({ id }) => id)).toEqual(['v0', 'v5999']);
+  await rm(folder, { recursive: true, force: true });
+});
+
+it('keeps an index of words that is larger than what is written at once, on any number of cores', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'wbdc-words-'));
+  await using index = await openIndex(folder, { create: true });
+  const ideograph = (i: number, k: number) => String.fromCodePoint(0x4e00 + ((i * 31 + k * k * 17) % 4000));
+  const asr = (i: number) => Array.from({ length: 150 }, (_, k) => ideograph(i, k)).join('');
+  await index.add(Array.from({ length: 3000 }, (_, i) => ({ id: `v${i}`, asr: asr(i) })));
+  expect(await index.search({ words: asr(77), limit: 1 })).toMatchObject([{ video: { id: 'v77' } }]);
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
