@@ -5,6 +5,7 @@ export type { DecodeOptions, TokenizerFile } from './tokenizer.js';
 export type { TokenizerFiles } from './tokenizer-files.js';
 export { wordSplitter, type NormalizeOptions } from './normalize.js';
 export { SPECIAL_TOKENS, type SpecialIds } from './vocabulary.js';
-export { trainVocabulary, type TrainVocabularyOptions } from './train-vocabulary.js';
+export { trainVocabulary, vocabularyTrainer } from './train-vocabulary.js';
+export type { TrainVocabularyOptions, VocabularyTrainer } from './train-vocabulary.js';
 export { packText, packTokens, parseLayout, QQ_LAYOUT, WBDC_LAYOUT } from './pack.js';
 export type { PackedText, TextEncoder, TextLayout } from './pack.js';

@@ -29,9 +29,33 @@ const MAX_WORD = 100;
  * @throws when `size` does not hold these characters
  */
 export function trainVocabulary(texts: Iterable<string>, options: TrainVocabularyOptions): string[] {
+  const trainer = vocabularyTrainer(options);
+  for (const text of texts) trainer.add(text);
+  return trainer.train();
+}
+
+/** Texts of any number, one after another: only words and their counts are kept. */
+export interface VocabularyTrainer {
+  add(text: string): void;
+  /** The vocabulary of all texts so far, see {@link trainVocabulary}. */
+  train(): string[];
+}
+
+/** {@link trainVocabulary} for texts that come from a file, say, and need not be in memory together. */
+export function vocabularyTrainer(options: TrainVocabularyOptions): VocabularyTrainer {
   checkPositive('size', options.size);
   checkPositive('minFrequency', options.minFrequency);
-  const words = countWords(texts, options);
+  const split = wordSplitter(options);
+  const words = new Map<string, number>(); // in the order of the texts
+  return {
+    add: (text) => {
+      for (const word of split(text)) words.set(word, (words.get(word) ?? 0) + 1);
+    },
+    train: () => trainOn(words, options),
+  };
+}
+
+function trainOn(words: ReadonlyMap<string, number>, options: TrainVocabularyOptions): string[] {
   const alphabet = countAlphabet(words, options.minFrequency);
   const vocab = [...SPECIAL_TOKENS, ...alphabet];
   if (vocab.length > options.size) {
@@ -44,16 +68,6 @@ export function trainVocabulary(texts: Iterable<string>, options: TrainVocabular
   const pieces = splitWords(words, new Set(alphabet));
   mergePairs(pairCounter(pieces), vocab, options);
   return vocab;
-}
-
-/** Counts the words of the texts; insertion order is the order of the texts. */
-function countWords(texts: Iterable<string>, options: NormalizeOptions): Map<string, number> {
-  const split = wordSplitter(options);
-  const counts = new Map<string, number>();
-  for (const text of texts) {
-    for (const word of split(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  }
-  return counts;
 }
 
 /**

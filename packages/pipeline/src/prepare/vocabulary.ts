@@ -1,5 +1,5 @@
-import { readAnnotations, SkipCounter, wbdcLayout } from '@wbdc/data';
-import { Tokenizer, trainVocabulary } from '@wbdc/tokenizer';
+import { readAnnotations, SkipCounter, wbdcLayout, type OnBad } from '@wbdc/data';
+import { Tokenizer, vocabularyTrainer } from '@wbdc/tokenizer';
 import type { TextSettings } from '../settings/text.js';
 import type { VocabSettings } from '../settings/vocab.js';
 import { textReader } from '../text.js';
@@ -33,53 +33,66 @@ export interface BuiltVocabulary extends VocabularyCoverage {
 
 /**
  * Trains a BERT WordPiece vocabulary on title, OCR and ASR of the annotations of some splits, and measures it on them.
+ * The annotations are read twice, so that no text stays in memory: only words and their counts do.
  *
  * @throws DataError when too many records are bad; the signal's reason when it is aborted
  */
 export async function buildVocabulary(options: BuildVocabularyOptions): Promise<BuiltVocabulary> {
-  const { titles, texts, splits } = await readTexts(options);
-  const tokenizer = options.tokenizer ?? Tokenizer.fromVocab(trainVocabulary(texts, options.vocab));
-  const sample = sampleTitles(titles).map((title) => ({
-    title,
-    tokens: tokenizer.encode(title).map((id) => tokenizer.vocab[id]),
-  }));
-  return { tokenizer, texts: texts.length, splits, sample, ...coverageOf(tokenizer, texts) };
-}
-
-async function readTexts(options: BuildVocabularyOptions) {
-  const { root, maxBadShare = MAX_BAD_SHARE, cleaning = null, signal } = options;
-  const read = textReader({ cleaning });
-  const titles: string[] = [];
-  const texts: string[] = [];
+  const { maxBadShare = MAX_BAD_SHARE, vocab, signal } = options;
+  const trainer = options.tokenizer ? undefined : vocabularyTrainer(vocab);
   const splits: BuiltVocabulary['splits'][number][] = [];
+  let titles = 0;
   for (const split of options.splits) {
     const bad = new SkipCounter('records', maxBadShare, 'maxBadShare');
     let videos = 0;
-    for await (const video of readAnnotations(wbdcLayout(root).annotations(split), { onBad: bad.add })) {
+    for await (const fields of readFields(options, split, bad.add)) {
       signal?.throwIfAborted();
       videos++;
-      const fields = read(video);
-      titles.push(fields['title']);
-      texts.push(...Object.values(fields));
+      if (isFilled(fields['title'])) titles++;
+      for (const text of Object.values(fields)) trainer?.add(text);
     }
     bad.check(videos + bad.count);
     splits.push({ split, videos, bad: bad.count });
   }
-  return { titles, texts, splits };
+  const tokenizer = options.tokenizer ?? Tokenizer.fromVocab(trainer!.train());
+  return { tokenizer, splits, ...(await measure(tokenizer, options, titles)) };
 }
 
-function coverageOf(tokenizer: Tokenizer, texts: readonly string[]): VocabularyCoverage {
-  const count = { tokens: 0, unknown: 0 };
-  for (const text of texts) {
-    const ids = tokenizer.encode(text);
-    count.tokens += ids.length;
-    count.unknown += ids.filter((id) => id === tokenizer.special.unk).length;
+function readFields(options: BuildVocabularyOptions, split: string, onBad: OnBad) {
+  const { root, cleaning = null } = options;
+  const read = textReader({ cleaning });
+  const videos = readAnnotations(wbdcLayout(root).annotations(split), { onBad });
+  return (async function* () {
+    for await (const video of videos) yield read(video);
+  })();
+}
+
+/** @param titles how many are not empty */
+async function measure(
+  tokenizer: Tokenizer,
+  options: BuildVocabularyOptions,
+  titles: number,
+): Promise<Omit<BuiltVocabulary, 'tokenizer' | 'splits'>> {
+  const shown = new Set([0.1, 0.5, 0.9].map((share) => Math.floor(share * titles)));
+  const sample: BuiltVocabulary['sample'][number][] = [];
+  const count = { texts: 0, tokens: 0, unknown: 0 };
+  let filled = 0;
+  for (const split of options.splits) {
+    for await (const { title, ...others } of readFields(options, split, () => undefined)) {
+      options.signal?.throwIfAborted();
+      for (const text of [title, ...Object.values(others)]) {
+        const ids = tokenizer.encode(text);
+        count.texts++;
+        count.tokens += ids.length;
+        count.unknown += ids.filter((id) => id === tokenizer.special.unk).length;
+      }
+      if (!isFilled(title) || !shown.has(filled++)) continue;
+      sample.push({ title, tokens: tokenizer.encode(title).map((id) => tokenizer.vocab[id]) });
+    }
   }
-  return count;
+  return { ...count, sample };
 }
 
-/** Three titles spread over the data, none empty. */
-function sampleTitles(titles: readonly string[]): string[] {
-  const filled = titles.filter((title) => title.trim() !== '');
-  return [0.1, 0.5, 0.9].flatMap((share) => filled.slice(Math.floor(share * filled.length)).slice(0, 1));
+function isFilled(title: string): boolean {
+  return title.trim() !== '';
 }
