@@ -85,7 +85,7 @@ async function scoresOf(
   const said: Record<string, string[]> = {};
   for (const part of parts) {
     for (const [name, predicted] of Object.entries(await saidWithoutModel(part, source))) {
-      (said[name] ??= []).push(...predicted);
+      said[name] = [...(said[name] ?? []), ...predicted];
     }
   }
   const whole = Object.entries(said).filter(([, predicted]) => predicted.length === truth.length);

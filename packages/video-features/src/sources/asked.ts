@@ -36,7 +36,7 @@ export async function askedVideos(paths: readonly string[]): Promise<AskedVideos
     if (here.length === 0) {
       throw new SourceError(`${path}: expected videos, zips or folders of pictures in it, got none: check the path`);
     }
-    found.push(...here);
+    for (const video of here) found.push(video); // one by one: arguments of a call may be too many
   }
   const root = commonFolder(found.map(({ folder }) => folder));
   const names = found.map(({ path }) => relative(root, path).replaceAll(sep, '/'));

@@ -117,11 +117,12 @@ function addVideos(
   const whole = files.filter(
     (file): file is FoundFile & FoundVideo => file.kind !== 'picture' && file.kind !== 'unknown',
   );
-  unknown.push(...files.filter(({ kind }) => kind === 'unknown').map(({ name }) => name));
-  videos.push(...whole);
+  // One by one: as arguments of one call a few hundred thousand are too many.
+  for (const { kind, name } of files) if (kind === 'unknown') unknown.push(name);
+  for (const file of whole) videos.push(file);
   if (pictures.length === 0) return;
-  if (whole.length > 0 || (others && folder !== '')) unknown.push(...pictures.map(({ name }) => name));
-  else if (folder === '') videos.push(...(pictures as (FoundFile & FoundVideo)[]));
+  if (whole.length > 0 || (others && folder !== '')) for (const { name } of pictures) unknown.push(name);
+  else if (folder === '') for (const picture of pictures as (FoundFile & FoundVideo)[]) videos.push(picture);
   else {
     const bytes = pictures.reduce((sum, picture) => sum + picture.bytes, 0);
     const modified = pictures.reduce((latest, picture) => Math.max(latest, picture.modified), 0);

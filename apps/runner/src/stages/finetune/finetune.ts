@@ -149,7 +149,7 @@ async function groupsOf(context: StageContext): Promise<Pick<FinetuneData, 'grou
   const zips = [];
   for (const split of learnedSplits(config)) {
     const ids = await readSplitIds(layout.root, split, config.data.maxBadShare);
-    zips.push(...ids.map((id) => ({ id, path: layout.frameZip(split, id) })));
+    for (const id of ids) zips.push({ id, path: layout.frameZip(split, id) });
   }
   return { groups: await equalFrames(zips, signal, placesOf(context).remote) };
 }
