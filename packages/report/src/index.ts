@@ -15,6 +15,8 @@ export { Html, markup, rawHtml } from './markup.js';
 export type { Content } from './markup.js';
 export { renderPage } from './page.js';
 export type { Fact, Page } from './page.js';
+export { scalingChart } from './scaling-chart.js';
+export type { ScalingChartOptions, ScalingPanel } from './scaling-chart.js';
 export { COLORS, renderSvg } from './svg.js';
 export type { SvgLook } from './svg.js';
 export { renderTrainingReport } from './training-report.js';

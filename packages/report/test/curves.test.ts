@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { curveChart, smooth, thin } from '../src/index.js';
+import { curveChart, scalingChart, smooth, thin } from '../src/index.js';
 
 describe('curves', () => {
   it('thins to the ends and evenly between', () => {
@@ -16,4 +16,22 @@ describe('curves', () => {
     const points = [1, NaN, 3].map((value, step) => ({ step, value }));
     expect(String(curveChart({ curves: [{ label: 'x', points, style: 'main' }] }))).not.toContain('NaN');
   });
+});
+
+it('what grows with a count: a panel each, on logarithmic axes, beside what grows in proportion', () => {
+  const points = [1000, 10_000, 100_000].map((count) => ({ count, value: count ** 2 }));
+  const panels = [
+    { title: 'square', points },
+    { title: 'nothing', points: [{ count: 10, value: 0 }] },
+  ];
+  const svg = scalingChart({ panels, across: 'videos', up: 'seconds' });
+  expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+  expect(svg).toContain('square');
+  expect(svg).toContain('seconds');
+  expect(svg.match(/<circle/g)).toHaveLength(3);
+  const slopes = [...svg.matchAll(/ d="M([\d.-]+),([\d.-]+)(?:L[\d.,L-]*)?L([\d.-]+),([\d.-]+)"/g)]
+    .map(([, x1, y1, x2, y2]) => (Number(y1) - Number(y2)) / (Number(x2) - Number(x1)))
+    .filter((slope) => slope > 0);
+  expect(slopes).toHaveLength(2);
+  expect(Math.max(...slopes) / Math.min(...slopes)).toBeCloseTo(2, 1); // n^2 beside n
 });
