@@ -16,31 +16,29 @@ function gramOf(n: number): Float64Array {
   return gram;
 }
 
-function seconds(work: () => unknown, times: number): number {
+async function seconds(work: () => unknown, times: number): Promise<number> {
   const begun = performance.now();
-  for (let i = 0; i < times; i++) work();
+  for (let i = 0; i < times; i++) await work();
   return (performance.now() - begun) / 1000 / times;
 }
 
 /** The middle of several rounds, each of the two one after the other. */
-function ratio(n: number, count: number): number {
+async function ratio(n: number, count: number): Promise<number> {
   const gram = gramOf(n);
   const times = Math.max(1, Math.round(25_000 / n ** 2));
   const own = (): unknown => largestEigen(gram.slice(), n, count);
   const all = (): unknown =>
     new EigenvalueDecomposition(Matrix.from1DArray(n, n, gram), { assumeSymmetric: true }).realEigenvalues;
-  own();
+  await own();
   all();
-  const ratios = Array.from({ length: ROUNDS }, () => seconds(all, times) / seconds(own, times));
+  const ratios: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) ratios.push((await seconds(all, times)) / (await seconds(own, times)));
   return ratios.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)];
 }
 
 console.log(['columns', ...SHARES.map((share) => `K = ${share} W`)].join('  '));
 for (const n of [16, 32, 64, 128, 256]) {
-  const ratios = SHARES.map((share) =>
-    ratio(n, Math.round(share * n))
-      .toFixed(2)
-      .padStart(10),
-  );
+  const ratios: string[] = [];
+  for (const share of SHARES) ratios.push((await ratio(n, Math.round(share * n))).toFixed(2).padStart(10));
   console.log([String(n).padStart(7), ...ratios].join(''));
 }

@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import type { Products } from './products.js';
 import { largestEigen, type Eigen } from './tridiagonal.js';
 
 /**
@@ -8,8 +9,8 @@ import { largestEigen, type Eigen } from './tridiagonal.js';
  *
  * @param matrix `[n, n]`; overwritten
  */
-export function topEigen(matrix: Float64Array, n: number, count: number): Eigen {
-  const eigen = isWorthAll(n, count) ? allEigen(matrix, n, count) : largestEigen(matrix, n, count);
+export async function topEigen(matrix: Float64Array, n: number, count: number, products?: Products): Promise<Eigen> {
+  const eigen = isWorthAll(n, count) ? allEigen(matrix, n, count) : await largestEigen(matrix, n, count, products);
   for (let k = 0; k < count; k++) fixSign(eigen.vectors.subarray(k * n, (k + 1) * n));
   return eigen;
 }

@@ -1,13 +1,11 @@
 import { concatBytes, protoField, protoInt, protoText } from '@wbdc/io/proto';
 import type { Products } from './products.js';
+import { transpose } from './transpose.js';
 
 /** What is used of onnxruntime-node; pass the module itself: `import * as ort from 'onnxruntime-node'`. */
 export interface OnnxRuntime {
   InferenceSession: { create(model: Uint8Array): Promise<Session> };
-  Tensor: {
-    new (type: 'float64', data: Float64Array, dims: readonly number[]): object;
-    new (type: 'int64', data: BigInt64Array, dims: readonly number[]): object;
-  };
+  Tensor: new (type: 'float64', data: Float64Array, dims: readonly number[]) => object;
 }
 
 interface Session {
@@ -15,36 +13,62 @@ interface Session {
 }
 
 /**
- * Columns are cut into this many panels: of the Gram matrix only the panel pairs on and above the diagonal are
- * multiplied.
+ * Columns are cut into panels of about this width: of the Gram matrix only the pairs on and above the diagonal are
+ * multiplied. Wider ones make more of the products that are not needed, and narrower ones each of them slower.
  */
-const PANELS = 4;
+const PANEL = 192;
+
+/** Rows that are projected together: of many more, each product takes them from memory several times. */
+const STRIP = 512;
 
 /**
  * The products on ONNX Runtime, in float64 on all cores: several times faster than javascriptProducts. The module is
  * an argument, because its native library is not for everybody to install.
  */
 export async function onnxProducts(ort: OnnxRuntime): Promise<Products> {
-  const [gram, project] = await Promise.all([gramModel(), projectModel()].map((m) => ort.InferenceSession.create(m)));
+  const project = await ort.InferenceSession.create(projectModel());
   const tensor = (data: Float64Array, dims: number[]) => new ort.Tensor('float64', data, dims) as never;
+  const grams = new Map<number, Promise<Session>>();
+  const gramOf = (panels: number): Promise<Session> => {
+    const session = grams.get(panels) ?? ort.InferenceSession.create(gramModel(panels));
+    grams.set(panels, session);
+    return session;
+  };
+  const addGramOfColumns: Products['addGramOfColumns'] = async (columns, rows, width, sum) => {
+    const panels = Math.max(1, Math.round(width / PANEL));
+    const starts = Array.from({ length: panels + 1 }, (_, i) => Math.floor((i * width) / panels));
+    const feeds = starts.slice(0, panels).map((start, i) => {
+      const panel = columns.subarray(start * rows, starts[i + 1] * rows);
+      return [`p${i}`, tensor(panel, [starts[i + 1] - start, rows])] as const;
+    });
+    const session = await gramOf(panels);
+    const parts = await session.run(Object.fromEntries(feeds));
+    for (const [i, j] of pairsOf(panels)) addPart(parts[`g${i}_${j}`].data as Float64Array, sum, width, starts, i, j);
+  };
   return {
-    addGram: async (x, rows, width, sum) => {
-      const starts = Array.from({ length: PANELS + 1 }, (_, i) => Math.floor((i * width) / PANELS));
-      const sizes = BigInt64Array.from({ length: PANELS }, (_, i) => BigInt(starts[i + 1] - starts[i]));
-      const feeds = { x: tensor(x, [rows, width]), sizes: new ort.Tensor('int64', sizes, [PANELS]) as never };
-      const parts = await gram.run(feeds);
-      for (const [i, j] of PAIRS) addPart(parts[`g${i}${j}`].data as Float64Array, sum, width, starts, i, j);
-    },
+    addGram: (x, rows, width, sum) => addGramOfColumns(transpose(x, rows, width), rows, width, sum),
+    addGramOfColumns,
     project: async (x, rows, width, c, rank) => {
-      const feeds = { a: tensor(x, [rows, width]), b: tensor(c, [rank, width]) };
-      return (await project.run(feeds))['y'].data as Float64Array;
+      const b = tensor(c, [rank, width]);
+      const product = async (from: number, to: number): Promise<Float64Array> => {
+        const { y } = await project.run({ a: tensor(x.subarray(from * width, to * width), [to - from, width]), b });
+        return y.data as Float64Array;
+      };
+      if (rows <= STRIP) return product(0, rows);
+      const result = new Float64Array(rows * rank);
+      for (let from = 0; from < rows; from += STRIP) {
+        result.set(await product(from, Math.min(from + STRIP, rows)), from * rank);
+      }
+      return result;
     },
   };
 }
 
-const PAIRS = Array.from({ length: PANELS * PANELS }, (_, k) => [Math.floor(k / PANELS), k % PANELS]).filter(
-  ([i, j]) => i <= j,
-);
+/** Pairs of panels on and above the diagonal. */
+function pairsOf(panels: number): [number, number][] {
+  const all = Array.from({ length: panels * panels }, (_, k): [number, number] => [Math.floor(k / panels), k % panels]);
+  return all.filter(([i, j]) => i <= j);
+}
 
 /** Adds the product of panels i and j to the matrix. */
 function addPart(part: Float64Array, sum: Float64Array, width: number, starts: number[], i: number, j: number): void {
@@ -57,18 +81,18 @@ function addPart(part: Float64Array, sum: Float64Array, width: number, starts: n
 
 // ONNX models as bytes; field numbers of onnx.proto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 
-const [DOUBLE, INT64] = [11, 7];
+const DOUBLE = 11;
 const INT_ATTRIBUTE = 2;
 
-/** g_ij = p_i^T p_j of the panels p of x. */
-function gramModel(): Uint8Array {
-  const panels = Array.from({ length: PANELS }, (_, i) => `p${i}`);
-  const products = PAIRS.map(([i, j]) => node('Gemm', [`p${i}`, `p${j}`], [`g${i}${j}`], { transA: 1 }));
-  const nodes = [node('Split', ['x', 'sizes'], panels, { axis: 1 }), ...products];
+/** g_ij = p_i p_j^T of panels p of columns. */
+function gramModel(panels: number): Uint8Array {
+  const pairs = pairsOf(panels);
+  const products = pairs.map(([i, j]) => node('Gemm', [`p${i}`, `p${j}`], [`g${i}_${j}`], { transB: 1 }));
+  const inputs = Object.fromEntries(Array.from({ length: panels }, (_, i) => [`p${i}`, DOUBLE]));
   return model(
-    nodes,
-    { x: DOUBLE, sizes: INT64 },
-    PAIRS.map(([i, j]) => `g${i}${j}`),
+    products,
+    inputs,
+    pairs.map(([i, j]) => `g${i}_${j}`),
   );
 }
 

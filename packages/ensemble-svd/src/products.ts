@@ -1,3 +1,5 @@
+import { transpose } from './transpose.js';
+
 /**
  * The two matrix products that take the time. Matrices lie row by row in float64. An implementation on a fast engine
  * may be given to `fit` and `transform`; `@wbdc/ensemble-svd/onnxruntime` has one. x is overwritten afterwards.
@@ -7,6 +9,11 @@ export interface Products {
    * Adds x^T x of x `[rows, width]` to `sum` `[width, width]`, on and above the diagonal; below it may stand anything.
    */
   addGram(x: Float64Array, rows: number, width: number, sum: Float64Array): void | Promise<void>;
+  /**
+   * The same of x column by column, `[width, rows]`. `fit` prepares x in this way for products that have it: they want
+   * columns together, and then need not turn x themselves.
+   */
+  addGramOfColumns?(columns: Float64Array, rows: number, width: number, sum: Float64Array): void | Promise<void>;
   /** x c^T of x `[rows, width]` and c `[rank, width]`: `[rows, rank]`. */
   project(
     x: Float64Array,
@@ -23,9 +30,9 @@ const PIECE = 256;
 /** Plain JavaScript, one thread, no dependency: the default. */
 export const javascriptProducts: Products = {
   addGram(x, rows, width, sum) {
-    const columns = transpose(x, rows, width);
-    dots(columns, columns, sum, { m: width, n: width, depth: rows, upperOnly: true });
+    gramOfColumns(transpose(x, rows, width), rows, width, sum);
   },
+  addGramOfColumns: gramOfColumns,
   project(x, rows, width, c, rank) {
     const result = new Float64Array(rows * rank);
     dots(x, c, result, { m: rows, n: rank, depth: width, upperOnly: false });
@@ -33,10 +40,8 @@ export const javascriptProducts: Products = {
   },
 };
 
-function transpose(x: Float64Array, rows: number, width: number): Float64Array {
-  const result = new Float64Array(rows * width);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < width; c++) result[c * rows + r] = x[r * width + c];
-  return result;
+function gramOfColumns(columns: Float64Array, rows: number, width: number, sum: Float64Array): void {
+  dots(columns, columns, sum, { m: width, n: width, depth: rows, upperOnly: true });
 }
 
 interface Sizes {

@@ -72,15 +72,18 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
   let weights: number[] = [];
   let gram = new Float64Array(0);
   let layout: Layout | undefined;
-  const chunks = weightedRows(blocks, ({ names, widths }) => {
+  const weightsOf = ({ names, widths }: Layout): readonly number[] => {
     checkDimension(dimension, sum(widths));
     return (weights = checkWeights(options.weights, names));
-  });
+  };
+  const byColumns = products.addGramOfColumns !== undefined;
+  const chunks = weightedRows(blocks, weightsOf, byColumns);
   for await (const chunk of chunks) {
     const width = sum(chunk.layout.widths);
     if (layout === undefined) gram = new Float64Array(width * width);
     layout = chunk.layout;
-    await products.addGram(chunk.x, chunk.ids.length, width, gram);
+    if (byColumns) await products.addGramOfColumns!(chunk.x, chunk.ids.length, width, gram);
+    else await products.addGram(chunk.x, chunk.ids.length, width, gram);
   }
   layout = await sameLayout(communicator, layout);
   if (layout === undefined)
@@ -93,7 +96,7 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
     }
     await sumUpper(communicator, gram, width);
   }
-  return decompose(gram, layout, weights, dimension);
+  return decompose(gram, layout, weights, dimension, products);
 }
 
 /** The layout of all processes that have rows. @throws WbdcError on each where they differ */
@@ -131,12 +134,18 @@ async function sumUpper(communicator: Communicator, matrix: Float64Array, n: num
 /** Numbers in one message: 16 MiB. */
 const SENT = 1 << 21;
 
-function decompose(gram: Float64Array, layout: Layout, weights: readonly number[], dimension: number): SvdEnsemble {
+async function decompose(
+  gram: Float64Array,
+  layout: Layout,
+  weights: readonly number[],
+  dimension: number,
+  products: Products,
+): Promise<SvdEnsemble> {
   const width = sum(layout.widths);
   mirror(gram, width);
   let trace = 0;
   for (let i = 0; i < width; i++) trace += gram[i * width + i];
-  const { values, vectors } = topEigen(gram, width, dimension);
+  const { values, vectors } = await topEigen(gram, width, dimension, products);
   const floor = values[0] * width * Number.EPSILON; // below it an eigenvalue of the Gram matrix is rounding
   const rank = values.findIndex((value) => !(value > floor));
   if (rank >= 0) {

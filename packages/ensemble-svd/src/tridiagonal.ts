@@ -1,4 +1,7 @@
-import { addFour, addScaled, addToFour, dot, dotFour } from './vector.js';
+import { javascriptProducts, type Products } from './products.js';
+import { largestValues, tridiagonalVectors, type Tridiagonal } from './inverse-iteration.js';
+import { lowerProduct, type LowerProduct } from './lower-product.js';
+import { dot } from './vector.js';
 
 /** Eigenvalues, falling, and their vectors as rows `[count, n]`. */
 export interface Eigen {
@@ -9,38 +12,107 @@ export interface Eigen {
 /**
  * The largest eigenvalues of a symmetric matrix and their vectors, without the others: Householder reduction to a
  * tridiagonal matrix, bisection for the eigenvalues, inverse iteration for the vectors (Golub and Van Loan, Matrix
- * Computations, 4th edition, 8.3.1, 8.4.1 and 8.2.2; LAPACK's dsytrd, dstebz, dstein, dormtr). All is in rows that lie
- * together in memory, so that 256 of 1536 take 2 s, where ml-matrix's decomposition, always full, takes half a minute.
+ * Computations, 4th edition, 8.3.1, 8.4.1 and 8.2.2; LAPACK's dsytrd, dstebz, dstein, dormtr). Half of the reduction,
+ * and the way back to the matrix's own vectors, are products of matrices.
  *
  * @param matrix `[n, n]`; its lower half is overwritten
  */
-export function largestEigen(matrix: Float64Array, n: number, count: number): Eigen {
-  const t = tridiagonalize(matrix, n);
+export async function largestEigen(
+  matrix: Float64Array,
+  n: number,
+  count: number,
+  products: Products = javascriptProducts,
+): Promise<Eigen> {
+  const lower = n > UNCUT ? lowerProduct(matrix, n) : { matrix, multiply: () => undefined };
+  const t = await tridiagonalize(lower, n, products);
   const values = largestValues(t, count);
   const vectors = tridiagonalVectors(t, values);
-  reflectBack(matrix, t, vectors);
+  await reflectBack(lower.matrix, t, vectors, products);
   return { values, vectors };
 }
 
-interface Tridiagonal {
-  n: number;
-  diagonal: Float64Array;
-  /** off[i] couples i - 1 and i; off[0] is 0. */
-  off: Float64Array;
-  /** Factors tau of the reflections I - tau v v^T; v of step i lies in the matrix's row i, columns 0 to i - 1. */
-  tau: Float64Array;
+/** Reflections of a panel, and rows below which it is not worth while to cut them into panels. */
+const PANEL = 32;
+const UNCUT = 160;
+
+/**
+ * From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. What
+ * the reflections of a panel do to the rows above it is done together, by a product of matrices.
+ */
+async function tridiagonalize(lower: LowerProduct, n: number, products: Products): Promise<Tridiagonal> {
+  const a = lower.matrix;
+  const t = { n, diagonal: new Float64Array(n), off: new Float64Array(n), tau: new Float64Array(n) };
+  let rows = n;
+  for (; rows > UNCUT; rows -= PANEL) {
+    const pairs = reducePanel(lower, t, rows);
+    await updateAbove(a, n, rows - PANEL, pairs, products);
+  }
+  reduceRest(a, t, rows);
+  return t;
+}
+
+/** The last reflections of so many rows, each of which takes into account what those before it would have changed. */
+function reducePanel({ matrix: a, multiply }: LowerProduct, t: Tridiagonal, rows: number): Pair[] {
+  const { n } = t;
+  const pairs: Pair[] = [];
+  for (let i = rows - 1; i >= rows - PANEL; i--) {
+    for (const { v, w } of pairs) updateRow(a, i * n, i, v, w);
+    t.diagonal[i] = a[i * n + i];
+    const v = a.subarray(i * n, i * n + i);
+    t.off[i] = reflect(v, t.tau, i);
+    const w = new Float64Array(i);
+    if (t.tau[i] !== 0) {
+      multiply(v, w);
+      for (const before of pairs) {
+        const [alongW, alongV] = [dot(v, 0, before.w, i), dot(v, 0, before.v, i)];
+        for (let k = 0; k < i; k++) w[k] -= before.v[k] * alongW + before.w[k] * alongV;
+      }
+      finish(t, i, v, w);
+    }
+    pairs.push({ v, w });
+  }
+  return pairs;
+}
+
+/** w = tau (A v - tau / 2 (v . A v) v) out of A v. */
+function finish({ tau }: Tridiagonal, i: number, v: Float64Array, w: Float64Array): void {
+  const half = (tau[i] / 2) * dot(v, 0, w, i);
+  for (let k = 0; k < i; k++) w[k] = tau[i] * (w[k] - half * v[k]);
+}
+
+/** Rows of a product. */
+const STRIP = 256;
+
+/** A -= sum of v w^T + w v^T on the lower half of so many rows, in strips of them. */
+async function updateAbove(a: Float64Array, n: number, rows: number, pairs: Pair[], products: Products): Promise<void> {
+  const depth = 2 * pairs.length;
+  const [left, right] = [new Float64Array(rows * depth), new Float64Array(rows * depth)];
+  pairs.forEach(({ v, w }, p) => {
+    for (let r = 0; r < rows; r++) {
+      left[r * depth + 2 * p] = right[r * depth + 2 * p + 1] = v[r];
+      left[r * depth + 2 * p + 1] = right[r * depth + 2 * p] = w[r];
+    }
+  });
+  for (let from = 0; from < rows; from += STRIP) {
+    const to = Math.min(from + STRIP, rows);
+    const strip = left.subarray(from * depth, to * depth);
+    const changes = await products.project(strip, to - from, depth, right.subarray(0, to * depth), to);
+    for (let r = from; r < to; r++) {
+      const [row, change] = [r * n, (r - from) * to];
+      for (let j = 0; j <= r; j++) a[row + j] -= changes[change + j];
+    }
+  }
 }
 
 /**
- * From the last row up: a reflection turns row i's part left of the diagonal into one number beside the diagonal. A
- * row's update waits for the next row's reflection, so that the matrix goes through the processor once a step, not
- * twice.
+ * The reflections of the first rows, one by one. A row's update waits for the next row's reflection, so that the matrix
+ * goes through the processor once a step, not twice.
  */
-function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
-  const t = { n, diagonal: new Float64Array(n), off: new Float64Array(n), tau: new Float64Array(n) };
-  const products = [new Float64Array(n), new Float64Array(n)];
-  let before: Pair = { v: new Float64Array(n), w: new Float64Array(n) };
-  for (let i = n - 1; i >= 0; i--) {
+function reduceRest(a: Float64Array, t: Tridiagonal, rows: number): void {
+  const { n } = t;
+  const products = [new Float64Array(rows), new Float64Array(rows)];
+  let before: Pair = { v: new Float64Array(rows), w: new Float64Array(rows) };
+  for (let i = rows - 1; i >= 0; i--) {
     updateRow(a, i * n, i, before.v, before.w);
     t.diagonal[i] = a[i * n + i];
     if (i === 0) break;
@@ -48,15 +120,11 @@ function tridiagonalize(a: Float64Array, n: number): Tridiagonal {
     t.off[i] = reflect(v, t.tau, i);
     const w = products[i % 2];
     updateAndMultiply(a, n, before, v, w);
-    if (t.tau[i] === 0) {
+    if (t.tau[i] === 0)
       w.fill(0, 0, i); // no reflection: the update changes nothing
-    } else {
-      const half = (t.tau[i] / 2) * dot(v, 0, w, i);
-      for (let k = 0; k < i; k++) w[k] = t.tau[i] * (w[k] - half * v[k]);
-    }
+    else finish(t, i, v, w);
     before = { v, w };
   }
-  return t;
 }
 
 /** Overwrites row with v (its last value 1) so that (I - tau v v^T) row = (0, ..., 0, beta); returns beta. */
@@ -155,141 +223,43 @@ function corner(a: Float64Array, n: number, { v, w }: Pair, y: Float64Array, x: 
   }
 }
 
-/** How many eigenvalues are below x: signs of the pivots of T - x I (Sturm). */
-function countBelow({ n, diagonal, off }: Tridiagonal, x: number, tiny: number): number {
-  let count = 0;
-  let pivot = 1;
-  for (let i = 0; i < n; i++) {
-    pivot = diagonal[i] - x - (off[i] * off[i]) / pivot;
-    if (Math.abs(pivot) < tiny) pivot = -tiny;
-    if (pivot < 0) count++;
-  }
-  return count;
-}
-
-/** The largest `count` eigenvalues, falling, each to the last bits of the matrix's norm. */
-function largestValues(t: Tridiagonal, count: number): Float64Array {
-  const { n, diagonal, off } = t;
-  let norm = 0;
-  for (let i = 0; i < n; i++) {
-    norm = Math.max(norm, Math.abs(diagonal[i]) + Math.abs(off[i]) + Math.abs(off[i + 1] ?? 0));
-  }
-  const tiny = Math.max(Number.MIN_VALUE * 2 ** 60, norm * norm * 1e-300);
-  const values = new Float64Array(count);
-  const bound = norm * (1 + 1e-15 * n); // Gershgorin
-  let ceiling = bound;
-  for (let k = 0; k < count; k++) {
-    let low = -bound;
-    let high = ceiling;
-    while (high - low > 2 * Number.EPSILON * norm) {
-      const middle = low + (high - low) / 2;
-      if (middle <= low || middle >= high) break;
-      if (n - countBelow(t, middle, tiny) > k) low = middle;
-      else high = middle;
-    }
-    values[k] = low + (high - low) / 2;
-    ceiling = high;
-  }
-  return values;
-}
-
-const ITERATIONS = 3;
+/** Reflections that go back together. */
+const BACK = 64;
 
 /**
- * Inverse iteration. Every vector is made orthogonal to all before it in every round, in the last one twice: of equal
- * or nearly equal eigenvalues the first vector found is as good as any, and the next has to be another one.
+ * Vectors of T to vectors of A: the reflections in the opposite order, some together as I - V T V^T (LAPACK: dlarft,
+ * dlarfb).
  */
-function tridiagonalVectors(t: Tridiagonal, values: Float64Array): Float64Array {
+async function reflectBack(a: Float64Array, t: Tridiagonal, vectors: Float64Array, products: Products): Promise<void> {
   const { n } = t;
-  const vectors = new Float64Array(values.length * n);
-  const solver = shiftedSolver(t);
-  let state = 1;
-  values.forEach((value, k) => {
-    const x = vectors.subarray(k * n, (k + 1) * n);
-    for (let i = 0; i < n; i++) x[i] = (state = (state * 48271) % 2147483647) / 2147483647 - 0.5;
-    solver.factor(value);
-    for (let round = 0; round < ITERATIONS; round++) {
-      solver.solve(x);
-      normalize(x);
-      orthogonalize(x, vectors, k, n);
-      normalize(x);
+  const count = vectors.length / n;
+  for (let first = 1; first < n; first += BACK) {
+    const some = Math.min(BACK, n - first);
+    const rows = new Float64Array(some * n);
+    const columns = new Float64Array(n * some);
+    for (let p = 0; p < some; p++) {
+      const v = a.subarray((first + p) * n, (first + p) * n + first + p);
+      rows.set(v, p * n);
+      for (let j = 0; j < v.length; j++) columns[j * some + p] = v[j];
     }
-    orthogonalize(x, vectors, k, n);
-    normalize(x);
-  });
-  return vectors;
-}
-
-/** Takes out of x what it has of the first `count` vectors, four at a time. */
-function orthogonalize(x: Float64Array, vectors: Float64Array, count: number, n: number): void {
-  const parts = new Float64Array(4);
-  const fours = count - (count % 4);
-  for (let j = 0; j < fours; j += 4) {
-    dotFour(vectors, j * n, n, x, 0, n, parts);
-    addFour(vectors, j * n, n, parts, -1, x, n);
-  }
-  for (let j = fours; j < count; j++) addScaled(vectors, j * n, -dot(vectors, j * n, x, n), x, n);
-}
-
-/** Solves (T - shift I) x = b by elimination with row exchanges; three diagonals are left above. */
-function shiftedSolver({ n, diagonal, off }: Tridiagonal) {
-  const [u0, u1, u2, lower] = [0, 1, 2, 3].map(() => new Float64Array(n));
-  const swapped = new Uint8Array(n);
-  const norm = diagonal.reduce((most, value, i) => Math.max(most, Math.abs(value), Math.abs(off[i])), 0);
-  const smallest = Math.max(norm * Number.EPSILON, Number.MIN_VALUE * 2 ** 60);
-  const factor = (shift: number) => {
-    let a = diagonal[0] - shift;
-    let b = n > 1 ? off[1] : 0;
-    for (let i = 0; i + 1 < n; i++) {
-      const [c, d, e] = [off[i + 1], diagonal[i + 1] - shift, i + 2 < n ? off[i + 2] : 0];
-      swapped[i] = Math.abs(c) > Math.abs(a) ? 1 : 0;
-      if (swapped[i]) {
-        [u0[i], u1[i], u2[i], lower[i]] = [c, d, e, a / c];
-        [a, b] = [b - lower[i] * d, -lower[i] * e];
-      } else {
-        if (Math.abs(a) < smallest) a = smallest;
-        [u0[i], u1[i], u2[i], lower[i]] = [a, b, 0, c / a];
-        [a, b] = [d - lower[i] * b, e];
-      }
-    }
-    u0[n - 1] = Math.abs(a) < smallest ? smallest : a;
-  };
-  const solve = (x: Float64Array) => {
-    for (let i = 0; i + 1 < n; i++) {
-      if (swapped[i]) [x[i], x[i + 1]] = [x[i + 1], x[i]];
-      x[i + 1] -= lower[i] * x[i];
-    }
-    for (let i = n - 1; i >= 0; i--) {
-      let sum = x[i];
-      if (i + 1 < n) sum -= u1[i] * x[i + 1];
-      if (i + 2 < n) sum -= u2[i] * x[i + 2];
-      x[i] = sum / u0[i];
-    }
-  };
-  return { factor, solve };
-}
-
-/** Vectors of T to vectors of A, four at a time: the reflections in the opposite order. */
-function reflectBack(a: Float64Array, { n, tau }: Tridiagonal, vectors: Float64Array): void {
-  const parts = new Float64Array(4);
-  const fours = vectors.length - (vectors.length % (4 * n));
-  for (let at = 0; at < fours; at += 4 * n) {
-    for (let i = 1; i < n; i++) {
-      dotFour(vectors, at, n, a, i * n, i, parts);
-      addToFour(vectors, at, n, parts, -tau[i], a, i * n, i);
-    }
-  }
-  for (let at = fours; at < vectors.length; at += n) {
-    const x = vectors.subarray(at, at + n);
-    for (let i = 1; i < n; i++) addScaled(a, i * n, -tau[i] * dot(a, i * n, x, i), x, i);
+    const factor = blockFactor(await products.project(rows, some, n, rows, some), t.tau, first, some);
+    const along = await products.project(vectors, count, n, rows, some);
+    const taken = await products.project(along, count, some, factor, some);
+    const change = await products.project(taken, count, some, columns, n);
+    for (let i = 0; i < vectors.length; i++) vectors[i] -= change[i];
   }
 }
 
-function normalize(x: Float64Array): void {
-  let largest = 0;
-  for (const value of x) largest = Math.max(largest, Math.abs(value));
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i] /= largest) ** 2;
-  const length = Math.sqrt(sum);
-  for (let i = 0; i < x.length; i++) x[i] /= length;
+/** T^T of reflections with these inner products: lower, row by row. */
+function blockFactor(inner: Float64Array, tau: Float64Array, first: number, some: number): Float64Array {
+  const factor = new Float64Array(some * some);
+  for (let j = 0; j < some; j++) {
+    factor[j * some + j] = tau[first + j];
+    for (let i = 0; i < j; i++) {
+      let sum = 0;
+      for (let k = i; k < j; k++) sum += factor[k * some + i] * inner[k * some + j];
+      factor[j * some + i] = -tau[first + j] * sum;
+    }
+  }
+  return factor;
 }

@@ -53,28 +53,6 @@ export function dotFour(
   out[3] = s3;
 }
 
-/** Four rows, `stride` apart, += scale * factors[row] * one vector. */
-export function addToFour(
-  rows: Float64Array,
-  at: number,
-  stride: number,
-  factors: Float64Array,
-  scale: number,
-  v: Float64Array,
-  from: number,
-  length: number,
-): void {
-  const [second, third, fourth] = [at + stride, at + 2 * stride, at + 3 * stride];
-  const [f0, f1, f2, f3] = factors.map((factor) => scale * factor);
-  for (let k = 0; k < length; k++) {
-    const x = v[from + k];
-    rows[at + k] += f0 * x;
-    rows[second + k] += f1 * x;
-    rows[third + k] += f2 * x;
-    rows[fourth + k] += f3 * x;
-  }
-}
-
 /** x += scale * sum of factors[row] * row, of four rows `stride` apart. */
 export function addFour(
   rows: Float64Array,

@@ -19,6 +19,7 @@ test.each([
   [7, 3],
   [521, 13], // rows beyond two pieces; width not a multiple of the tile
   [263, 29],
+  [37, 331], // two panels
 ])('gram of [%i, %i]', async (rows, width) => {
   const x = noise(5, rows * width);
   const columns = Float64Array.from({ length: x.length }, (_, i) => x[(i % rows) * width + Math.floor(i / rows)]);
@@ -31,6 +32,7 @@ test.each([
   [1, 1, 1],
   [11, 523, 7],
   [6, 9, 3],
+  [1031, 5, 2], // strips
 ])('project [%i, %i] to %i', async (rows, width, rank) => {
   const [x, c] = [noise(5, rows * width), noise(7, rank * width)];
   const expected = reference(x, c, rows, rank, width);

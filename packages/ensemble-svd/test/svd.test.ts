@@ -30,6 +30,17 @@ describe.each([
   });
 });
 
+test('chunks by columns and by rows are the same, over several chunks too', async () => {
+  const { addGram, project } = javascriptProducts;
+  for (const rows of [4096, 4096 + 70, 61]) {
+    const members = models(rows, 3);
+    const byRows = await fit(members, { ...options, products: { addGram, project } });
+    const byColumns = await fit(members, options);
+    expect(byColumns.components).toEqual(byRows.components);
+    expect(byColumns.singularValues).toEqual(byRows.singularValues);
+  }
+});
+
 test('float32 rows stay within 1e-6', async () => {
   const single = models(53, 11).map((member) => ({ ...member, values: Float32Array.from(member.values) }));
   const { embeddings } = await fitTransform(single, options);

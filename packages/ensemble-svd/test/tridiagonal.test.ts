@@ -36,9 +36,18 @@ const cases: [string, Float64Array, number][] = [
   ['1 x 1', Float64Array.of(3), 1],
 ];
 
-describe.each(cases)('%s', (_, matrix, count) => {
+/** Of sizes that are reduced in panels, by products of matrices. */
+const large: typeof cases = [
+  ['the first of many, in panels', await gramOf(401, 227, 5), 29],
+  ['fading over 14 powers of ten, in panels', await gramOf(389, 199, 5, 0.08), 31],
+  ['rank 13 of 197', await gramOf(13, 197, 7), 17],
+  ['the identity, in panels', diagonal(Array.from({ length: 211 }, () => 2)), 19],
+  ['pairs of equal values, in panels', doubled(await gramOf(131, 113, 11), 113), 40],
+];
+
+describe.each([...cases, ...large])('%s', async (_, matrix, count) => {
   const n = Math.sqrt(matrix.length);
-  const { values, vectors } = topEigen(matrix.slice(), n, count);
+  const { values, vectors } = await topEigen(matrix.slice(), n, count);
   const vector = (k: number) => vectors.subarray(k * n, (k + 1) * n);
   const norm = Math.max(...values.map(Math.abs), Number.MIN_VALUE);
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import { webAssembly } from '@wbdc/io/wasm';
 import type { AdamWAttributes } from '@wbdc/nn/kernels';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { wave } from '../../../tools/testing.js';
@@ -12,7 +13,6 @@ import { SCRATCH, Work, type SharedHome } from '../src/in-place/work.js';
 import { registerOrtBackend } from '../src/index.js';
 import { optimizer } from '../src/kernels/optimizer.js';
 import { loadRuntime } from '../src/runtime.js';
-import { Memory, Module } from '../src/in-place/webassembly.js';
 
 /** The tests need the package koffi, which is optional for users alone. */
 const aliases = loadAliases() as Aliases;
@@ -111,10 +111,10 @@ describe('threads', () => {
   /** A home, its threads, and a main thread that takes its time for every block. */
   function slowly() {
     const bytes = 2 ** 24;
-    const memory = new Memory({ initial: 260, maximum: 260, shared: true });
+    const memory = new (webAssembly().Memory)({ initial: 260, maximum: 260, shared: true });
     const home: SharedHome = { id: 5, memory, scratch: bytes };
     expect(bytes + 3 * SCRATCH).toBeLessThanOrEqual(memory.buffer.byteLength);
-    const module = new Module(updateProgram());
+    const module = new (webAssembly().Module)(updateProgram());
     const own = new Work(module, aliases, 0);
     own.enter(home);
     const threads = new Threads(module, aliases, 2, [home]);

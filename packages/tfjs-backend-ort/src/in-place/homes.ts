@@ -1,9 +1,9 @@
+import { webAssembly, type WasmMemory } from '@wbdc/io/wasm';
 import { Arena, GRAIN, type Block } from '../arena.js';
 import type { Aliases } from './aliases.js';
 import { updateProgram } from './program.js';
 import { Threads, type Job } from './threads.js';
 import { SCRATCH, Work, type SharedHome } from './work.js';
-import { Memory, Module, type SharedMemory } from './webassembly.js';
 
 /** The update goes at the memory's speed: more threads only cost memory of their own. */
 const MOST_THREADS = 8;
@@ -18,7 +18,7 @@ const PAGE = 1 << 16;
 export class Homes {
   private readonly arena: Arena;
   private readonly homes = new Map<ArrayBufferLike, SharedHome>();
-  private readonly module = new Module(updateProgram());
+  private readonly module = new (webAssembly().Module)(updateProgram());
   private readonly work: Work;
   private readonly helpers: number;
   private threads: Threads | undefined;
@@ -80,7 +80,7 @@ export class Homes {
 
   private enter(bytes: number): ArrayBuffer {
     const pages = Math.ceil((bytes + MOST_THREADS * SCRATCH) / PAGE);
-    const memory = new Memory({ initial: pages, maximum: pages, shared: true });
+    const memory = new (webAssembly().Memory)({ initial: pages, maximum: pages, shared: true });
     const buffer = this.aliases.view(new Uint8Array(memory.buffer), bytes);
     const home = { id: this.count++, memory, scratch: bytes };
     memories.set(buffer, memory);
@@ -100,4 +100,4 @@ export class Homes {
 }
 
 /** The memory under an alias, which is to stay while anybody has the alias. */
-const memories = new WeakMap<ArrayBuffer, SharedMemory>();
+const memories = new WeakMap<ArrayBuffer, WasmMemory>();

@@ -1,6 +1,7 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { WbdcError } from '@wbdc/io/errors';
 import { besideProgram } from '@wbdc/io/threads';
+import type { WasmModule } from '@wbdc/io/wasm';
 import type { Aliases } from './aliases.js';
 import {
   BLOCK,
@@ -13,12 +14,11 @@ import {
   type SharedHome,
   type Work,
 } from './work.js';
-import type { Module } from './webassembly.js';
 
 /** What a thread gets at its start. */
 export interface ThreadData {
   readonly control: Int32Array<SharedArrayBuffer>;
-  readonly module: Module;
+  readonly module: WasmModule;
   /** Its number, from 1 on; 0 is the main thread. */
   readonly thread: number;
   readonly port: MessagePort;
@@ -46,7 +46,7 @@ export class Threads {
   private readonly addresses = new WeakMap<ArrayBufferLike, number>();
 
   constructor(
-    module: Module,
+    module: WasmModule,
     private readonly aliases: Aliases,
     count: number,
     homes: Iterable<SharedHome>,
@@ -117,7 +117,7 @@ export class Threads {
   }
 }
 
-function newHelper(control: ThreadData['control'], module: Module, thread: number): Helper {
+function newHelper(control: ThreadData['control'], module: WasmModule, thread: number): Helper {
   const { port1: port, port2 } = new MessageChannel();
   const workerData: ThreadData = { control, module, thread, port: port2 };
   const program = besideProgram('update-worker', import.meta.url);

@@ -1,11 +1,11 @@
+import { webAssembly, type WasmMemory, type WasmModule } from '@wbdc/io/wasm';
 import type { Aliases } from './aliases.js';
 import { NUMBERS, type UpdateProgram } from './program.js';
-import { Instance as Program, type Module, type SharedMemory } from './webassembly.js';
 
 /** Memory that holds parameters with their moments, as the threads see it. */
 export interface SharedHome {
   readonly id: number;
-  readonly memory: SharedMemory;
+  readonly memory: WasmMemory<SharedArrayBuffer>;
   /** Where its threads' own places begin, a multiple of 64. */
   readonly scratch: number;
 }
@@ -38,7 +38,7 @@ export class Work {
   private readonly instances = new Map<number, Instance>();
 
   constructor(
-    private readonly module: Module,
+    private readonly module: WasmModule,
     private readonly aliases: Aliases,
     private readonly thread: number,
   ) {}
@@ -47,7 +47,7 @@ export class Work {
     const own = scratch + this.thread * SCRATCH;
     // An alias, because copying into shared memory as such goes word by word.
     const gradients = new Float32Array(this.aliases.view(new Uint8Array(memory.buffer, own), SCRATCH));
-    const { exports } = new Program(this.module, { wbdc: { memory } });
+    const { exports } = new (webAssembly().Instance)(this.module, { wbdc: { memory } });
     this.instances.set(id, { program: exports as UpdateProgram, scratch: own, gradients });
   }
 
