@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { basename, resolve } from 'node:path';
-import { openTrained } from '@wbdc/pipeline';
+import { openTrained, type OpenTrainedOptions } from '@wbdc/pipeline';
 import { findModel, openClip, type HubOptions } from '@wbdc/pipeline/node';
 import type { DecodeVideo } from '@wbdc/video-features';
 import { ServeError } from './errors.js';
@@ -15,6 +15,8 @@ export interface OpenModelsOptions extends HubOptions {
   readonly tower?: string;
   /** What decodes their videos; a thread of its own, for instance. */
   readonly decode?: DecodeVideo;
+  /** Computes the models as whole graphs on ONNX Runtime, in place of tfjs's engine; see `openTrained`. */
+  readonly onnx?: OpenTrainedOptions['onnx'];
   /** Told of each model once it is open. */
   readonly onOpen?: (name: string, where: string) => void;
 }
@@ -32,7 +34,7 @@ export interface OpenModels extends AsyncDisposable {
  * @throws ServeError `names` where two are called the same; TrainedError where one cannot be opened: then none is
  */
 export async function openModels(options: OpenModelsOptions): Promise<OpenModels> {
-  const { models: trained, clips = [], tower, decode, onOpen, ...finding } = options;
+  const { models: trained, clips = [], tower, decode, onnx, onOpen, ...finding } = options;
   const { from = '.', signal, observer } = finding;
   const models: Record<string, ServableModel> = {};
   const close = async (): Promise<void> => {
@@ -46,6 +48,7 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
         i < trained.length
           ? await openTrained(await findModel(source, finding), {
               ...opening,
+              onnx,
               ...(tower !== undefined && { tower: resolve(from, tower) }),
             })
           : await openClip(source, { ...finding, ...opening });

@@ -1,5 +1,6 @@
 import type { ClipVisionConfig, ClipVisionParams } from '@wbdc/clip-model';
 import { clipVisionOnnx } from '@wbdc/clip-model/onnx';
+import { assertDtype, quantizeOnnx, type OnnxDtype, type OnnxRanges } from '@wbdc/checkpoints/onnx';
 import { WbdcError } from '@wbdc/io/errors';
 import type { ComputeFeatures } from './compute-features.js';
 
@@ -21,12 +22,25 @@ export interface OnnxSessionOptions {
   readonly threads?: number | undefined;
   /** Default `cpu`. */
   readonly provider?: OnnxProvider | undefined;
+  /**
+   * In what weights are kept, and with `int8` multiplied: see `quantizeOnnx` of @wbdc/checkpoints. Default `fp32`. On
+   * ARM the other two let products of float32 go through bfloat16, where the processor has it.
+   */
+  readonly dtype?: InferenceDtype | undefined;
+  /** Of `int8`: from `calibrateOnnx`; without them each batch has its own. */
+  readonly ranges?: OnnxRanges | undefined;
+  /** Of `int8`: weights of 7 bits, for processors with AVX2 and without VNNI. */
+  readonly reduceRange?: boolean | undefined;
 }
+
+/** In what a model computes on ONNX Runtime. */
+export type InferenceDtype = 'fp32' | OnnxDtype;
 
 interface SessionOptions {
   readonly intraOpNumThreads?: number;
   readonly executionProviders?: string[];
   readonly logSeverityLevel?: 3;
+  readonly extra?: Record<string, unknown>;
 }
 
 interface OnnxResult {
@@ -49,19 +63,27 @@ export interface OnnxFeaturesOptions extends OnnxSessionOptions {
 /**
  * Opens a graph for one of ONNX Runtime's providers.
  *
- * @throws WbdcError `onnx-provider` where ONNX Runtime has no such provider, or that finds no GPU
+ * @throws WbdcError `onnx-provider` where ONNX Runtime has no such provider, or that finds no GPU; `onnx-dtype` where
+ *   it does not compute so; else as `quantizeOnnx`
  */
 export async function openOnnx(
   ort: OnnxRuntime,
   model: Uint8Array,
-  { threads, provider = 'cpu' }: OnnxSessionOptions = {},
+  { threads, provider = 'cpu', dtype = 'fp32', ranges, reduceRange }: OnnxSessionOptions = {},
 ): Promise<OnnxSession> {
+  if (dtype !== 'fp32') assertDtype(dtype);
+  if (dtype === 'int8' && provider !== 'cpu') {
+    const problem = { where: `provider '${provider}'`, expected: 'fp32 or fp16', got: 'int8' };
+    throw new WbdcError({ ...problem, advice: "use provider 'cpu'", code: 'onnx-dtype' });
+  }
   const settings: SessionOptions = {
     ...(threads !== undefined && { intraOpNumThreads: threads }),
     // Warnings say that shapes are computed on the processor.
     ...(provider === 'webgpu' && { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
+    ...(dtype !== 'fp32' && onArm() && { extra: { mlas: { enable_gemm_fastmath_arm64_bfloat16: '1' } } }),
   };
-  return ort.InferenceSession.create(model, settings).catch((cause: unknown) => {
+  const kept = dtype === 'fp32' ? model : quantizeOnnx(model, { dtype, ranges, reduceRange });
+  return ort.InferenceSession.create(kept, settings).catch((cause: unknown) => {
     if (provider === 'cpu') throw cause;
     const got = (cause instanceof Error ? cause.message : String(cause))
       .split('\n')[0]
@@ -78,6 +100,11 @@ export async function openOnnx(
       { cause },
     );
   });
+}
+
+/** In Node; a browser does not say. */
+function onArm(): boolean {
+  return typeof process !== 'undefined' && process.arch === 'arm64';
 }
 
 /**

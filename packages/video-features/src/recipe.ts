@@ -21,6 +21,8 @@ export type FeatureRecipe = {
    * Features of before have no such field: their frames follow the characters of the names, 10 before 2.
    */
   readonly frameOrder: 'natural';
+  /** Where the tower did not compute in float32: features are near those that it makes so, and not the same. */
+  readonly dtype?: 'fp16' | 'int8';
 };
 
 /** What a recipe says besides the weights. */

@@ -6,6 +6,7 @@ import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
 import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from '../core/output.js';
+import { onnxOf } from '../core/onnx.js';
 import { findServed } from '../core/served-model.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
 
@@ -80,5 +81,5 @@ async function openModel(path: string, options: Options, output: Output, signal:
   const { folder: from } = output.terminal;
   const model = await findServed(path, runFolderOf(config, from), output, signal);
   await loadEngine(config, output);
-  return openTrained(model, { from, signal, observer: output });
+  return openTrained(model, { from, signal, observer: output, onnx: await onnxOf(config) });
 }

@@ -1,8 +1,7 @@
-import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
 import { exists, sizeOnDisk, withLock } from '@wbdc/io';
 import type { Config } from '../config/schema.js';
-import type { RunFolder } from '../run/run-folder.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { UserError } from '../core/errors.js';
 import { observed } from '../core/observer.js';
@@ -10,14 +9,21 @@ import { modelFolder } from '../core/published-model.js';
 import { findServed } from '../core/served-model.js';
 import { formatBytes } from '@wbdc/report/format';
 import { Output, type Terminal } from '../core/output.js';
-import { addEngineOptions, addOutputOptions, addRunOptions, type StageOptions } from './options.js';
+import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';
+
+const CALIBRATION_METHODS = ['minmax', 'percentile'];
 
 interface ExportOptions extends StageOptions {
   readonly model?: boolean;
   readonly checkpoint?: string;
   readonly tower?: string;
   readonly out?: string;
+  readonly calibrate?: string;
+  readonly method?: 'minmax' | 'percentile';
+  readonly samples?: number;
+  readonly data?: string;
+  readonly reduceRange?: boolean;
 }
 
 /** `wbdc export`: a trained model for other programs. */
@@ -27,10 +33,16 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .description(
       'Writes the finished model of a run, else its newest checkpoint, for other programs: model.onnx (encoder and ' +
         'head, for onnxruntime in Node and in browsers, batch and lengths free), tower.onnx and tower/ (the vision ' +
-        'tower that makes its frame features), text-encoder/ (a BERT that transformers loads), vocabulary and names.',
+        'tower that makes its frame features), text-encoder/ (a BERT that transformers loads), vocabulary and names. ' +
+        'With --dtype int8 or fp16 the two ONNX files keep weights of 8 or 16 bits.',
     )
     .option('--checkpoint <folder>', 'a run, its stage, a checkpoint or hub:owner/name; default: runs/<name>')
     .option('--tower <folder>', 'the vision tower, where the run of the model is not there')
+    .option('--calibrate <split>', "with --dtype int8: finds where values go on videos of the run's data")
+    .option('--data <folder>', 'your own data set, where the split to calibrate on is one of it')
+    .option('--samples <number>', 'how many videos calibrate, drawn by --seed; default: 128', wholeNumber(1))
+    .addOption(new Option('--method <name>', 'how: by all values, or without the rarest').choices(CALIBRATION_METHODS))
+    .option('--reduce-range', 'with --dtype int8: weights of 7 bits, for x86 processors without VNNI')
     .option('-o, --out <folder>', 'where to write; default: runs/<name>/export');
   addOutputOptions(addEngineOptions(addRunOptions(command)))
     .option(
@@ -41,7 +53,7 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .addHelpText(
       'after',
       '\nExamples:\n  npx wbdc export --name demo\n  npx wbdc export --checkpoint runs/demo/pretrain/checkpoints ' +
-        '--out served\n',
+        '--out served\n  npx wbdc export --name demo --dtype int8 --calibrate labeled --model\n',
     );
   return cliCommand(command, (options: ExportOptions) => runExport(options, new Output(terminal, options)));
 }
@@ -49,35 +61,27 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
 async function runExport(options: ExportOptions, output: Output): Promise<number> {
   const config = await configOf(options, output);
   const { folder } = output.terminal;
-  const run = runFolderOf(config, folder);
-  const out = options.out === undefined ? run.folderOf('export') : resolve(folder, options.out);
-  return withLock(out, () => writeExport({ config, out, checkpoint: options.checkpoint, run }, options, output));
+  const { out: named } = options;
+  const out = named === undefined ? runFolderOf(config, folder).folderOf('export') : resolve(folder, named);
+  return withLock(out, () => writeExport(config, out, options, output));
 }
 
-interface ExportRequest {
-  readonly config: Config;
-  readonly run: RunFolder;
-  readonly out: string;
-  readonly checkpoint: string | undefined;
-}
-
-async function writeExport(
-  { config, run, out, checkpoint: named }: ExportRequest,
-  options: ExportOptions,
-  output: Output,
-): Promise<number> {
+async function writeExport(config: Config, out: string, options: ExportOptions, output: Output): Promise<number> {
   const from = output.terminal.folder;
   if ((await exists(out)) && !options.overwrite) {
     throw new UserError(`${out} is there already: choose another --out, or replace its files with --overwrite`);
   }
-  const { exportTrained, saveTrained } = await import('@wbdc/pipeline/node');
-  const checkpoint = await findServed(named, run, output);
+  const { calibrationInputs, exportTrained } = await import('@wbdc/pipeline/node');
+  const checkpoint = await findServed(options.checkpoint, runFolderOf(config, from), output);
   await loadEngine(config, output);
   const tower = options.tower === undefined ? {} : { tower: await modelFolder('--tower', options.tower, { output }) };
-  const made = await observed(output, async (observer) => {
-    const written = await exportTrained(checkpoint, out, { from, observer, ...tower });
-    if (!options.model) return written;
-    return [...written, await saveTrained(checkpoint, join(out, 'model'), { from, observer, ...tower })];
+  const { calibrate: split, samples, method, reduceRange, model } = options;
+  const drawn = { samples, seed: config.seed, data: options.data && resolve(from, options.data) };
+  const inputs = split && calibrationInputs({ model: checkpoint, split, ...drawn });
+  const calibration = inputs && { runtime: await import('onnxruntime-node'), inputs, method, ...drawn };
+  const made = await observed(output, (observer) => {
+    const asked = { dtype: config.dtype ?? undefined, reduceRange, model, ...(calibration && { calibration }) };
+    return exportTrained(checkpoint, out, { from, observer, ...tower, ...asked });
   });
   output.say(`read     ${checkpoint}`);
   for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);

@@ -27,9 +27,10 @@ export const featuresStage: Stage = {
   files: ({ features }) => ({ 'features.tower': features.tower }),
   needsEngine: true,
   divisible: true,
-  settings: ({ data, features: { tower, output, statistics, resizer, sampling } }) => ({
+  settings: ({ data, dtype, features: { tower, output, statistics, resizer, sampling } }) => ({
     data: decisivePlaces({ ...data, features: null }),
     features: { tower, output, statistics, resizer, sampling },
+    ...(dtype && dtype !== 'fp32' && { dtype }),
   }),
   run: async (context) => (await import('../stages/features.js')).runFeaturesStage(context),
 };

@@ -10,6 +10,7 @@ export interface StageOptions {
   readonly threads?: number;
   readonly precision?: string;
   readonly provider?: string;
+  readonly dtype?: 'fp32' | 'fp16' | 'int8';
   readonly seed?: number;
   readonly frames?: string;
   readonly features?: string;
@@ -27,6 +28,7 @@ export interface StageOptions {
 const ENGINES = ['auto', 'ort', 'cpu', 'tensorflow', 'webgpu'];
 const TYPES = ['fp32', 'bf16'];
 const PRECISIONS = [...TYPES, 'fp16'];
+const DTYPE_HELP = 'in what ONNX Runtime keeps weights for features, predictions, embeddings and export (dtype)';
 const PROVIDER_HELP = 'on what ONNX Runtime computes features, predictions and embeddings (provider)';
 
 /** Options that say which run and how. */
@@ -48,7 +50,8 @@ export function addEngineOptions(command: Command): Command {
     .addOption(new Option('--engine <name>', 'what computes (engine)').choices(ENGINES))
     .option('--threads <number>', 'threads of the engine, one per core by default (threads)', wholeNumber(1))
     .addOption(new Option('--precision <name>', 'in what matrices are multiplied (precision)').choices(PRECISIONS))
-    .addOption(new Option('--provider <name>', PROVIDER_HELP).choices(['cpu', 'webgpu']));
+    .addOption(new Option('--provider <name>', PROVIDER_HELP).choices(['cpu', 'webgpu']))
+    .addOption(new Option('--dtype <name>', DTYPE_HELP).choices(['fp32', 'fp16', 'int8']));
 }
 
 /** Options that say where data are that are in no folder of the run: on a server, too. */
@@ -133,7 +136,7 @@ export function addStageOptions(command: Command): Command {
 /** Settings with an option of their own. */
 const FLAGS = {
   ...{ name: 'run.name', engine: 'engine', threads: 'threads', precision: 'precision', provider: 'provider' },
-  ...{ seed: 'seed', frames: 'data.frames', features: 'data.features' },
+  ...{ dtype: 'dtype', seed: 'seed', frames: 'data.frames', features: 'data.features' },
 } as const;
 
 /** The settings given by options of their own, for the configuration. */

@@ -48,6 +48,8 @@ export const configSchema = z
     engine: z.enum(['auto', 'ort', 'cpu', 'tensorflow', 'webgpu']).default('auto'),
     /** What ONNX Runtime computes features, predictions and embeddings on; null leaves that to the engine. */
     provider: z.enum(['cpu', 'webgpu']).nullable().default(null),
+    /** In what ONNX Runtime keeps weights of features, predictions, embeddings; null leaves them to the engine. */
+    dtype: z.enum(['fp32', 'fp16', 'int8']).nullable().default(null),
     /** Threads of the engine; null takes one per core. */
     threads: count().nullable().default(null),
     /** In what matrices are multiplied. bf16: engine tensorflow, where it is faster; fp16: webgpu, the loss scaled. */

@@ -17,6 +17,7 @@ interface Advice {
 const ADVICE: Readonly<Record<string, Advice>> = {
   assignment: { message: ({ message }) => message, exitCode: 2 },
   engine: { message: ({ message }) => message.replaceAll(/use (engine|precision) '(\w+)'/g, 'use --$1 $2') },
+  'calibration-split': { advice: 'name another --calibrate, or give the folder of the data with --data' },
   'onnx-provider': { where: '--provider webgpu', advice: 'use --provider cpu' },
   'lines-there': {
     message: ({ where }) => `${where} is there already: --resume adds what is missing, --overwrite replaces it`,

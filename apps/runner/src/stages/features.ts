@@ -3,6 +3,7 @@ import { wbdcLayout } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
 import { computeFeatures } from '@wbdc/pipeline/features';
 import { counted } from '@wbdc/report/format';
+import { onnxOf } from '../core/onnx.js';
 import { observed } from '../core/observer.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { placesOf } from './data-root.js';
@@ -22,9 +23,7 @@ export async function runFeaturesStage(context: StageContext): Promise<StageResu
     extractor,
     batchSize: config.features.batchSize,
     decodeThreads: config.features.decodeThreads,
-    onnxRuntime: config.provider || tf.getBackend() === 'ort' ? await import('onnxruntime-node') : undefined,
-    provider: config.provider ?? undefined,
-    ...(config.threads !== null && { threads: config.threads }),
+    onnx: await onnxOf(config, tf.getBackend() === 'ort'),
     shard,
     resume,
     signal,

@@ -157,7 +157,8 @@ function fitsFeatures(learned: Recipe | null, stored: Recipe | undefined): boole
 
 type StoredFeatures = FeatureSource & { readonly recipe?: Recipe };
 
-async function openFeatures(data: RunData, split: string): Promise<StoredFeatures | undefined> {
+/** Stored features of a split, where a run has them. */
+export async function openFeatures(data: RunData, split: string): Promise<StoredFeatures | undefined> {
   const { stores, records } = splitPaths(data, split);
   const store = await firstThere(stores);
   if (store !== undefined) return openFeatureStore(store);

@@ -12,6 +12,7 @@ import {
 } from '@wbdc/data';
 import { exists, makeFolder } from '@wbdc/io';
 import type { RemoteOptions } from '@wbdc/io/remote';
+import { WbdcError } from '@wbdc/io/errors';
 import { flatten } from '@wbdc/nn';
 import {
   extractFeatures,
@@ -21,10 +22,12 @@ import {
   type ExtractProgress,
   type VideoInput,
 } from '@wbdc/video-features';
-import { onnxFeatures, type OnnxProvider, type OnnxRuntime } from '@wbdc/video-features/onnx';
+import { onnxFeatures } from '@wbdc/video-features/onnx';
 import { counted, formatNumber } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import type { FeatureExtractor } from './extractor.js';
+import type { OnnxOptions } from '../trained/onnx.js';
+import { lacksVnni } from '../trained/node/processor.js';
 import { shardOfList, type ShardIndex } from './shard.js';
 import { filesOf, MAX_BAD_SHARE, readSplitIds, type FeatureFolders, type SplitFeatures } from './split.js';
 import { zipDecoders } from './zip-decoders.js';
@@ -39,12 +42,11 @@ export interface ComputeFeaturesOptions extends FeatureFolders {
   readonly batchSize?: number;
   /** Threads that decode pictures. Default: half of the processors, 8 at most. */
   readonly decodeThreads?: number | null;
-  /** onnxruntime-node: the tower runs as one graph on it, faster than kernel by kernel on tfjs. */
-  readonly onnxRuntime?: OnnxRuntime | undefined;
-  /** On what it computes: the processor by default, or any GPU by `webgpu`. */
-  readonly provider?: OnnxProvider | undefined;
-  /** Threads of `onnxRuntime`. Default: all processors. */
-  readonly threads?: number;
+  /**
+   * ONNX Runtime, as `openTrained` takes it: the tower runs as one graph on it, on all processors, faster than kernel
+   * by kernel on tfjs. Features of another `dtype` have another recipe: they do not go into one store.
+   */
+  readonly onnx?: OnnxOptions | undefined;
   /** Only a shard of each split's videos; {@link mergeFeatures} joins the stores of all shards. */
   readonly shard?: ShardIndex | undefined;
   /** Keep what an earlier call with the same extractor has stored, and go on from there. */
@@ -67,7 +69,8 @@ export interface ComputedFeatures extends SplitFeatures {
  * @throws DataError when more than `maxBadShare` of a split's videos cannot be read; the signal's reason when it is
  *   aborted
  */
-export async function* computeFeatures(options: ComputeFeaturesOptions): AsyncGenerator<ComputedFeatures> {
+export async function* computeFeatures(asked: ComputeFeaturesOptions): AsyncGenerator<ComputedFeatures> {
+  const options = { ...asked, extractor: extractorOf(asked) };
   await makeFolder(options.out);
   const decoders = zipDecoders(options.decodeThreads, options.remote ?? {});
   const graph = await oneGraph(options);
@@ -83,19 +86,28 @@ export async function* computeFeatures(options: ComputeFeaturesOptions): AsyncGe
   }
 }
 
+/** With a recipe that says in what its tower computes. @throws WbdcError `onnx-dtype` where it cannot */
+function extractorOf({ extractor, onnx }: Pick<ComputeFeaturesOptions, 'extractor' | 'onnx'>): FeatureExtractor {
+  const { dtype = 'fp32' } = onnx ?? {};
+  if (dtype === 'fp32') return extractor;
+  if (weightsOf(extractor) <= MOST_WEIGHTS) return { ...extractor, recipe: { ...extractor.recipe, dtype } };
+  const [expected, got] = [`a tower of at most ${MOST_WEIGHTS} weights`, String(weightsOf(extractor))];
+  throw new WbdcError({ where: `dtype '${dtype}'`, expected, got, code: 'onnx-dtype' });
+}
+
+function weightsOf({ params }: FeatureExtractor): number {
+  return flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
+}
+
 /** More values do not fit into the file of a graph. */
 const MOST_WEIGHTS = 500_000_000;
 
-async function oneGraph({
-  extractor,
-  onnxRuntime,
-  provider,
-  threads = availableParallelism(),
-}: ComputeFeaturesOptions) {
+async function oneGraph({ extractor, onnx }: ComputeFeaturesOptions) {
   const { tower, params, output } = extractor;
-  const weights = flatten({ ...params }).reduce((sum, { leaf }) => sum + leaf.size, 0);
-  if (onnxRuntime === undefined || weights > MOST_WEIGHTS) return undefined;
-  return onnxFeatures(onnxRuntime, { config: tower.config, params, output, threads, provider });
+  if (onnx === undefined || weightsOf(extractor) > MOST_WEIGHTS) return undefined;
+  const { runtime, ...asked } = onnx;
+  const session = { threads: availableParallelism(), reduceRange: asked.dtype === 'int8' && lacksVnni(), ...asked };
+  return onnxFeatures(runtime, { config: tower.config, params, output, ...session });
 }
 
 interface SplitJob extends ComputeFeaturesOptions {

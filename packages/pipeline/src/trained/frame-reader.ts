@@ -10,6 +10,7 @@ import {
   type Sampling,
   type VideoFeatures,
 } from '@wbdc/video-features/plain';
+import type { InferenceDtype } from '@wbdc/video-features/onnx';
 import { tableOf, type Entry } from './entries.js';
 import type { FileInput } from './inputs.js';
 import { featureRecipeOf, samplingOf, type FrameReader } from './predict.js';
@@ -34,6 +35,13 @@ interface OpenCompute {
   close(): Promise<void>;
 }
 
+/** Weights that are not what their files hold. */
+export interface Precision {
+  readonly dtype: Exclude<InferenceDtype, 'fp32'>;
+  /** Whatever else decides the values. */
+  readonly details: string;
+}
+
 /** What differs between Node and a browser. */
 export interface Platform {
   readonly sha256: Sha256;
@@ -41,6 +49,8 @@ export interface Platform {
   readonly openTower: () => Promise<Tower>;
   /** Decodes a file, from its path or its contents. @throws SourceError where the file is at fault */
   readonly decodeFile: (id: string, video: FileInput['video'], settings: FileSettings) => Promise<DecodedVideo>;
+  /** In what weights are kept, where that is not float32. */
+  readonly precision?: Precision;
   /** Computes heads in place of tfjs's engine. */
   readonly openHeads?: (model: ReadModel) => Promise<OpenHeads>;
   /** Computes the tower in place of tfjs's engine. */

@@ -22,7 +22,10 @@ export interface OnnxHeads {
   close(): Promise<void>;
 }
 
-/** @throws WbdcError `onnx-provider` where there is no such provider here, or no GPU for it */
+/**
+ * @throws WbdcError `onnx-provider` where there is no such provider here, or no GPU for it; as `quantizeOnnx` for a
+ *   model that cannot be computed so
+ */
 export async function openOnnxHeads(model: ReadModel, { runtime, ...options }: OnnxOptions): Promise<OnnxHeads> {
   const head = onnxHeadOf(model);
   const session = await openOnnx(runtime, onnxOf(model, head), options);
@@ -48,7 +51,7 @@ export async function openOnnxHeads(model: ReadModel, { runtime, ...options }: O
 }
 
 /** The inputs of the file, as `uniModelOnnx` says them. */
-function feedsOf({ tokens, segments, textMask, frames, frameMask }: Batch, { Tensor }: OnnxRuntime) {
+export function feedsOf({ tokens, segments, textMask, frames, frameMask }: Batch, { Tensor }: OnnxRuntime) {
   const table = { tokens, segments, textMask, frameMask };
   const ints = Object.entries(table).map(([name, { data, shape }]) => [name, new Tensor('int32', data, shape)]);
   const floats = ['frames', new Tensor('float32', frames.data, frames.shape)];

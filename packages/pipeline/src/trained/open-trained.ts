@@ -5,7 +5,7 @@ import { parameterBytes, SourceError } from '@wbdc/video-features/plain';
 import type { Observer } from '../observer.js';
 import { describeCategories, describeTags } from './describe.js';
 import { TrainedError } from './errors.js';
-import { TowerReader, type OpenHeads, type Platform } from './frame-reader.js';
+import { TowerReader, type OpenHeads, type Platform, type Precision } from './frame-reader.js';
 import type { TrainedInputs } from './inputs.js';
 import type { ModelFiles } from './model-files.js';
 import { featuresOf, MODEL_BATCH, predict, type FeaturesOptions } from './predict.js';
@@ -20,16 +20,25 @@ export async function openModel(files: ModelFiles, platform: Platform, observer:
   const read = await readModel(files, observer);
   let graph: OpenHeads | undefined;
   try {
-    const hash = await platform.sha256(parameterBytes(read.params));
+    const hash = await platform.sha256(weightsAs(read.params, platform.precision));
     graph = await platform.openHeads?.(read);
     // A graph attends to nothing: that stays with tfjs.
     const model = graph === undefined ? read : { ...read, heads: { ...read.heads, ...graph.heads } };
-    return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer, graph);
+    return new OpenModel(model, hash.slice(0, 16), new TowerReader(model, platform), observer, {
+      graph,
+      dtype: platform.precision?.dtype ?? 'fp32',
+    });
   } catch (error) {
     await graph?.close();
     disposeTree(read.params);
     throw error;
   }
+}
+
+/** What a model is known by: the same weights in another precision are another model. */
+async function* weightsAs(params: ReadModel['params'], precision: Precision | undefined): AsyncGenerator<Uint8Array> {
+  yield* parameterBytes(params);
+  if (precision !== undefined) yield new TextEncoder().encode(`${precision.dtype} ${precision.details}`);
 }
 
 async function assertEngine({ onWarning }: Observer): Promise<void> {
@@ -71,6 +80,7 @@ type Options = RunOptions & Partial<WithUnreadable>;
 class OpenModel implements TrainedModel {
   readonly where: string;
   readonly saved: SavedVideoModel;
+  readonly dtype: TrainedModel['dtype'];
   readonly classes: readonly string[];
   readonly tags: readonly string[];
   readonly #running = new Set<AsyncGenerator<unknown>>();
@@ -82,8 +92,9 @@ class OpenModel implements TrainedModel {
     readonly hash: string,
     private readonly reader: TowerReader,
     private readonly observer: Observer,
-    private readonly graph: OpenHeads | undefined,
+    private readonly computing: { readonly graph: OpenHeads | undefined; readonly dtype: TrainedModel['dtype'] },
   ) {
+    this.dtype = computing.dtype;
     this.where = model.where;
     this.saved = model.saved;
     this.classes = model.saved.kind === 'category' ? model.saved.classes : [];
@@ -153,7 +164,7 @@ class OpenModel implements TrainedModel {
     this.#closed.abort(new TrainedError(closed));
     await Promise.allSettled([...this.#running].map((rows) => rows.return(undefined)));
     disposeTree(this.model.params);
-    await this.graph?.close();
+    await this.computing.graph?.close();
     await this.reader.close();
   }
 

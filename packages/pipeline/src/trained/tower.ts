@@ -124,9 +124,9 @@ function assertSameFeatures(recipe: FeatureRecipe, own: FeatureRecipe, where: st
 }
 
 /**
- * A default that one writer of a tower's sizes leaves out and another one does not; and the order of frames, which says
- * nothing of a tower and which models of before do not name.
+ * A default that one writer of a tower's sizes leaves out and another one does not; and what says nothing of a tower:
+ * the order of frames, which models of before do not name, and in what it computed, as that is near enough.
  */
-function explicit({ tower, ...recipe }: FeatureRecipe): unknown {
+function explicit({ tower, dtype: _, ...recipe }: FeatureRecipe): unknown {
   return { ...recipe, frameOrder: 'natural', tower: { activation: 'quick', ...tower } };
 }

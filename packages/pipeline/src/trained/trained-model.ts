@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { InferenceDtype } from '@wbdc/video-features/onnx';
 import type { TrainedInputs } from './inputs.js';
 import type { SavedVideoModel } from './read-model.js';
 import type { Attention, Classified, Embedded, FeaturesRow, Tagged, Unreadable } from './results.js';
@@ -34,8 +35,10 @@ export interface TrainedModel extends AsyncDisposable {
   readonly where: string;
   /** What its files say of it. */
   readonly saved: SavedVideoModel;
-  /** Short hash of the weights: embeddings of equal ones compare. */
+  /** Short hash of the weights and of the precision that they are kept in: embeddings of equal ones compare. */
   readonly hash: string;
+  /** In what its weights are kept: float32 unless ONNX Runtime computes otherwise. */
+  readonly dtype: InferenceDtype;
   /** Of a category model, in the order of its outputs. */
   readonly classes: readonly string[];
   /** Of a model that was pretrained on tags or finetuned for them, in the order of its head. */

@@ -6,6 +6,7 @@ import { openModels, startServer, type OpenModels } from '@wbdc/serve';
 import { decodeWorkers } from '@wbdc/video-features';
 import { UserError } from '../../core/errors.js';
 import { observed } from '../../core/observer.js';
+import { onnxOf } from '../../core/onnx.js';
 import { Output } from '../../core/output.js';
 import { configOf, loadEngine } from '../run-stage.js';
 import type { ServerOptions } from '../serve-options.js';
@@ -33,12 +34,14 @@ export async function serveModels(options: ServerOptions, all: Output, signal: A
   let opened: OpenModels | undefined;
   let index: VideoIndex | undefined;
   try {
-    if (asked > 0) await loadEngine(await configOf(options, output), output);
+    const config = await configOf(options, output);
+    if (asked > 0) await loadEngine(config, output);
+    const onnx = asked > 0 ? await onnxOf(config) : undefined;
     opened = await observed(output, (observer) =>
       openModels({
         ...{ models: options.model, clips: options.clip, from: terminal.folder, hub: hubSettings(terminal.env) },
         ...(options.tower !== undefined && { tower: options.tower }),
-        ...{ decode: workers.decode, signal, observer },
+        ...{ decode: workers.decode, signal, observer, onnx },
         onOpen: (name, where) => output.say(`model    ${name}: ${where}`),
       }),
     );

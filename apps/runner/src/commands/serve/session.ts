@@ -19,6 +19,7 @@ import { counted } from '@wbdc/report/format';
 import { Output } from '../../core/output.js';
 import { createProgress, type Progress } from '../../core/progress.js';
 import { observed } from '../../core/observer.js';
+import { onnxOf } from '../../core/onnx.js';
 import { modelFolder } from '../../core/published-model.js';
 import { findServed } from '../../core/served-model.js';
 import { textsFor } from './texts.js';
@@ -146,8 +147,7 @@ async function openServed(
   const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
   await loadEngine(config, output);
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
-  const { provider } = config;
-  const onnx = provider ? { runtime: await import('onnxruntime-node'), provider } : undefined;
+  const onnx = await onnxOf(config);
   const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx, from: terminal.folder, observer: output };
   const model = await openTrained(folder, { ...opening, signal }).catch(explainForeign);
   try {

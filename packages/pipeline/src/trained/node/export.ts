@@ -1,24 +1,27 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linearShapes, normShapes, readParams } from '@wbdc/checkpoints';
 import { saveBert } from '@wbdc/checkpoints/node';
-import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import { assertDtype, quantizeOnnx, type OnnxRanges } from '@wbdc/checkpoints/onnx';
+import { makeFolder, writeFileAtomic, writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import { disposeTree, type Linear, type Norm, type ParamTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
+import type { InferenceDtype } from '@wbdc/video-features/onnx';
 import { bertSizesOf } from '../../encoder.js';
 import { TOWER_FOLDER, WEIGHTS_FILE, type ModelBytes, type ModelFiles } from '../model-files.js';
 import { onnxHeadOf, onnxOf } from '../onnx.js';
 import { featureRecipeOf } from '../predict.js';
+import { QUANTIZATION_FILE, readQuantization, type Quantization } from '../quantization.js';
 import { readModel, type ReadModel } from '../read-model.js';
 import { TrainedError } from '../errors.js';
 import { readTower } from '../tower.js';
-import { modelSource, towerFiles, type ModelSource, type OpenTrainedOptions } from './open.js';
+import { calibrateTrained, type TrainedCalibration } from './calibrate.js';
+import { copyText } from './copy-text.js';
+import type { HubOptions } from './hub-folder.js';
+import { filesPlatform, modelSource, towerFiles, type ModelSource, type OpenTrainedOptions } from './open.js';
+import { saveTrained, type Written } from './save.js';
 import { saveTower } from './save-tower.js';
-
-/** A file or folder that was written. */
-export interface Written {
-  readonly path: string;
-  readonly about: string;
-}
 
 /** How a model is exported. */
 export interface ExportTrainedOptions extends Omit<
@@ -27,6 +30,17 @@ export interface ExportTrainedOptions extends Omit<
 > {
   /** As for `openTrained`; null leaves it out. By default one that is not found is told and left out. */
   readonly tower?: OpenTrainedOptions['tower'] | null;
+  /** In what `model.onnx` and `tower.onnx` keep their weights: see `quantizeOnnx`. Default `fp32`. */
+  readonly dtype?: InferenceDtype | undefined;
+  /** Of `int8`: weights of 7 bits, for processors with AVX2 and without VNNI. */
+  readonly reduceRange?: boolean | undefined;
+  /**
+   * Of `int8`: videos of one's own, on which it is seen where values go. Without them each batch that the files compute
+   * has its own ranges. What is seen is kept in `quantization.json`.
+   */
+  readonly calibration?: TrainedCalibration | undefined;
+  /** Writes `model/` too, as `saveTrained` does, with `quantization.json` where it was calibrated. */
+  readonly model?: boolean | undefined;
 }
 
 /**
@@ -41,32 +55,79 @@ export interface ExportTrainedOptions extends Omit<
 export async function exportTrained(
   source: string | URL | ModelBytes,
   folder: string,
-  { tower, ...options }: ExportTrainedOptions = {},
+  asked: ExportTrainedOptions = {},
 ): Promise<Written[]> {
+  const { tower, dtype, reduceRange, calibration, model: whole, ...options } = asked;
+  assertCalibration(asked);
   const found = await modelSource(source, options);
   const { files } = found;
   const model = await readModel(files, options.observer ?? {});
   try {
+    const named = { ...options, ...(tower != null && { tower }) };
+    const quantization = calibration
+      ? await calibrateTrained(model, filesPlatform(found, named), calibration, options.observer)
+      : dtype === 'int8'
+        ? await readQuantization(files)
+        : undefined;
     await makeFolder(folder);
     const text = await exportText(model, files, join(folder, 'text-encoder'));
     const copied = [...(await copyTexts(files, folder)), ...(await writeOutputs(model, folder))];
-    const named = { ...options, ...(tower != null && { tower }) };
-    const towers = tower === null ? [] : await exportTower(model, found, folder, named);
-    return [await exportOnnx(model, join(folder, 'model.onnx')), text, ...towers, ...copied];
+    const finish: Finish = (bytes, ranges, where) =>
+      dtype === undefined || dtype === 'fp32' ? bytes : quantizeOnnx(bytes, { dtype, ranges, reduceRange, where });
+    const kept = { finish, quantization };
+    const towers = tower === null ? [] : await exportTower(model, found, folder, { ...named, ...kept });
+    const made = [await exportOnnx(model, join(folder, 'model.onnx'), kept), text, ...towers, ...copied];
+    const own = join(folder, 'model');
+    const saving = { ...options, ...(tower !== undefined && { tower }) };
+    if (whole) made.push(await saveTrained(source, own, saving));
+    for (const at of whole ? [folder, own] : [folder]) await keepQuantization(at, quantization);
+    if (quantization === undefined) return made;
+    return [...made, { path: join(folder, QUANTIZATION_FILE), about: describeQuantization(quantization) }];
   } finally {
     disposeTree(model.params);
   }
+}
+
+/** @throws WbdcError `onnx-dtype`; `calibration-dtype` where nothing would read what is seen */
+function assertCalibration({ dtype = 'fp32', calibration, reduceRange }: ExportTrainedOptions): void {
+  if (dtype !== 'fp32') assertDtype(dtype);
+  const given = calibration ? 'calibration' : reduceRange ? 'reduceRange' : undefined;
+  if (dtype === 'int8' || given === undefined) return;
+  throw new WbdcError({ where: given, expected: 'dtype int8 with it', got: dtype, code: 'calibration-dtype' });
+}
+
+/** One of an earlier export would be that of other weights. */
+async function keepQuantization(folder: string, quantization: Quantization | undefined): Promise<void> {
+  const path = join(folder, QUANTIZATION_FILE);
+  if (quantization === undefined) await rm(path, { force: true });
+  else await writeJson(path, quantization);
+}
+
+function describeQuantization({ method, videos, pictures }: Quantization): string {
+  return `where values go by ${method}, on ${videos} videos and ${pictures} pictures`;
+}
+
+/** What becomes of an ONNX file before it is written. */
+type Finish = (model: Uint8Array, ranges: OnnxRanges | undefined, where: string) => Uint8Array;
+
+interface Kept {
+  readonly finish: Finish;
+  readonly quantization: Quantization | undefined;
 }
 
 async function exportTower(
   model: ReadModel,
   { files, folder: from }: ModelSource,
   folder: string,
-  options: Omit<ExportTrainedOptions, 'tower'> & Pick<OpenTrainedOptions, 'tower'>,
+  { finish, quantization, ...options }: HubOptions & Pick<OpenTrainedOptions, 'tower'> & Kept,
 ): Promise<Written[]> {
   const [path, onnx] = [join(folder, TOWER_FOLDER), join(folder, 'tower.onnx')];
+  if (quantization !== undefined && quantization.tower === undefined) {
+    options.observer?.onWarning?.('tower.onnx finds its ranges batch by batch: no frames to calibrate it with');
+  }
+  const file = { path: onnx, finish: (bytes: Uint8Array) => finish(bytes, quantization?.tower, onnx) };
   try {
-    await saveTower(await readTower(await towerFiles(files, from, options)), model, path, onnx);
+    await saveTower(await readTower(await towerFiles(files, from, options)), model, path, file);
   } catch (error) {
     const missing = error instanceof TrainedError && error.code === 'tower-missing' && options.tower === undefined;
     if (!missing) throw error;
@@ -120,13 +181,6 @@ async function copyTexts(files: ModelFiles, folder: string): Promise<Written[]> 
   return written;
 }
 
-/** Whether there was such a file. */
-export async function copyText(files: ModelFiles, name: string, folder: string): Promise<boolean> {
-  const text = await files.readText(name);
-  if (text !== undefined) await writeFileAtomic(join(folder, name), text);
-  return text !== undefined;
-}
-
 /** What the outputs mean, where the model itself says it. */
 async function writeOutputs({ saved }: ReadModel, folder: string): Promise<Written[]> {
   const write = async (name: string, lines: readonly unknown[], about: string): Promise<Written> => {
@@ -149,9 +203,9 @@ async function writeOutputs({ saved }: ReadModel, folder: string): Promise<Writt
   ];
 }
 
-async function exportOnnx(model: ReadModel, path: string): Promise<Written> {
+async function exportOnnx(model: ReadModel, path: string, { finish, quantization }: Kept): Promise<Written> {
   const head = onnxHeadOf(model);
-  await writeFileAtomic(path, [onnxOf(model, head)]);
+  await writeFileAtomic(path, [finish(onnxOf(model, head), quantization?.model, path)]);
   const outputs = ['text', 'frameStates', 'cls', ...(head ? [`${head.name} (${head.linear.bias.size})`] : [])];
   return { path, about: `for onnxruntime: outputs ${outputs.join(', ')}` };
 }

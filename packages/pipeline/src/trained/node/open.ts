@@ -7,14 +7,16 @@ import type { FileInput } from '../inputs.js';
 import { filesInMemory, TOWER_FOLDER, type ModelBytes, type ModelFiles } from '../model-files.js';
 import { openOnnxHeads, type OnnxOptions } from '../onnx.js';
 import { openModel } from '../open-trained.js';
-import type { Sha256 } from '../tower.js';
-import { readTower } from '../tower.js';
+import { readQuantization } from '../quantization.js';
+import type { ReadModel } from '../read-model.js';
+import { readTower, type FeatureRule, type Sha256, type Tower } from '../tower.js';
 import type { TrainedModel } from '../trained-model.js';
 import { filesAt } from '../web/url-files.js';
 import { findModel } from './find-model.js';
 import { findTower, namedTower } from './find-tower.js';
 import { filesInFolder } from './folder-files.js';
 import type { HubOptions } from './hub-folder.js';
+import { lacksVnni } from './processor.js';
 
 /** How a model is opened. */
 export interface OpenTrainedOptions extends HubOptions, OpenOptions {
@@ -40,23 +42,38 @@ export async function openTrained(
   source: string | URL | ModelBytes,
   options: OpenTrainedOptions = {},
 ): Promise<TrainedModel> {
-  const { decode = decodeVideo, limits, backend, observer = {}, onnx } = options;
-  const { files, folder } = await modelSource(source, options);
+  const { observer = {}, onnx } = options;
+  const found = await modelSource(source, options);
+  const platform = { ...filesPlatform(found, options), ...(onnx && (await onnxPlatform(found.files, onnx))) };
+  return openModel(found.files, platform, observer);
+}
+
+/** Towers and videos in files. */
+export function filesPlatform(
+  { files, folder }: ModelSource,
+  { decode = decodeVideo, limits, backend, ...options }: Omit<OpenTrainedOptions, 'onnx'>,
+): Platform {
   const sources = { ...(limits && { limits }), ...(backend && { backend }) };
-  const platform: Platform = {
+  return {
     sha256,
     openTower: async () => readTower(await towerFiles(files, folder, options)),
     decodeFile: (id, video, settings) => decode(videoInput(id, video), { ...settings, ...sources }),
     crop: cropForTower,
-    ...(onnx && {
-      openHeads: (model) => openOnnxHeads(model, onnx),
-      openCompute: ({ tower: { config }, params }, output) => {
-        const { runtime, ...session } = onnx;
-        return onnxFeatures(runtime, { params, config, output, ...session });
-      },
-    }),
   };
-  return openModel(files, platform, observer);
+}
+
+/** Model and tower as graphs; whole numbers by the ranges beside the model, where there are any. */
+async function onnxPlatform(files: ModelFiles, { runtime, dtype = 'fp32', ...asked }: OnnxOptions) {
+  const found = dtype === 'int8' ? await readQuantization(files) : undefined;
+  const { reduceRange = dtype === 'int8' && lacksVnni() } = asked;
+  const session = { ...asked, dtype, reduceRange };
+  const details = JSON.stringify([reduceRange, found?.model ?? null]);
+  return {
+    ...(dtype !== 'fp32' && { precision: { dtype, details } }),
+    openHeads: (model: ReadModel) => openOnnxHeads(model, { runtime, ...session, ranges: found?.model }),
+    openCompute: ({ tower: { config }, params }: Tower, output: FeatureRule['output']) =>
+      onnxFeatures(runtime, { params, config, output, ...session, ranges: found?.tower }),
+  };
 }
 
 /** Where a model is. */

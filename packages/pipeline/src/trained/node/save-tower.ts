@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { clipVisionOnnx } from '@wbdc/clip-model/onnx';
 import { writeFileAtomic } from '@wbdc/io';
@@ -10,7 +9,7 @@ import { sha256 } from './open.js';
 
 /**
  * Writes the vision tower of a model to a folder, for transformers and for wbdc, and where `onnx` names a file, for
- * onnxruntime. The tower's parameters are disposed.
+ * onnxruntime, with whatever is done to that file. The tower's parameters are disposed.
  *
  * @throws TrainedError where the model's features came from another tower
  */
@@ -18,12 +17,14 @@ export async function saveTower(
   opened: Tower,
   { saved, sizes, where }: ReadModel,
   path: string,
-  onnx?: string,
+  onnx?: { readonly path: string; readonly finish: (model: Uint8Array) => Uint8Array },
 ): Promise<void> {
   try {
     await featureRule(opened, { where, frameSize: sizes.frameSize, recipe: featureRecipeOf({ saved }) }, sha256);
     await saveClipVision(path, opened.params, opened.tower.config);
-    if (onnx !== undefined) await writeFileAtomic(join(onnx), [clipVisionOnnx(opened.params, opened.tower.config)]);
+    if (onnx !== undefined) {
+      await writeFileAtomic(onnx.path, [onnx.finish(clipVisionOnnx(opened.params, opened.tower.config))]);
+    }
   } finally {
     disposeTree(opened.params);
   }

@@ -5,12 +5,19 @@ import { makeFolder, writeJson } from '@wbdc/io';
 import { disposeTree } from '@wbdc/nn';
 import { TOKENIZER_FILES } from '@wbdc/tokenizer';
 import { TrainedError } from '../errors.js';
-import { CONFIG_FILE, TOWER_FOLDER, WEIGHTS_FILE } from '../model-files.js';
+import { CONFIG_FILE, TOWER_FOLDER, WEIGHTS_FILE, type ModelBytes } from '../model-files.js';
+import { QUANTIZATION_FILE } from '../quantization.js';
 import { readModel } from '../read-model.js';
 import { readTower } from '../tower.js';
-import { copyText, type Written } from './export.js';
+import { copyText } from './copy-text.js';
 import { modelSource, towerFiles, type OpenTrainedOptions } from './open.js';
 import { saveTower } from './save-tower.js';
+
+/** A file or folder that was written. */
+export interface Written {
+  readonly path: string;
+  readonly about: string;
+}
 
 /** How a model is saved. */
 export interface SaveTrainedOptions extends Omit<
@@ -21,7 +28,7 @@ export interface SaveTrainedOptions extends Omit<
   readonly tower?: OpenTrainedOptions['tower'] | null;
 }
 
-const TEXT_FILES = [...TOKENIZER_FILES, CATEGORY_NAMES_FILE, 'categories.txt', 'tag_list.txt'];
+const TEXT_FILES = [...TOKENIZER_FILES, CATEGORY_NAMES_FILE, 'categories.txt', 'tag_list.txt', QUANTIZATION_FILE];
 
 /**
  * Writes a trained model as a folder of its own, to copy anywhere or to publish: description, weights, tokenizer, the
@@ -31,13 +38,17 @@ const TEXT_FILES = [...TOKENIZER_FILES, CATEGORY_NAMES_FILE, 'categories.txt', '
  * @throws TrainedError where there is no model, or not its vision tower
  */
 export async function saveTrained(
-  source: string | URL,
+  source: string | URL | ModelBytes,
   folder: string,
   options: SaveTrainedOptions = {},
 ): Promise<Written> {
   const { files, folder: from } = await modelSource(source, options);
   if (from === undefined) {
-    const problem = { where: files.where, expected: 'a model in a folder, or of the hub', got: 'an address' } as const;
+    const problem = {
+      where: files.where,
+      expected: 'a model in a folder, or of the hub',
+      got: 'another place',
+    } as const;
     throw new TrainedError({ ...problem, code: 'input' });
   }
   const model = await readModel(files, options.observer ?? {});
