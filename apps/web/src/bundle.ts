@@ -1,8 +1,9 @@
 import { copyFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { makeFolder, writeFileAtomic } from '@wbdc/io';
+import { appDocument, appIcon, appStyle } from '@wbdc/report/app-page';
 import { build } from 'esbuild';
 
 const PAGE = fileURLToPath(new URL('../page/', import.meta.url));
@@ -27,28 +28,16 @@ export async function bundlePage(out: string): Promise<void> {
     write: false,
   });
   for (const { path, contents } of outputFiles) await writeFileAtomic(path, contents);
-  for (const name of ['page.css', 'icon.svg']) await copyFile(join(PAGE, name), join(out, name));
+  await writeFileAtomic(join(out, 'page.css'), await appStyle(pathToFileURL(join(PAGE, 'page.css'))));
+  await writeFileAtomic(join(out, 'icon.svg'), await appIcon());
   const wasm = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json'));
   for (const name of WASM) await copyFile(join(wasm, 'dist', name), join(out, name));
   await writeFileAtomic(join(out, 'index.html'), HTML);
 }
 
-const HTML = `<!doctype html>
-<html lang="zh-CN">
-  <head>
-    <meta charset="utf-8" />
-    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <meta name="color-scheme" content="light dark" />
-    <meta name="referrer" content="no-referrer" />
-    <title>wbdc</title>
-    <link rel="icon" href="icon.svg" type="image/svg+xml" />
-    <link rel="stylesheet" href="page.css" />
-    <script type="module" src="page.js"></script>
-  </head>
-  <body>
-    <div id="app"></div>
-    <noscript>This page needs JavaScript. 此页面需要 JavaScript。</noscript>
-  </body>
-</html>
-`;
+const HTML = appDocument({
+  assets: '',
+  script: 'page.js',
+  head: `<meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+    <meta name="referrer" content="no-referrer" />`,
+});

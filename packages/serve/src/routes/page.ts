@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { appDocument, appIcon, appStyle } from '@wbdc/report/app-page';
 import type { FastifyInstance } from 'fastify';
 
 /** Where the page's own modules are, as tsc writes them; the same from the sources and from a package. */
 const MODULES = new URL('../../dist/page/', import.meta.url);
-const FILES = ['page.css', 'icon.svg'] as const;
-const SOURCES = new URL('../../page/', import.meta.url);
+const STYLE = new URL('../../page/page.css', import.meta.url);
 
 /** What the page imports by name, and where a browser finds it: no bundler stands between. */
 const IMPORTS = {
@@ -29,7 +29,8 @@ export async function addPageRoutes(app: FastifyInstance): Promise<void> {
   const imports = Object.fromEntries(Object.entries(IMPORTS).map(([name, file]) => [name, `/assets/${file}`]));
   const map = JSON.stringify({ imports });
   const hash = createHash('sha256').update(map).digest('base64');
-  const html = pageOf(map);
+  const head = `<script type="importmap">${map}</script>`;
+  const html = appDocument({ assets: '/assets/', script: 'main.js', head });
   app.get('/', { schema: { hide: true } }, async (_request, reply) => {
     const policy = String(reply.getHeader('content-security-policy'));
     const allowed = policy.replace("script-src 'self'", `script-src 'self' 'sha256-${hash}'`);
@@ -47,33 +48,12 @@ export async function addPageRoutes(app: FastifyInstance): Promise<void> {
 }
 
 async function readAssets(): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, URL>(FILES.map((name) => [name, new URL(name, SOURCES)]));
+  const files = new Map<string, URL>();
   for (const name of await readdir(MODULES)) if (name.endsWith('.js')) files.set(name, new URL(name, MODULES));
   for (const [specifier, name] of Object.entries(IMPORTS)) files.set(name, new URL(import.meta.resolve(specifier)));
   const read = [...files].map(async ([name, url]): Promise<[string, string]> => {
     const text = await readFile(fileURLToPath(url), 'utf8');
     return [name, text.replace(/\/\/# sourceMappingURL=.*\s*$/, '')];
   });
-  return new Map(await Promise.all(read));
-}
-
-function pageOf(map: string): string {
-  return `<!doctype html>
-<html lang="zh-CN">
-  <head>
-    <meta charset="utf-8" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <meta name="color-scheme" content="light dark" />
-    <title>wbdc</title>
-    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
-    <link rel="stylesheet" href="/assets/page.css" />
-    <script type="importmap">${map}</script>
-    <script type="module" src="/assets/main.js"></script>
-  </head>
-  <body>
-    <div id="app"></div>
-    <noscript>This page needs JavaScript. 此页面需要 JavaScript。</noscript>
-  </body>
-</html>
-`;
+  return new Map([...(await Promise.all(read)), ['page.css', await appStyle(STYLE)], ['icon.svg', await appIcon()]]);
 }
