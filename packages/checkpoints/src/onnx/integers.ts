@@ -24,7 +24,7 @@ export function quantizeColumns(values: Float32Array, columns: number, reach: Re
     for (let j = 0; j < columns; j++) {
       const size = Math.abs(values[start + j]);
       if (size > largest[j]) largest[j] = size;
-      else if (size !== size) return undefined;
+      else if (Number.isNaN(size)) return undefined;
     }
   }
   if (!largest.every(Number.isFinite)) return undefined;
@@ -42,17 +42,23 @@ export function quantizeRows(values: Float32Array, columns: number, reach: Reach
   const data = new Int8Array(values.length);
   for (let row = 0; row < scales.length; row++) {
     const of = values.subarray(row * columns, (row + 1) * columns);
-    let largest = 0;
-    for (const value of of) {
-      const size = Math.abs(value);
-      if (size > largest) largest = size;
-      else if (size !== size) return undefined;
-    }
-    if (largest === Infinity) return undefined;
+    const largest = largestOf(of);
+    if (!Number.isFinite(largest)) return undefined;
     const scale = (scales[row] = scaleOf(largest / reach));
     for (let j = 0; j < columns; j++) data[row * columns + j] = rounded(Math.fround(of[j] / scale));
   }
   return { data, scales };
+}
+
+/** The largest size of a value; NaN where one is none. */
+export function largestOf(values: Float32Array): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]);
+    if (size > largest) largest = size;
+    else if (Number.isNaN(size)) return NaN;
+  }
+  return largest;
 }
 
 /** Scale and zero point of values from `min` to `max` in 0 to 255; zero itself is always among them. */

@@ -1,7 +1,7 @@
 import type { onnx } from 'onnx-proto';
 import { WbdcError } from '@wbdc/io/errors';
 import { encodeFloat16 } from '@wbdc/nn';
-import { byteScale, quantizeColumns, quantizeRows, type QuantizedTable, type Reach } from './integers.js';
+import { byteScale, largestOf, quantizeColumns, quantizeRows, type QuantizedTable, type Reach } from './integers.js';
 import { decodeOnnx, floatsOf, nodeOf, sizesOf, tensorOf, type OnnxContents } from './proto.js';
 
 /** In what a file keeps its weights: halves of 16 bits, or whole numbers of 8. */
@@ -125,15 +125,14 @@ function halved(contents: OnnxContents, where: string): Changed {
   const casts: onnx.INodeProto[] = [];
   const weights = Array.from(contents.weights, ([name, tensor]) => {
     const large = largeOf(name, contents, where);
-    if (!large || !large.values.every((value) => Math.abs(finite(value, name, where)) <= LARGEST_HALF)) return tensor;
+    if (!large) return tensor;
+    const largest = largestOf(large.values);
+    if (!Number.isFinite(largest)) refuseWeights(name, where);
+    if (largest > LARGEST_HALF) return tensor;
     casts.push(nodeOf('Cast', [`${name}_half`], [name], { to: 1 }));
     return tensorOf(`${name}_half`, 'float16', large.sizes, encodeFloat16(large.values));
   });
   return { nodes: [...casts, ...contents.nodes], weights, count: casts.length };
-}
-
-function finite(value: number, name: string, where: string): number {
-  return Number.isFinite(value) ? value : refuseWeights(name, where);
 }
 
 function refuseWeights(name: string, where: string): never {

@@ -4,6 +4,7 @@ import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, randomKey, randomSubset } from '@wbdc/nn';
 import type { TrainedInput } from '../trained/inputs.js';
+import { CALIBRATION_SAMPLES } from '../trained/node/calibrate.js';
 import { openFeatures } from './evaluate.js';
 import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
 
@@ -32,7 +33,7 @@ export async function* calibrationInputs({
   model,
   split,
   data,
-  samples = 128,
+  samples = CALIBRATION_SAMPLES,
   seed = 0,
 }: CalibrationInputsOptions): AsyncGenerator<TrainedInput> {
   const found = await dataAround(model, data);
