@@ -15,17 +15,19 @@ import { formatTable } from './table.js';
 
 /** Of different lengths. */
 const BATCHES = 6;
+/** In milliseconds: for the compiler of JavaScript, and for caches. */
+const WARM_UP = 10_000;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
     save: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
-  console.log(`--rounds n   measured rounds of ${BATCHES} batches each (20), after as many that warm up
+  console.log(`--rounds n   measured rounds of ${BATCHES} batches each (10), after 10 seconds that warm up
 --only a,b   some contenders: webgpu, tfjs-webgpu, plain tfjs, dawn
 --save       write the table into bench/results.md`);
   process.exit(0);
@@ -64,11 +66,14 @@ async function measure(contender: Contender): Promise<Row> {
   const peer = await Peer.start(contender);
   try {
     const replies: StepReply[][] = [];
-    for (let round = 0; round < 2 * rounds; round++) {
-      replies.push([]);
-      for (let i = 0; i < BATCHES; i++) replies[round].push(await peer.step(i));
+    const start = performance.now();
+    for (let left = rounds; left > 0;) {
+      const round: StepReply[] = [];
+      for (let i = 0; i < BATCHES; i++) round.push(await peer.step(i));
+      replies.push(round);
+      if (performance.now() - start > WARM_UP && replies.length > 2) left--;
     }
-    const [before, measured] = [replies[rounds - 1], replies.slice(rounds)];
+    const [before, measured] = [replies.at(-1 - rounds)!, replies.slice(-rounds)];
     const dispatches = measured.at(-1)!.at(-1)!.dispatches! - before.at(-1)!.dispatches!;
     const each = (of: (reply: StepReply) => number): number[] =>
       measured.map((round) => round.reduce((sum, reply) => sum + of(reply), 0) * (rounds / dispatches) * 1e6);
@@ -118,7 +123,8 @@ const table = formatTable(
 const told = [...rows.map(({ name, about }) => `- ${name}: ${about}`), ...skipped];
 const work =
   `A training step of ${base.layers} layers (mlm + mfm + tag, dropout, clipping, AdamW; small batch and widths) on ` +
-  `Dawn's null device. Medians of ${rounds} rounds of ${BATCHES} batches, after as many; CPU of all threads.`;
+  `Dawn's null device. Medians of ${rounds} rounds of ${BATCHES} batches, after ${WARM_UP / 1000} s of them; ` +
+  'CPU of all threads.';
 const text = `${work}\n${machine()}\n\n${table}\n\n${told.join('\n')}`;
 console.log(text);
 if (values.save) saveSection(join(ROOT, 'bench', 'results.md'), 'dispatch', text);

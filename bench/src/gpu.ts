@@ -100,7 +100,8 @@ function table({ rows }: Findings, batch: number): string {
   const found = BASELINES.flatMap((name) => rows.find((row) => row.name === name) ?? []);
   const header = ['contender', 'ms a step', 'videos/s', 'dispatches', ...found.map(({ name }) => `speed / ${name}`)];
   const cells = rows.map(({ name, seconds, dispatches, loss }) => [
-    ...[name, digits(1000 * seconds), digits(batch / seconds), dispatches ? String(dispatches) : '-'],
+    ...[name, digits(1000 * seconds), name === HOST_ONLY ? '-' : digits(batch / seconds)],
+    dispatches ? String(dispatches) : '-',
     ...found.map((base) => (name === HOST_ONLY ? '-' : digits(base.seconds / seconds))),
     name === HOST_ONLY || loss === undefined ? '-' : digits(loss),
   ]);
