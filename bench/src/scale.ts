@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { RankStep } from './contenders/rank.js';
+import type { RankMemory, RankStep } from './contenders/rank.js';
 import { recipeOf, type Recipe } from './recipe.js';
 
 interface Measured {
@@ -15,20 +15,25 @@ interface Measured {
   readonly threads: number;
   readonly parameters: number;
   readonly steps: readonly RankStep[];
+  readonly memory: RankMemory;
 }
 
 const CHILD = fileURLToPath(new URL('contenders/rank.js', import.meta.url));
 /** Measured steps of a run at base size, and how often each setting has its turn. */
 const [rounds, turns] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 2)];
 
-async function measure(recipe: Recipe, ranks: number, threads: number, gradientDtype = 'fp32'): Promise<Measured> {
-  const child = [process.execPath, CHILD, JSON.stringify({ ...recipe, threads, gradientDtype })];
+/** What is measured: ranks, threads of each, and what travels: `fp32`, `bf16`, or `zero` for divided moments. */
+type Setting = readonly [ranks: number, threads: number, kind?: 'fp32' | 'bf16' | 'zero'];
+
+async function measure(recipe: Recipe, [ranks, threads, kind = 'fp32']: Setting): Promise<Measured> {
+  const travels = { gradientDtype: kind === 'bf16' ? 'bf16' : 'fp32', zero: kind === 'zero' };
+  const child = [process.execPath, CHILD, JSON.stringify({ ...recipe, threads, ...travels })];
   const mpirun = ['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', String(ranks)];
   const [program, ...args] = ranks === 1 ? child : [...mpirun, ...child];
   const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
   const { stdout } = await promisify(execFile)(program, args, { env });
   const line = stdout.split('\n').find((text) => text.startsWith('{'))!;
-  const measured = { ranks, threads, ...(JSON.parse(line) as Pick<Measured, 'parameters' | 'steps'>) };
+  const measured = { ranks, threads, ...(JSON.parse(line) as Pick<Measured, 'parameters' | 'steps' | 'memory'>) };
   process.stderr.write(`${ranks} x ${threads}: ${median(measured, 'seconds').toFixed(3)} s a step\n`);
   return measured;
 }
@@ -45,12 +50,10 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
 }
 
 /** In turn, so that whatever else the machine does falls on all. */
-async function inTurn(recipe: Recipe, settings: readonly (readonly [number, number, string?])[]): Promise<Measured[]> {
+async function inTurn(recipe: Recipe, settings: readonly Setting[]): Promise<Measured[]> {
   const all = settings.map((): Measured[] => []);
   for (let turn = 0; turn < turns; turn++) {
-    for (const [i, [ranks, threads, dtype]] of settings.entries()) {
-      all[i].push(await measure(recipe, ranks, threads, dtype));
-    }
+    for (const [i, setting] of settings.entries()) all[i].push(await measure(recipe, setting));
   }
   return all.map((of) => ({ ...of[0], steps: of.flatMap(({ steps }) => steps) }));
 }
@@ -58,13 +61,34 @@ async function inTurn(recipe: Recipe, settings: readonly (readonly [number, numb
 function measuredTable(all: readonly Measured[], names: readonly string[]): string {
   const [first] = all;
   return table(
-    ['ranks x threads', 'step, s', 'against the first', 'in collectives, s', 'MB handed over'],
+    ['ranks x threads', 'step, s', 'against the first', 'in collectives, s', 'hidden', 'MB handed over'],
     all.map((one, i) => [
       names[i],
       median(one, 'seconds').toFixed(3),
       (median(first, 'seconds') / median(one, 'seconds')).toFixed(2),
       median(one, 'collectiveSeconds').toFixed(3),
+      hidden(one),
       (median(one, 'collectiveBytes') / 1e6).toFixed(1),
+    ]),
+  );
+}
+
+/** Share of the time from the first gradients sent to the last ones back in which this thread did something else. */
+function hidden(one: Measured): string {
+  const travel = median(one, 'travelSeconds');
+  return travel === 0 ? '' : `${Math.round(100 * (1 - median(one, 'shownSeconds') / travel))} %`;
+}
+
+/** Of a rank, whose moments are divided or not. */
+function memoryTable(all: readonly Measured[], names: readonly string[]): string {
+  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+  return table(
+    ['ranks x threads', 'parameters, MB', 'moments, MB', 'largest resident set, MB'],
+    all.map(({ memory }, i) => [
+      names[i],
+      megabytes(memory.parameterBytes),
+      megabytes(memory.momentBytes),
+      (memory.residentBytes / 1e6).toFixed(0),
     ]),
   );
 }
@@ -82,8 +106,8 @@ function efficiency(compute: number, bytes: number, nodes: number, gigabits: num
 /** Of @wbdc/train, and seconds of a message on Ethernet. */
 const [BUCKET, LATENCY] = [16 * 2 ** 20, 20e-6];
 
-/** Seconds a byte to gather gradients into buckets and back, with one core: copies at about 4 GB/s, twice. */
-const PACKING = 2 / 4e9;
+/** Seconds a byte to gather gradients into buckets, with one core: a copy at about 4 GB/s. */
+const PACKING = 1 / 4e9;
 
 const options = { small: false, large: false, recompute: false, sizes: {}, rounds, threads: 1 } as const;
 const base = recipeOf({ ...options, sizes: { batch: 8 } });
@@ -94,11 +118,13 @@ const atSmall = await inTurn(small, [
   [4, 1],
   [8, 1],
   [2, 1, 'bf16'],
+  [4, 1, 'zero'],
 ]);
 const atBase = await inTurn(base, [
   [1, 2],
   [2, 1],
   [2, 1, 'bf16'],
+  [2, 1, 'zero'],
 ]);
 const [{ parameters }] = atBase;
 
@@ -120,6 +146,9 @@ const paper = (seconds: number, bytes: number): string =>
   );
 const ratio = median(atBase[0], 'seconds') / median(atBase[1], 'seconds');
 
+const BASE_NAMES = ['1 x 2', '2 x 1', '2 x 1, bf16', '2 x 1, ZeRO'];
+const SMALL_NAMES = ['1 x 1', '2 x 1', '4 x 1', '8 x 1', '2 x 1, bf16', '4 x 1, ZeRO'];
+
 writeFileSync(
   fileURLToPath(new URL('../scale.md', import.meta.url)),
   `# Several ranks
@@ -135,7 +164,7 @@ ${turns === 1 ? ONE_RUN : ''}
 
 ${(parameters / 1e6).toFixed(0)} million parameters, ${base.batch} videos a step, whatever the ranks.
 
-${measuredTable(atBase, ['1 x 2', '2 x 1', '2 x 1, bf16'])}
+${measuredTable(atBase, BASE_NAMES)}
 
 Efficiency of 2 ranks x 1 thread: **${ratio.toFixed(2)}** of 1 rank x 2 threads (goal: 0.9).
 
@@ -144,15 +173,28 @@ Efficiency of 2 ranks x 1 thread: **${ratio.toFixed(2)}** of 1 rank x 2 threads 
 ${(atSmall[0].parameters / 1e6).toFixed(1)} million parameters, ${small.batch} videos a step. More ranks than cores
 share them: there no gain can be.
 
-${measuredTable(atSmall, ['1 x 1', '2 x 1', '4 x 1', '8 x 1', '2 x 1, bf16'])}
+${measuredTable(atSmall, SMALL_NAMES)}
 
-"In collectives" contains the waiting for the slowest rank, which is most of it where ranks share cores.
+"In collectives" contains the waiting for the slowest rank, which is most of it where ranks share cores. "Hidden" is the
+share of the time between the first gradients that are sent and the last ones that come back in which the rank computes:
+they leave while the backward pass goes on.
+
+## Memory of a rank
+
+Moments are divided with \`--zero 1\` (ZeRO, stage 1). Base size:
+
+${memoryTable(atBase, BASE_NAMES)}
+
+Small size:
+
+${memoryTable(atSmall, SMALL_NAMES)}
 
 ## Many machines, on paper
 
 A ring adds up B bytes on n machines in 2 (n - 1) / n B / bandwidth, plus 2 (n - 1) messages of ${LATENCY * 1e6} us
-for each bucket of 16 MiB, plus packing. Nothing is hidden behind the backward pass, as no engine here gives gradients
-one by one. Each node has ${QUIET.videos} videos of the batch, which so grows with the nodes, and needs
+for each bucket of 16 MiB, plus packing. Nothing counts as hidden behind the backward pass, though gradients of the last
+layers travel while those of the first are computed: how much that hides depends on the network, so these are lower
+bounds. Each node has ${QUIET.videos} videos of the batch, which so grows with the nodes, and needs
 ${QUIET.seconds} s for them, as two quiet cores do ([results.md](results.md)): share of a step that computes.
 
 float32 (${((4 * parameters) / 1e6).toFixed(0)} MB):

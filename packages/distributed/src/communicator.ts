@@ -25,6 +25,27 @@ export interface BlockingCollectives {
   barrier(): void;
 }
 
+/** An operation that goes on while this thread computes. */
+export interface Begun<T> {
+  /** Lets all that is begun go on, which libraries do when they are called alone; true where this one is done. */
+  advance(): boolean;
+  /** Waits until it is done, asleep where that takes long. */
+  finish(): T;
+}
+
+/**
+ * Collective operations that are begun and go on while this thread computes. Every process begins the same ones in the
+ * same order, apart from all others. What is handed over is not to be touched until it is done.
+ */
+export interface BackgroundCollectives {
+  /** As {@link BlockingCollectives.allReduce}. */
+  allReduce(data: Summable, reduction?: Reduction): Begun<void>;
+  /** As {@link BlockingCollectives.allGather}. */
+  allGather<T extends Elements>(part: T): Begun<T>;
+  /** As {@link BlockingCollectives.allToAll}. */
+  allToAll<T extends Elements>(data: T): Begun<T>;
+}
+
 export interface CollectiveOptions {
   /**
    * Gives up waiting: the promise is rejected with the signal's reason. What others have begun cannot be taken back,
@@ -45,6 +66,7 @@ export interface Communicator {
   /** For people: `Open MPI 4.1.4, 8 ranks`. */
   readonly about: string;
   readonly blocking: BlockingCollectives;
+  readonly background: BackgroundCollectives;
   allReduce(data: Summable, reduction?: Reduction, options?: CollectiveOptions): Promise<void>;
   allGather<T extends Elements>(part: T, options?: CollectiveOptions): Promise<T>;
   allGatherParts<T extends Elements>(part: T, options?: CollectiveOptions): Promise<T[]>;

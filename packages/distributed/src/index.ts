@@ -1,4 +1,6 @@
 export type {
+  BackgroundCollectives,
+  Begun,
   BlockingCollectives,
   CollectiveOptions,
   Communicator,

@@ -143,6 +143,7 @@ ${Object.entries(env)
   .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
   .join('')}pid= signals=0
 trap 'signals=$((signals + 1)); [ -z "$pid" ] || kill -USR1 $pid' USR1 TERM # before the command: one may come at once
+rm -f "$code" # of a time before it was put back into the queue
 ${(ranks === undefined ? command : [...launcher, ...command]).map(quoted).join(' ')} &
 pid=$!
 [ $signals = 0 ] || kill -USR1 $pid

@@ -130,6 +130,12 @@ export interface FusedKernels<T> {
     attributes: NoAttributes;
     outputs: [y: T];
   };
+  /** Writes the values of x, of any shape, into `data` from `at` on, before it returns; makes no tensor. */
+  WbdcCopyOut: {
+    inputs: { readonly x: T };
+    attributes: { readonly data: Float32Array; readonly at: number };
+    outputs: [];
+  };
   /** Calls `receive` with the sum of the squares of x, of any shape, before it returns; makes no tensor. */
   WbdcSumOfSquares: {
     inputs: { readonly x: T };

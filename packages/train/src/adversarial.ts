@@ -86,7 +86,7 @@ interface Ascent {
 function uphill({ name, pattern, steps, ball, join }: Ascent): GradientFunction {
   if (!(steps >= 1)) throw new RangeError(`${name}: expected at least 1 step, got ${steps}`);
   return async (params, f, trains, options) => {
-    const parts = { ...(options?.whole && { whole: options.whole }) };
+    const parts = { exchange: options?.exchange };
     const targets = findTargets(params, pattern);
     const clean = await valueAndGrad(params, f, trains, parts);
     const origins = new Map([...targets].map(([path, target]) => [path, tf.clone(target)]));

@@ -11,6 +11,7 @@ import {
   type Param,
   type ParamTree,
 } from '@wbdc/nn';
+import { handEarly, readsAtOnce } from './tape.js';
 
 export interface ValueAndGrad {
   readonly loss: number;
@@ -28,11 +29,19 @@ export interface ValueAndGrad {
 export interface GradientOptions {
   /** The norms of the gradients are wanted too: an engine that can reads them with the loss. Default false. */
   readonly norms?: boolean;
+  /** Of several processes: begins to turn what is computed of this one's part into what all have computed. */
+  readonly exchange?: (() => PartExchange) | undefined;
+}
+
+/** The way of one process's part of a batch to all. */
+export interface PartExchange {
   /**
-   * Of several processes: turns what was computed of this one's part into what all have computed, with gradients of its
-   * own; the part's are disposed of by it.
+   * Takes a gradient before the others are known; undefined of a parameter that has none. The tensor is read at once.
+   * Not called where gradients cannot be read while others are computed.
    */
-  readonly whole?: (part: ValueAndGrad) => ValueAndGrad;
+  readonly hand?: ((path: string, grad: Tensor | undefined) => void) | undefined;
+  /** What all have computed, with gradients of its own; the part's are disposed of by it. */
+  whole(part: ValueAndGrad): ValueAndGrad;
 }
 
 /** Computes a loss and its gradients; adversarial training wraps one in another. */
@@ -48,10 +57,17 @@ export type GradientFunction = (
  * on. Frees everything else that the forward and backward passes made. It reads the engine once and asynchronously, as
  * a GPU in a browser wants it; all that was computed before the read is there when the promise is fulfilled.
  */
-export const valueAndGrad: GradientFunction = async (params, f, trains = () => true, { norms = false, whole } = {}) => {
+export const valueAndGrad: GradientFunction = async (
+  params,
+  f,
+  trains = () => true,
+  { norms = false, exchange } = {},
+) => {
   const leaves = flatten(params).filter(({ path }) => trains(path));
   if (leaves.length === 0) throw new WbdcError('valueAndGrad: expected parameters to train, got none: see the rules');
-  const { numbers, grads, unreached, metrics, count } = passes(leaves, f, norms);
+  const parts = exchange?.();
+  const hand = readsAtOnce() ? parts?.hand : undefined;
+  const { numbers, grads, unreached, metrics, count } = passes(leaves, f, norms && !parts, hand);
   try {
     const [loss, ...values] = await numbers.data();
     const squares = values.splice(Object.keys(metrics).length);
@@ -65,7 +81,7 @@ export const valueAndGrad: GradientFunction = async (params, f, trains = () => t
       unreached,
       ...(squares.length > 0 && { norms: new Map([...grads.keys()].map((path, i) => [path, Math.sqrt(squares[i])])) }),
     };
-    return whole ? whole(part) : part;
+    return parts ? parts.whole(part) : part;
   } catch (error) {
     disposeGrads(grads);
     throw error;
@@ -80,18 +96,21 @@ interface Passes extends Pick<ValueAndGrad, 'grads' | 'unreached'>, Pick<LossRes
   readonly numbers: Tensor;
 }
 
-function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean): Passes {
+function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean, hand: PartExchange['hand']): Passes {
   let left: Passes | undefined;
   tf.tidy(() => {
     let result: LossResult | undefined;
+    let handed: (() => void) | undefined;
     const forward = (): Scalar => {
       result = f();
       // The engine frees what a forward pass made, but for its value.
       for (const { sum } of Object.values(result.metrics)) if (typeof sum !== 'number') tf.keep(sum);
+      if (hand) handed = handEarly(leaves, result.loss, hand);
       return result.loss;
     };
     const tensors = leaves.map(({ leaf }) => leaf);
     const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true);
+    handed?.();
     const { metrics, count } = result!;
     const gradients = byPath(leaves, grads);
     const squares = norms

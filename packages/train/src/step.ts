@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { WbdcError } from '@wbdc/io/errors';
-import { foldIn, type Key, type LossResult, type MetricSum, type ParamTree } from '@wbdc/nn';
+import { foldIn, type Key, type LossResult, type ParamTree } from '@wbdc/nn';
 import type { Optimizer } from './adamw.js';
-import type { Exchange } from './exchange.js';
+import { addMetrics, type Exchange } from './exchange.js';
 import type { LossScale } from './loss-scale.js';
 import {
   addGrads,
@@ -11,6 +11,7 @@ import {
   disposeGrads,
   globalNorm,
   gradNorms,
+  valueAndGrad,
   type GradientFunction,
   type ValueAndGrad,
 } from './gradients.js';
@@ -60,27 +61,36 @@ export async function updateOnce<B>(
   batches: readonly NumberedBatch<B>[],
   factor: number,
 ): Promise<StepResult> {
-  const { optimizer, clipNorm, lossScale } = options;
+  const { optimizer, clipNorm, lossScale, exchange } = options;
   const scale = lossScale?.state.scale ?? 1;
   let grads: ReadonlyMap<string, Tensor> = new Map();
   const results: ValueAndGrad[] = [];
   const meanAsked = meanOverBatches(options, batches);
+  // Adversarial ones need those of all processes at each step uphill; else one exchange serves all batches.
+  const once = exchange && batches.length > 1 && options.gradients === valueAndGrad ? exchange : undefined;
   let total = 0;
   try {
     for (const numbered of batches) {
-      const result = await gradientsOf(options, numbered, meanAsked, batches.length === 1);
+      const result = await gradientsOf(options, numbered, meanAsked, { norms: batches.length === 1, alone: !!once });
       // What was told beforehand is in the loss; else a batch weighs by its items, all alike where nothing is known of
       // them.
       const weight = meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1;
       grads = addGrads(grads, scaled(result.grads, weight));
       total += weight;
       results.push(result);
-      assertFinite(Number.isFinite(result.loss), 'the loss is not finite', result, options, numbered);
+      if (!once) assertFinite(Number.isFinite(result.loss), 'the loss is not finite', result, options, numbered);
+    }
+    if (once) {
+      const whole = exchanged(once, results, grads, meanAsked === undefined ? total : undefined);
+      grads = whole.grads;
+      results.splice(0, results.length, whole);
+      if (meanAsked === undefined) total = 1;
+      assertFinite(Number.isFinite(whole.loss), 'the loss is not finite', whole, options, ...batches);
     }
     if (total === 0) total = 1; // nothing was asked anywhere: there is no gradient
     const norms = (batches.length === 1 ? results[0].norms : undefined) ?? (await gradNorms(grads));
     const gradNorm = globalNorm(norms) / total / scale;
-    const weights = results.map((result) => (meanAsked === undefined && batches.length > 1 ? weightOf(result) : 1));
+    const weights = results.map((result) => (meanAsked === undefined && results.length > 1 ? weightOf(result) : 1));
     const loss = results.reduce((sum, { loss: own }, i) => sum + own * weights[i], 0) / total;
     const done = { loss, metrics: meanMetrics(results) };
     if (!Number.isFinite(gradNorm) && lossScale?.overflowed()) return { ...done, gradNorm: 0, skipped: true };
@@ -92,7 +102,27 @@ export async function updateOnce<B>(
     return { ...done, gradNorm };
   } finally {
     disposeGrads(grads);
+    exchange?.release();
   }
+}
+
+/**
+ * What all processes have computed of several batches, whose gradients were added up.
+ *
+ * @param weight of this process's batches, by which their gradients were multiplied; none where all count alike
+ */
+function exchanged(
+  exchange: Exchange,
+  results: readonly ValueAndGrad[],
+  grads: ReadonlyMap<string, Tensor>,
+  weight: number | undefined,
+): ValueAndGrad {
+  const weights = results.map((result) => (weight === undefined ? 1 : weightOf(result)));
+  const loss = results.reduce((sum, { loss: own }, i) => sum + own * weights[i], 0) / (weight || 1);
+  const metrics = addMetrics(results);
+  const unreached = results[0].unreached.filter((path) => results.every((one) => one.unreached.includes(path)));
+  const part = { loss, metrics, unreached, grads: scaled(grads, 1 / (weight || 1)) };
+  return exchange.begin(weight === undefined).whole({ ...part, ...(weight !== undefined && { count: weight }) });
 }
 
 /** What is asked of each term in a batch of the update, on average. */
@@ -128,14 +158,17 @@ async function gradientsOf<B>(
   options: StepOptions<B>,
   { index, batch }: NumberedBatch<B>,
   meanAsked: Asked | undefined,
-  norms: boolean,
+  { norms, alone }: { readonly norms: boolean; readonly alone: boolean },
 ): Promise<ValueAndGrad> {
   const key = foldIn(options.key, index);
   const { exchange, lossScale } = options;
-  const loss = (): LossResult => options.loss(batch, key, meanAsked);
+  const even = meanAsked !== undefined;
+  const loss = (): LossResult => {
+    const result = options.loss(batch, key, meanAsked);
+    return exchange && even ? { ...result, loss: tf.mul(result.loss, exchange.share) } : result;
+  };
   const f = lossScale ? (): LossResult => lossScale.scaled(loss()) : loss;
-  const whole = exchange && ((part: ValueAndGrad): ValueAndGrad => exchange.sum(part, meanAsked !== undefined));
-  const wanted = { norms, ...(whole && { whole }) };
+  const wanted = { norms, exchange: exchange && !alone ? () => exchange.begin(even) : undefined };
   const result = await options.gradients(options.params, f, (path) => options.optimizer.trains(path), wanted);
   return lossScale ? { ...result, loss: result.loss / lossScale.state.scale } : result;
 }
@@ -162,11 +195,6 @@ function assertFinite<B>(
 
 /** Means over several batches, exact because sums and counts are added. */
 function meanMetrics(results: readonly Pick<ValueAndGrad, 'metrics'>[]): Record<string, number> {
-  const totals = new Map<string, MetricSum>();
-  for (const [name, { sum, count }] of results.flatMap(({ metrics }) => Object.entries(metrics))) {
-    const total = totals.get(name) ?? { sum: 0, count: 0 };
-    totals.set(name, { sum: total.sum + sum, count: total.count + count });
-  }
-  const counted = [...totals].filter(([, { count }]) => count > 0);
+  const counted = Object.entries(addMetrics(results)).filter(([, { count }]) => count > 0);
   return Object.fromEntries(counted.map(([name, { sum, count }]) => [name, sum / count]));
 }

@@ -35,6 +35,35 @@ describe.each(ENGINES)('valueAndGrad on %s', (engine) => {
     disposeGrads(result.grads);
   });
 
+  it('hands gradients over one by one, the last layers first, whole and to the last bit', async () => {
+    const [first, second, tied] = [1, 2, 3].map((i) => tf.variable(tf.randomUniform([4, 4], -1, 1, 'float32', i)));
+    const params = { first, second, tied, unused: tf.variable(tf.scalar(1)) };
+    const handed = new Map<string, number[] | undefined>();
+    const hand = (path: string, grad: tf.Tensor | undefined): void => {
+      expect(handed.has(path)).toBe(false);
+      handed.set(path, grad && [...grad.dataSync()]);
+    };
+    const before = tf.memory().numTensors;
+    const { grads, unreached } = await valueAndGrad(
+      params,
+      () => {
+        const x = tf.matMul(tf.ones([2, 4]), tied) as tf.Tensor2D;
+        const hidden = tf.tanh(tf.matMul(tf.tanh(tf.matMul(x, first)), second)) as tf.Tensor2D;
+        tf.sum(tf.mul(second, first)); // leads nowhere
+        return { loss: tf.mean<tf.Scalar>(tf.square(tf.matMul(hidden, tied, false, true))), metrics: {} };
+      },
+      undefined,
+      { exchange: () => ({ hand, whole: (part) => part }) },
+    );
+    const early = ['webgl', 'webgpu'].includes(engine) ? [] : ['unused', 'second', 'first', 'tied'];
+    expect([...handed.keys()]).toEqual(early);
+    for (const [path, values] of handed)
+      expect(values).toEqual(grads.has(path) ? [...grads.get(path)!.dataSync()] : undefined);
+    expect(unreached).toEqual(['unused']);
+    disposeGrads(grads);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('computes only what trains', async () => {
     const params = newParams();
     const f = () => ({ loss: tf.sum(tf.add(params.a, params.b)) as tf.Scalar, metrics: {} });

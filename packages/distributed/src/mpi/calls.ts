@@ -1,4 +1,11 @@
-import type { BlockingCollectives, Elements, Reduction, Summable } from '../communicator.js';
+import type {
+  BackgroundCollectives,
+  Begun,
+  BlockingCollectives,
+  Elements,
+  Reduction,
+  Summable,
+} from '../communicator.js';
 import type { Abi, ElementType, Handle } from './abi.js';
 import type { MpiFunctions } from './library.js';
 
@@ -72,6 +79,18 @@ export function blockingCollectives(all: Collectives, run: <T>(steps: Steps<T>) 
     broadcast: (...args) => run(all.broadcast(...args)),
     allToAll: (data) => run(all.allToAll(data)),
     barrier: () => run(all.barrier()),
+  };
+}
+
+/** The collectives that can go on by themselves, each begun by `begin`. */
+export function backgroundCollectives(
+  all: Collectives,
+  begin: <T>(steps: Steps<T>) => Begun<T>,
+): BackgroundCollectives {
+  return {
+    allReduce: (...args) => begin(all.allReduce(...args)),
+    allGather: (part) => begin(all.allGather(part)),
+    allToAll: (data) => begin(all.allToAll(data)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { WbdcError } from '@wbdc/io/errors';
-import type { CollectiveOptions, Communicator } from '../communicator.js';
+import type { Begun, CollectiveOptions, Communicator } from '../communicator.js';
 import type { Handle } from './abi.js';
-import { blockingCollectives, collectives, type Call, type Steps } from './calls.js';
+import { backgroundCollectives, blockingCollectives, collectives, type Call, type Steps } from './calls.js';
 import type { MpiLibrary } from './library.js';
 
 /** `MPI_THREAD_FUNNELED` and `MPI_THREAD_MULTIPLE`. */
@@ -30,7 +30,7 @@ export function startMpi(library: MpiLibrary): Started {
     return value[0];
   });
   // Each has its own order of operations: blocking ones never meet those that run beside them.
-  const [front, back] = [duplicate(library, call), duplicate(library, call)];
+  const [front, back, side] = [duplicate(library, call), duplicate(library, call), duplicate(library, call)];
   const meet = meeting(library, call, front);
   const waiting = blockingCollectives(collectives(abi, front, rank, size), (steps) => {
     meet();
@@ -44,6 +44,7 @@ export function startMpi(library: MpiLibrary): Started {
     size,
     about: `${abi.version}, ${size} ranks`,
     blocking: waiting,
+    background: backgroundCollectives(collectives(abi, side, rank, size), beginner(library, call)),
     allReduce: (data, reduction, options) => queue.run(all.allReduce(data, reduction), options),
     allGather: (part, options) => queue.run(all.allGather(part), options),
     allGatherParts: (part, options) => queue.run(all.allGatherParts(part), options),
@@ -109,16 +110,56 @@ function handleIn(memory: BigUint64Array, type: 'uint64_t' | 'int'): Handle {
 function meeting({ abi }: MpiLibrary, call: (call: Call) => void, comm: Handle): () => void {
   const request = new BigUint64Array(1);
   const done = new Int32Array(1);
-  const clock = new Int32Array(new SharedArrayBuffer(4));
   return () => {
     call({ name: 'Ibarrier', args: [comm, request] });
-    const start = performance.now();
-    for (;;) {
+    sleepUntil(() => {
       call({ name: 'Test', args: [request, done, abi.ignoreStatus] });
-      if (done[0] !== 0) return;
-      const waited = performance.now() - start;
-      if (waited > EAGER) Atomics.wait(clock, 0, 0, Math.min(LONGEST_PAUSE, waited / 20));
+      return done[0] !== 0;
+    });
+  };
+}
+
+const CLOCK = new Int32Array(new SharedArrayBuffer(4));
+
+/** Looks again and again, less and less often. */
+function sleepUntil(isDone: () => boolean): void {
+  const start = performance.now();
+  while (!isDone()) {
+    const waited = performance.now() - start;
+    if (waited > EAGER) Atomics.wait(CLOCK, 0, 0, Math.min(LONGEST_PAUSE, waited / 20));
+  }
+}
+
+/** What is begun by the calls of a collective: those that return at once. */
+const AT_ONCE = { Allreduce: 'Iallreduce', Allgather: 'Iallgather', Alltoall: 'Ialltoall' } as const;
+
+/** Begins collectives. Their messages go on whenever any of them is looked at. */
+function beginner({ abi }: MpiLibrary, call: (call: Call) => void): <T>(steps: Steps<T>) => Begun<T> {
+  return <T>(steps: Steps<T>): Begun<T> => {
+    // With what was handed over: MPI writes there until it is done.
+    const begun: { readonly request: BigUint64Array; readonly args: readonly unknown[] }[] = [];
+    let next = steps.next();
+    for (; !next.done; next = steps.next()) {
+      const { name, args } = next.value;
+      const request = new BigUint64Array(1);
+      call({ name: AT_ONCE[name as keyof typeof AT_ONCE], args: [...args, request] });
+      begun.push({ request, args });
     }
+    const { value } = next;
+    const done = new Int32Array(1);
+    const advance = (): boolean => {
+      while (begun.length > 0) {
+        call({ name: 'Test', args: [begun[0].request, done, abi.ignoreStatus] });
+        if (done[0] === 0) return false;
+        begun.shift();
+      }
+      return true;
+    };
+    const finish = (): T => {
+      sleepUntil(advance);
+      return value;
+    };
+    return { advance, finish };
   };
 }
 

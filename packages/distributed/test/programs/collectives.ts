@@ -56,6 +56,24 @@ assert.deepEqual(
   [...blocking.allToAll(sent)],
   ranks.flatMap((from) => [100 * from + rank, rank]),
 );
+// Begun here, done while others compute and speak; in one order, whatever is waited for first.
+const large = Float32Array.from({ length: 300_000 }, (_, i) => rank + (i % 7));
+const begun = [communicator.background.allReduce(large), communicator.background.allReduce(Float64Array.of(rank))];
+const exchanged = communicator.background.allToAll(Uint16Array.from(ranks.flatMap((to) => [100 * rank + to, to])));
+const gathered = communicator.background.allGather(Int32Array.of(rank, 7));
+blocking.barrier();
+assert.deepEqual(
+  [...exchanged.finish()],
+  ranks.flatMap((from) => [100 * from + rank, rank]),
+);
+assert.deepEqual(
+  [...gathered.finish()],
+  ranks.flatMap((r) => [r, 7]),
+);
+for (const one of begun) one.finish();
+assert.ok(begun.every((one) => one.advance()));
+assert.ok(large.every((value, i) => value === sum((r) => r + (i % 7))));
+
 const told = Uint8Array.of(rank, 1);
 await communicator.broadcast(told, size - 1);
 assert.deepEqual([...told], [size - 1, 1]);

@@ -98,4 +98,14 @@ const sumOfSquares: Fused<'WbdcSumOfSquares'> = ({ backend, inputs: { x }, attrs
   return [];
 };
 
-export const optimizer = defineKernels({ WbdcAdamW: adamW, WbdcAdamWAll: adamWAll, WbdcSumOfSquares: sumOfSquares });
+const copyOut: Fused<'WbdcCopyOut'> = ({ backend, inputs: { x }, attrs: { data, at } }) => {
+  data.set(backend.values(x), at);
+  return [];
+};
+
+export const optimizer = defineKernels({
+  WbdcAdamW: adamW,
+  WbdcAdamWAll: adamWAll,
+  WbdcCopyOut: copyOut,
+  WbdcSumOfSquares: sumOfSquares,
+});
