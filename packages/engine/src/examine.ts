@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { bfloat16Speedup } from '@wbdc/tfjs-node-kernels';
-import { examineWebGpuProvider } from '@wbdc/tfjs-backend-ort';
-import { findWebGpu, type AdapterReport } from '@wbdc/tfjs-backend-webgpu';
+import type { AdapterReport } from '@wbdc/tfjs-backend-webgpu';
 import { firstLine, type EngineLoaders, type EngineName } from './loader.js';
 import { engineLoaders, onGpu } from './loaders.js';
 import { automatic, ENGINE_NAMES, REMEDY } from './select.js';
@@ -45,7 +43,7 @@ export function automaticEngine(engines: readonly EngineHealth[]): EngineName | 
 async function examine(name: EngineName, threads: number, loaders: EngineLoaders): Promise<EngineHealth> {
   try {
     const about = await loaders[name]({ threads, precision: 'fp32' });
-    const bf16 = tf.getBackend() === 'tensorflow' ? { bf16Speedup: bfloat16Speedup() } : {};
+    const bf16 = tf.getBackend() === 'tensorflow' ? { bf16Speedup: await speedup() } : {};
     const gflops = speed();
     if (name === 'ort') return { name, loads: true, gflops, ...(await withProvider(about)) };
     return { name, loads: true, about, gflops, ...(await gpuOf(name)), ...bf16 };
@@ -54,14 +52,20 @@ async function examine(name: EngineName, threads: number, loaders: EngineLoaders
   }
 }
 
+async function speedup(): Promise<number> {
+  return (await import('@wbdc/tfjs-node-kernels')).bfloat16Speedup();
+}
+
 /** Of whole models on ONNX Runtime. */
 async function withProvider(engine: string): Promise<Pick<EngineHealth, 'about' | 'webgpuProvider'>> {
+  const { examineWebGpuProvider } = await import('@wbdc/tfjs-backend-ort');
   const { computes, about } = await examineWebGpuProvider();
   return { about: `${engine}; its provider webgpu, for whole models, ${about}`, webgpuProvider: computes };
 }
 
 async function gpuOf(name: EngineName): Promise<Pick<EngineHealth, 'gpu' | 'adapter'>> {
   if (tf.getBackend() !== 'webgpu') return name === 'tensorflow' ? { gpu: onGpu() } : {};
+  const { findWebGpu } = await import('@wbdc/tfjs-backend-webgpu');
   const adapter = await findWebGpu();
   return { gpu: !adapter.fallback, adapter };
 }

@@ -1,9 +1,6 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
-import { describeAdapter, registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
-import { Bfloat16Error, registerNodeKernels } from '@wbdc/tfjs-node-kernels';
 import {
   firstLine,
   PrecisionError,
@@ -13,17 +10,19 @@ import {
   type Precision,
 } from './loader.js';
 
-/** The engines of this installation. */
+/** The engines of this installation. Each is imported when it is asked for: a command waits for one, not for all. */
 export const engineLoaders: EngineLoaders = {
   tensorflow: loadTensorflow,
   webgpu: async ({ precision, gpuOnly }) => {
     if (precision === 'bf16') throw new PrecisionError('it multiplies in float32 or float16');
+    const { describeAdapter, registerWebGpuBackend } = await import('@wbdc/tfjs-backend-webgpu');
     const report = await registerWebGpuBackend({ precision, allowFallback: !gpuOnly });
     await use('webgpu');
     return `webgpu (${describeAdapter(report)}${precision === 'fp32' ? '' : `, ${precision}`})`;
   },
   ort: async ({ threads, precision, onFallback }) => {
     assertFp32(precision);
+    const { registerOrtBackend } = await import('@wbdc/tfjs-backend-ort');
     registerOrtBackend({ threads, ...(onFallback && { onFallback }) });
     await use('ort');
     return `ort (ONNX Runtime ${versionOf('onnxruntime-node')}, ${threads} ${threads === 1 ? 'thread' : 'threads'})`;
@@ -46,7 +45,7 @@ async function loadTensorflow({ threads, precision, gpuOnly }: EngineSettings): 
   Object.assign(util, { isNullOrUndefined }); // tfjs-node 4.22 calls it; Node 23 took it away
   const specifier = await importTensorflow();
   if (gpuOnly && !onGpu()) throw new Error('it computes on the processor');
-  addKernels(precision);
+  await addKernels(precision);
   const shown = `${threads} ${threads === 1 ? 'thread' : 'threads'}${precision === 'fp32' ? '' : `, ${precision}`}`;
   return `tensorflow (${specifier} ${versionOf(specifier)}, TensorFlow ${libraryVersion()}, ${shown})`;
 }
@@ -66,8 +65,9 @@ async function importTensorflow(): Promise<string> {
   throw new Error(reasons.join('; '));
 }
 
-function addKernels(precision: Precision): void {
+async function addKernels(precision: Precision): Promise<void> {
   if (precision === 'fp16') throw new PrecisionError('it multiplies in float32 or bfloat16');
+  const { Bfloat16Error, registerNodeKernels } = await import('@wbdc/tfjs-node-kernels');
   try {
     registerNodeKernels({ precision });
   } catch (cause) {
