@@ -1,11 +1,15 @@
 """The pretraining step (train) and the forward pass (embed) of the single-stream model in PyTorch.
 
-uni_model.py train|embed plain|equal fp32|tf32|bf16 <folder with recipe.json and batches> [cpu|cuda [sdpa|written]]
+uni_model.py train|embed plain|equal|compiled fp32|tf32|bf16 <folder with recipe.json and batches> [cpu|cuda [sdpa|written]]
 plain pads to the maximum and sends every position through the heads; equal pads to the batch's longest row and sends
-only the masked positions. written: attention as products and a softmax instead of scaled_dot_product_attention.
+only the masked positions. compiled: as equal, through torch.compile (inductor), layer by layer as they are all alike. Shapes are
+static, for dynamic ones fail on some versions: rows are padded to a multiple of 64 tokens, and masked positions to the most
+of a batch of that length. What it compiles is compiled, and timed, before the first step. written: attention as products and a softmax instead of scaled_dot_product_attention.
 """
 import json
+import shutil
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +19,14 @@ from torch import nn
 
 import layers
 from layers import Layer, about, count
-from serve import serve
+from serve import say, serve
 
 mode, variant, precision, folder, device, attention = [*sys.argv[1:], *["cpu", "sdpa"][len(sys.argv) - 5 :]]
 layers.written = attention == "written"
-plain = variant == "plain"
+plain, compiled = variant == "plain", variant == "compiled"
+if compiled and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+    say(skip="torch.compile needs a C++ compiler and there is none: apt-get install g++")
+    sys.exit(0)
 r = SimpleNamespace(**json.loads((Path(folder) / "recipe.json").read_text()))
 EPSILON = 1e-12
 
@@ -92,7 +99,7 @@ class Model(nn.Module):
 def read(i):
     """A batch, padded and labelled as the variant wants it. In cross_entropy -100 means: not asked."""
     data = json.loads((Path(folder) / f"{i}.json").read_text())
-    length = r.tokens if plain else max(map(len, data["tokens"]))
+    length = r.tokens if plain else longest(data)
     b = SimpleNamespace(
         tokens=torch.tensor([row + [0] * (length - len(row)) for row in data["tokens"]]),
         text_mask=torch.tensor([[1.0] * len(row) + [0.0] * (length - len(row)) for row in data["tokens"]]),
@@ -106,11 +113,22 @@ def read(i):
     b.frames[b.masked_frames] = 0
     b.frames = b.frames.view(r.batch, -1, r.frameSize)
     labels = torch.tensor([label for _, _, label in data["maskedTokens"]])
+    if compiled:
+        b.masked, labels = filled(b.masked, 0, most[length]), filled(labels, -100, most[length])
     b.labels = spread(labels, b.masked, b.tokens.numel()) if plain else labels
     b.frame_labels = spread(b.masked_frames, b.masked_frames, len(b.candidates)) if plain else b.masked_frames
     for row, tags in enumerate(data["tags"]):
         b.truth[row, tags] = 1
     return b
+
+
+def longest(data):
+    length = max(map(len, data["tokens"]))
+    return min(r.tokens, -(-length // 64) * 64) if compiled else length
+
+
+def filled(values, filler, size):
+    return F.pad(values, (0, size - len(values)), value=filler)
 
 
 def spread(labels, places, size):
@@ -127,6 +145,11 @@ def fresh(module):
 torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}, {variant}", device, attention)
 torch.manual_seed(1)
+most = {}
+"""Masked positions of the batch that has most, by length."""
+for i in range(r.batches):
+    data = json.loads((Path(folder) / f"{i}.json").read_text())
+    most[longest(data)] = max(most.get(longest(data), 0), len(data["maskedTokens"]))
 batches = [read(i) for i in range(r.batches)]
 model = Model().apply(fresh).to(device)
 autocast = lambda: torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
@@ -160,9 +183,29 @@ def embed(index):
         model.encoder(b.tokens, b.text_mask, b.frames)
 
 
+def compile_all():
+    """Compiles for every shape that will come; seconds."""
+    start = time.perf_counter()
+    parts = [*model.encoder.layers, model.mlm, model.mfm] if mode == "train" else model.encoder.layers
+    for part in parts:
+        part.compile(dynamic=False)
+    for b in {b.tokens.shape: b for b in batches}.values():
+        if mode == "embed":
+            embed(next(i for i, other in enumerate(batches) if other is b))
+            continue
+        with autocast():
+            loss = model.loss(on_device(b))
+        loss.backward()
+        model.zero_grad(set_to_none=True)
+    return time.perf_counter() - start
+
+
+if mode == "embed":
+    model.eval()
+if compiled:
+    note += f", compiled in {compile_all():.0f} s before the first step"
 if mode == "train":
     optimizer = torch.optim.AdamW(groups, lr=5e-5, fused=True)
     serve(note, train, count(model))
 else:
-    model.eval()
     serve(note, embed, count(model.encoder))

@@ -1,4 +1,4 @@
-/** WordPiece of Chinese titles and recognised texts: ours against Hugging Face's tokenizers in Rust. */
+/** WordPiece of Chinese titles and recognised texts: ours against Hugging Face's, in Rust and in JavaScript. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,10 @@ try {
   const comparison = await compare({
     ...options,
     reference: nodePeer('wordpiece.js', 'ours', [vocabulary, texts]),
-    others: python ? [rust('one'), rust('batch')] : [],
+    others: [
+      ...(python ? [rust('one'), rust('batch')] : []),
+      nodePeer('transformers-js.js', 'transformers.js', [vocabulary, texts]),
+    ],
     bytesEach: 4e8,
   });
   publish(

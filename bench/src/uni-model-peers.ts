@@ -24,20 +24,30 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     ['plain', 'fp32'],
     ['equal', 'bf16'],
     ['plain', 'bf16'],
+    ['compiled', 'fp32'],
+    ['compiled', 'bf16'],
   ];
+  const sentences = mode === 'embed' ? findPython('sentence_transformers') : undefined;
   // tfjs keeps what every plain operation made until the backward pass is done.
   const plain = (name: string, engine: string): Contender => {
     return { ...nodePeer('plain-tfjs.js', name, [engine, settings]), memory: 2.5 };
   };
   const others = [
     ...(python ? variants.map(([variant, precision]) => torch(variant, precision)) : []),
+    ...(sentences
+      ? [pythonPeer(sentences, 'sentence_embed.py', 'sentence-transformers', [folder], recipe.threads)]
+      : []),
     ours('tensorflow'),
     ours('tensorflow bf16'),
     ...(mode === 'train'
       ? [plain('tfjs-node as it comes', 'tensorflow plain'), plain('wasm as it comes', 'wasm')]
       : []),
   ];
-  return { reference: ours('ort'), others, notes: python ? [] : [withoutPython('torch')] };
+  const notes = [
+    ...(python ? [] : [withoutPython('torch')]),
+    ...(mode === 'embed' && !sentences ? [withoutPython('sentence_transformers')] : []),
+  ];
+  return { reference: ours('ort'), others, notes };
 }
 
 /** A rough upper bound: weights, gradients and two moments, and for each position what the backward pass reads. */
