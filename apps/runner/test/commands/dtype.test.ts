@@ -60,6 +60,11 @@ it('predicts in 8 bits, says so in each line, and adds to no lines of another pr
   }
   expect(await run('predict', 'a.zip', 'b.zip', '--dtype', 'int8', '--resume', ...out)).toMatchObject({ code: 0 });
   expect((await readFile(join(folder, 'lines.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2);
+  const labelled = await runIn(folder, ['zero-shot', 'a.zip', '--labels', '猫', '--clip', 'tower', '--dtype', 'int8']);
+  expect(labelled).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('expected fp32 for a CLIP, got int8') as string,
+  });
   const plain = await run('predict', 'a.zip', '--dtype', 'fp32');
   expect(JSON.parse(plain.out)).not.toHaveProperty('dtype');
 });

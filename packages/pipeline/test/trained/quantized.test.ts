@@ -9,16 +9,14 @@ import { disposeTree, randomKey } from '@wbdc/nn';
 import { syntheticTokenizer } from '@wbdc/pipeline/check';
 import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { saveCheckpoint } from '@wbdc/train/node';
-import type { OnnxRuntime } from '@wbdc/video-features/onnx';
 import * as ort from 'onnxruntime-node';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openOnnx } from '@wbdc/video-features/onnx';
+import * as web from 'onnxruntime-web';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { encoderOf } from '../../src/encoder.js';
 import { computeFeatures, createExtractor } from '../../src/features/index.js';
 import { openTrained, type OnnxOptions, type TrainedInput } from '../../src/index.node.js';
 import { calibrationInputs, exportTrained, openTower, type ExportTrainedOptions } from '../../src/node.js';
 import { modelSchema } from '../../src/settings/model.js';
-import { lacksVnni } from '../../src/trained/node/processor.js';
 import { OLD, scratchFolder, VIDEO } from './fixtures.js';
 
 const WORDS = 48;
@@ -149,6 +147,34 @@ describe('exportTrained', () => {
       expect(await sizeOf('int8', file)).toBeLessThan(0.6 * whole); // names and norms weigh, at this size
       const session = await ort.InferenceSession.create(join(folder, 'int8', file));
       expect(session.outputNames).toContain(file === 'tower.onnx' ? 'pooled' : 'classes');
+    }
+  });
+
+  it.each(['fp16', 'int8'])('in %s they give in WebAssembly what they give in Node', async (dtype) => {
+    const ints = (values: number[], dims: number[]) =>
+      ({ type: 'int32', data: Int32Array.from(values), dims }) as const;
+    const floats = (dims: number[]) => {
+      const data = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, (_, i) => Math.sin(i));
+      return { type: 'float32', data, dims } as const;
+    };
+    const texts = { tokens: ints([2, 7, 9, 3, 2, 3, 0, 0], [2, 4]), segments: ints(Array(8).fill(0), [2, 4]) };
+    const masks = { textMask: ints([1, 1, 1, 1, 1, 1, 0, 0], [2, 4]), frameMask: ints([1, 1, 1, 0], [2, 2]) };
+    const FEEDS = {
+      'model.onnx': { ...texts, ...masks, frames: floats([2, 2, WIDTH]) },
+      'tower.onnx': { pixels: floats([2, 3, 16, 16]) },
+    };
+    for (const [file, feeds] of Object.entries(FEEDS)) {
+      const bytes = new Uint8Array(await readFile(join(folder, dtype, file)));
+      const run = async ({ InferenceSession, Tensor }: Pick<typeof ort, 'InferenceSession' | 'Tensor'>) => {
+        const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
+        const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => {
+          return [name, new Tensor(type as 'float32', data as Float32Array, dims)] as const;
+        });
+        const results = await session.run(Object.fromEntries(tensors));
+        return Array.from(results[file === 'tower.onnx' ? 'pooled' : 'classes'].data as Float32Array);
+      };
+      const [inNode, inWeb] = [await run(ort), await run(web as never)];
+      expect(Math.max(...inWeb.map((value, i) => Math.abs(value - inNode[i])))).toBeLessThan(1e-3);
     }
   });
 
@@ -293,29 +319,5 @@ describe('data to calibrate with', () => {
     await compute('int8');
     await expect(compute('fp32')).rejects.toThrow('dtype');
     disposeTree(extractor.params);
-  });
-});
-
-describe('processors', () => {
-  afterEach(() => vi.unstubAllGlobals());
-
-  it('on ARM products of half precision may go through bfloat16, and of float32 not', async () => {
-    const create = vi.fn(async () => Promise.reject(new Error('stop')));
-    const runtime = { InferenceSession: { create }, Tensor: ort.Tensor } as OnnxRuntime;
-    const model = new Uint8Array(await readFile(join(folder, 'fp32', 'model.onnx')));
-    vi.stubGlobal('process', Object.create(process, { arch: { value: 'arm64' } }));
-    for (const dtype of ['fp32', 'fp16'] as const)
-      await expect(openOnnx(runtime, model, { dtype })).rejects.toThrow('stop');
-    const extra = { mlas: { enable_gemm_fastmath_arm64_bfloat16: '1' } };
-    expect(create.mock.calls.map(([, options]: unknown[]) => options)).toEqual([{}, { extra }]);
-    vi.unstubAllGlobals();
-    await (await ort.InferenceSession.create(model, { extra })).release(); // it takes such settings
-  });
-
-  it('an x86 with AVX2 and without VNNI needs weights of 7 bits', () => {
-    expect(lacksVnni(new Set(['avx', 'avx2', 'fma']))).toBe(true);
-    expect(lacksVnni(new Set(['avx2', 'avx_vnni']))).toBe(false);
-    expect(lacksVnni(new Set(['avx2', 'avx512f', 'avx512_vnni']))).toBe(false);
-    expect(lacksVnni(new Set(['asimd']))).toBe(false);
   });
 });

@@ -129,6 +129,8 @@ export async function openServedClip(
   output: Output,
 ): Promise<OpenClip> {
   const config = await configOf(options, output);
+  const { dtype } = config;
+  if (dtype && dtype !== 'fp32') throw new UserError(`--dtype: expected fp32 for a CLIP, got ${dtype}`, 2);
   const { path, base } = runFolderOf(config, terminal.folder);
   const run = base !== undefined && !(await exists(join(path, 'clip'))) ? base.path : path;
   await loadEngine(config, output);
