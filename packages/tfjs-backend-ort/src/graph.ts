@@ -16,23 +16,30 @@ const OPSETS = [
 ];
 const MICROSOFT = new Set(['FusedMatMul', 'QuickGelu']);
 
-/** A graph of all-dynamic shapes from lines, see {@link parseOperations}: constants are float32, vectors int64. */
+/**
+ * A graph of all-dynamic shapes from lines, see {@link parseOperations}: constants are float32, vectors int64.
+ * @param stopped with the output in front that spares copies; providers but the processor's do not know its type
+ */
 export function buildModel(
   lines: string,
   inputs: Record<string, ElementType>,
   outputs: Record<string, ElementType>,
+  stopped = true,
 ): Uint8Array {
   const constants = new Map<string, onnx.ITensorProto>();
   const node = parseOperations(lines).map((operation) => nodeOf(operation, constants));
   const info = (types: Record<string, ElementType>): onnx.IValueInfoProto[] =>
     Object.entries(types).map(([name, type]) => ({ name, type: { tensorType: { elemType: ELEMENT[type] } } }));
-  const stopper = { name: STOPPER, dataType: ELEMENT.bfloat16, dims: [], rawData: new Uint8Array(2) };
+  const stopper = stopped ? [{ name: STOPPER, dataType: ELEMENT.bfloat16, dims: [], rawData: new Uint8Array(2) }] : [];
   const graph = {
     name: 'kernel',
     node,
     input: info(inputs),
-    output: [{ name: STOPPER, type: { tensorType: { elemType: ELEMENT.bfloat16 } } }, ...info(outputs)],
-    initializer: [stopper, ...constants.values()],
+    output: [
+      ...stopper.map(({ name, dataType }) => ({ name, type: { tensorType: { elemType: dataType } } })),
+      ...info(outputs),
+    ],
+    initializer: [...stopper, ...constants.values()],
   };
   // A copy: what the encoder gives is a view of its own larger buffer.
   return ModelProto.encode({ irVersion: 8, opsetImport: OPSETS, graph }).finish().slice();

@@ -10,7 +10,7 @@ export interface ProviderHealth {
 export async function examineWebGpuProvider(): Promise<ProviderHealth> {
   try {
     const { InferenceSession, Tensor } = await import('onnxruntime-node');
-    const model = buildModel('y = MatMul(a, b)', { a: 'float32', b: 'float32' }, { y: 'float32' });
+    const model = buildModel('y = MatMul (a, b)', { a: 'float32', b: 'float32' }, { y: 'float32' }, false);
     const session = await InferenceSession.create(model, {
       executionProviders: ['webgpu'],
       logSeverityLevel: 4,
