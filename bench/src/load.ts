@@ -102,6 +102,7 @@ function slope(samples: readonly Sample[], of: (sample: Sample) => number): numb
 const failures: string[] = [];
 const check = (right: boolean, failure: string): void => void (right || failures.push(failure));
 
+console.log(`both loads take about ${(2 * seconds + 2).toFixed(0)} s; then it is known how long all requests take`);
 await load(16, ['-d', '2']); // warm-up
 const alone = await load(1, ['-d', String(seconds)]);
 console.log(row('one by one', alone));
@@ -111,6 +112,8 @@ const faster = batched.requests.average / alone.requests.average;
 console.log(`batches are ${faster.toFixed(2)} times as fast`);
 check(faster >= FASTER, `batches are less than ${FASTER} times as fast`);
 
+const expected = requests / batched.requests.average;
+console.log(`about ${expected.toFixed(0)} s for ${requests} requests`);
 const samples: Sample[] = [];
 const watched = await load(16, ['-a', String(requests)], (done) => {
   collectGarbage();

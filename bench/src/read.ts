@@ -270,6 +270,9 @@ async function benchWaiting(name: string, dataset: Dataset, batch: number, token
   );
 }
 
+/** On two cores that nobody else uses: a step of the training takes up to 9 s, in two formats. */
+const estimate = 10 + VIDEOS / 10_000 + STEPS * 13;
+console.log(`about ${estimate.toFixed(0)} s on two idle cores; each line is printed when it is measured`);
 try {
   await benchAnnotations();
   await benchStore();

@@ -16,6 +16,9 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const WBDC = at('../../apps/runner/bin/wbdc.js');
 const COUNT = ['--import', at('../../tools/count-modules/register.mjs')];
 
+/** Seconds of the six commands together on two cores that nobody else uses. */
+const ONCE = 3;
+console.log(`about ${Math.ceil((times + 1) * ONCE)} s on two idle cores; each line is printed when it is measured`);
 const folder = mkdtempSync(join(tmpdir(), 'wbdc-bench-'));
 try {
   const rows = [
