@@ -114,9 +114,12 @@ def read(i):
     b.frames = b.frames.view(r.batch, -1, r.frameSize)
     labels = torch.tensor([label for _, _, label in data["maskedTokens"]])
     if compiled:
-        b.masked, labels = filled(b.masked, 0, most[length]), filled(labels, -100, most[length])
+        b.masked, labels = filled(b.masked, 0, most[length][0]), filled(labels, -100, most[length][0])
     b.labels = spread(labels, b.masked, b.tokens.numel()) if plain else labels
     b.frame_labels = spread(b.masked_frames, b.masked_frames, len(b.candidates)) if plain else b.masked_frames
+    if compiled:
+        size = most[length][1]
+        b.frame_labels, b.masked_frames = filled(b.frame_labels, -100, size), filled(b.masked_frames, 0, size)
     for row, tags in enumerate(data["tags"]):
         b.truth[row, tags] = 1
     return b
@@ -146,10 +149,11 @@ torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 note = about(r.threads, f"{precision}{' autocast' if precision == 'bf16' else ''}, {variant}", device, attention)
 torch.manual_seed(1)
 most = {}
-"""Masked positions of the batch that has most, by length."""
+"""Masked words and frames of the batches that have most, by length."""
 for i in range(r.batches):
     data = json.loads((Path(folder) / f"{i}.json").read_text())
-    most[longest(data)] = max(most.get(longest(data), 0), len(data["maskedTokens"]))
+    masked = [len(data["maskedTokens"]), len(data["maskedFrames"])]
+    most[longest(data)] = [*map(max, most.get(longest(data), masked), masked)]
 batches = [read(i) for i in range(r.batches)]
 model = Model().apply(fresh).to(device)
 autocast = lambda: torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
