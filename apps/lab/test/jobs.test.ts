@@ -231,4 +231,10 @@ it('a display of lines shows all that run, now and then', () => {
   expect(written).toBe(
     '0/3 done; job1 pretrain 50/100 steps (50 %), 10 s left; job2 pretrain starting\ndone     job1 pretrain\n',
   );
+  written = '';
+  display.drop('job2 pretrain'); // back in the queue of a cluster
+  display.start('job3 pretrain');
+  time = 20_000;
+  display.update('job3 pretrain', { done: 1, total: 2, unit: 'steps', note: '' });
+  expect(written).toBe('1/3 done; job3 pretrain 1/2 steps (50 %)\n');
 });

@@ -12,6 +12,8 @@ export interface Display {
   update(name: string, progress: Omit<ProgressMessage, 'type'>): void;
   /** Takes the task away and writes a line that stays. */
   end(name: string, line: string): void;
+  /** Takes it away without a line: it waits again, or belongs to another that will end. */
+  drop(name: string): void;
   stop(): void;
 }
 
@@ -21,7 +23,7 @@ const LINE_EVERY = 10;
 export function createDisplay(output: Output, total: number): Display {
   const { terminal, options } = output;
   const none = (): void => undefined;
-  if (options.quiet) return { start: none, note: none, update: none, end: none, stop: none };
+  if (options.quiet) return { start: none, note: none, update: none, end: none, drop: none, stop: none };
   const interactive = terminal.stderr.isTTY === true && terminal.env['CI'] === undefined;
   return interactive ? barDisplay(terminal, total) : lineDisplay(terminal, total);
 }
@@ -49,6 +51,7 @@ export function lineDisplay({ stderr, now }: Terminal, total: number, every = LI
       done++;
       write(line);
     },
+    drop: (name) => void running.delete(name),
     stop: () => running.clear(),
   };
 }
@@ -68,6 +71,11 @@ function barDisplay({ stderr, now }: Terminal, total: number): Display {
   const elapsed = (): string => formatSeconds((now() - begun) / 1000);
   const overall = bars.create(total, 0, { name: 'all', unit: 'stages', note: '', left: '' });
   const running = new Map<string, { bar: SingleBar; pace: Pace }>();
+  const take = (name: string): void => {
+    const task = running.get(name);
+    if (task) bars.remove(task.bar);
+    running.delete(name);
+  };
   return {
     start: (name) => {
       const bar = bars.create(1, 0, { name, unit: '', note: 'starting', left: '' });
@@ -81,10 +89,9 @@ function barDisplay({ stderr, now }: Terminal, total: number): Display {
       task.bar.update(done, { unit, note, left: `${formatSeconds(task.pace.at(done, all).secondsLeft)} left` });
       overall.update({ left: elapsed() });
     },
+    drop: take,
     end: (name, line) => {
-      const task = running.get(name);
-      if (task) bars.remove(task.bar);
-      running.delete(name);
+      take(name);
       bars.log(`${line}\n`);
       overall.increment({ left: elapsed() });
     },

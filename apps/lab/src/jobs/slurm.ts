@@ -85,13 +85,14 @@ export async function watchStages(
   const onState = async (job: SubmittedJob, state: SlurmState): Promise<void> => {
     const { name } = job;
     if (state === 'running') {
-      if (!begun.has(name)) display.start(name);
+      if (!running.has(name)) display.start(name);
       begun.set(name, begun.get(name) ?? output.terminal.now());
       running.add(name);
       return;
     }
     running.delete(name);
-    if (state === 'waiting' || !outcomes.has(name)) return; // or parts of features, which another puts together
+    // Back in the queue, or parts of features, which another puts together.
+    if (state === 'waiting' || !outcomes.has(name)) return display.drop(name);
     const outcome = OUTCOMES[state];
     outcomes.set(name, outcome);
     if (outcome === 'blocked') return;
