@@ -18,10 +18,15 @@ export interface Growth {
   /** Exponent `e` of `time = c n^e`; undefined where the times are too short to tell. */
   readonly exponent: number | undefined;
   readonly time: TimeGrowth | 'too short to tell';
-  /** Bytes of memory that one more video takes; undefined where one size alone was measured. */
+  /**
+   * Bytes of memory that one more video takes; undefined where they are too few to tell: what JavaScript has not
+   * collected yet is tens of megabytes, however many videos there are.
+   */
   readonly bytesPerVideo: number | undefined;
 }
 
+/** Videos more between two sizes, at least: 20 MB that are not collected are 250 bytes of each. */
+const FEWEST = 80_000;
 /** Less than this of a processor is start-up and noise. */
 const SHORTEST_SECONDS = 0.05;
 /**
@@ -37,7 +42,8 @@ export function growthOf(points: readonly GrowthPoint[]): Growth {
   if (before === undefined || last === undefined) {
     return { exponent: undefined, time: 'too short to tell', bytesPerVideo: undefined };
   }
-  const bytesPerVideo = (last.peakRss - before.peakRss) / (last.videos - before.videos);
+  const more = last.videos - before.videos;
+  const bytesPerVideo = more < FEWEST ? undefined : (last.peakRss - before.peakRss) / more;
   if (last.cpuSeconds < SHORTEST_SECONDS || before.cpuSeconds <= 0) {
     return { exponent: undefined, time: 'too short to tell', bytesPerVideo };
   }

@@ -232,7 +232,7 @@ function formatGrowth(): string {
     ['memory, MB', ...all.map(count), 'bytes a video', 'more than ids and offsets', 'disk, bytes a video'],
     measured.map((stage) => {
       const { bytesPerVideo } = growthOf(pointsOf(stage));
-      const more = bytesPerVideo === undefined ? '-' : bytesPerVideo > IDS_AND_OFFSETS ? 'yes' : 'no';
+      const more = bytesPerVideo === undefined ? 'too few to tell' : bytesPerVideo > IDS_AND_OFFSETS ? 'yes' : 'no';
       const { bytes, videos } = pointsOf(stage).at(-1)!;
       return [
         ...[stage, ...cells(stage, (point) => digits(point.peakRss / 1e6))],
