@@ -41,13 +41,14 @@ export function scalingChart({ panels, across, up }: ScalingChartOptions): strin
   const rows = Math.ceil(panels.length / COLUMNS);
   const plot: Plot.PlotOptions = {
     width: 60 + PANEL.width * Math.min(COLUMNS, panels.length),
-    height: 60 + PANEL.height * rows,
+    height: 80 + PANEL.height * rows,
     marginLeft: 48,
+    marginTop: 40,
     marginBottom: 40,
     fx: { axis: null, padding: 0.12 },
     fy: { axis: null, padding: 0.22 },
-    x: { type: 'log', label: across, ticks: 4, tickFormat: '~s', grid: true, tickSize: 0 },
-    y: { type: 'log', label: up, ticks: 5, tickFormat: '~s', grid: true, tickSize: 0 },
+    x: { type: 'log', label: across, ticks: 3, tickFormat: '~s', grid: true, tickSize: 0 },
+    y: { type: 'log', label: up, ticks: 5, tickFormat: '~g', grid: true, tickSize: 0 },
     marks: [
       Plot.line(proportional, { ...channels, stroke: COLORS.ink, strokeOpacity: 0.35, strokeDasharray: '4 3' }),
       Plot.line(measured, { ...channels, stroke: COLORS.main, strokeWidth: 2 }),
