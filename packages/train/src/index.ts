@@ -5,7 +5,7 @@ export type { AwpOptions, FgmOptions, PgdOptions } from './adversarial.js';
 export { assertSameConfig } from './config.js';
 export { gatherFromAll } from './gather.js';
 export { addGrads, clipScale, disposeGrads, globalNorm, gradNorms, valueAndGrad } from './gradients.js';
-export type { GradientFunction, GradientOptions, ValueAndGrad } from './gradients.js';
+export type { GradientFunction, GradientOptions, PartExchange, ValueAndGrad } from './gradients.js';
 export type { MetricSum } from '@wbdc/nn';
 export { matchPaths, nearestPaths } from './patterns.js';
 export { NO_DECAY, freezing, layerwiseDecay, resolveRules } from './rules.js';
