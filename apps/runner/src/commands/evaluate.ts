@@ -6,7 +6,7 @@ import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
 import { interruptible } from '@wbdc/io/interrupt';
 import { Output } from '../core/output.js';
-import { onnxOf } from '../core/onnx.js';
+import { onnxOf } from '../config/onnx.js';
 import { findServed } from '../core/served-model.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
 

@@ -3,7 +3,7 @@ import { wbdcLayout } from '@wbdc/data';
 import { disposeTree } from '@wbdc/nn';
 import { computeFeatures } from '@wbdc/pipeline/features';
 import { counted } from '@wbdc/report/format';
-import { onnxOf } from '../core/onnx.js';
+import { onnxOf } from '../config/onnx.js';
 import { observed } from '../core/observer.js';
 import type { Artifact, JsonObject, StageContext, StageResult } from '../run/stage.js';
 import { placesOf } from './data-root.js';

@@ -6,7 +6,7 @@ import { openModels, startServer, type OpenModels } from '@wbdc/serve';
 import { decodeWorkers } from '@wbdc/video-features';
 import { UserError } from '../../core/errors.js';
 import { observed } from '../../core/observer.js';
-import { onnxOf } from '../../core/onnx.js';
+import { onnxOf } from '../../config/onnx.js';
 import { Output } from '../../core/output.js';
 import { configOf, loadEngine } from '../run-stage.js';
 import type { ServerOptions } from '../serve-options.js';

@@ -19,7 +19,7 @@ import { counted } from '@wbdc/report/format';
 import { Output } from '../../core/output.js';
 import { createProgress, type Progress } from '../../core/progress.js';
 import { observed } from '../../core/observer.js';
-import { onnxOf } from '../../core/onnx.js';
+import { onnxOf } from '../../config/onnx.js';
 import { modelFolder } from '../../core/published-model.js';
 import { findServed } from '../../core/served-model.js';
 import { textsFor } from './texts.js';

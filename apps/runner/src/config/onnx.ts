@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.js';
+import type { Config } from './schema.js';
 
 /** ONNX Runtime as settings ask for it; undefined where they do not. @param always whether or not they do */
 export async function onnxOf({ provider, dtype, threads }: Config, always = false) {
