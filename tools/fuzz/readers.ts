@@ -34,6 +34,7 @@ export const NO_READERS: Readonly<Record<string, string>> = {
   'finetune: readCategoryBatch': 'takes videos out of a data set in memory',
   'finetune: readPairBatch': 'takes videos out of a data set in memory',
   'finetune: readRankingBatch': 'takes videos out of a data set in memory',
+  'io: loadVector': 'writes an instruction of a program',
   'io: openRemote': 'gives the bytes of an address; other readers look at them',
   'nn: decodeBfloat16': 'any 16 bits are a value',
   'nn: decodeFloat16': 'any 16 bits are a value',
