@@ -33,7 +33,8 @@ export function clipVisionOnnx(
   return graph.encode();
 }
 
-/** Patches, class token and positions, `[N, P+1, D]`; the patches are a product, as fast as a convolution, and whole
+/**
+ * Patches, class token and positions, `[N, P+1, D]`; the patches are a product, as fast as a convolution, and whole
  * numbers multiply it too.
  */
 function onnxPatches(graph: OnnxGraph, params: ClipVisionParams, config: ClipVisionConfig, pixels: Value): Value {

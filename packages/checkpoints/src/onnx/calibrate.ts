@@ -50,12 +50,16 @@ export async function calibrateOnnx<F>(
     throw new WbdcError({ where, expected, got: 'none that are large enough', code: 'onnx-small' });
   }
   const whole = method === 'percentile';
-  const ends = names.flatMap((name) => [`${name}_smallest`, `${name}_largest`]);
-  const reduced = names.flatMap((name) => [
-    nodeOf('ReduceMin', [name], [`${name}_smallest`], { keepdims: 0 }),
-    nodeOf('ReduceMax', [name], [`${name}_largest`], { keepdims: 0 }),
-  ]);
-  const outputs = whole ? names : ends;
+  const endsOf = (name: string) => [`${name}_smallest`, `${name}_largest`] as const;
+  const readOf = (name: string): readonly string[] => (whole ? [name] : endsOf(name));
+  const reduced = names.flatMap((name) => {
+    const [smallest, largest] = endsOf(name);
+    return [
+      nodeOf('ReduceMin', [name], [smallest], { keepdims: 0 }),
+      nodeOf('ReduceMax', [name], [largest], { keepdims: 0 }),
+    ];
+  });
+  const outputs = names.flatMap(readOf);
   const session = await open(contents.encode({ nodes: [...contents.nodes, ...(whole ? [] : reduced)], outputs }));
   const seen = new Map(names.map((name) => [name, new Histogram()]));
   let batches = 0;
@@ -63,8 +67,8 @@ export async function calibrateOnnx<F>(
     for await (const feed of feeds) {
       const results = await session.run(feed, outputs);
       for (const name of names) {
-        const values = (whole ? [name] : [`${name}_smallest`, `${name}_largest`]).map((one) => floats(results[one]));
-        for (const one of values) {
+        for (const read of readOf(name)) {
+          const one = floats(results[read]);
           if (!one.every(Number.isFinite)) throw notFinite(name, where);
           seen.get(name)!.add(one);
         }
