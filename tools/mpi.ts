@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { compiled } from './compiled.js';
 
 /** An MPI of this machine whose launcher and library are there. */
 export interface Mpi {
@@ -67,14 +68,16 @@ export interface RanksOptions {
   readonly onStart?: (pid: number) => void;
 }
 
-/** Runs a TypeScript program from source as so many ranks. */
-export function runRanks(mpi: Mpi, ranks: number, program: string, options: RanksOptions = {}): Promise<RanksResult> {
-  const node = [process.execPath, ...FROM_SOURCE, program, ...(options.args ?? [])];
+/** Runs a TypeScript program of this repository as so many ranks. */
+export async function runRanks(
+  mpi: Mpi,
+  ranks: number,
+  program: string,
+  options: RanksOptions = {},
+): Promise<RanksResult> {
+  const node = [process.execPath, await compiled(program), ...(options.args ?? [])];
   return run(mpi.command, [...mpi.options, '-n', String(ranks), ...node], options);
 }
-
-/** Node's flags for programs from source. */
-export const FROM_SOURCE = ['--import', join(root, 'tools/from-source/register.mjs')];
 
 /** Debian's refuses root otherwise; ranks that wait leave the processor to others, of which it knows nothing. */
 const OPEN_MPI = {

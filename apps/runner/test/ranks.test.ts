@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FROM_SOURCE, MPIS, run, withoutMpi, type Mpi, type RanksResult } from '../../../tools/mpi.js';
+import { compiled } from '../../../tools/compiled.js';
+import { MPIS, run, withoutMpi, type Mpi, type RanksResult } from '../../../tools/mpi.js';
 import { makeWorld, type World } from './features/world.js';
 
-const CLI = join(resolve(import.meta.dirname, '..'), 'src/cli.ts');
+const CLI = await compiled('apps/runner/src/cli.ts');
 const TOWER = { imageSize: 16, patchSize: 8, width: 8, layers: 1, heads: 2 };
 const SETTINGS = `
 engine: ort
@@ -28,7 +29,7 @@ interface Step {
 
 describe.skipIf(withoutMpi)(`ranks of one training (${withoutMpi ?? 'MPI is installed'})`, () => {
   let world: World;
-  const command = (args: string): string[] => [...FROM_SOURCE, CLI, ...args.split(' '), '--config', 'my.yaml'];
+  const command = (args: string): string[] => [CLI, ...args.split(' '), '--config', 'my.yaml'];
   const start = (program: string, args: readonly string[], env = {}, onStart?: (pid: number) => void) =>
     run(program, args, { folder: world.folder, env, ...(onStart && { onStart }) });
   const alone = (args: string): Promise<RanksResult> => start(process.execPath, command(args));

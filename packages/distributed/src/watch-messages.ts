@@ -10,7 +10,7 @@ export type Message =
       readonly host: string;
       readonly pid: number;
     }
-  | { readonly type: 'bye' | 'failed' };
+  | { readonly type: 'bye' | 'failed' | 'heard' };
 
 /** Milliseconds without an answer of the other machine until it is asked; it counts as lost after 10 more seconds. */
 const KEEP_ALIVE_MS = 5000;

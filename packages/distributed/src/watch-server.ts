@@ -15,6 +15,8 @@ const [GRACE_MS, CONNECT_MS] = [3000, 120_000];
 const sockets = new Set<Socket>();
 let joined = 0;
 let ending = false;
+/** A rank has said that it fails: what becomes of the others comes of that. */
+let failing = false;
 
 function endAll(): void {
   ending = true;
@@ -39,13 +41,16 @@ const server = createServer((socket) => {
     } else if (peer === undefined) socket.destroy();
     else {
       bye = true;
-      if (message.type === 'failed') setTimeout(endAll, GRACE_MS);
+      if (message.type !== 'failed') return;
+      failing = true;
+      send(socket, { type: 'heard' });
+      setTimeout(endAll, GRACE_MS);
     }
   });
   socket.on('close', () => {
     sockets.delete(socket);
     if (peer === undefined) return;
-    if (!bye && !ending) {
+    if (!bye && !ending && !failing) {
       tell(peer);
       endAll();
     } else if (sockets.size === 0 && joined === size) process.exit();

@@ -7,7 +7,7 @@ import type { WatchData } from './watch.js';
  * The program of a rank's watching thread. The main thread may be inside MPI, where no signal and no timer reaches it:
  * when another rank has died, or the watching process is gone, this thread ends the process.
  */
-const { rank, host, pid, address } = workerData as WatchData;
+const { rank, host, pid, address, heard } = workerData as WatchData;
 
 let closing = false;
 
@@ -27,6 +27,10 @@ async function join(): Promise<void> {
   const server = socket;
   send(server, { type: 'hello', token: address.token, rank, host, pid });
   listen(server, ({ type }) => {
+    if (type === 'heard') {
+      Atomics.store(heard, 0, 1);
+      Atomics.notify(heard, 0);
+    }
     if (type === 'failed' && !closing) endProcess();
   });
   server.on('close', () => {

@@ -14,6 +14,8 @@ export interface WatchData {
   readonly host: string;
   readonly pid: number;
   readonly address: WatchAddress;
+  /** One as soon as the watching process knows that this one fails. */
+  readonly heard: Int32Array<SharedArrayBuffer>;
 }
 
 /** Where the watching process is. */
@@ -33,6 +35,9 @@ export interface Watch {
   fail(): void;
 }
 
+/** Milliseconds that a process which fails waits until the watching process knows. */
+const FAIL_MS = 2000;
+
 /**
  * Watches over a job of several processes: where one is killed, or its machine lost, one line names it, and all others
  * end. Launchers that kill the rest themselves may be quicker, but not all do, nor do all say which it was. A thread of
@@ -46,7 +51,8 @@ export async function watchRanks(communicator: Communicator): Promise<Watch> {
     const token = randomBytes(16).toString('hex');
     return { host, port: await startServer(size, token), addresses: addressesHere(), token };
   });
-  const workerData: WatchData = { rank, host, pid: process.pid, address };
+  const heard = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const workerData: WatchData = { rank, host, pid: process.pid, address, heard };
   const thread = new Worker(besideProgram('watch-worker', import.meta.url), { workerData });
   await once(thread, 'message'); // from here on it needs nothing of this thread, which may wait inside MPI
   thread.unref();
@@ -56,7 +62,10 @@ export async function watchRanks(communicator: Communicator): Promise<Watch> {
       thread.postMessage('close');
       await once(thread, 'exit');
     },
-    fail: () => thread.postMessage('fail'),
+    fail: () => {
+      thread.postMessage('fail');
+      Atomics.wait(heard, 0, 0, FAIL_MS); // the launcher may kill the others as soon as this one ends
+    },
   };
 }
 

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { submitToSlurm, watchSlurm, type SlurmJob, type SlurmState } from '@wbdc/distributed/slurm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FROM_SOURCE, run, withoutMpi, withoutSlurm } from '../../../tools/mpi.js';
+import { compiled } from '../../../tools/compiled.js';
+import { run, withoutMpi, withoutSlurm } from '../../../tools/mpi.js';
 
-const program = [process.execPath, ...FROM_SOURCE, join(import.meta.dirname, 'programs/collectives.ts')];
+const program = [process.execPath, await compiled(join(import.meta.dirname, 'programs/collectives.ts'))];
 const missing = withoutSlurm ?? withoutMpi;
 
 describe.skipIf(missing)(`two nodes of Slurm (${missing ?? 'installed'})`, () => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSafetensors } from '@wbdc/checkpoints/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FROM_SOURCE, MPIS, run, runRanks, withoutMpi, type Mpi } from '../../../tools/mpi.js';
+import { compiled } from '../../../tools/compiled.js';
+import { MPIS, run, runRanks, withoutMpi, type Mpi } from '../../../tools/mpi.js';
 import type { Training } from './programs/train.js';
 
 const PROGRAM = join(import.meta.dirname, 'programs/train.ts');
@@ -58,7 +59,7 @@ describe.skipIf(withoutMpi)(`several ranks train as one (${withoutMpi ?? 'MPI is
     const args = [JSON.stringify(trainings)];
     const result = mpi
       ? await runRanks(...mpi, PROGRAM, { args })
-      : await run(process.execPath, [...FROM_SOURCE, PROGRAM, ...args]);
+      : await run(process.execPath, [await compiled(PROGRAM), ...args]);
     expect(result.stderr).toBe('');
     expect(result.code).toBe(0);
   }

@@ -1,22 +1,19 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openIndex } from '@wbdc/search';
+import { compiled } from '../../../tools/compiled.js';
 
-const fromSource = resolve(import.meta.dirname, '../../../tools/from-source/register.mjs');
+const WRITER = await compiled(join(import.meta.dirname, 'kill-writer.ts'));
 
 /**
  * Runs the writer until it is killed `delay` ms after it has said `lines` lines.
  * @returns all that it said
  */
 async function killedWriter(place: string, run: number, lines: number, delay: number): Promise<string[]> {
-  const program = join(import.meta.dirname, 'kill-writer.ts');
-  const child = spawn(process.execPath, ['--import', fromSource, program, place, String(run)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, VITEST: undefined }, // which register.mjs takes for one of Vitest's own
-  });
+  const child = spawn(process.execPath, [WRITER, place, String(run)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   let armed = false;
   const arm = (): void => {
@@ -42,8 +39,8 @@ it('opens after a kill at any moment, with all that was acknowledged and nothing
     const unsure = new Set<string>();
     // Lines and milliseconds: while it starts, makes the table, adds, removes, builds the graph, compacts.
     const moments = [
-      [0, 500],
-      [0, 900],
+      [0, 100],
+      [0, 300],
       [1, 0],
       [1, 40],
       [2, 15],

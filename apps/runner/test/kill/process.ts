@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { compiled } from '../../../../tools/compiled.js';
 
-const ROOT = resolve(import.meta.dirname, '../../../..');
-const PROGRAM = ['--import', join(ROOT, 'tools/from-source/register.mjs'), join(ROOT, 'apps/runner/src/cli.ts')];
+const PROGRAM = await compiled('apps/runner/src/cli.ts');
 
-/** A command in a process of its own, from source. */
+/** A command in a process of its own, compiled from the sources. */
 export interface Started {
   kill(signal: NodeJS.Signals): void;
   /** Its first words: the modules are loaded, the work begins. */
@@ -30,12 +29,10 @@ export interface Place {
 export type LostOutput = 'closed' | 'disk full';
 
 export function start(args: readonly string[], { folder, env, lost }: Place): Started {
-  const own = { ...process.env };
-  delete own['VITEST']; // see tools/from-source/register.mjs
   const full = lost === 'disk full' ? openSync('/dev/full', 'w') : undefined;
-  const child = spawn(process.execPath, [...PROGRAM, ...args], {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: folder,
-    env: { ...own, ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', full ?? 'pipe', full ?? 'pipe'],
   });
   if (full !== undefined) closeSync(full);

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const CACHE = join(ROOT, 'node_modules/.cache/compiled');
+
+/** What a program was compiled from, by path; and where it lies. */
+interface Compiled {
+  readonly folder: string;
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/**
+ * A TypeScript program of this repository as JavaScript that Node starts without a loader: of some hundred modules a
+ * few files, which are loaded in a quarter of the time. Made where a source has changed since, and kept.
+ *
+ * @param file its source, from the repository's root where the path is not absolute
+ * @returns the file to start
+ */
+export async function compiled(file: string): Promise<string> {
+  const path = relative(ROOT, resolve(ROOT, file));
+  const known = join(CACHE, `${hashOf(path).slice(0, 16)}.json`);
+  const program = path.replace(/\.ts$/, '.js');
+  const last = await readFile(known, 'utf8').then(
+    (text) => JSON.parse(text) as Compiled,
+    () => undefined,
+  );
+  if (last && (await isCurrent(last))) return join(last.folder, program);
+  await mkdir(CACHE, { recursive: true });
+  const folder = await mkdtemp(join(CACHE, 'program-'));
+  const inputs = await compile(path, folder);
+  await writeFile(`${folder}.json`, JSON.stringify({ folder, inputs } satisfies Compiled));
+  await rename(`${folder}.json`, known); // others read it whole
+  if (last) await rm(last.folder, { recursive: true, force: true });
+  return join(folder, program);
+}
+
+async function isCurrent({ folder, inputs }: Compiled): Promise<boolean> {
+  if (!existsSync(folder)) return false;
+  const hashes = await hashesOf(Object.keys(inputs)).catch(() => undefined); // one is gone
+  return hashes !== undefined && Object.entries(hashes).every(([input, hash]) => inputs[input] === hash);
+}
+
+async function hashesOf(paths: readonly string[]): Promise<Record<string, string>> {
+  const hashes = paths.map(async (path) => [path, hashOf(await readFile(join(ROOT, path)))] as const);
+  return Object.fromEntries(await Promise.all(hashes));
+}
+
+function hashOf(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Gives the hashes of what was read. */
+async function compile(path: string, folder: string): Promise<Record<string, string>> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [path, ...programsBeside()],
+    outdir: folder,
+    outbase: ROOT,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    conditions: ['@wbdc/source'],
+    metafile: true,
+    logLevel: 'error',
+    plugins: [inPlace(folder)],
+  });
+  const manifests = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/package.json`);
+  const settings = ['package-lock.json', relative(ROOT, import.meta.filename), ...manifests];
+  return hashesOf([...Object.keys(metafile.inputs), ...settings]);
+}
+
+/** Programs of threads and processes that modules start. */
+function programsBeside(): string[] {
+  return readdirSync(join(ROOT, 'packages')).flatMap((name) => {
+    const source = `packages/${name}/src`;
+    const files = readdirSync(join(ROOT, source), { recursive: true, encoding: 'utf8' });
+    return files.filter((file) => /-(worker|server)\.ts$/.test(file)).map((file) => `${source}/${file}`);
+  });
+}
+
+/** What is not of this repository stays outside; files beside a module stay where they are, but for such programs. */
+function inPlace(folder: string): Plugin {
+  return {
+    name: 'in-place',
+    setup({ onLoad, onResolve, resolve: find }) {
+      onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+        if (importer === '' || pluginData === 'found' || path.startsWith('node:')) return undefined;
+        if (path.startsWith('@wbdc/')) return undefined;
+        const name = path.split('/', path.startsWith('@') ? 2 : 1).join('/');
+        const own = relative(ROOT, importer).split('/', 2).join('/'); // what a package has for itself
+        if (!existsSync(join(ROOT, own, 'node_modules', name))) return { path, external: true };
+        const found = await find(path, { importer, kind, resolveDir, pluginData: 'found' });
+        return { path: pathToFileURL(found.path).href, external: true };
+      });
+      onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
+        const text = await readFile(path, 'utf8');
+        const there = JSON.stringify(pathToFileURL(path).href);
+        const made = JSON.stringify(pathToFileURL(join(folder, relative(ROOT, path).replace(/\.ts$/, '.js'))).href);
+        const contents = text
+          .replaceAll(/(besideProgram\('[\w-]+', )import\.meta\.url\)/g, `$1${made})`)
+          .replaceAll(/\bimport\.meta\.url\b/g, there)
+          .replaceAll(/\bimport\.meta\.dirname\b/g, JSON.stringify(dirname(path)))
+          .replaceAll(/\bimport\.meta\.filename\b/g, JSON.stringify(path));
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
+}
