@@ -1,8 +1,8 @@
 /**
  * JavaScript of projects and of all they refer to, without checking their types: `node tools/transpile.mjs apps/lab`.
- * `tsc -b` needs half a minute where this needs a second, so that the first command of a fresh clone soon does its
- * work; types are checked by `npm run typecheck`. A file that is not older than its source stays, whoever made it;
- * `tsc -b` makes all of them again unless it made them itself.
+ * `tsc -b` needs ten times as long, and the first command of a fresh clone should soon do its work; types are checked
+ * by `npm run typecheck`. A file that is not older than its source stays, whoever made it; `tsc -b` makes all of them
+ * again unless it made them itself.
  */
 import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
