@@ -2,7 +2,8 @@
  * The demo's pretraining on each engine, loss by loss: what `--engine` and `--precision` change. Takes the features in
  * runs/demo and writes nothing there.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,15 +23,23 @@ const CLI = join(ROOT, 'apps', 'runner', 'bin', 'wbdc.js');
 const CONFIG = join(ROOT, 'apps', 'runner', 'configs', 'demo.yaml');
 const DEMO = join(ROOT, 'runs', 'demo');
 
+/** Ctrl-C: the pretraining that runs stops after its step, and the table shows what all have. */
+let interrupted = false;
+process.once('SIGINT', () => (interrupted = true)); // a second one ends the process at once
+
 /** The losses of a pretraining, step by step; none where it cannot run here. */
-function lossesOf(folder: string, name: string, options: readonly string[]): number[] | undefined {
+async function lossesOf(folder: string, name: string, options: readonly string[]): Promise<number[] | undefined> {
   process.stderr.write(`${name}\n`);
   const run = name.replace(' ', '-');
   const settings = ['--set', `train.epochs=${EPOCHS}`, '--set', 'run.base=demo'];
   const command = [CLI, 'pretrain', '--config', CONFIG, '--name', run, ...settings, ...options];
-  const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' });
-  if (status === 0) return readLosses(join(folder, 'runs', run, 'pretrain', 'metrics.jsonl'));
-  process.stderr.write(`not run: ${name}: ${stderr.trim()}\n`);
+  const child = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  let told = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-2000)));
+  const [status] = (await once(child, 'close')) as [number | null];
+  const written = join(folder, 'runs', run, 'pretrain', 'metrics.jsonl');
+  if (status === 0 || (interrupted && existsSync(written))) return readLosses(written);
+  process.stderr.write(`not run: ${name}: ${told.trim()}\n`);
   return undefined;
 }
 
@@ -43,21 +52,20 @@ function readLosses(path: string): number[] {
 function formatLosses(all: Readonly<Record<string, readonly number[]>>): string {
   const { ort, ...others } = all;
   const apart = (losses: readonly number[], steps: number): string =>
-    Math.max(...ort.slice(0, steps).map((loss, i) => Math.abs(losses[i] - loss) / loss)).toExponential(1);
-  const steps = [...SHOWN.filter((step) => step < ort.length), ort.length];
+    Math.max(...ort.slice(0, Math.min(steps, last)).map((loss, i) => Math.abs(losses[i] - loss) / loss)).toExponential(
+      1,
+    );
+  const last = Math.min(...Object.values(all).map((losses) => losses.length));
+  const steps = [...SHOWN.filter((step) => step < last), last];
   const rows = steps.map((step) => [
     `step ${step}`,
     ...Object.values(all).map((losses) => losses[step - 1].toFixed(4)),
   ]);
-  const furthest = (title: string, count: number): string[] => [
-    title,
+  const summary = [...new Set([Math.min(FIRST, last), last])].map((count) => [
+    `furthest from ort, steps 1 to ${count}`,
     '-',
     ...Object.values(others).map((losses) => apart(losses, count)),
-  ];
-  const summary = [
-    furthest(`furthest from ort, steps 1 to ${FIRST}`, FIRST),
-    furthest('furthest from ort, all steps', ort.length),
-  ];
+  ]);
   return formatTable(['loss', ...Object.keys(all)], [...rows, ...summary]);
 }
 
@@ -70,10 +78,12 @@ const folder = mkdtempSync(join(tmpdir(), 'wbdc-losses-'));
 try {
   mkdirSync(join(folder, 'runs'));
   symlinkSync(DEMO, join(folder, 'runs', 'demo'));
-  const entries = Object.entries(VARIANTS).map(
-    ([name, arguments_]) => [name, lossesOf(folder, name, arguments_)] as const,
-  );
-  const losses = Object.fromEntries(entries.filter((entry): entry is [string, number[]] => entry[1] !== undefined));
+  const losses: Record<string, number[]> = {};
+  for (const [name, arguments_] of Object.entries(VARIANTS)) {
+    const found = interrupted ? undefined : await lossesOf(folder, name, arguments_);
+    if (found && found.length > 0) losses[name] = found;
+  }
+  if (!('ort' in losses)) throw new Error('interrupted before anything was measured');
   const work =
     `Pretraining on the demo data, ${EPOCHS} epochs of batches of 32: the same weights, batches and ` +
     `masks on every engine.`;
