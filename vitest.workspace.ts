@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { checkingShapes } from './tools/shapes/instrument.js';
 import { findTestGpu } from './tools/test-gpu.mjs';
 
@@ -11,23 +11,38 @@ const folders = ['packages', 'apps'].flatMap((group) =>
 folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folder: `${root}/tools/shapes` });
 
 /**
- * Packages whose tests change nothing that belongs to the process: they share it, and load what they import once, which
- * takes longer than most of them.
+ * Packages whose tests change nothing that belongs to the process, or give it back: they share it, and load what they
+ * import once, which takes longer than most of them.
  */
-const SHARING = [
-  ...['checkpoints', 'clip-model', 'data', 'demo-data', 'ensemble-svd', 'lxmert-model', 'metrics', 'nn'],
-  ...['pretrain-tasks', 'report', 'tokenizer', 'uni-model'],
+const SHARING = {
+  units: [
+    ...['checkpoints', 'clip-model', 'data', 'demo-data', 'ensemble-svd', 'finetune', 'lxmert-model', 'metrics', 'nn'],
+    ...['pretrain-tasks', 'report', 'tokenizer', 'train', 'uni-model', 'video-features'],
+  ].map((name) => `packages/${name}`),
+};
+
+/** Of them those that need a process of their own: they replace modules, measure memory, or run what a user would. */
+const ALONE = [
+  'packages/finetune/test/{native,submission}.test.ts',
+  'packages/video-features/test/{clip-half,find-many}.test.ts',
+  'packages/{train,video-features}/test/readme.test.ts',
 ];
 
 /** Threads that tests start run from source too. */
 const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
 
+interface Shared {
+  readonly share: boolean;
+  /** Files that belong to another project. */
+  readonly exclude?: readonly string[];
+}
+
 /** Tests run from source through the `@wbdc/source` export condition, with no build. */
 const project = (
   name: string,
   folder: string,
-  include: string[],
-  isolate: boolean,
+  include: readonly string[],
+  { share, exclude = [] }: Shared,
 ): TestProjectInlineConfiguration => ({
   root: folder,
   resolve: { conditions: ['@wbdc/source'] },
@@ -36,8 +51,10 @@ const project = (
   ssr: { resolve: { conditions: ['@wbdc/source'] } },
   test: {
     name,
-    include,
-    isolate,
+    include: [...include],
+    exclude: [...configDefaults.exclude, ...exclude],
+    isolate: !share,
+    setupFiles: share ? [`${root}/tools/shared-process.ts`] : [],
     // Ends a test that hangs; generous, for a slow machine must not fail one that works.
     testTimeout: 300_000,
     hookTimeout: 300_000,
@@ -46,16 +63,24 @@ const project = (
   },
 });
 
-/** One project per package, but one for all that share a process. */
+const shared = Object.entries(SHARING).map(([name, among]) => {
+  const include = among.map((folder) => `${folder}/test/**/*.test.ts`);
+  return project(name, root, include, { share: true, exclude: ALONE });
+});
+const isShared = (folder: string): boolean =>
+  Object.values(SHARING).some((among) => among.some((each) => folder === `${root}/${each}`));
+
+/** One project per package, but for those that share a process, and those of them that need their own. */
 export default defineConfig({
   test: {
     // The default leaves a core idle, which is half of a small machine.
     maxWorkers: '100%',
     projects: [
-      project('units', root, [`packages/{${SHARING.join(',')}}/test/**/*.test.ts`], false),
+      ...shared,
+      project('alone', root, ALONE, { share: false }),
       ...folders
-        .filter(({ name }) => !SHARING.includes(name))
-        .map(({ name, folder }) => project(name, folder, ['test/**/*.test.ts'], true)),
+        .filter(({ folder }) => !isShared(folder))
+        .map(({ name, folder }) => project(name, folder, ['test/**/*.test.ts'], { share: false })),
     ],
   },
 });

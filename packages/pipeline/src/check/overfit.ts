@@ -6,7 +6,7 @@ import { subjectOf } from './subject.js';
 
 const SAMPLES = 8;
 /** Losses are looked at every so many steps; the tasks of a plan that weighs one a thousand times need more of them. */
-const LOOK = 20;
+const LOOK = 5;
 const MOST_STEPS = 160;
 const LEARNING_RATE = 3e-3;
 /** What is left of the way down to the smallest loss. */
