@@ -73,9 +73,14 @@ function filesOf(root: string, name: string): FinetuneFiles {
   return finetuneFiles(join(root, name, 'finetune'));
 }
 
-/** Gathers the six jobs, ensembles them and writes the submission; the held-out pairs only measure. */
-export async function aiacResults(root: string, folder: string, own?: OwnData): Promise<AiacResults> {
-  const names = AIAC.map(({ name }) => name);
+/** Gathers jobs, the six if not told, ensembles them and writes the submission; the held-out pairs only measure. */
+export async function aiacResults(
+  root: string,
+  folder: string,
+  own?: OwnData,
+  entries: readonly PublishedEntry[] = AIAC,
+): Promise<AiacResults> {
+  const names = entries.map(({ name }) => name);
   const labels = await heldOutPairs(own, root);
   const pairs = labels === undefined ? [] : await readLabels(labels);
   const truth = pairs.map(({ score }) => score);
@@ -86,7 +91,7 @@ export async function aiacResults(root: string, folder: string, own?: OwnData): 
   const singles = members.map(rate);
   const ensembles: AiacResults['ensembles'][number][] = [];
   let neighbours: Nearest[] = [];
-  for (const models of ENSEMBLES) {
+  for (const models of ENSEMBLES.filter((count) => count <= members.length)) {
     const chosen = members.slice(0, models);
     const { ensemble, embeddings } = await fitTransform(chosen, { dimension: members[0].width });
     ensembles.push({ models, spearman: rate(embeddings), bestSingle: Math.max(...singles.slice(0, models)) });
@@ -95,7 +100,7 @@ export async function aiacResults(root: string, folder: string, own?: OwnData): 
     await save(ensemble, join(folder, 'ensemble.safetensors'));
     await writeEmbeddingFile(finetuneFiles(folder).embeddings, rowsById(embeddings));
   }
-  const jobs = await Promise.all(AIAC.map((entry) => jobResult(root, entry)));
+  const jobs = await Promise.all(entries.map((entry) => jobResult(root, entry)));
   const { spearman: first } = await readSimilarityScores(filesOf(root, names[0]).scores);
   return { jobs, baselines: first?.baselines ?? {}, ensembles, neighbours };
 }

@@ -97,7 +97,10 @@ export async function watchStages(
     outcomes.set(name, outcome);
     if (outcome === 'blocked') return;
     const seconds = (output.terminal.now() - (begun.get(name) ?? output.terminal.now())) / 1000;
-    const told = state === 'lost' ? LOST : (await lastMessages(messagesOf(folder, name))).outcome;
+    const told =
+      state === 'lost'
+        ? LOST
+        : ((await lastMessages(messagesOf(folder, name))).outcome ?? (await lastError(job.output)));
     const code = outcome === 'done' ? 0 : 1;
     const log = join(runs, 'slurm', job.output.slice(folder.length + 1));
     display.end(name, endLine({ name, outcome, seconds, code, told, log }));
@@ -123,6 +126,16 @@ const LOST: OutcomeMessage = {
   outcome: 'failed',
   error: 'left the queue without an exit code: cancelled, over its time limit, or its node was lost',
 };
+
+/** Lines of an output that are looked at for the error that ended it: launchers say much after it. */
+const LAST_LINES = 40;
+
+/** The last error that a job has printed: one of several ranks that fails or dies has no message to send. */
+async function lastError(output: string): Promise<OutcomeMessage | undefined> {
+  const lines = ((await readIfThere(output)) ?? '').split('\n').slice(-LAST_LINES);
+  const error = lines.findLast((line) => line.startsWith('error: '))?.slice('error: '.length);
+  return error === undefined ? undefined : { type: 'outcome', outcome: 'failed', error };
+}
 
 /** What a stage has told last since it began. */
 async function lastMessages(file: string): Promise<{ progress?: ProgressMessage; outcome?: OutcomeMessage }> {

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { aiacLayout, readLabels, SkipCounter, type Dataset } from '@wbdc/data';
+import { fromRoot, single } from '@wbdc/distributed';
 import type { Pair } from '@wbdc/finetune';
 import { exists } from '@wbdc/io';
 import type { FinetuneData } from '@wbdc/pipeline/node';
@@ -50,7 +51,10 @@ async function pairPaths(context: StageContext): Promise<PairPaths> {
     throw new UserError('finetune.pairs: expected the label.tsv of your data, got none: set finetune.pairs.train');
   }
   const root = join(context.folder, 'aiac');
-  if (!(await exists(root))) await buildPairs(context, root);
+  // Of several ranks one builds them, the others wait.
+  await fromRoot(context.ranks?.communicator ?? single, async () => {
+    if (!(await exists(root))) await buildPairs(context, root);
+  });
   return { train: aiacLayout(root).labels('pairwise'), heldOut: aiacLayout(root).labels('test_a') };
 }
 
