@@ -1,4 +1,4 @@
-import { gatherValues, single, type Communicator } from '@wbdc/distributed';
+import { fromRoot, gatherValues, single, type Communicator } from '@wbdc/distributed';
 import { WbdcError } from '@wbdc/io/errors';
 import { topEigen } from './eigen.js';
 import { checkLayout, checkWeights, type Embeddings, type Layout } from './members.js';
@@ -57,7 +57,8 @@ export class RankError extends WbdcError {
  *
  * Computed through the W x W Gram matrix, one pass over the rows, memory independent of their number. Directions whose
  * singular value is below about 6e-7 of the strongest count as none. Same rows, same result, however they are cut. Of
- * several processes each adds up its own rows, and the sums of W (W + 1) / 2 numbers are added over all.
+ * several processes each adds up its own rows, the sums of W (W + 1) / 2 numbers are added over all, and the first
+ * makes the ensemble of them for all.
  *
  * @throws when models have different ids, or a value is not finite; RankError when the rank is below `dimension`
  */
@@ -88,15 +89,47 @@ export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<Sv
   layout = await sameLayout(communicator, layout);
   if (layout === undefined)
     throw new WbdcError('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
-  if (communicator.size > 1) {
-    const width = sum(layout.widths);
-    if (gram.length === 0) {
-      gram = new Float64Array(width * width);
-      weights = checkWeights(options.weights, layout.names);
-    }
-    await sumUpper(communicator, gram, width);
+  if (communicator.size === 1)
+    return { ...layout, weights, dimension, ...(await decompose(gram, layout, dimension, products)) };
+  const width = sum(layout.widths);
+  if (gram.length === 0) {
+    gram = new Float64Array(width * width);
+    weights = checkWeights(options.weights, layout.names);
   }
-  return decompose(gram, layout, weights, dimension, products);
+  await sumUpper(communicator, gram, width);
+  return { ...layout, weights, dimension, ...(await decomposeOnce(communicator, gram, layout, dimension, products)) };
+}
+
+type Decomposition = Pick<SvdEnsemble, 'components' | 'singularValues' | 'share'>;
+
+/** By rank 0 for all: on machines of other kinds the last bits of products differ, and vectors with them. */
+async function decomposeOnce(
+  communicator: Communicator,
+  gram: Float64Array,
+  layout: Layout,
+  dimension: number,
+  products: Products,
+): Promise<Decomposition> {
+  const width = sum(layout.widths);
+  const blank = { components: new Float64Array(dimension * width), singularValues: new Float64Array(dimension) };
+  let made: Omit<Decomposition, 'share'> = blank;
+  const told = await fromRoot(
+    communicator,
+    async (): Promise<{ share: number } | Pick<RankError, 'message' | 'rank'>> => {
+      try {
+        const { share, ...arrays } = await decompose(gram, layout, dimension, products);
+        made = arrays;
+        return { share };
+      } catch (error) {
+        if (error instanceof RankError) return { message: error.message, rank: error.rank };
+        throw error;
+      }
+    },
+  );
+  if ('rank' in told) throw new RankError(told.message, told.rank);
+  await communicator.broadcast(made.components);
+  await communicator.broadcast(made.singularValues);
+  return { ...made, share: told.share };
 }
 
 /** The layout of all processes that have rows. @throws WbdcError on each where they differ */
@@ -137,10 +170,9 @@ const SENT = 1 << 21;
 async function decompose(
   gram: Float64Array,
   layout: Layout,
-  weights: readonly number[],
   dimension: number,
   products: Products,
-): Promise<SvdEnsemble> {
+): Promise<Decomposition> {
   const width = sum(layout.widths);
   mirror(gram, width);
   let trace = 0;
@@ -155,14 +187,7 @@ async function decompose(
       rank,
     );
   }
-  return {
-    ...layout,
-    weights,
-    dimension,
-    components: vectors,
-    singularValues: values.map(Math.sqrt),
-    share: sum(values) / trace,
-  };
+  return { components: vectors, singularValues: values.map(Math.sqrt), share: sum(values) / trace };
 }
 
 /** Rows of the ensemble, K wide, in the order of the first model's ids. */
