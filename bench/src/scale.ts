@@ -2,12 +2,11 @@
  * What several ranks cost and give: 1 rank x 2 threads against 2 ranks x 1 thread at base size, 1 to 8 ranks at small
  * size, and from that a model on paper of many machines. Writes bench/scale.md.
  */
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { RankMemory, RankStep } from './contenders/rank.js';
+import { runAsRanks } from './mpirun.js';
 import { recipeOf, type Recipe } from './recipe.js';
 
 interface Measured {
@@ -27,11 +26,7 @@ type Setting = readonly [ranks: number, threads: number, kind?: 'fp32' | 'bf16' 
 
 async function measure(recipe: Recipe, [ranks, threads, kind = 'fp32']: Setting): Promise<Measured> {
   const travels = { gradientDtype: kind === 'bf16' ? 'bf16' : 'fp32', zero: kind === 'zero' };
-  const child = [process.execPath, CHILD, JSON.stringify({ ...recipe, threads, ...travels })];
-  const mpirun = ['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', String(ranks)];
-  const [program, ...args] = ranks === 1 ? child : [...mpirun, ...child];
-  const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
-  const { stdout } = await promisify(execFile)(program, args, { env });
+  const stdout = await runAsRanks(ranks, CHILD, { ...recipe, threads, ...travels });
   const line = stdout.split('\n').find((text) => text.startsWith('{'))!;
   const measured = { ranks, threads, ...(JSON.parse(line) as Pick<Measured, 'parameters' | 'steps' | 'memory'>) };
   process.stderr.write(`${ranks} x ${threads}: ${median(measured, 'seconds').toFixed(3)} s a step\n`);
