@@ -6,7 +6,7 @@ import { findTestGpu } from './tools/test-gpu.mjs';
 const root = import.meta.dirname;
 findTestGpu(); // into the environment of the processes that run tests
 const folders = ['packages', 'apps'].flatMap((group) =>
-  readdirSync(`${root}/${group}`).map((name) => ({ name, folder: `${root}/${group}/${name}` })),
+  readdirSync(`${root}/${group}`).map((name) => ({ name: `${group}/${name}`, folder: `${root}/${group}/${name}` })),
 );
 folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folder: `${root}/tools/shapes` });
 
@@ -15,17 +15,21 @@ folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folde
  * import once, which takes longer than most of them.
  */
 const SHARING = {
+  apps: ['apps/lab', 'packages/pipeline', 'packages/serve'],
   units: [
     ...['checkpoints', 'clip-model', 'data', 'demo-data', 'ensemble-svd', 'finetune', 'lxmert-model', 'metrics', 'nn'],
     ...['pretrain-tasks', 'report', 'tokenizer', 'train', 'uni-model', 'video-features'],
   ].map((name) => `packages/${name}`),
 };
 
-/** Of them those that need a process of their own: they replace modules, measure memory, or run what a user would. */
+/** Of them those with a process of their own: they replace modules or engines, measure memory, or run what users do. */
 const ALONE = [
   'packages/finetune/test/{native,submission}.test.ts',
+  'packages/pipeline/test/prepare/growth.test.ts',
+  'packages/pipeline/test/trained/{browser,open,processor}.test.ts',
+  'packages/pipeline/test/training/fresh-weights.test.ts',
   'packages/video-features/test/{clip-half,find-many}.test.ts',
-  'packages/{train,video-features}/test/readme.test.ts',
+  'packages/{pipeline,serve,train,video-features}/test/readme.test.ts',
 ];
 
 /** Threads that tests start run from source too. */
@@ -70,7 +74,10 @@ const shared = Object.entries(SHARING).map(([name, among]) => {
 const isShared = (folder: string): boolean =>
   Object.values(SHARING).some((among) => among.some((each) => folder === `${root}/${each}`));
 
-/** One project per package, but for those that share a process, and those of them that need their own. */
+/**
+ * One project per package, but for those that share a process, and those of them that need their own. Projects run in
+ * the order of their names: the small files of `units` come last, and keep all cores in work.
+ */
 export default defineConfig({
   test: {
     // The default leaves a core idle, which is half of a small machine.
