@@ -15,15 +15,23 @@ folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folde
  * import once, which takes longer than most of them.
  */
 const SHARING = {
-  apps: ['apps/lab', 'packages/pipeline', 'packages/serve'],
+  apps: ['apps/lab', 'apps/runner', 'packages/pipeline', 'packages/serve'],
   units: [
     ...['checkpoints', 'clip-model', 'data', 'demo-data', 'ensemble-svd', 'finetune', 'lxmert-model', 'metrics', 'nn'],
     ...['pretrain-tasks', 'report', 'tokenizer', 'train', 'uni-model', 'video-features'],
   ].map((name) => `packages/${name}`),
 };
 
-/** Of them those with a process of their own: they replace modules or engines, measure memory, or run what users do. */
+/**
+ * Of them those with a process of their own: they replace modules or engines, measure memory, run what users do, or
+ * take so long that loading is nothing beside it.
+ */
 const ALONE = [
+  'apps/runner/test/{changed-data,doctor,ranks,readme,start-up}.test.ts',
+  'apps/runner/test/{check,kill}/*.test.ts',
+  'apps/runner/test/features/remote.test.ts',
+  'apps/runner/test/finetune/{distill,folds,tricks,video-init,vision}.test.ts',
+  'apps/runner/test/stages/{aiac,text}.test.ts',
   'packages/finetune/test/{native,submission}.test.ts',
   'packages/pipeline/test/prepare/growth.test.ts',
   'packages/pipeline/test/trained/{browser,open,processor}.test.ts',
