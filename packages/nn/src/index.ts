@@ -17,6 +17,7 @@ export { attentionWeights, dotProductAttention, projectedAttention } from './ops
 export type { AttentionInputs, AttentionOptions } from './ops/attention.js';
 export { dropout } from './ops/dropout.js';
 export { gelu } from './ops/gelu.js';
+export { gradientsOf } from './ops/gradients.js';
 export { differentiable, fusedKernel, hasKernel } from './ops/kernel.js';
 export { addLayerNorm, layerNorm } from './ops/layer-norm.js';
 export type { Norm } from './ops/layer-norm.js';

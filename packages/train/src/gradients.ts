@@ -4,6 +4,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import {
   flatten,
   fusedKernel,
+  gradientsOf,
   hasKernel,
   scalars,
   type LossResult,
@@ -109,7 +110,7 @@ function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean, h
       return result.loss;
     };
     const tensors = leaves.map(({ leaf }) => leaf);
-    const { value, grads } = tf.engine().gradients(forward, tensors, undefined, true);
+    const { value, grads } = gradientsOf(forward, tensors);
     handed?.();
     const { metrics, count } = result!;
     const gradients = byPath(leaves, grads);

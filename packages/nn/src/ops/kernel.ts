@@ -29,7 +29,7 @@ export function fusedKernel<Name extends KernelName>(
   return tensors as KernelOutputs<Name, Tensor>;
 }
 
-/** Lives on by itself: the tape holds no copy of it, each of which would cost as much as a small kernel. */
+/** Lives on by itself: the tape holds no copy of it. */
 const isVariable = (tensor: Tensor): boolean => tensor instanceof tf.Variable;
 
 /**
@@ -38,25 +38,55 @@ const isVariable = (tensor: Tensor): boolean => tensor instanceof tf.Variable;
  *
  * The tape asks for a gradient once. tfjs would keep what led to it until the whole backward pass is over, twice the
  * memory of the forward pass; here it is freed as soon as it is used. So there are no gradients of gradients.
+ *
+ * It writes its node on tfjs's tape by itself: `tf.customGrad` does so with a kernel and a node more for each tensor
+ * that is saved, which on a GPU cost the host as much as the commands.
  */
 export function differentiable<T extends Tensor>(
   inputs: readonly Tensor[],
   forward: () => { value: T; saved: Tensor[] },
   backward: (dy: T, saved: Tensor[]) => Tensor[],
 ): T {
-  return tf.customGrad<T>((...args) => {
-    const save = args[inputs.length] as tf.GradSaveFunc;
+  const engine = tf.engine();
+  const { state } = engine;
+  const recorded = engine.isTapeOn();
+  let read: Tensor[] = [];
+  const run = (): T => {
     const { value, saved } = forward();
-    save(saved.filter((tensor) => !isVariable(tensor)));
-    const gradFunc = (dy: T, kept: Tensor[]): Tensor[] => {
-      let next = 0;
-      const read = saved.map((tensor) => (isVariable(tensor) ? tensor : kept[next++]));
-      const gradients = tf.tidy(() => backward(dy, read));
+    if (recorded) read = saved.map((tensor) => (isVariable(tensor) ? tensor : savedFrom(tensor, value)));
+    return value;
+  };
+  state.kernelDepth++; // what is in it is not recorded by itself
+  let value: T;
+  try {
+    value = tf.tidy(run);
+  } finally {
+    state.kernelDepth--;
+  }
+  if (!recorded) return value;
+  const kept = read.filter((tensor) => !isVariable(tensor));
+  state.activeTape.push({
+    id: state.nextTapeNodeId++,
+    kernelName: 'differentiable',
+    inputs: Object.fromEntries(inputs.entries()),
+    outputs: [value],
+    saved: kept,
+    gradient: ([dy]) => {
+      const gradients = tf.tidy(() => backward(dy as T, read));
       // A scalar may be the caller's own.
       const used = dy.size > 1 ? [dy, ...kept] : kept;
       for (const tensor of used) if (!gradients.includes(tensor)) tensor.dispose();
-      return gradients;
-    };
-    return { value, gradFunc };
-  })(...inputs);
+      return Object.fromEntries(gradients.map((gradient, i) => [i, () => gradient]));
+    },
+  });
+  return value;
+}
+
+/** A tensor for the backward pass, whoever else frees it: itself where only this operation has it, or its alias. */
+function savedFrom(tensor: Tensor, value: Tensor): Tensor {
+  const engine = tf.engine();
+  if (!tensor.kept && tensor !== value && tensor.scopeId === engine.state.activeScope.id) return tf.keep(tensor);
+  const { dataId, shape, dtype } = tensor;
+  engine.backend.incRef(dataId);
+  return tf.keep(engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, engine.backend));
 }

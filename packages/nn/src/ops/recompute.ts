@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { flatten, type ParamTree } from '../tree.js';
+import { gradientsOf } from './gradients.js';
 import { differentiable } from './kernel.js';
 
 /**
@@ -27,7 +28,7 @@ function gradientsWithin<T extends Tensor>(f: () => T, inputs: Tensor[], dy: T):
   const { state } = tf.engine();
   const outer = state.activeTape;
   try {
-    return tf.engine().gradients(f, inputs, dy).grads;
+    return gradientsOf(f, inputs, dy).grads as Tensor[];
   } finally {
     state.activeTape = outer;
   }
