@@ -1,3 +1,4 @@
+import type { TensorInfo } from '@tensorflow/tfjs';
 import type { Faults } from './faults.js';
 import { shaderOf, type KernelSource, type ParamType } from './kernel-source.js';
 import type { Profiler } from './profiler.js';
@@ -9,6 +10,9 @@ export interface Region {
   readonly bytes: number;
 }
 
+/** What a kernel is given by a name of its source. */
+export type Operand = TensorInfo | Region;
+
 export type Groups = readonly [x: number, y: number, z: number];
 
 interface Compiled {
@@ -17,6 +21,8 @@ interface Compiled {
   readonly names: readonly string[];
   readonly params: readonly { readonly name: string; readonly type: ParamType }[];
   readonly paramBytes: number;
+  /** Of a dispatch: those of `names`, and the one of the numbers. */
+  readonly regions: Region[];
 }
 
 interface Layout {
@@ -24,8 +30,12 @@ interface Layout {
   readonly pipeline: GPUPipelineLayout;
 }
 
-/** Dispatches of one submission: more wait longer for the host, fewer cost it more. */
-const BATCH = 48;
+/**
+ * Dispatches of a submission: more wait longer for the host, fewer cost it more. The first after a read are few, for
+ * the GPU has nothing to do meanwhile.
+ */
+const FIRST_BATCH = 48;
+const BATCH = 128;
 /** Of the buffer of all numbers of a submission. */
 const UNIFORM_BYTES = 1 << 16;
 /** What bind groups are kept by. */
@@ -68,6 +78,7 @@ export class Commands {
   /** Of the pass. */
   #pipeline: GPUComputePipeline | undefined;
   #pending = 0;
+  #batch = FIRST_BATCH;
   readonly #compiled = new Map<KernelSource, Compiled>();
   readonly #layouts = new Map<string, Layout>();
   /** By a hash of what they were made of. */
@@ -87,6 +98,7 @@ export class Commands {
     readonly device: GPUDevice,
     readonly faults: Faults,
     readonly onSubmit: () => void,
+    readonly regionOf: (operand: Operand) => Region,
   ) {
     this.#alignment = device.limits.minUniformBufferOffsetAlignment;
     this.#uniforms = device.createBuffer({
@@ -96,14 +108,17 @@ export class Commands {
     });
   }
 
-  /** Runs a kernel on regions and numbers by the names in its source. */
+  /** Runs a kernel on operands and numbers by the names in its source. */
   run(
     source: KernelSource,
-    regionOf: (name: string) => Region,
+    operands: Readonly<Record<string, Operand>>,
     params: Readonly<Record<string, number>>,
     groups: Groups,
   ): void {
     const kernel = this.#compiled.get(source) ?? this.#newKernel(source);
+    const { names, regions } = kernel;
+    // First of all: where memory is short it submits what was recorded before.
+    for (let i = 0; i < names.length; i++) regions[i] = this.regionOf(operands[names[i]]);
     const offset = this.#reserve(kernel.paramBytes);
     let at = offset;
     for (const { name, type } of kernel.params) {
@@ -112,27 +127,25 @@ export class Commands {
       else this.#numbers.setUint32(at, params[name], true);
       at += 4;
     }
-    const regions = kernel.names.map(regionOf);
-    regions.push({ buffer: this.#uniforms, offset: 0, bytes: kernel.paramBytes });
     const group = this.#group(kernel.layout.group, regions);
     this.#offsets[0] = offset;
     this.#record(source.name, kernel.pipeline, group, groups, this.#offsets);
   }
 
-  /** Runs a pipeline with a layout of its own, whose last binding is for `numbers`. */
+  /** Runs a pipeline with a layout of its own, whose last binding is for `numbers`; `regions` gets it too. */
   runPipeline(
     name: string,
     pipeline: GPUComputePipeline,
-    regions: readonly Region[],
+    regions: Region[],
     numbers: Uint8Array,
     groups: Groups,
   ): void {
     const offset = this.#reserve(numbers.byteLength);
     this.#bytes.set(numbers, offset);
-    const uniform = { buffer: this.#uniforms, offset, bytes: numbers.byteLength };
+    regions.push({ buffer: this.#uniforms, offset, bytes: numbers.byteLength });
     let layout = this.#own.get(pipeline);
     if (!layout) this.#own.set(pipeline, (layout = pipeline.getBindGroupLayout(0)));
-    this.#record(name, pipeline, this.#group(layout, [...regions, uniform]), groups, NO_OFFSETS);
+    this.#record(name, pipeline, this.#group(layout, regions), groups, NO_OFFSETS);
   }
 
   copy(from: Region, to: Region): void {
@@ -149,6 +162,7 @@ export class Commands {
     if (this.#at > 0) this.device.queue.writeBuffer(this.#uniforms, 0, this.#numbers.buffer, 0, this.#at);
     this.#at = 0;
     this.#pending = 0;
+    this.#batch = FIRST_BATCH;
     this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.onSubmit();
@@ -172,7 +186,9 @@ export class Commands {
     pass.setBindGroup(0, group, offsets);
     pass.dispatchWorkgroups(x, y, z);
     this.dispatches++;
-    if (++this.#pending >= BATCH) this.faults.during(`a batch that ended with ${name}`, () => this.submit());
+    if (++this.#pending < this.#batch) return;
+    this.faults.during(`a batch that ended with ${name}`, () => this.submit());
+    this.#batch = BATCH;
   }
 
   #endPass(): void {
@@ -207,10 +223,12 @@ export class Commands {
     const compute = { module, entryPoint: 'main' };
     const pipeline = this.device.createComputePipeline({ label: name, layout: layout.pipeline, compute });
     const params = Object.entries(source.params).map(([name, type]) => ({ name, type }));
+    const names = [...Object.keys(write), ...Object.keys(read)];
+    const paramBytes = Math.max(16, Math.ceil(params.length / 4) * 16);
+    const numbers = { buffer: this.#uniforms, offset: 0, bytes: paramBytes };
     return {
-      ...{ pipeline, layout, params },
-      names: [...Object.keys(write), ...Object.keys(read)],
-      paramBytes: Math.max(16, Math.ceil(params.length / 4) * 16),
+      ...{ pipeline, layout, params, paramBytes, names },
+      regions: names.map(() => numbers).concat(numbers),
     };
   }
 
@@ -252,7 +270,7 @@ export class Commands {
       })),
     });
     if (++this.bindGroups % MOST_GROUPS_KEPT === 0) this.#groups.clear();
-    this.#groups.set(hash, { layout, regions, group, next: this.#groups.get(hash) });
+    this.#groups.set(hash, { layout, regions: regions.slice(), group, next: this.#groups.get(hash) });
     return group;
   }
 

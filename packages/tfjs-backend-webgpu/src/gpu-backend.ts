@@ -3,32 +3,22 @@ import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { WbdcError } from '@wbdc/io/errors';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { BackendOptions, Precision, WebGpuBackend } from './backend.js';
-import { Commands, type Region } from './commands.js';
+import { Commands, type Operand, type Region } from './commands.js';
 import { bytesText, WebGpuMemoryError } from './errors.js';
 import { Faults } from './faults.js';
 import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
 import type { Slab } from './slab.js';
-import { TensorStorage } from './tensor-storage.js';
+import { TensorStorage, type Placed } from './tensor-storage.js';
 import {
   programNumbers,
   type ProgramUniform,
-  type TensorData,
   type TfjsProgram,
   type TfjsWebGpuBackend,
   type TfjsWebGpuBackendClass,
   type Values,
 } from './tfjs-backend.js';
-
-/** A tensor's memory: a buffer of its own, or a place in a slab. */
-interface Placed extends TensorData {
-  resource: GPUBuffer | null;
-  slab?: Slab | undefined;
-  offset?: number;
-  /** Of the resource; made when it is first asked for. */
-  region?: Region | undefined;
-}
 
 // Its typings hide what is used of it.
 const Base = WebGPUBackend as unknown as TfjsWebGpuBackendClass;
@@ -43,6 +33,7 @@ export class Backend extends Base implements WebGpuBackend {
   readonly commands: Commands;
   precision: Precision;
   readonly subgroupMatrix: SubgroupMatrix | undefined;
+  readonly #tensors: TensorStorage;
   readonly #pump: Pump | undefined;
   readonly #staging: GPUBuffer[] = [];
 
@@ -52,14 +43,19 @@ export class Backend extends Base implements WebGpuBackend {
     { poolBytes, pump, precision = 'fp32', subgroupMatrix }: BackendOptions,
   ) {
     super(device, info);
-    this.tensorMap = new TensorStorage(this);
+    this.tensorMap = this.#tensors = new TensorStorage(this);
     this.precision = precision;
     this.subgroupMatrix = subgroupMatrix;
     this.#pump = pump;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.pool = new BufferPool((size) => this.#newBuffer(size, usage), poolBytes);
     this.faults = new Faults(device, () => this.pool.statistics());
-    this.commands = new Commands(device, this.faults, () => this.pool.submitted());
+    this.commands = new Commands(
+      device,
+      this.faults,
+      () => this.pool.submitted(),
+      (operand) => this.regionOf(operand),
+    );
     const { pool } = this;
     this.bufferManager = {
       get numBytesUsed() {
@@ -85,10 +81,12 @@ export class Backend extends Base implements WebGpuBackend {
     return this.faults.during('memory for a tensor', make);
   }
 
-  regionOf(tensor: TensorInfo): Region {
-    const data = this.#placed(tensor.dataId);
-    if (!data.resource) this.uploadToGPU(tensor.dataId);
-    return (data.region ??= { buffer: data.resource!, offset: data.offset ?? 0, bytes: bytesOf(tensor) });
+  regionOf(operand: Operand): Region {
+    if (!('dataId' in operand)) return operand;
+    const data = this.#tensors.get(operand.dataId);
+    if (data.region) return data.region;
+    if (!data.resource) this.#bring(data);
+    return (data.region = { buffer: data.resource!, offset: data.offset, bytes: bytesOf(operand) });
   }
 
   empty(shape: readonly number[], dtype: DataType = 'float32'): TensorInfo {
@@ -108,7 +106,7 @@ export class Backend extends Base implements WebGpuBackend {
 
   place(tensor: TensorInfo, slab: Slab, offset: number): void {
     this.releaseResource(tensor.dataId);
-    Object.assign(this.#placed(tensor.dataId), {
+    Object.assign(this.#tensors.get(tensor.dataId), {
       resource: slab.buffer,
       slab,
       offset,
@@ -119,12 +117,8 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   slabOf({ dataId }: TensorInfo): { slab: Slab; offset: number } | undefined {
-    const { slab, offset = 0 } = this.#placed(dataId);
+    const { slab, offset } = this.#tensors.get(dataId);
     return slab && { slab, offset };
-  }
-
-  #placed(dataId: object): Placed {
-    return this.tensorMap.get(dataId) as Placed;
   }
 
   memory(): { unreliable: boolean; numBytesInGPU: number; numBytesAllocatedInGPU: number } {
@@ -133,13 +127,17 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   override uploadToGPU(dataId: object): void {
-    const data = this.#placed(dataId);
+    this.#bring(this.#tensors.get(dataId));
+  }
+
+  #bring(data: Placed): void {
     if (data.resource) return;
     const bytes = 4 * sizeOf(data.shape);
     const limit = this.device.limits.maxStorageBufferBindingSize;
     if (bytes > limit) throw tooLarge(bytes, limit, data.shape);
     const { values } = data;
     data.resource = this.pool.acquire(bytes, values !== null && values !== undefined);
+    data.pooled = true;
     if (!values) return;
     const words = data.dtype === 'float32' ? asFloats(values) : Int32Array.from(values);
     this.device.queue.writeBuffer(data.resource, 0, words);
@@ -147,12 +145,13 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   override releaseResource(dataId: object): void {
-    const data = this.#placed(dataId);
-    if (!data?.resource) return;
+    const data = this.#tensors.get(dataId);
+    if (!data.resource) return;
     if (data.slab) data.slab.leave();
-    else if (data.resource instanceof GPUBuffer && !data.external) this.pool.release(data.resource);
+    else if (data.pooled) this.pool.release(data.resource as GPUBuffer);
     else super.releaseResource(dataId);
     data.resource = null;
+    data.pooled = false;
     data.slab = data.region = undefined;
     data.offset = 0;
   }
@@ -160,8 +159,8 @@ export class Backend extends Base implements WebGpuBackend {
   /** At once, where tfjs waits for the next submission: commands run in order, and buffers are given up after it. */
   override disposeData(dataId: object, force = false): boolean {
     if (!this.tensorMap.has(dataId)) return true;
-    const data = this.#placed(dataId);
-    if (data.complexTensorInfos || (data.resource && !(data.resource instanceof GPUBuffer)))
+    const data = this.#tensors.get(dataId);
+    if (data.complexTensorInfos || (data.resource && !data.pooled && !data.slab))
       return super.disposeData(dataId, force);
     data.refCount = force ? 0 : data.refCount - 1;
     if (data.refCount > 0) return false;
@@ -190,7 +189,7 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   override readSync(dataId: object): Values {
-    const { values, dtype, complexTensorInfos, resource, shape } = this.#placed(dataId);
+    const { values, dtype, complexTensorInfos, resource, shape } = this.#tensors.get(dataId);
     if (isEmpty(values, shape, dtype)) return noValues(dtype);
     if (values || dtype === 'string' || complexTensorInfos || !resource) return super.readSync(dataId);
     const pump = this.#pump;
@@ -206,7 +205,7 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   override async read(dataId: object): Promise<Values> {
-    const { values, dtype, complexTensorInfos, resource, shape } = this.#placed(dataId);
+    const { values, dtype, complexTensorInfos, resource, shape } = this.#tensors.get(dataId);
     if (isEmpty(values, shape, dtype)) return noValues(dtype);
     if (values || dtype === 'string' || complexTensorInfos || !resource) return super.read(dataId);
     const staging = this.#stage(dataId, 4 * sizeOf(shape));
@@ -218,7 +217,7 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   #stage(dataId: object, bytes: number): GPUBuffer {
-    const { resource, offset = 0 } = this.#placed(dataId);
+    const { resource, offset } = this.#tensors.get(dataId);
     const fitting = this.#staging.findIndex(({ size }) => size >= bytes && size <= Math.max(4096, 2 * bytes));
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     const staging =
@@ -248,7 +247,7 @@ export class Backend extends Base implements WebGpuBackend {
 
   override tensorToBinding(tensor: TensorInfo | null): GPUBindingResource | null {
     if (!tensor) return null;
-    const { resource } = this.#placed(tensor.dataId);
+    const { resource } = this.#tensors.get(tensor.dataId);
     if (!(resource instanceof GPUBuffer)) return super.tensorToBinding(tensor);
     const { buffer, offset, bytes } = this.regionOf(tensor);
     return { buffer, offset, size: bytes };

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { DefineKernels, FusedKernel, KernelName } from '@wbdc/nn/kernels';
 import type { WebGpuBackend } from './backend.js';
-import type { Groups, Region } from './commands.js';
+import type { Groups, Operand } from './commands.js';
 import type { KernelSource } from './kernel-source.js';
 
 /** What tfjs hands to a kernel. */
@@ -22,13 +22,9 @@ export const defineKernels: DefineKernels<WebGpuBackend> = (kernels) => kernels;
 export function dispatch(
   backend: WebGpuBackend,
   source: KernelSource,
-  operands: Readonly<Record<string, TensorInfo | Region>>,
+  operands: Readonly<Record<string, Operand>>,
   params: Readonly<Record<string, number>>,
   groups: Groups,
 ): void {
-  const regionOf = (name: string): Region => {
-    const operand = operands[name];
-    return 'dataId' in operand ? backend.regionOf(operand) : operand;
-  };
-  backend.commands.run(source, regionOf, params, groups);
+  backend.commands.run(source, operands, params, groups);
 }

@@ -142,7 +142,9 @@ function multiply(backend: WebGpuBackend, product: Product, shape: readonly numb
 function isOurs({ a, b, bias, activation = 'linear' }: Product): boolean {
   const [countA, countB] = [matrices(a)[2], matrices(b)[2]];
   return (
-    [a, b, ...(bias ? [bias] : [])].every(({ dtype }) => dtype === 'float32') &&
+    a.dtype === 'float32' &&
+    b.dtype === 'float32' &&
+    (bias === undefined || bias.dtype === 'float32') &&
     isActivation(activation) &&
     (bias === undefined || sizeOf(bias.shape) === bias.shape.at(-1)) &&
     (countA === countB || countA === 1 || countB === 1) &&
