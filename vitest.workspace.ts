@@ -27,10 +27,8 @@ const SHARING = {
  * take so long that loading is nothing beside it.
  */
 const ALONE = [
-  'apps/runner/test/{changed-data,doctor,ranks,readme}.test.ts',
+  'apps/runner/test/{doctor,ranks,readme}.test.ts',
   'apps/runner/test/{check/shipped,kill/*}.test.ts',
-  'apps/runner/test/finetune/{folds,tricks,vision}.test.ts',
-  'apps/runner/test/stages/aiac.test.ts',
   'packages/finetune/test/{native,submission}.test.ts',
   'packages/pipeline/test/prepare/growth.test.ts',
   'packages/pipeline/test/trained/{browser,open,processor}.test.ts',
