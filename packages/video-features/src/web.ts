@@ -15,6 +15,8 @@ export interface VideoElement {
   /** 1 and more: duration and size are known. 2 and more: there is a picture. */
   readonly readyState: number;
   readonly error: { readonly message: string } | null;
+  /** Asked for the codecs that a message names. */
+  canPlayType?(type: string): string;
   addEventListener(type: string, listener: () => void, options: { once: boolean; signal: AbortSignal }): void;
 }
 
@@ -117,7 +119,7 @@ function event(video: VideoElement, name: string, outer: AbortSignal | undefined
     };
     const refuse = (): void => {
       const got = video.error?.message || 'another file';
-      reject(new SourceError(`a video: expected one that this browser decodes, got ${got}`));
+      reject(new SourceError(`a video: expected one that this browser decodes${codecsOf(video)}, got ${got}`));
     };
     video.addEventListener(name, settle(resolve), options);
     video.addEventListener('error', settle(refuse), options);
@@ -127,6 +129,21 @@ function event(video: VideoElement, name: string, outer: AbortSignal | undefined
       options,
     );
   });
+}
+
+/** Of videos as people have them, by the types that browsers are asked about. */
+const CODECS: Readonly<Record<string, string>> = {
+  VP8: 'video/webm; codecs="vp8"',
+  VP9: 'video/webm; codecs="vp9"',
+  AV1: 'video/mp4; codecs="av01.0.04M.08"',
+  'H.264': 'video/mp4; codecs="avc1.42E01E"',
+  HEVC: 'video/mp4; codecs="hvc1.1.6.L93.B0"',
+};
+
+/** The codecs that a browser plays, for a message; nothing where it does not say. */
+function codecsOf(video: VideoElement): string {
+  const played = Object.keys(CODECS).filter((name) => video.canPlayType?.(CODECS[name]) === 'probably');
+  return played.length === 0 ? '' : ` (${played.join(', ')})`;
 }
 
 /** A picture of a size, as the browser draws it. */
