@@ -51,8 +51,13 @@ within() { # seconds at the most, seconds that it leaves for what follows, comma
 }
 ended() { # outcome of the script
   close done
-  printf '\n%s\n\n== %s in %s s: bench/gpu.md, bench/gpu.json\n' "$table" "$1" "$SECONDS"
+  local made=
+  [ ! -f bench/gpu.md ] || made=': bench/gpu.md, bench/gpu.json'
+  printf '\n%s\n\n== %s in %s s%s\n' "$table" "$1" "$SECONDS" "$made"
 }
+
+# Of an earlier run.
+rm -f bench/gpu.md
 
 step 'GPU'
 nvidia-smi 2>/dev/null || true
@@ -60,7 +65,7 @@ has_card() { nvidia-smi >/dev/null 2>&1; }
 
 # On the card; in a small run anywhere.
 can_torch() {
-  "$1" -c "import torch, sys; sys.exit(not (torch.cuda.is_available() or '$small'))" >/dev/null 2>&1
+  within 60 200 "$1" -c "import torch, sys; sys.exit(not (torch.cuda.is_available() or '$small'))" >/dev/null 2>&1
 }
 python=
 for candidate in "${WBDC_PYTHON-}" .venv/bin/python python3; do
@@ -139,7 +144,6 @@ fi
 # Where a GPU is played by the processor, its driver is found as the tests find it.
 if [ -n "$small" ]; then eval "$(node tools/test-gpu.mjs)"; fi
 rest=$((whole - SECONDS))
-rm -f bench/gpu.md
 # It begins with no contender after its seconds, and one takes up to half a minute.
 within $whole 0 node bench/dist/gpu.js --seconds $((rest > 40 ? rest - 30 : 10)) "${options[@]}" ||
   { cat bench/gpu.md 2>/dev/null; fail 'bench: what was done by then is in bench/gpu.md'; }
