@@ -2,6 +2,7 @@ import { basename, extname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { TrainedModel } from '@wbdc/pipeline';
 import { describeEvaluation, evaluateModels, evaluationFolder, writeEvaluation } from '@wbdc/pipeline/evaluate';
+import { dataPlaces } from '@wbdc/pipeline/places';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import type { Host } from '../core/host.js';
 import { interruptible } from '@wbdc/io/interrupt';
@@ -81,5 +82,6 @@ async function openModel(path: string, options: Options, output: Output, signal:
   const { folder: from } = output.terminal;
   const model = await findServed(path, runFolderOf(config, from), output, signal);
   await loadEngine(config, output);
-  return openTrained(model, { from, signal, observer: output, onnx: await onnxOf(config) });
+  const { remote } = dataPlaces(config.data, from);
+  return openTrained(model, { from, signal, remote, observer: output, onnx: await onnxOf(config) });
 }

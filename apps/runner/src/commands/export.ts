@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { exists, sizeOnDisk, withLock } from '@wbdc/io';
+import { dataPlaces } from '@wbdc/pipeline/places';
 import type { Config } from '../config/schema.js';
 import { cliCommand, type CliCommand } from '../core/command-line.js';
 import { UserError } from '../core/errors.js';
@@ -81,7 +82,8 @@ async function writeExport(config: Config, out: string, options: ExportOptions, 
   const calibration = inputs && { runtime: await import('onnxruntime-node'), inputs, method, ...drawn };
   const made = await observed(output, (observer) => {
     const asked = { dtype: config.dtype ?? undefined, reduceRange, model, ...(calibration && { calibration }) };
-    return exportTrained(checkpoint, out, { from, observer, ...tower, ...asked });
+    const { remote } = dataPlaces(config.data, from);
+    return exportTrained(checkpoint, out, { from, remote, observer, ...tower, ...asked });
   });
   output.say(`read     ${checkpoint}`);
   for (const { path, about } of made) output.say(`made     ${path} (${formatBytes(await sizeOnDisk(path))}): ${about}`);

@@ -16,7 +16,13 @@ const record = z.looseObject({
   contents: hashes.optional(),
   settings: z
     .looseObject({
-      data: z.looseObject({ folder: z.string().nullish(), features: z.string().optional() }).optional(),
+      data: z
+        .looseObject({
+          folder: z.string().nullish(),
+          frames: z.string().optional(),
+          features: z.string().optional(),
+        })
+        .optional(),
       finetune: z.looseObject({ splits: z.array(z.string()).optional() }).optional(),
     })
     .optional(),

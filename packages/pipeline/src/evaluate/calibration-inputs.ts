@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import { readDistinctVideos, wbdcLayout } from '@wbdc/data';
-import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
 import { foldIn, randomKey, randomSubset } from '@wbdc/nn';
 import type { TrainedInput } from '../trained/inputs.js';
@@ -49,7 +48,7 @@ export async function* calibrationInputs({
   let count = 0;
   for await (const { id } of videos()) count += Number(id !== '');
   const chosen = new Set(randomSubset(foldIn(randomKey(seed), 'calibration'), count, samples));
-  const layout = wbdcLayout(dirname(dirname(annotations)));
+  const layout = wbdcLayout(dirname(dirname(annotations)), found.frames);
   const features = await openFeatures(found, split);
   try {
     let [place, framed, given] = [0, 0, 0];
@@ -57,7 +56,7 @@ export async function* calibrationInputs({
       if (!chosen.has(place++)) continue;
       const stored = features?.has(id) ?? false;
       const frames = layout.frameZip(split, id);
-      const whole = (framed < WITH_FRAMES || !stored) && (await exists(frames));
+      const whole = (framed < WITH_FRAMES || !stored) && (await firstThere([frames])) !== undefined;
       if (whole) {
         framed++;
         yield { id, title, ocr, asr, video: frames };

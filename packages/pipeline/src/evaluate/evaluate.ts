@@ -129,14 +129,15 @@ async function predictionsOf(
   }
   onMessage?.(`predicts ${annotations} with ${path}`);
   const features = await openFeatures(data, truth);
-  const frames = data.roots.find((root) => annotations.startsWith(join(root, 'annotations'))) ?? dirname(annotations);
+  const root = data.roots.find((one) => annotations.startsWith(join(one, 'annotations'))) ?? dirname(annotations);
   const model = await openModel(path);
   try {
     // Of another tower they say nothing to this model, which then reads the frames through its own.
     const own = features !== undefined && fitsFeatures(model.saved.features, features.recipe) ? features : undefined;
     if (features !== undefined && own === undefined)
       onMessage?.('the stored features are of another tower: reads frames');
-    return await predictSplit({ model, name: path, annotations, features: own, root: frames, split: truth, signal });
+    const { frames } = data;
+    return await predictSplit({ model, name: path, annotations, features: own, root, frames, split: truth, signal });
   } finally {
     await Promise.all([model.close(), features?.close()]);
   }

@@ -7,9 +7,10 @@ interface PredictSplitOptions {
   readonly model: TrainedModel;
   readonly name: string;
   readonly annotations: string;
-  /** Of the videos; without them their frames are read from the WBDC layout at `root`. */
+  /** Of the videos; without them their frames are read from the WBDC layout at `root`, or from `frames`. */
   readonly features: FeatureSource | undefined;
   readonly root: string;
+  readonly frames: string | undefined;
   readonly split: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -75,9 +76,11 @@ function joined(rows: readonly Float64Array[], width: number): Float64Array {
 }
 
 /** The videos of the split as a model takes them. */
-async function* inputsOf({ annotations, features, root, split }: PredictSplitOptions): AsyncGenerator<TrainedInput> {
+async function* inputsOf(options: PredictSplitOptions): AsyncGenerator<TrainedInput> {
+  const { annotations, features, root, frames, split } = options;
+  const layout = wbdcLayout(root, frames);
   for await (const { id, title, ocr, asr } of readDistinctVideos(annotations, { onBad: () => undefined })) {
-    if (features === undefined) yield { id, title, ocr, asr, video: wbdcLayout(root).frameZip(split, id) };
+    if (features === undefined) yield { id, title, ocr, asr, video: layout.frameZip(split, id) };
     else if (features.has(id)) yield { id, title, ocr, asr, features: await features.read(id) };
   }
 }

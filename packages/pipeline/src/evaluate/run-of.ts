@@ -10,6 +10,8 @@ export interface RunData {
   readonly roots: readonly string[];
   /** Folders, or addresses, that may hold stores of frame features. */
   readonly features: readonly string[];
+  /** The address of the frames, where they are on a server; else they lie in one of the folders. */
+  readonly frames?: string | undefined;
   /** Splits with the categories that it learned from. */
   readonly labelled: readonly string[];
 }
@@ -26,9 +28,12 @@ export async function dataOf(run: string, data?: string, from = '.'): Promise<Ru
   if (found === undefined) return { roots: own, features: [], labelled: ['labeled'] };
   const { folder, stage, settings } = found;
   const named = settings?.data?.features;
+  const [computed] = stage('features');
+  const made = computed === undefined ? undefined : await recordOf(computed);
   return {
     roots: [...own, join(folder, 'aiac'), ...stage('data')],
     features: named === undefined ? stage('features') : [isRemote(named) ? named : resolve(from, named)],
+    frames: settings?.data?.frames ?? made?.settings?.data?.frames,
     labelled: settings?.finetune?.splits ?? ['labeled'],
   };
 }

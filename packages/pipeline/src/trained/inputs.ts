@@ -18,7 +18,7 @@ interface Named extends VideoTexts {
 
 /** A video file, an animated GIF or WebP, a zip of pictures, or a folder of pictures. In Node only. */
 export interface FileInput extends Named {
-  /** A path, or the contents of a file. */
+  /** A path, the contents of a file, or, with `remote` of `OpenTrainedOptions`, an address (https, s3). */
   readonly video: string | URL | Uint8Array | ArrayBuffer;
 }
 

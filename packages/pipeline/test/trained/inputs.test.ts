@@ -9,6 +9,7 @@ import { extractFeatures, hashParameters, readFrameZip } from '@wbdc/video-featu
 import * as tf from '@tensorflow/tfjs';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rangeServer } from '../../../../tools/range-server.js';
 import { distance } from '../../../../tools/testing.js';
 import { encoderOf, openTrained, type Category, type TrainedInput, type TrainedModel } from '../../src/index.node.js';
 import { readSavedModel } from '../../src/node.js';
@@ -104,6 +105,18 @@ describe('the same video in any form', () => {
     await same({ video: pathToFileURL(VIDEO) });
     await same({ video: videoBytes() });
     await same({ video: new Uint8Array(videoBytes()).buffer });
+  });
+
+  it('a zip on a server, where the caller says that files may be read from one', async () => {
+    await using server = await rangeServer();
+    server.put('videos/cat.zip', videoBytes());
+    const video = `${server.url}/videos/cat.zip`;
+    expect(await model.embed([{ ...TEXTS, video }])).toEqual([]); // told and left out
+    await using reading = await openTrained(join(OLD, 'similarity'), { tower: TOWER, remote: {} });
+    for (const form of [video, new URL(video)]) {
+      const [{ id, embedding: far }] = await reading.embed([{ ...TEXTS, video: form }]);
+      expect([id, distance(far, expected)]).toEqual(['cat', 0]);
+    }
   });
 
   it('a folder of pictures', async () => {

@@ -51,9 +51,9 @@ export async function openTrained(
 /** Towers and videos in files. */
 export function filesPlatform(
   { files, folder }: ModelSource,
-  { decode = decodeVideo, limits, backend, ...options }: Omit<OpenTrainedOptions, 'onnx'>,
+  { decode = decodeVideo, limits, backend, remote, ...options }: Omit<OpenTrainedOptions, 'onnx'>,
 ): Platform {
-  const sources = { ...(limits && { limits }), ...(backend && { backend }) };
+  const sources = { ...(limits && { limits }), ...(backend && { backend }), ...(remote && { remote }) };
   return {
     sha256,
     openTower: async () => readTower(await towerFiles(files, folder, options)),
@@ -110,7 +110,7 @@ export async function towerFiles(
 /** A file as a decoder takes it. */
 export function videoInput(id: string, video: FileInput['video']): VideoInput {
   if (typeof video === 'string') return { id, path: video };
-  if (video instanceof URL) return { id, path: fileURLToPath(video) };
+  if (video instanceof URL) return { id, path: video.protocol === 'file:' ? fileURLToPath(video) : video.href };
   return { id, path: id, bytes: video instanceof ArrayBuffer ? new Uint8Array(video) : video };
 }
 
