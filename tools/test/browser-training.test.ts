@@ -50,6 +50,7 @@ describe.skipIf(program === undefined && process.env['WBDC_REQUIRE_BROWSER'] ===
 
     it.each(['cpu', 'wasm', 'webgpu'])('on %s', async (engine) => {
       const page = await browser.newPage();
+      page.setDefaultTimeout(120_000); // the processor plays the GPU, and others may want it
       const problems: string[] = [];
       page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
       await page.route('**', (route) => {

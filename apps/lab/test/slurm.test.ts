@@ -97,31 +97,40 @@ describe.skipIf(withoutSlurm)(`on a Slurm of two nodes (${withoutSlurm ?? 'insta
     expect(done.indexOf('base merge-features')).toBeLessThan(done.indexOf('good finetune'));
   });
 
-  it.skipIf(withoutMpi)('makes a competition whole: trained by ranks, features in parts, ensembled', async () => {
-    // Two of the six jobs, of which one goes on from the other's pretraining. Debian's Open MPI refuses root.
-    const entries = [AIAC[0], AIAC[3]];
-    for (const name of ['OMPI_ALLOW_RUN_AS_ROOT', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM']) vi.stubEnv(name, '1');
-    for (const name of ['VITEST', 'NODE_OPTIONS']) vi.stubEnv(name, undefined); // jobs are no part of the test runner
-    const own = await writeOwnData();
-    const tasks = tasksOf(entries, 'runs/x', baseFor(own), dataSettings(own));
-    const { signal } = new AbortController();
-    const shared = { set: MINIATURE, engine: 'ort', threads: 1 };
-    const output = new Output(host, {});
-    const options = { ...OPTIONS, options: shared, program: WBDC_PROGRAM, shards: 2, ranks: 2, output, signal };
-    const outcomes = await watchStages(tasks, await submitStages(tasks, options), { ...options, everySeconds: 0.5 });
-    expect([...outcomes].filter(([, outcome]) => outcome !== 'done')).toEqual([]);
-    expect(outcomes.size).toBe(8);
-    expect(host.err).toMatch(/^done {5}job4 finetune \(.*\): spearman/m);
-    for (const trained of ['base-clip', 'job1-pretrain', 'job4-finetune']) {
-      expect(await readFile(join(folder, `runs/x/slurm/${trained}.txt`), 'utf8')).toMatch(/^ranks {4}.*, 2 ranks;/m);
-    }
-    expect(await readFile(join(folder, 'runs/x/slurm/base-features-parts-1.txt'), 'utf8')).toContain('1/2');
-    await mkdir(join(folder, 'runs/x/results'));
-    const { jobs, ensembles } = await aiacResults(join(folder, 'runs/x'), join(folder, 'runs/x/results'), own, entries);
-    expect(jobs.map(({ spearman }) => Math.abs(spearman) <= 1)).toEqual([true, true]);
-    expect(ensembles.map(({ models }) => models)).toEqual([1, 2]);
-    expect(ensembles.every(({ spearman }) => Math.abs(spearman) <= 1)).toBe(true);
-  });
+  it.skipIf(withoutMpi)(
+    'makes a competition whole: trained by ranks, features in parts, ensembled',
+    async () => {
+      // Two of the six jobs, of which one goes on from the other's pretraining. Debian's Open MPI refuses root.
+      const entries = [AIAC[0], AIAC[3]];
+      for (const name of ['OMPI_ALLOW_RUN_AS_ROOT', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM']) vi.stubEnv(name, '1');
+      for (const name of ['VITEST', 'NODE_OPTIONS']) vi.stubEnv(name, undefined); // jobs are no part of the test runner
+      const own = await writeOwnData();
+      const tasks = tasksOf(entries, 'runs/x', baseFor(own), dataSettings(own));
+      const { signal } = new AbortController();
+      const shared = { set: MINIATURE, engine: 'ort', threads: 1 };
+      const output = new Output(host, {});
+      const options = { ...OPTIONS, options: shared, program: WBDC_PROGRAM, shards: 2, ranks: 2, output, signal };
+      const outcomes = await watchStages(tasks, await submitStages(tasks, options), { ...options, everySeconds: 0.5 });
+      expect([...outcomes].filter(([, outcome]) => outcome !== 'done')).toEqual([]);
+      expect(outcomes.size).toBe(8);
+      expect(host.err).toMatch(/^done {5}job4 finetune \(.*\): spearman/m);
+      for (const trained of ['base-clip', 'job1-pretrain', 'job4-finetune']) {
+        expect(await readFile(join(folder, `runs/x/slurm/${trained}.txt`), 'utf8')).toMatch(/^ranks {4}.*, 2 ranks;/m);
+      }
+      expect(await readFile(join(folder, 'runs/x/slurm/base-features-parts-1.txt'), 'utf8')).toContain('1/2');
+      await mkdir(join(folder, 'runs/x/results'));
+      const { jobs, ensembles } = await aiacResults(
+        join(folder, 'runs/x'),
+        join(folder, 'runs/x/results'),
+        own,
+        entries,
+      );
+      expect(jobs.map(({ spearman }) => Math.abs(spearman) <= 1)).toEqual([true, true]);
+      expect(ensembles.map(({ models }) => models)).toEqual([1, 2]);
+      expect(ensembles.every(({ spearman }) => Math.abs(spearman) <= 1)).toBe(true);
+    },
+    900_000,
+  );
 });
 
 /** Videos of one picture each in the WBDC layout, and scored pairs of them. */

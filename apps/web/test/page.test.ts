@@ -59,6 +59,7 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
   /** A page that tells what goes wrong in it, and what it asks of others. */
   async function open(query = '?engine=cpu', options: BrowserContextOptions = {}, { url } = server): Promise<Page> {
     const page = await (await browser.newContext({ locale: 'zh-CN', ...options })).newPage();
+    page.setDefaultTimeout(120_000); // the processor plays the GPU, and others may want it
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('request', (request) => {

@@ -68,6 +68,7 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
   async function open(options: BrowserContextOptions = {}, url = server.url): Promise<Page> {
     const context = await browser.newContext({ locale: 'zh-CN', ...options });
     const page = await context.newPage();
+    page.setDefaultTimeout(120_000); // others may want the processor
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('request', (request) => {

@@ -69,6 +69,7 @@ describe.skipIf(missing !== undefined && !required)('frames that a browser decod
     });
     browser = await chromium.launch({ executablePath: program!, args: ['--no-sandbox'] });
     page = await browser.newPage();
+    page.setDefaultTimeout(120_000); // others may want the processor
     await page.addScriptTag({ content: outputFiles[0].text });
   });
   afterAll(async () => {
