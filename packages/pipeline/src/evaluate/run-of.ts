@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { aiacIndexLayout, aiacLayout, featureLayout, wbdcLayout } from '@wbdc/data';
 import { exists } from '@wbdc/io';
 import { isRemote } from '@wbdc/io/remote';
@@ -33,9 +33,14 @@ export async function dataOf(run: string, data?: string, from = '.'): Promise<Ru
   return {
     roots: [...own, join(folder, 'aiac'), ...stage('data')],
     features: named === undefined ? stage('features') : [isRemote(named) ? named : resolve(from, named)],
-    frames: settings?.data?.frames ?? made?.settings?.data?.frames,
+    // A data set that brings its frames is another one than those on the server are of.
+    frames: (await bringsFrames(data)) ? undefined : (settings?.data?.frames ?? made?.settings?.data?.frames),
     labelled: settings?.finetune?.splits ?? ['labeled'],
   };
+}
+
+async function bringsFrames(data: string | undefined): Promise<boolean> {
+  return data !== undefined && exists(dirname(wbdcLayout(data).frames('any')));
 }
 
 /** The first path that is there; an address counts as that. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeAnnotations } from '@wbdc/data';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { evaluateModels } from '../../src/evaluate/index.js';
+import { dataOf } from '../../src/evaluate/run-of.js';
 import type { TrainedInput, TrainedModel } from '../../src/index.node.js';
 import { calibrationInputs } from '../../src/node.js';
 
@@ -58,4 +59,11 @@ it('calibration takes them', async () => {
   const inputs: TrainedInput[] = [];
   for await (const input of calibrationInputs({ model: run, split: 'test_a' })) inputs.push(input);
   expect(inputs.map((input) => 'video' in input && input.video)).toEqual(addresses);
+});
+
+it('a data set that brings frames of its own has those read', async () => {
+  const mine = join(root, 'mine');
+  expect((await dataOf(run, mine)).frames).toBe('s3://bucket/videos');
+  await mkdir(join(mine, 'zip_frames'), { recursive: true });
+  expect((await dataOf(run, mine)).frames).toBeUndefined();
 });
