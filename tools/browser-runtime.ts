@@ -23,6 +23,9 @@ export interface BrowserRuntime {
   close(): Promise<void>;
 }
 
+/** How long tests wait for a page, ms: the processor plays the GPU there, others may want it, and a hang ends too. */
+export const PAGE_PATIENCE = 280_000;
+
 /** The first Chromium of the PATH. */
 export function findBrowser(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];

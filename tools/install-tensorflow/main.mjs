@@ -142,6 +142,6 @@ function assertTools() {
 }
 
 async function prove({ name }) {
-  const output = await run(process.execPath, [join(import.meta.dirname, 'prove.mjs'), name], { timeout: 120_000 });
+  const output = await run(process.execPath, [join(import.meta.dirname, 'prove.mjs'), name], { timeout: 300_000 });
   return output.trim().split('\n').at(-1);
 }

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { build } from 'esbuild';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser } from '../browser-runtime.js';
+import { findBrowser, PAGE_PATIENCE } from '../browser-runtime.js';
 import { trainSmall, type SmallRun } from '../small-training.js';
 
 const program = findBrowser();
@@ -50,7 +50,7 @@ describe.skipIf(program === undefined && process.env['WBDC_REQUIRE_BROWSER'] ===
 
     it.each(['cpu', 'wasm', 'webgpu'])('on %s', async (engine) => {
       const page = await browser.newPage();
-      page.setDefaultTimeout(120_000); // the processor plays the GPU, and others may want it
+      page.setDefaultTimeout(PAGE_PATIENCE);
       const problems: string[] = [];
       page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
       await page.route('**', (route) => {
@@ -62,7 +62,7 @@ describe.skipIf(program === undefined && process.env['WBDC_REQUIRE_BROWSER'] ===
           : route.fulfill({ contentType, body: typeof body === 'string' ? body : Buffer.from(body) });
       });
       await page.goto(`${ORIGIN}/?engine=${engine}`);
-      const answer = page.waitForFunction(() => (globalThis as { told?: object }).told, undefined, { timeout: 60_000 });
+      const answer = page.waitForFunction(() => (globalThis as { told?: object }).told);
       const actual = (await answer
         .then((told) => told.jsonValue())
         .catch((error: unknown) => {

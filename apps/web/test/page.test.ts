@@ -10,7 +10,7 @@ import { publishSite, serveSite, type RunningSite, type Site } from '@wbdc/web';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser } from '../../../tools/browser-runtime.js';
+import { findBrowser, PAGE_PATIENCE } from '../../../tools/browser-runtime.js';
 import { makeWorld } from './world.js';
 
 const CHROMIUM = findBrowser();
@@ -59,7 +59,7 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
   /** A page that tells what goes wrong in it, and what it asks of others. */
   async function open(query = '?engine=cpu', options: BrowserContextOptions = {}, { url } = server): Promise<Page> {
     const page = await (await browser.newContext({ locale: 'zh-CN', ...options })).newPage();
-    page.setDefaultTimeout(120_000); // the processor plays the GPU, and others may want it
+    page.setDefaultTimeout(PAGE_PATIENCE);
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('request', (request) => {

@@ -79,7 +79,7 @@ describe('a thread', () => {
     const register = fileURLToPath(new URL('../../../tools/from-source/register.mjs', import.meta.url));
     const args = ['--import', register, '--input-type=module', '--eval', main];
     const env = { PATH: process.env['PATH'] };
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 30_000 });
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 120_000 });
     expect([stdout, stderr, status]).toEqual(['42\n', '', 0]);
     await rm(folder, { recursive: true });
   });

@@ -7,7 +7,7 @@ import type { RunningServer } from '@wbdc/serve';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser } from '../../../tools/browser-runtime.js';
+import { findBrowser, PAGE_PATIENCE } from '../../../tools/browser-runtime.js';
 import { openFixture, post, scratchFolder, serve, VIDEO } from './served.js';
 
 /** A browser of the system: nothing is downloaded. */
@@ -68,7 +68,7 @@ describe.skipIf(CHROMIUM === undefined && process.env['WBDC_REQUIRE_BROWSER'] ==
   async function open(options: BrowserContextOptions = {}, url = server.url): Promise<Page> {
     const context = await browser.newContext({ locale: 'zh-CN', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(120_000); // others may want the processor
+    page.setDefaultTimeout(PAGE_PATIENCE);
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('request', (request) => {

@@ -44,7 +44,7 @@ describe('of a run', () => {
     const code = runCommandLine(['demo', '--serve', '--port', '0', '--engine', 'cpu', ...options], host);
     const text = (): string => host.out + host.err;
     const ended = code.then((code) => expect.unreachable(`ended with ${code}: ${text()}`));
-    const shown = expect.poll(text, { timeout: 100_000, interval: 20 }).toMatch(/serving\s+http/);
+    const shown = expect.poll(text, { timeout: 280_000, interval: 20 }).toMatch(/serving\s+http/);
     await Promise.race([shown, ended]);
     return { host, code, url: /serving\s+(http\S+)/.exec(text())![1] };
   }

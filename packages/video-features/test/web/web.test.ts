@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findBrowser } from '../../../../tools/browser-runtime.js';
+import { findBrowser, PAGE_PATIENCE } from '../../../../tools/browser-runtime.js';
 import { openFrameSource } from '../../src/index.js';
 
 const program = findBrowser();
@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined && !required)('frames that a browser decod
     });
     browser = await chromium.launch({ executablePath: program!, args: ['--no-sandbox'] });
     page = await browser.newPage();
-    page.setDefaultTimeout(120_000); // others may want the processor
+    page.setDefaultTimeout(PAGE_PATIENCE);
     await page.addScriptTag({ content: outputFiles[0].text });
   });
   afterAll(async () => {
