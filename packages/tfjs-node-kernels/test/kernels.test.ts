@@ -70,7 +70,8 @@ describe.skipIf(!ENGINES.includes('tensorflow'))('on tfjs-node', () => {
         const y = bfloat16MatMul({ backend, inputs: { a, b }, attrs: { transposeA, transposeB } }) as tf.Tensor;
         const expected = rounded(tf.matMul(rounded(a), rounded(b), transposeA, transposeB));
         expect(y.dtype).toBe('float32');
-        expect(distance(y.dataSync(), expected.dataSync())).toBeLessThan(0.004 * maximum(expected));
+        // Sums in another order may round to the neighbour: one unit in the last of 8 bits.
+        expect(distance(y.dataSync(), expected.dataSync())).toBeLessThanOrEqual(2 ** -7 * maximum(expected));
       });
     });
 
