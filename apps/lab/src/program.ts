@@ -1,5 +1,6 @@
 import { runProgram, type Host } from '@wbdc/runner/cli';
 import type { StartChild } from './jobs/child.js';
+import { addAblationCommand } from './commands/ablation.js';
 import { addCompetitionCommand } from './commands/competition.js';
 import { addObjectivesCommand } from './commands/objectives.js';
 
@@ -15,5 +16,6 @@ export function runCommandLine(args: readonly string[], host: Host, startChild: 
   return runProgram(args, host, INFO, (program) => [
     addCompetitionCommand(program, host, startChild),
     addObjectivesCommand(program, host, startChild),
+    addAblationCommand(program, host, startChild),
   ]);
 }

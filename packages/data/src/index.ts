@@ -27,6 +27,7 @@ export { batchesInOrder, batchesOf } from './dataset/in-order.js';
 export { prefetch } from './dataset/prefetch.js';
 export type { ChooseTags } from './dataset/tag-lists.js';
 export { aiacStride, evenStride, randomSubset } from './dataset/sampling.js';
+export { subsetOf } from './dataset/subset.js';
 export { corpusStatistics } from './dataset/statistics.js';
 export type { CorpusStatistics } from './dataset/statistics.js';
 export { DataError, SkipCounter } from './files/data-error.js';

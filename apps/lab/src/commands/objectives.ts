@@ -10,31 +10,15 @@ import {
 } from '@wbdc/runner/cli';
 import { resolve } from 'node:path';
 import type { StartChild } from '../jobs/child.js';
-import { wbdcLayout } from '@wbdc/data';
-import { WbdcError } from '@wbdc/io/errors';
-import { exists, withLock } from '@wbdc/io';
-import {
-  MODELS,
-  OBJECTIVES,
-  PROBES,
-  STARTS,
-  type Ladder,
-  type ModelName,
-  type Probe,
-  type Start,
-} from '../objectives/plan.js';
-import { EMBEDDED_CORPORA } from '../general-text.js';
+import { withLock } from '@wbdc/io';
+import { MODELS, OBJECTIVES, PROBES, STARTS, type ModelName } from '../objectives/plan.js';
+import { ladderOf, type LadderOptions } from './ladder.js';
 import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
 
-interface Options extends LabOptions {
+interface Options extends LabOptions, LadderOptions {
   readonly model: ModelName | 'both';
   readonly seeds: number;
   readonly out?: string;
-  readonly data: string;
-  readonly upTo: number;
-  readonly ends?: boolean;
-  readonly start?: Start;
-  readonly probe: Probe | 'both';
 }
 
 const EXAMPLES = `
@@ -87,38 +71,3 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
     },
   );
 }
-
-/** The data of a ladder; a corpus is used where there is one. */
-async function ladderOf(options: Options, from: string): Promise<Ladder> {
-  const { data, upTo, ends = false, probe } = options;
-  if (upTo > OBJECTIVES.length) {
-    throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
-  }
-  const corpus = await corpusOf(data, from);
-  const { start = corpus ? 'both' : 'fresh' } = options;
-  if (!corpus && start !== 'fresh') {
-    const expected = "--data 'text', 'large' or a folder with annotations/corpus.json";
-    throw new WbdcError({ where: `--start ${start}`, expected, got: `--data ${data}, which has no corpus` });
-  }
-  const words = [
-    data === 'demo' ? '' : `--data ${data}`,
-    upTo === OBJECTIVES.length ? '' : `--up-to ${upTo}`,
-    ends ? '--ends' : '',
-    options.start === undefined ? '' : `--start ${start}`,
-    probe === 'category' ? '' : `--probe ${probe}`,
-  ];
-  return {
-    ...{ upTo, ends, start, words: words.filter((word) => word !== '').join(' ') },
-    ...(corpus && { corpus }),
-    probes: probe === 'both' ? PROBES : [probe],
-    data: isEmbedded(data) ? (data === 'demo' ? [] : [`data.set=${data}`]) : [`data.folder=${resolve(from, data)}`],
-  };
-}
-
-/** The splits of the corpus. */
-async function corpusOf(data: string, from: string): Promise<readonly string[] | undefined> {
-  if (isEmbedded(data)) return EMBEDDED_CORPORA[data];
-  return (await exists(wbdcLayout(resolve(from, data)).annotations('corpus'))) ? ['corpus'] : undefined;
-}
-
-const isEmbedded = (data: string): boolean => data === 'demo' || data in EMBEDDED_CORPORA;

@@ -24,6 +24,22 @@ export interface Trial {
   readonly seed: number;
   /** It starts from a text side that has read the corpus. */
   readonly text?: true;
+  /** What it has other than the rest, in an ablation. */
+  readonly point?: Point;
+}
+
+/**
+ * What an ablation varies: the share of the videos that pretraining learns from, its epochs, or the width of the model.
+ */
+export const AXES = ['share', 'epochs', 'width'] as const;
+export type Axis = (typeof AXES)[number];
+
+/** One value of an axis. */
+export interface Point {
+  readonly axis: Axis;
+  readonly value: number;
+  /** Settings that say so. */
+  readonly set: readonly string[];
 }
 
 /** What a pretraining is probed by: finetuning for categories, or for the similarity of pairs. */
@@ -97,10 +113,22 @@ export const BASE: Run = { name: 'base', stages: ['data', 'vocab', 'clip', 'feat
 const PAIRS = ['kind=similarity', 'width=64', 'batchSize=64', 'epochs=4'].map((one) => `finetune.${one}`);
 
 /** The run of a trial; what probes it with pairs is one of its own. */
-export function runOf({ model, objectives, seed, text }: Trial, probe: Probe = 'category'): Run {
-  const name = `${model}-${objectives}-${text ? 'text-' : ''}${OBJECTIVES[objectives - 1] ?? 'none'}-seed${seed}`;
+export function runOf(trial: Trial, probe: Probe = 'category'): Run {
+  const { model, objectives, seed, text, point } = trial;
+  const parts = [
+    ...[model, objectives, ...(text ? ['text'] : []), OBJECTIVES[objectives - 1] ?? 'none'],
+    ...(point ? [`${point.axis}${point.value}`] : []),
+    `seed${seed}`,
+  ];
+  const name = parts.join('-');
   if (probe === 'similarity') return { name: `${name}-pairs`, stages: ['finetune'] };
-  return { name, stages: objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'] };
+  const stages: StageName[] = objectives === 0 ? ['finetune'] : ['pretrain', 'finetune'];
+  return { name, stages: readsItself(trial) ? ['text', ...stages] : stages };
+}
+
+/** A text side of another width reads the corpus itself. */
+function readsItself({ text, point }: Trial): boolean {
+  return text === true && point?.axis === 'width';
 }
 
 /** All runs of a trial, with those of their stages that the ladder asks for. */
@@ -119,12 +147,12 @@ export function stageTasks(trials: readonly Trial[], runs: string, ladder: Ladde
   const data = [...ladder.data, ...(corpus ? corpusSettings(corpus) : [])];
   const base = tasksOf(BASE, shippedConfig('demo.yaml'), data, []);
   const last = base.slice(-1).map(({ name }) => name);
-  const reads = trials.some(({ text }) => text);
+  const reads = trials.some((trial) => trial.text && !readsItself(trial));
   const read = reads ? tasksOf({ ...BASE, stages: ['text'] }, configPath('objectives/single.yaml'), data, last) : [];
   return [
     ...[...base, ...read],
     ...trials.flatMap((trial) => {
-      const needs = trial.text ? read.map(({ name }) => name) : last;
+      const needs = trial.text && !readsItself(trial) ? read.map(({ name }) => name) : last;
       const set = [...settingsOf(trial), ...data, ...startOf(trial, corpus !== undefined)];
       const { name } = runOf(trial);
       return runsOf(trial, probes).flatMap((run) => {
@@ -159,13 +187,14 @@ export function configOf({ model }: Trial): string {
 }
 
 /** What a trial changes in its model's configuration. */
-export function settingsOf({ objectives, seed, text }: Trial): string[] {
+export function settingsOf({ objectives, seed, text, point }: Trial): string[] {
   const dropped = OBJECTIVES.slice(Math.max(1, objectives)).map((name) => `tasks.${name}=null`);
   return [
     `run.base=${BASE.name}`,
     `seed=${seed}`,
     ...dropped,
     ...(objectives === 0 ? [`finetune.init=${text ? 'text' : 'none'}`] : []),
+    ...(point?.set ?? []),
   ];
 }
 

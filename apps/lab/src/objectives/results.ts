@@ -57,7 +57,7 @@ export interface Change {
   readonly error?: number;
 }
 
-interface Pretraining {
+export interface Pretraining {
   readonly encoderPasses: number;
   /** Heads included. */
   readonly parameters: number;
@@ -75,7 +75,8 @@ interface HeldOut {
 
 const PUBLISHED: Readonly<Record<number, number>> = { 1: 0.8786, 2: 0.8812, 3: 0.8858 };
 
-interface Outcome {
+/** What a trial reached by a probe. */
+export interface Outcome {
   readonly trial: Trial;
   readonly measure: Measure;
   readonly value: number;
@@ -104,7 +105,8 @@ export async function gatherResults(
   };
 }
 
-async function readOutcome(
+/** Reads a probe that is done; undefined where it is not, or a run of it does not stand. */
+export async function readOutcome(
   root: string,
   trial: Trial,
   probe: Probe,
@@ -169,12 +171,13 @@ function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: reado
   };
 }
 
-function changeOf(differences: readonly number[]): Change {
+/** Mean and standard error of differences. */
+export function changeOf(differences: readonly number[]): Change {
   const { mean, spread } = meanAndSpread(differences);
   return { mean, ...(spread !== undefined && { error: spread / Math.sqrt(differences.length) }) };
 }
 
-function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
+export function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
   const records = own.flatMap(({ pretrain }) => pretrain ?? []);
   if (records.length === 0) return {};
   const value = (key: string): number => Number(records[0].summary[key]);

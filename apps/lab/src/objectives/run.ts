@@ -1,16 +1,13 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
-import { counted } from '@wbdc/report/format';
-import { EXIT_INTERRUPTED, type Output } from '@wbdc/runner/cli';
+import type { Output } from '@wbdc/runner/cli';
 import type { StartChild } from '../jobs/child.js';
-import { runStageTasks } from '../jobs/run-jobs.js';
-import type { Outcome } from '../jobs/schedule.js';
 import type { LabOptions } from '../commands/options.js';
-import { secondsOf } from '../seconds.js';
 import { objectivesChart } from './chart.js';
-import { BASE, runsOf, stageTasks, trialsOf, WHOLE, type Ladder, type ModelName, type Run } from './plan.js';
+import { trialsOf, WHOLE, type Ladder, type ModelName } from './plan.js';
 import { changeText, objectivesReport } from './report.js';
 import { gatherResults, type ObjectivesResults } from './results.js';
+import { runTrials, settingWords } from './run-trials.js';
 
 export interface ObjectivesOptions extends LabOptions {
   readonly models: readonly ModelName[];
@@ -28,26 +25,20 @@ export async function runObjectives(
   signal: AbortSignal,
   startChild: StartChild,
 ): Promise<number> {
-  const runs = join('runs', options.name);
-  const root = resolve(output.terminal.folder, runs);
-  const folder = options.out === undefined ? join(root, 'results') : resolve(output.terminal.folder, options.out);
   const { ladder = WHOLE } = options;
   const trials = trialsOf(options.models, options.seeds, ladder);
-  const tasks = stageTasks(trials, runs, ladder);
-  output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
-  const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
-  const all = trials.flatMap((trial) => runsOf(trial, ladder.probes));
-  const seconds = await secondsOf(root, [{ ...BASE, stages: [...BASE.stages, 'text'] }, ...all]);
-  const gathered = await gatherResults(root, trials, ladder.probes, (run) => stands(run, outcomes));
-  const results = { ...gathered, seconds, ...commandOf(options) };
-  if (results.done > 0) {
-    await write(results, folder);
-    say(results, folder, output);
-  }
-  const failed = [...outcomes].filter(([, outcome]) => outcome === 'failed');
-  if (failed.length > 0)
-    output.warn(`failed: ${failed.map(([name]) => name).join(', ')}; the same command tries again`);
-  return signal.aborted ? EXIT_INTERRUPTED : Math.min(1, failed.length);
+  return runTrials(
+    trials,
+    ladder,
+    { options, output, signal, startChild },
+    async ({ root, folder, seconds, stands }) => {
+      const gathered = await gatherResults(root, trials, ladder.probes, stands);
+      const results = { ...gathered, seconds, ...commandOf(options) };
+      if (results.done === 0) return;
+      await write(results, folder);
+      say(results, folder, output);
+    },
+  );
 }
 
 /** The command with all that decides its numbers, where it is not the plain one. */
@@ -58,15 +49,9 @@ function commandOf({ models, seeds, ladder, set }: ObjectivesOptions): { command
     ladder.words,
     models.length === 1 ? `--model ${models[0]}` : '',
     `--seeds ${seeds}`,
-    ...set.map((one) => `--set ${/[ {}[\]]/.test(one) ? `'${one}'` : one}`),
+    ...settingWords(set),
   ];
   return { command: `node apps/lab/bin/lab.js objectives ${words.filter((word) => word !== '').join(' ')}` };
-}
-
-/** Whether all stages of a run may be read: one that is out of date has failed, and its old results are no result. */
-function stands(run: Run, outcomes: ReadonlyMap<string, Outcome>): boolean {
-  const own = [BASE, run].flatMap(({ name, stages }) => stages.map((stage) => outcomes.get(`${name} ${stage}`)));
-  return !own.includes('failed') && !own.includes('blocked');
 }
 
 /** What somebody has written about the numbers stays with them. */

@@ -11,6 +11,7 @@ import {
   readAnnotations,
   readBatch,
   SkipCounter,
+  subsetOf,
   textsOf,
   writeAnnotations,
   type DatasetOptions,
@@ -110,6 +111,19 @@ describe('openDataset', () => {
     expect([...batch.frameMask.data]).toEqual([1, 0, 0, 1, 1, 1]);
     expect(batch.tags).toEqual([[0], [0, 1]]);
     expect(batch.spans[1]).toHaveLength(3);
+  });
+
+  it('has subsets, which are data sets of their own', async () => {
+    const dataset = await open();
+    const some = subsetOf(dataset, Int32Array.of(2, 0));
+    expect(some).toMatchObject({ size: 2, frameSize: 2, tags: dataset.tags });
+    expect([some.id(0), some.text(1).id, some.length(1)]).toEqual(['102', '100', dataset.length(0)]);
+    expect([...some.lengths]).toEqual([2, 0].map((i) => dataset.length(i)));
+    expect(await some.example(1, randomKey(1))).toEqual(await dataset.example(0, randomKey(1)));
+    expect(await readBatch(some, [1, 0])).toEqual(await readBatch(dataset, [0, 2]));
+    expect(corpusStatistics(some)).toMatchObject({ videos: 2, taggedVideos: 2 });
+    expect(some.share()).toBeUndefined();
+    expect(() => subsetOf(dataset, Int32Array.of(0, 3))).toThrow('expected indices below 3, got 3');
   });
 
   it('counts tokens and tags', async () => {

@@ -1,11 +1,20 @@
 import type { Measurement } from '../training/measurement.js';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { batchesInOrder, corpusStatistics, readBatch, writeTagList, type Dataset, type Recipe } from '@wbdc/data';
+import {
+  batchesInOrder,
+  corpusStatistics,
+  randomSubset,
+  readBatch,
+  subsetOf,
+  writeTagList,
+  type Dataset,
+  type Recipe,
+} from '@wbdc/data';
 import { pairSet, scoresDiffer, type Pair } from '@wbdc/finetune';
 import { makeFolder } from '@wbdc/io';
 import { besideBaselines, spearman, type Measured } from '@wbdc/metrics';
-import { disposeTree, flatten } from '@wbdc/nn';
+import { disposeTree, flatten, foldIn, randomKey } from '@wbdc/nn';
 import type { MfmHead, MlmHead, PretrainParams } from '@wbdc/pretrain-tasks';
 import type { Tokenizer } from '@wbdc/tokenizer';
 import { loadParams } from '@wbdc/train/node';
@@ -19,7 +28,7 @@ import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretra
 import { findModel } from '../trained/node/find-model.js';
 import { tokenizerFiles } from '../training/files.js';
 import { isRoot } from '../training/ranks.js';
-import { freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
+import { DEFAULT_SEED, freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
 import type { Initialize } from '../training/initialize.js';
 
 /** The data of a pretraining. Data sets stay open: whoever opened them closes them. */
@@ -70,8 +79,9 @@ export interface PretrainResult extends TrainingResult<Measurement> {
  * @throws WbdcError where the settings do not fit, or a checkpoint is of another model
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const { data, tokenizer, folder, checkpoint, initialize } = options;
+  const { tokenizer, folder, checkpoint, initialize } = options;
   const settings = pretrainSettings(options.settings);
+  const data = drawnData(options, settings.train.share);
   const corpus = corpusStatistics(data.training);
   const { frameSize, tagCount, tags } = data.training;
   const recipe = pretrainRecipe(
@@ -110,6 +120,25 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   } finally {
     disposeTree({ ...recipe.params });
   }
+}
+
+/** The data of a pretraining that learns from a share of its videos alone. */
+function drawnData({ data, seed = DEFAULT_SEED }: PretrainOptions, share: number): PretrainData {
+  if (share === 1) return data;
+  const { training, sizes } = data;
+  const count = Math.max(1, Math.round(share * training.size));
+  const chosen = randomSubset(foldIn(randomKey(seed), 'share'), training.size, count);
+  return { ...data, training: subsetOf(training, chosen), ...(sizes && { sizes: countWithin(chosen, sizes) }) };
+}
+
+/** How many of rising indices lie in each of the sections that follow one another. */
+function countWithin(chosen: Int32Array, sizes: readonly number[]): number[] {
+  let end = 0;
+  return sizes.map((size) => {
+    const begin = end;
+    end += size;
+    return chosen.filter((index) => index >= begin && index < end).length;
+  });
 }
 
 /** Spearman of cosines with the scores of pairs, without any finetuning, beside what needs no model. */

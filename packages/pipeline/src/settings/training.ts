@@ -61,6 +61,8 @@ export const trainSchema = z
      * Splits to learn from; null takes data.trainSplits. Of a held-out split among them the tags are not looked at.
      */
     splits: z.array(z.string()).min(1).nullable().default(null),
+    /** Learns from this share of their videos alone, which the seed draws: for curves over the size of the data. */
+    share: z.number().positive().max(1).default(1),
     /** Every epoch shuffles all videos, or goes through the splits in turn, each shuffled in itself (QQ's job 5). */
     order: z.enum(['shuffled', 'in-turn']).default('shuffled'),
     /**

@@ -1,0 +1,80 @@
+import { markdownTable } from '@wbdc/report';
+import { counted, formatCount, formatSeconds } from '@wbdc/report/format';
+import { panelOf } from '../objectives/chart.js';
+import type { Axis } from '../objectives/plan.js';
+import { changeText } from '../objectives/report.js';
+import { AXIS_TITLES } from './chart.js';
+import type { AblationCurve, AblationResults, AblationRow } from './results.js';
+
+/** The report as Markdown, with what somebody has noted about the numbers; a chart for each axis stands beside it. */
+export function ablationReport(results: AblationResults, notes?: string): string {
+  const { curves, done, planned, command, seconds, environment } = results;
+  const axes = [...new Set(curves.map(({ axis }) => axis))];
+  const parts = [
+    '# What decides what pretraining gives',
+    [
+      `Made by \`${command}\`, which repeats it; only what stands under "What it shows" is written by hand.`,
+      '',
+      'One thing at a time is other than in the middle, which all axes share: the share of the videos that pretraining',
+      'learns from (with so many more epochs that the steps stay the same), its epochs, and the width of the model. The',
+      'gain is that of the same finetuning from what was pretrained over fresh weights, seed by seed, with its standard',
+      'error; below it stands what pretraining itself has learned, on held-out videos, beside what ignoring the input',
+      'reaches.',
+    ].join('\n'),
+    ...(done < planned ? [`**Unfinished**: ${done} of ${planned} probes.`] : []),
+    ...axes.flatMap((axis) => [
+      `## By ${AXIS_TITLES[axis]}`,
+      `![Gain by ${AXIS_TITLES[axis]}](ablation-${axis}.svg)`,
+      ...curves.filter((curve) => curve.axis === axis).flatMap(curveParts),
+    ]),
+    ...(notes === undefined ? [] : ['## What it shows', notes.trim()]),
+    '## How it was measured',
+    `${counted(done, 'probe')} in ${formatSeconds(seconds)} for all stages, data and vision tower included, on ` +
+      `${['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ')}. A seed decides ` +
+      'weights, order, masks, dropout and which videos a share takes. All numbers are in [ablation.json](ablation.json).',
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function curveParts(curve: AblationCurve): string[] {
+  const { axis, rows, baselines } = curve;
+  const learned = Object.keys(rows[0].pretraining?.heldOut ?? {});
+  const head = [AXIS_TITLES[axis], 'no pretraining', 'pretrained', 'gain', 'steps', 'parameters', ...learned];
+  const best = Math.max(...Object.values(baselines));
+  return [
+    `### ${panelOf(curve)}`,
+    markdownTable({ head, rows: [...rows.map((row) => cells(row, learned)), ignoring(rows, learned)] }).trim(),
+    ...(Number.isFinite(best) ? [`What needs no model reaches ${best.toFixed(4)} (${nameOf(baselines, best)}).`] : []),
+  ];
+}
+
+function nameOf(baselines: AblationCurve['baselines'], value: number): string {
+  return Object.keys(baselines).find((name) => baselines[name] === value)!;
+}
+
+function cells({ value, none, pretrained, gain, pretraining }: AblationRow, learned: readonly string[]): string[] {
+  return [
+    String(value),
+    ...[none, pretrained].map((reached) => reached.toFixed(4)),
+    changeText(gain),
+    ...(pretraining ? [String(pretraining.steps), formatCount(pretraining.parameters)] : ['', '']),
+    ...learned.map((name) => pretraining?.heldOut[name]?.reached.toFixed(3) ?? ''),
+  ];
+}
+
+function ignoring(rows: readonly AblationRow[], learned: readonly string[]): string[] {
+  const { heldOut = {} } = rows[0].pretraining ?? {};
+  return ['ignoring the input', '', '', '', '', '', ...learned.map((name) => heldOut[name].baseline.toFixed(3))];
+}
+
+/** The lines of the console. */
+export function ablationLines({ curves }: Pick<AblationResults, 'curves'>): string[] {
+  const width = Math.max(...(Object.keys(AXIS_TITLES) as Axis[]).map((axis) => AXIS_TITLES[axis].length));
+  return curves.flatMap(({ model, measure, axis, rows }) =>
+    rows.map(
+      ({ value, pretrained, gain }) =>
+        `${model.padEnd(6)} ${measure.padEnd(8)} ${AXIS_TITLES[axis].padEnd(width)} ${String(value).padEnd(6)} ` +
+        `${pretrained.toFixed(4)}  ${changeText(gain)}`,
+    ),
+  );
+}

@@ -1,0 +1,115 @@
+import { meanAndSpread } from '@wbdc/metrics';
+import { AXES, type Axis, type Ladder, type ModelName, type Run } from '../objectives/plan.js';
+import {
+  changeOf,
+  pretrainingOf,
+  readOutcome,
+  type Change,
+  type Measure,
+  type Outcome,
+  type Pretraining,
+} from '../objectives/results.js';
+import { ablationTrials, pointsOf, type Ablation } from './plan.js';
+
+/** All that the command has measured. */
+export interface AblationResults {
+  /** By model, probe and axis. */
+  readonly curves: readonly AblationCurve[];
+  /** Probes that are done, and all that were asked for. */
+  readonly done: number;
+  readonly planned: number;
+  /** What makes the same again. */
+  readonly command: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Of all stages together, also those of earlier attempts. */
+  readonly seconds: number;
+}
+
+export interface AblationCurve {
+  readonly model: ModelName;
+  readonly measure: Measure;
+  readonly axis: Axis;
+  /** In the order of the axis. */
+  readonly rows: readonly AblationRow[];
+  /** What needs no model reaches on the same videos, by name. */
+  readonly baselines: Readonly<Record<string, number>>;
+}
+
+/** What one value of an axis reached. */
+export interface AblationRow {
+  readonly value: number;
+  readonly seeds: readonly { readonly seed: number; readonly none: number; readonly pretrained: number }[];
+  readonly none: number;
+  readonly pretrained: number;
+  /** Of pretraining, seed by seed. */
+  readonly gain: Change;
+  readonly pretraining?: Pretraining;
+}
+
+/** Which trials. */
+export interface AblationQuestion extends Pick<Ladder, 'upTo' | 'start' | 'probes'> {
+  readonly models: readonly ModelName[];
+  readonly seeds: number;
+  readonly ablation: Ablation;
+}
+
+/** Gathers what is done of runs that stand: a point counts with the seeds of which both of its probes are there. */
+export async function gatherAblation(
+  root: string,
+  question: AblationQuestion,
+  stands: (run: Run) => boolean = () => true,
+): Promise<Pick<AblationResults, 'curves' | 'done' | 'planned' | 'environment'>> {
+  const { models, seeds, ablation, probes } = question;
+  const trials = ablationTrials(models, seeds, ablation, question);
+  const asked = probes.flatMap((probe) => trials.map((trial) => ({ trial, probe })));
+  const read = await Promise.all(asked.map(({ trial, probe }) => readOutcome(root, trial, probe, stands)));
+  const outcomes = read.filter((outcome) => outcome !== undefined);
+  const measures = [...new Set(outcomes.map(({ measure }) => measure))];
+  const curves = models.flatMap((model) =>
+    measures.flatMap((measure) =>
+      AXES.filter((axis) => ablation.axes.includes(axis)).flatMap((axis) => {
+        const own = outcomes.filter((outcome) => outcome.trial.model === model && outcome.measure === measure);
+        const rows = rowsOf(own, axis, ablation);
+        return rows.length === 0 ? [] : [{ model, measure, axis, rows, baselines: own[0].baselines }];
+      }),
+    ),
+  );
+  const environment = outcomes.at(-1)?.finetune.environment ?? {};
+  return { curves, done: outcomes.length, planned: asked.length, environment };
+}
+
+/** The points of an axis with the middle among them, by value. */
+function rowsOf(outcomes: readonly Outcome[], axis: Axis, ablation: Ablation): AblationRow[] {
+  const middle = { share: 1, epochs: ablation.epochs, width: ablation.width }[axis];
+  const values = [middle, ...pointsOf({ ...ablation, axes: [axis] }).map(({ value }) => value)].sort((a, b) => a - b);
+  return values.flatMap((value) => {
+    const at = outcomes.filter(({ trial: { point } }) =>
+      value === middle ? point === undefined : point?.axis === axis && point.value === value,
+    );
+    // Where finetuning is the same, what it reaches from fresh weights is that of the middle.
+    const fresh = at.filter(({ trial }) => trial.objectives === 0);
+    const none =
+      fresh.length > 0 ? fresh : outcomes.filter(({ trial: { objectives, point } }) => objectives === 0 && !point);
+    return rowOf(
+      value,
+      at.filter(({ trial }) => trial.objectives > 0),
+      none,
+    );
+  });
+}
+
+function rowOf(value: number, pretrained: readonly Outcome[], none: readonly Outcome[]): AblationRow[] {
+  const seeds = pretrained.flatMap(({ trial: { seed }, value: reached }) =>
+    none.filter(({ trial }) => trial.seed === seed).map((other) => ({ seed, none: other.value, pretrained: reached })),
+  );
+  if (seeds.length === 0) return [];
+  return [
+    {
+      ...{ value, seeds },
+      none: meanAndSpread(seeds.map((one) => one.none)).mean,
+      pretrained: meanAndSpread(seeds.map((one) => one.pretrained)).mean,
+      gain: changeOf(seeds.map((one) => one.pretrained - one.none)),
+      ...pretrainingOf(pretrained),
+    },
+  ];
+}
