@@ -15,11 +15,11 @@ export function ablationReport(results: AblationResults, notes?: string): string
     [
       `Made by \`${command}\`, which repeats it; only what stands under "What it shows" is written by hand.`,
       '',
-      'One thing at a time is other than in the middle, which all axes share: the share of the videos that pretraining',
-      'learns from (with so many more epochs that the steps stay the same), its epochs, and the width of the model. The',
-      'gain is that of the same finetuning from what was pretrained over fresh weights, seed by seed, with its standard',
-      'error; below it stands what pretraining itself has learned, on held-out videos, beside what ignoring the input',
-      'reaches.',
+      'One thing at a time is other than in the middle, which all axes share: the share of the videos that',
+      'pretraining learns from (with so many more epochs that the steps stay the same), its epochs, and the width of',
+      'the model. The gain is that of the same finetuning from what was pretrained over fresh weights, seed by seed,',
+      'with its standard error; beside it stands what pretraining itself has learned, on held-out videos, and what',
+      'ignoring the input reaches.',
     ].join('\n'),
     ...(done < planned ? [`**Unfinished**: ${done} of ${planned} probes.`] : []),
     ...axes.flatMap((axis) => [
@@ -30,8 +30,9 @@ export function ablationReport(results: AblationResults, notes?: string): string
     ...(notes === undefined ? [] : ['## What it shows', notes.trim()]),
     '## How it was measured',
     `${counted(done, 'probe')} in ${formatSeconds(seconds)} for all stages, data and vision tower included, on ` +
-      `${['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ')}. A seed decides ` +
-      'weights, order, masks, dropout and which videos a share takes. All numbers are in [ablation.json](ablation.json).',
+      `${['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ')}. A seed ` +
+      'decides weights, order, masks, dropout and which videos a share takes. All numbers are in ' +
+      '[ablation.json](ablation.json).',
   ];
   return `${parts.join('\n\n')}\n`;
 }

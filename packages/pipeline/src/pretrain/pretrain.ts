@@ -28,7 +28,14 @@ import { pretrainSettings, type PretrainSettingsInput } from '../settings/pretra
 import { findModel } from '../trained/node/find-model.js';
 import { tokenizerFiles } from '../training/files.js';
 import { isRoot } from '../training/ranks.js';
-import { DEFAULT_SEED, freshWeights, goesOn, runTraining, type RunOptions, type TrainingResult } from '../training/run.js';
+import {
+  DEFAULT_SEED,
+  freshWeights,
+  goesOn,
+  runTraining,
+  type RunOptions,
+  type TrainingResult,
+} from '../training/run.js';
 import type { Initialize } from '../training/initialize.js';
 
 /** The data of a pretraining. Data sets stay open: whoever opened them closes them. */
