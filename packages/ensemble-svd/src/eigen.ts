@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import type { LowerProduct } from './lower-product.js';
 import type { Products } from './products.js';
 import { largestEigen, type Eigen } from './tridiagonal.js';
 
@@ -7,10 +8,12 @@ import { largestEigen, type Eigen } from './tridiagonal.js';
  * our own, which makes some: whichever is faster. A vector's sign is free; here its entry of largest magnitude is
  * positive, so that a saved projection can be compared with another.
  *
- * @param matrix `[n, n]`; overwritten
+ * @param symmetric `[n, n]`, both halves; overwritten
  */
-export async function topEigen(matrix: Float64Array, n: number, count: number, products?: Products): Promise<Eigen> {
-  const eigen = isWorthAll(n, count) ? allEigen(matrix, n, count) : await largestEigen(matrix, n, count, products);
+export async function topEigen(symmetric: LowerProduct, n: number, count: number, products?: Products): Promise<Eigen> {
+  const eigen = isWorthAll(n, count)
+    ? allEigen(symmetric.matrix, n, count)
+    : await largestEigen(symmetric, n, count, products);
   for (let k = 0; k < count; k++) fixSign(eigen.vectors.subarray(k * n, (k + 1) * n));
   return eigen;
 }

@@ -20,19 +20,20 @@ export interface LowerProduct {
   readonly multiply: (y: Float64Array, x: Float64Array) => void;
 }
 
-/** On vectors of WebAssembly, with a copy of the matrix, where there is such; else in JavaScript. */
-export function lowerProduct(matrix: Float64Array, n: number): LowerProduct {
+/** Zeros `[n, n]`, where WebAssembly's vectors multiply them without a copy; in JavaScript where there are no such. */
+export function lowerProduct(n: number): LowerProduct {
   try {
-    return inWebAssembly(matrix, n);
+    return inWebAssembly(n);
   } catch {
-    return inJavaScript(matrix, n); // no memory of this size, or no vectors
+    return inJavaScript(n); // no memory of this size, or no vectors
   }
 }
 
 /** Adds to x the products of the four rows from i on with what stands left of them; gives those of the rows with y. */
 type Strip = (i: number) => readonly [number, number, number, number];
 
-export function inJavaScript(a: Float64Array, n: number): LowerProduct {
+export function inJavaScript(n: number): LowerProduct {
+  const a = new Float64Array(n * n);
   const multiply = (y: Float64Array, x: Float64Array): void => inStrips(a, n, y, x, (i) => strip(a, n, y, x, i));
   return { matrix: a, multiply };
 }
@@ -123,7 +124,7 @@ function stripProgram(): Uint8Array<ArrayBuffer> {
 
 const PAGE = 1 << 16;
 
-export function inWebAssembly(values: Float64Array, n: number): LowerProduct {
+export function inWebAssembly(n: number): LowerProduct {
   const { Memory, Module, Instance } = webAssembly();
   const [yAt, xAt, sumsAt] = [8 * n * n, 8 * (n * n + n), 8 * (n * n + 2 * n)];
   const pages = Math.ceil((sumsAt + 64) / PAGE);
@@ -131,7 +132,6 @@ export function inWebAssembly(values: Float64Array, n: number): LowerProduct {
   const { exports } = new Instance(new Module(stripProgram()), { wbdc: { memory } });
   const program = exports as { readonly strip: (...pointers: number[]) => void };
   const matrix = new Float64Array(memory.buffer, 0, n * n);
-  matrix.set(values);
   const [y, x] = [new Float64Array(memory.buffer, yAt, n), new Float64Array(memory.buffer, xAt, n)];
   const sums = new Float64Array(memory.buffer, sumsAt, 8);
   const run: Strip = (i) => {

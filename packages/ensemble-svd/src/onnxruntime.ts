@@ -9,12 +9,12 @@ export interface OnnxRuntime {
 }
 
 interface Session {
-  run(feeds: Record<string, never>): Promise<Record<string, { readonly data: unknown }>>;
+  run(feeds: Record<string, never>, fetches: Record<string, never>): Promise<unknown>;
 }
 
 /**
- * Columns are cut into panels of about this width: of the Gram matrix only the pairs on and above the diagonal are
- * multiplied. Wider ones make more of the products that are not needed, and narrower ones each of them slower.
+ * The Gram matrix is made of so many of its rows at a time, from the diagonal's block on: more make more of the
+ * products that are not needed, and fewer each of them slower.
  */
 const PANEL = 192;
 
@@ -26,56 +26,43 @@ const STRIP = 512;
  * an argument, because its native library is not for everybody to install.
  */
 export async function onnxProducts(ort: OnnxRuntime): Promise<Products> {
-  const project = await ort.InferenceSession.create(projectModel());
+  const session = await ort.InferenceSession.create(productModel());
   const tensor = (data: Float64Array, dims: number[]) => new ort.Tensor('float64', data, dims) as never;
-  const grams = new Map<number, Promise<Session>>();
-  const gramOf = (panels: number): Promise<Session> => {
-    const session = grams.get(panels) ?? ort.InferenceSession.create(gramModel(panels));
-    grams.set(panels, session);
-    return session;
+  /** out = a b^T of a `[m, depth]`, b `[n, depth]`: into our memory, because ONNX Runtime keeps what it allocates. */
+  const product = async (a: Float64Array, m: number, b: Float64Array, n: number, depth: number, out: Float64Array) => {
+    await session.run({ a: tensor(a, [m, depth]), b: tensor(b, [n, depth]) }, { y: tensor(out, [m, n]) });
   };
   const addGramOfColumns: Products['addGramOfColumns'] = async (columns, rows, width, sum) => {
     const panels = Math.max(1, Math.round(width / PANEL));
-    const starts = Array.from({ length: panels + 1 }, (_, i) => Math.floor((i * width) / panels));
-    const feeds = starts.slice(0, panels).map((start, i) => {
-      const panel = columns.subarray(start * rows, starts[i + 1] * rows);
-      return [`p${i}`, tensor(panel, [starts[i + 1] - start, rows])] as const;
-    });
-    const session = await gramOf(panels);
-    const parts = await session.run(Object.fromEntries(feeds));
-    for (const [i, j] of pairsOf(panels)) addPart(parts[`g${i}_${j}`].data as Float64Array, sum, width, starts, i, j);
+    const scratch = new Float64Array(Math.ceil(width / panels) * width);
+    for (let p = 0; p < panels; p++) {
+      const [from, to] = [Math.floor((p * width) / panels), Math.floor(((p + 1) * width) / panels)];
+      const part = scratch.subarray(0, (to - from) * (width - from));
+      const [panel, rest] = [columns.subarray(from * rows, to * rows), columns.subarray(from * rows, width * rows)];
+      await product(panel, to - from, rest, width - from, rows, part);
+      addPart(part, sum, width, from);
+    }
   };
   return {
     addGram: (x, rows, width, sum) => addGramOfColumns(transpose(x, rows, width), rows, width, sum),
     addGramOfColumns,
     project: async (x, rows, width, c, rank) => {
-      const b = tensor(c, [rank, width]);
-      const product = async (from: number, to: number): Promise<Float64Array> => {
-        const { y } = await project.run({ a: tensor(x.subarray(from * width, to * width), [to - from, width]), b });
-        return y.data as Float64Array;
-      };
-      if (rows <= STRIP) return product(0, rows);
       const result = new Float64Array(rows * rank);
       for (let from = 0; from < rows; from += STRIP) {
-        result.set(await product(from, Math.min(from + STRIP, rows)), from * rank);
+        const to = Math.min(from + STRIP, rows);
+        const part = result.subarray(from * rank, to * rank);
+        await product(x.subarray(from * width, to * width), to - from, c, rank, width, part);
       }
       return result;
     },
   };
 }
 
-/** Pairs of panels on and above the diagonal. */
-function pairsOf(panels: number): [number, number][] {
-  const all = Array.from({ length: panels * panels }, (_, k): [number, number] => [Math.floor(k / panels), k % panels]);
-  return all.filter(([i, j]) => i <= j);
-}
-
-/** Adds the product of panels i and j to the matrix. */
-function addPart(part: Float64Array, sum: Float64Array, width: number, starts: number[], i: number, j: number): void {
-  const columns = starts[j + 1] - starts[j];
-  for (let from = 0, row = starts[i]; row < starts[i + 1]; row++, from += columns) {
-    const at = row * width + starts[j];
-    for (let c = 0; c < columns; c++) sum[at + c] += part[from + c];
+/** Adds rows of a matrix `[width, width]` from one on, whose columns begin there. */
+function addPart(part: Float64Array, sum: Float64Array, width: number, from: number): void {
+  const columns = width - from;
+  for (let at = 0, to = from * width + from; at < part.length; at += columns, to += width) {
+    for (let c = 0; c < columns; c++) sum[to + c] += part[at + c];
   }
 }
 
@@ -84,19 +71,7 @@ function addPart(part: Float64Array, sum: Float64Array, width: number, starts: n
 const DOUBLE = 11;
 const INT_ATTRIBUTE = 2;
 
-/** g_ij = p_i p_j^T of panels p of columns. */
-function gramModel(panels: number): Uint8Array {
-  const pairs = pairsOf(panels);
-  const products = pairs.map(([i, j]) => node('Gemm', [`p${i}`, `p${j}`], [`g${i}_${j}`], { transB: 1 }));
-  const inputs = Object.fromEntries(Array.from({ length: panels }, (_, i) => [`p${i}`, DOUBLE]));
-  return model(
-    products,
-    inputs,
-    pairs.map(([i, j]) => `g${i}_${j}`),
-  );
-}
-
-function projectModel(): Uint8Array {
+function productModel(): Uint8Array {
   return model([node('Gemm', ['a', 'b'], ['y'], { transB: 1 })], { a: DOUBLE, b: DOUBLE }, ['y']);
 }
 

@@ -14,14 +14,21 @@ export interface Chunk {
   x: Float64Array;
 }
 
-/** Rows of a chunk. Fixed, so that results do not depend on how the caller cut the data. */
+/** Rows of a chunk of up to 1,536 columns; of more columns fewer, and as many values. */
 const CHUNK_ROWS = 4096;
+const CHUNK_VALUES = CHUNK_ROWS * 1536;
+
+/** By the width alone, so that results do not depend on how the caller cut the data. */
+function chunkRows(width: number): number {
+  const whole = Math.floor(CHUNK_VALUES / width / TURNED_ROWS) * TURNED_ROWS;
+  return Math.min(CHUNK_ROWS, Math.max(4 * TURNED_ROWS, whole));
+}
 
 /** Rows that are turned into columns together, while they are in the caches. */
 const TURNED_ROWS = 64;
 
 /**
- * Rows `[sqrt(w1) x1/|x1|, sqrt(w2) x2/|x2|, ...]` in chunks of {@link CHUNK_ROWS}; the last may be shorter. Every
+ * Rows `[sqrt(w1) x1/|x1|, sqrt(w2) x2/|x2|, ...]` in chunks of {@link chunkRows}; the last may be shorter. Every
  * block has to hold the same models.
  *
  * @param weightsOf given the layout of the first block
@@ -42,7 +49,7 @@ export async function* weightedRows(
       layout = layoutOf(members);
       scales = weightsOf(layout).map(Math.sqrt);
       const width = layout.widths.reduce((sum, w) => sum + w, 0);
-      buffer = byColumns ? columnBuffer(width) : rowBuffer(width);
+      buffer = (byColumns ? columnBuffer : rowBuffer)(width, chunkRows(width));
     } else checkLayout(layoutOf(members), layout);
     const order = alignRows(members);
     const all = members[0].ids;
@@ -51,7 +58,7 @@ export async function* weightedRows(
       const past = Math.min(row + free.rows, all.length);
       writeRows(members, order, scales, { row, past, out: free.out, at: free.at });
       for (; row < past; row++) ids.push(all[row]);
-      if (ids.length < CHUNK_ROWS) continue;
+      if (ids.length < buffer!.size) continue;
       yield { layout, ids, x: buffer!.taken(ids.length) };
       ids = [];
     }
@@ -61,26 +68,30 @@ export async function* weightedRows(
 
 /** Where the rows of a chunk are written, in their order. */
 interface ChunkBuffer {
+  /** Rows of a whole chunk. */
+  readonly size: number;
   /** Where row number `row` belongs, and as many after it. */
   free(row: number): { readonly out: Float64Array; readonly at: number; readonly rows: number };
   /** All values of so many rows. */
   taken(rows: number): Float64Array;
 }
 
-function rowBuffer(width: number): ChunkBuffer {
-  const x = new Float64Array(CHUNK_ROWS * width);
+function rowBuffer(width: number, size: number): ChunkBuffer {
+  const x = new Float64Array(size * width);
   return {
-    free: (row) => ({ out: x, at: row * width, rows: CHUNK_ROWS - row }),
+    size,
+    free: (row) => ({ out: x, at: row * width, rows: size - row }),
     taken: (rows) => x.subarray(0, rows * width),
   };
 }
 
 /** Rows wait until some are there. */
-function columnBuffer(width: number): ChunkBuffer {
-  const x = new Float64Array(width * CHUNK_ROWS);
+function columnBuffer(width: number, size: number): ChunkBuffer {
+  const x = new Float64Array(width * size);
   const waiting = new Float64Array(TURNED_ROWS * width);
-  const turn = (first: number, rows: number): void => writeColumns(waiting, rows, width, x, first, CHUNK_ROWS);
+  const turn = (first: number, rows: number): void => writeColumns(waiting, rows, width, x, first, size);
   return {
+    size,
     free: (row) => {
       const taken = row % TURNED_ROWS;
       if (row > 0 && taken === 0) turn(row - TURNED_ROWS, TURNED_ROWS);
@@ -89,9 +100,7 @@ function columnBuffer(width: number): ChunkBuffer {
     taken: (rows) => {
       const first = Math.floor((rows - 1) / TURNED_ROWS) * TURNED_ROWS;
       turn(first, rows - first);
-      if (rows < CHUNK_ROWS) {
-        for (let c = 1; c < width; c++) x.copyWithin(c * rows, c * CHUNK_ROWS, c * CHUNK_ROWS + rows);
-      }
+      if (rows < size) for (let c = 1; c < width; c++) x.copyWithin(c * rows, c * size, c * size + rows);
       return x.subarray(0, width * rows);
     },
   };

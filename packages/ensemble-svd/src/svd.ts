@@ -2,9 +2,11 @@ import { fromRoot, gatherValues, single, type Communicator } from '@wbdc/distrib
 import { WbdcError } from '@wbdc/io/errors';
 import { topEigen } from './eigen.js';
 import { checkLayout, checkWeights, type Embeddings, type Layout } from './members.js';
+import type { LowerProduct } from './lower-product.js';
 import type { Member } from './matrix.js';
 import { javascriptProducts, type Products } from './products.js';
 import { weightedRows, type Blocks } from './rows.js';
+import { symmetricMatrix } from './tridiagonal.js';
 
 /** A fitted projection: M models, W the sum of their widths, K dimensions kept. */
 export interface SvdEnsemble extends Layout {
@@ -70,34 +72,38 @@ export async function fit(members: readonly Member[], options: FitOptions): Prom
 export async function fitBlocks(blocks: Blocks, options: FitOptions): Promise<SvdEnsemble> {
   const products = options.products ?? javascriptProducts;
   const { dimension, communicator = single } = options;
-  let weights: number[] = [];
-  let gram = new Float64Array(0);
-  let layout: Layout | undefined;
-  const weightsOf = ({ names, widths }: Layout): readonly number[] => {
-    checkDimension(dimension, sum(widths));
-    return (weights = checkWeights(options.weights, names));
-  };
-  const byColumns = products.addGramOfColumns !== undefined;
-  const chunks = weightedRows(blocks, weightsOf, byColumns);
-  for await (const chunk of chunks) {
-    const width = sum(chunk.layout.widths);
-    if (layout === undefined) gram = new Float64Array(width * width);
-    layout = chunk.layout;
-    if (byColumns) await products.addGramOfColumns!(chunk.x, chunk.ids.length, width, gram);
-    else await products.addGram(chunk.x, chunk.ids.length, width, gram);
-  }
-  layout = await sameLayout(communicator, layout);
+  const own = await sumRows(blocks, options, products);
+  const layout = await sameLayout(communicator, own?.layout);
   if (layout === undefined)
     throw new WbdcError('ensemble: fit: expected rows, got none. Pass at least one block with rows.');
+  const weights = checkWeights(options.weights, layout.names);
+  const width = sum(layout.widths);
+  const gram = own?.gram ?? symmetricMatrix(width);
   if (communicator.size === 1)
     return { ...layout, weights, dimension, ...(await decompose(gram, layout, dimension, products)) };
-  const width = sum(layout.widths);
-  if (gram.length === 0) {
-    gram = new Float64Array(width * width);
-    weights = checkWeights(options.weights, layout.names);
-  }
-  await sumUpper(communicator, gram, width);
+  await sumUpper(communicator, gram.matrix, width);
   return { ...layout, weights, dimension, ...(await decomposeOnce(communicator, gram, layout, dimension, products)) };
+}
+
+/** The Gram matrix of all rows, on and above the diagonal. The chunks that it is made of are let go with this call. */
+async function sumRows(
+  blocks: Blocks,
+  options: FitOptions,
+  products: Products,
+): Promise<{ layout: Layout; gram: LowerProduct } | undefined> {
+  const byColumns = products.addGramOfColumns !== undefined;
+  const weightsOf = ({ names, widths }: Layout): readonly number[] => {
+    checkDimension(options.dimension, sum(widths));
+    return checkWeights(options.weights, names);
+  };
+  let made: { layout: Layout; gram: LowerProduct } | undefined;
+  for await (const { layout, ids, x } of weightedRows(blocks, weightsOf, byColumns)) {
+    const width = sum(layout.widths);
+    made ??= { layout, gram: symmetricMatrix(width) };
+    if (byColumns) await products.addGramOfColumns!(x, ids.length, width, made.gram.matrix);
+    else await products.addGram(x, ids.length, width, made.gram.matrix);
+  }
+  return made;
 }
 
 type Decomposition = Pick<SvdEnsemble, 'components' | 'singularValues' | 'share'>;
@@ -105,7 +111,7 @@ type Decomposition = Pick<SvdEnsemble, 'components' | 'singularValues' | 'share'
 /** By rank 0 for all: on machines of other kinds the last bits of products differ, and vectors with them. */
 async function decomposeOnce(
   communicator: Communicator,
-  gram: Float64Array,
+  gram: LowerProduct,
   layout: Layout,
   dimension: number,
   products: Products,
@@ -168,15 +174,15 @@ async function sumUpper(communicator: Communicator, matrix: Float64Array, n: num
 const SENT = 1 << 21;
 
 async function decompose(
-  gram: Float64Array,
+  gram: LowerProduct,
   layout: Layout,
   dimension: number,
   products: Products,
 ): Promise<Decomposition> {
   const width = sum(layout.widths);
-  mirror(gram, width);
+  mirror(gram.matrix, width);
   let trace = 0;
-  for (let i = 0; i < width; i++) trace += gram[i * width + i];
+  for (let i = 0; i < width; i++) trace += gram.matrix[i * width + i];
   const { values, vectors } = await topEigen(gram, width, dimension, products);
   const floor = values[0] * width * Number.EPSILON; // below it an eigenvalue of the Gram matrix is rounding
   const rank = values.findIndex((value) => !(value > floor));

@@ -1,6 +1,6 @@
 import { javascriptProducts, type Products } from './products.js';
 import { largestValues, tridiagonalVectors, type Tridiagonal } from './inverse-iteration.js';
-import { lowerProduct, type LowerProduct } from './lower-product.js';
+import { inJavaScript, lowerProduct, type LowerProduct } from './lower-product.js';
 import { dot } from './vector.js';
 
 /** Eigenvalues, falling, and their vectors as rows `[count, n]`. */
@@ -15,20 +15,24 @@ export interface Eigen {
  * Computations, 4th edition, 8.3.1, 8.4.1 and 8.2.2; LAPACK's dsytrd, dstebz, dstein, dormtr). Half of the reduction,
  * and the way back to the matrix's own vectors, are products of matrices.
  *
- * @param matrix `[n, n]`; its lower half is overwritten
+ * @param lower of {@link symmetricMatrix}; the lower half is overwritten
  */
 export async function largestEigen(
-  matrix: Float64Array,
+  lower: LowerProduct,
   n: number,
   count: number,
   products: Products = javascriptProducts,
 ): Promise<Eigen> {
-  const lower = n > UNCUT ? lowerProduct(matrix, n) : { matrix, multiply: () => undefined };
   const t = await tridiagonalize(lower, n, products);
   const values = largestValues(t, count);
   const vectors = tridiagonalVectors(t, values);
   await reflectBack(lower.matrix, t, vectors, products);
   return { values, vectors };
+}
+
+/** Zeros `[n, n]` that are decomposed where they lie: a large matrix is not held twice. */
+export function symmetricMatrix(n: number): LowerProduct {
+  return n > UNCUT ? lowerProduct(n) : inJavaScript(n);
 }
 
 /** Reflections of a panel, and rows below which it is not worth while to cut them into panels. */
