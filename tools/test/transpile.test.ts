@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { transpile } from '../transpile.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'wbdc-transpile-'));
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 function project(name: string, references: readonly string[], sources: Record<string, string>): string {
   const folder = join(root, name);
@@ -36,4 +36,21 @@ it('makes what is missing or older than its source, of a project and what it ref
   utimesSync(word, later, later);
   expect(await transpile([main])).toBe(1);
   expect(run()).toBe('changed\n');
+});
+
+it('is what a command line of a fresh clone is built by, once', () => {
+  const repository = join(import.meta.dirname, '../..');
+  const main = project('apps/main', [], { 'cli.ts': `console.log('works' as string);` });
+  mkdirSync(join(main, 'bin'));
+  mkdirSync(join(root, 'tools'));
+  symlinkSync(join(repository, 'tools/transpile.mjs'), join(root, 'tools/transpile.mjs'));
+  cpSync(join(repository, 'apps/runner/bin/run-compiled.js'), join(main, 'bin/run-compiled.js'));
+  const program = join(main, 'bin/main.js');
+  writeFileSync(
+    program,
+    `import { runCompiled } from './run-compiled.js';\nawait runCompiled(import.meta.url, 'main');`,
+  );
+  const run = () => spawnSync(process.execPath, [program], { encoding: 'utf8' });
+  expect(run()).toMatchObject({ status: 0, stdout: 'works\n', stderr: expect.stringContaining('main: building once') });
+  expect(run()).toMatchObject({ status: 0, stdout: 'works\n', stderr: '' });
 });
