@@ -36,7 +36,11 @@ it('stages are jobs after those they read, features an array, trainings ranks', 
   for (const { name, needs } of jobs) {
     for (const need of needs) expect(names.indexOf(need), `${name} needs ${need}`).toBeLessThan(names.indexOf(name));
   }
-  expect(named.get('base features parts')).toMatchObject({ array: 3, needs: ['base clip'] });
+  expect(named.get('base features parts')).toMatchObject({
+    array: 3,
+    needs: ['base clip'],
+    env: { WBDC_MESSAGES: '/f/base-features-parts-%a.jsonl' }, // a file each
+  });
   expect(named.get('base features')).toMatchObject({ needs: ['base features parts'] });
   expect(named.get('base features')!.command).toContain('merge-features');
   expect(named.get('base vocab')!.ranks).toBeUndefined();
@@ -73,13 +77,18 @@ describe.skipIf(withoutSlurm)(`on a Slurm of two nodes (${withoutSlurm ?? 'insta
       stage('bad', 'finetune', 'base data'),
       stage('worse', 'finetune', 'bad finetune'),
       stage('dead', 'finetune', 'base data'),
+      stage('torn', 'features', 'base data'),
+      stage('late', 'finetune', 'torn features'),
     ];
     const output = new Output(host, {});
+    let seconds = 0;
     const { signal } = new AbortController();
     const options = { ...OPTIONS, program, shards: 2, ranks: 1, output, signal };
     const jobs = await submitStages(tasks, options);
-    expect(host.out).toMatch(/^7 jobs of Slurm, \d+ to \d+; output in runs\/x\/slurm\n$/);
+    expect(host.out).toMatch(/^10 jobs of Slurm, \d+ to \d+; output in runs\/x\/slurm\n$/);
+    const clock = vi.spyOn(host, 'now').mockImplementation(() => (seconds += 20) * 1000); // every line is due
     const outcomes = await watchStages(tasks, jobs, { ...options, everySeconds: 0.3 });
+    clock.mockRestore();
     expect(Object.fromEntries(outcomes)).toEqual({
       'base data': 'done',
       'base features': 'done',
@@ -87,7 +96,14 @@ describe.skipIf(withoutSlurm)(`on a Slurm of two nodes (${withoutSlurm ?? 'insta
       'bad finetune': 'failed',
       'worse finetune': 'blocked',
       'dead finetune': 'failed',
+      'torn features': 'failed',
+      'late finetune': 'blocked',
     });
+    // Of two parts one has ended, the other is at 1 of its 2 steps.
+    expect(host.err).toMatch(/base features parts 1\.5\/2 parts \(75 %\)/);
+    expect(host.err).toMatch(
+      /^failed {3}torn features \(.*\): no part\n.*runs\/x\/slurm\/torn-features-parts-1\.txt$/m,
+    );
     expect(host.err).toMatch(/^done {5}good finetune \(.*\): .*0\.5/m);
     expect(host.err).toMatch(/^failed {3}bad finetune \(.*\): no reason\n.*runs\/x\/slurm\/bad-finetune\.txt$/m);
     expect(host.err).toMatch(/^failed {3}dead finetune \(.*\): rank 1 of 2 has died$/m);
@@ -176,12 +192,18 @@ const MINIATURE = [
 /** A program that says what it was started as, and how it ended. */
 const STAGE = `
 import { appendFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 const { SLURM_ARRAY_TASK_ID: index, SLURM_ARRAY_TASK_COUNT: count, WBDC_MESSAGES: messages } = process.env;
 const [stage] = process.argv.slice(2);
 const name = process.argv[process.argv.indexOf('--name') + 1];
 const tell = (message) => messages && appendFileSync(messages, JSON.stringify(message) + '\\n');
 tell({ type: 'stage', stage, state: 'started' });
 tell({ type: 'progress', done: 1, total: 2, unit: 'steps', note: '' });
+if (name === 'base' && index === '1') await setTimeout(4000);
+if (name === 'torn' && index === '1') {
+  tell({ type: 'outcome', outcome: 'failed', error: 'no part' });
+  process.exit(1);
+}
 if (name === 'bad') {
   tell({ type: 'outcome', outcome: 'failed', error: 'no reason' });
   process.exit(1);

@@ -18,7 +18,7 @@ export interface SlurmJob {
   readonly array?: number | undefined;
   /** Runs it as so many ranks of MPI. */
   readonly ranks?: number | undefined;
-  /** Variables of its environment, besides those of the process that submits. */
+  /** Variables of its environment, besides those of the process that submits; of an array `%a` stands for the task. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -133,14 +133,16 @@ async function submit(
 
 /** The batch script of a job. `file` is the path of its exit codes without their ending. */
 export function slurmScript(
-  { command, ranks, env = {} }: SlurmJob,
+  { command, array, ranks, env = {} }: SlurmJob,
   file: string,
   launcher: readonly string[] = ['mpirun'],
 ): string {
+  const valueOf = (text: string): string =>
+    (array === undefined ? [text] : text.split('%a')).map(quoted).join('"$SLURM_ARRAY_TASK_ID"');
   return `#!/bin/bash
 code=${quoted(`${file}.code`)}\${SLURM_ARRAY_TASK_ID:+-$SLURM_ARRAY_TASK_ID}
 ${Object.entries(env)
-  .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+  .map(([name, value]) => `export ${name}=${valueOf(value)}\n`)
   .join('')}pid= signals=0
 trap 'signals=$((signals + 1)); [ -z "$pid" ] || kill -USR1 $pid' USR1 TERM # before the command: one may come at once
 rm -f "$code" # of a time before it was put back into the queue
@@ -233,7 +235,8 @@ export async function statesOf(jobs: readonly SubmittedJob[]): Promise<Map<strin
 /** States of jobs after which those that need them do not begin. */
 const ENDED: ReadonlySet<SlurmState> = new Set(['failed', 'blocked', 'lost']);
 
-function codesOf(job: SubmittedJob): Promise<(number | undefined)[]> {
+/** The exit code of each task of a job; of those that have not ended, or go back into the queue, none. */
+export function codesOf(job: SubmittedJob): Promise<(number | undefined)[]> {
   const array = job.output.endsWith('-%a.txt');
   return Promise.all(
     Array.from({ length: job.tasks }, async (_, i) => {

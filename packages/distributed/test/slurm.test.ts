@@ -51,7 +51,10 @@ describe.skipIf(missing)(`two nodes of Slurm (${missing ?? 'installed'})`, () =>
   it('runs jobs after those they need, arrays, ranks, and none after one that failed', async () => {
     const jobs = [
       job('first', 'sleep 1; echo "$IT" > first', [], { env: { IT: "it's" } }),
-      job('the parts', 'cat first > part-$SLURM_ARRAY_TASK_ID-of-$SLURM_ARRAY_TASK_COUNT', ['first'], { array: 2 }),
+      job('the parts', 'cat first > "$OUT-of-$SLURM_ARRAY_TASK_COUNT"', ['first'], {
+        array: 2,
+        env: { OUT: 'part-%a' },
+      }),
       job('joined', 'cat part-0-of-2 part-1-of-2 > joined', ['the parts']),
       { name: 'ranks', needs: ['first'], ranks: 2, command: [...OUTSIDE, ...program], env: ROOT },
       job('bad', 'echo out of reasons; exit 3', ['first']),

@@ -1,6 +1,13 @@
 import { join, resolve } from 'node:path';
 import { readIfThere } from '@wbdc/io';
-import { submitToSlurm, watchSlurm, type SlurmJob, type SlurmState, type SubmittedJob } from '@wbdc/distributed/slurm';
+import {
+  codesOf,
+  submitToSlurm,
+  watchSlurm,
+  type SlurmJob,
+  type SlurmState,
+  type SubmittedJob,
+} from '@wbdc/distributed/slurm';
 import { counted } from '@wbdc/report/format';
 import type { Output } from '@wbdc/runner/cli';
 import { MESSAGES_VARIABLE, type OutcomeMessage, type ProgressMessage } from '@wbdc/runner/jobs';
@@ -40,17 +47,21 @@ export function slurmJobsOf(
   return tasks.flatMap((task): SlurmJob[] => {
     const { name, needs, stage } = task;
     const command = (of: string): string[] => [process.execPath, program, of, ...argumentsOf(task, runs, options)];
-    const env = { [MESSAGES_VARIABLE]: messagesOf(folder, name) };
+    const messages = (of: string): Record<string, string> => ({ [MESSAGES_VARIABLE]: messagesOf(folder, of) });
+    const env = messages(name);
     if (stage === 'features' && shards > 1) {
-      const parts = `${name} parts`;
+      const parts = `${name}${PARTS}`;
       return [
-        { name: parts, needs, array: shards, command: command(stage) },
+        { name: parts, needs, array: shards, command: command(stage), env: messages(`${parts} %a`) },
         { name, needs: [parts], command: command('merge-features'), env },
       ];
     }
     return [{ name, needs, command: command(stage), env, ...(ranks > 1 && TRAINED.includes(stage) && { ranks }) }];
   });
 }
+
+/** Behind the name of a stage: its parts, an array. */
+const PARTS = ' parts';
 
 function messagesOf(folder: string, name: string): string {
   return join(folder, `${name.replaceAll(' ', '-')}.jsonl`);
@@ -91,24 +102,25 @@ export async function watchStages(
       return;
     }
     running.delete(name);
-    // Back in the queue, or parts of features, which another puts together.
-    if (state === 'waiting' || !outcomes.has(name)) return display.drop(name);
+    const stage = job.tasks > 1 ? name.slice(0, -PARTS.length) : name;
+    const waits = state === 'waiting' || (job.tasks > 1 && state !== 'failed' && state !== 'lost');
+    const isTold = state === 'blocked' && outcomes.get(stage) === 'failed'; // its parts failed
+    if (waits || isTold || stage !== name) display.drop(name);
+    if (waits || isTold) return; // back in the queue, or parts that another job puts together
     const outcome = OUTCOMES[state];
-    outcomes.set(name, outcome);
+    outcomes.set(stage, outcome);
     if (outcome === 'blocked') return;
     const seconds = (output.terminal.now() - (begun.get(name) ?? output.terminal.now())) / 1000;
-    const told =
-      state === 'lost'
-        ? LOST
-        : ((await lastMessages(messagesOf(folder, name))).outcome ?? (await lastError(job.output)));
+    const { told, log } = await toldBy(job, state, folder);
     const code = outcome === 'done' ? 0 : 1;
-    const log = join(runs, 'slurm', job.output.slice(folder.length + 1));
-    display.end(name, endLine({ name, outcome, seconds, code, told, log }));
+    display.end(stage, endLine({ name: stage, outcome, seconds, code, told, log: join(runs, 'slurm', log) }));
   };
   const onLook = async (): Promise<void> => {
-    for (const name of running) {
-      const { progress } = await lastMessages(messagesOf(folder, name));
-      if (progress) display.update(name, progress);
+    for (const job of jobs) {
+      if (!running.has(job.name)) continue;
+      const progress =
+        job.tasks > 1 ? await partsDone(job, folder) : (await lastMessages(messagesOf(folder, job.name))).progress;
+      if (progress) display.update(job.name, progress);
     }
   };
   try {
@@ -126,6 +138,34 @@ const LOST: OutcomeMessage = {
   outcome: 'failed',
   error: 'left the queue without an exit code: cancelled, over its time limit, or its node was lost',
 };
+
+/** How a job that has ended says why, or what it came to, and the file of all that it printed. */
+async function toldBy(
+  job: SubmittedJob,
+  state: SlurmState,
+  folder: string,
+): Promise<{ told: OutcomeMessage | undefined; log: string }> {
+  const codes = await codesOf(job);
+  const failed = codes.findIndex((code) => (state === 'lost' ? code === undefined : code !== undefined && code !== 0));
+  const of = (text: string): string => text.replace('%a', String(failed));
+  const messages = messagesOf(folder, job.tasks > 1 ? of(`${job.name} %a`) : job.name);
+  const told = state === 'lost' ? LOST : ((await lastMessages(messages)).outcome ?? (await lastError(of(job.output))));
+  return { told, log: of(job.output).slice(folder.length + 1) };
+}
+
+/** Parts that have ended, and the shares of those that have not. */
+async function partsDone(job: SubmittedJob, folder: string): Promise<Omit<ProgressMessage, 'type'>> {
+  const codes = await codesOf(job);
+  const shares = codes.map(async (code, part) => {
+    if (code !== undefined) return 1;
+    const { progress, outcome } = await lastMessages(messagesOf(folder, `${job.name} ${part}`));
+    // An outcome without an exit code is of an earlier submission.
+    return progress === undefined || outcome !== undefined ? 0 : progress.done / Math.max(1, progress.total);
+  });
+  const done = (await Promise.all(shares)).reduce((sum, share) => sum + share, 0);
+  const ended = codes.filter((code) => code !== undefined).length;
+  return { done: Math.floor(100 * done) / 100, total: job.tasks, unit: 'parts', note: `${ended} ended` };
+}
 
 /** Lines of an output that are looked at for the error that ended it: launchers say much after it. */
 const LAST_LINES = 40;
