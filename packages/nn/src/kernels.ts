@@ -105,6 +105,23 @@ export interface FusedKernels<T> {
     outputs: [y: T];
   };
   /**
+   * A layer of a transformer, normalised after each sum, of x `[B, N, D]` to itself, with bias `[B, 1, 1, N]`: with
+   * `m = WbdcAttention(x wq + bq, x wk + bk, x wv + bv, bias)` and layer normalisations of sums, as `WbdcAddLayerNorm`,
+   * `middle = norm1(x + drop(m wo + bo))` and `y = norm2(middle + drop(gelu(middle wi + bi) wd + bd))`. It gives the
+   * bits of the kernels that it is made of, and all that its gradient reads, in the order of {@link LayerSaved}.
+   */
+  WbdcLayer: {
+    inputs: { readonly x: T; readonly bias: T } & LayerParameters<T>;
+    attributes: LayerAttributes;
+    outputs: [y: T, ...saved: T[]];
+  };
+  /** The gradients of `WbdcLayer` for dy `[B, N, D]`: of x, and of each of {@link LayerParameters} in their order. */
+  WbdcLayerGrad: {
+    inputs: { readonly dy: T; readonly x: T } & LayerParameters<T> & LayerSaved<T>;
+    attributes: LayerAttributes;
+    outputs: [dx: T, ...dparameters: T[]];
+  };
+  /**
    * One update of AdamW in place: changes the memory of p, m, v and e, and so all that shares it. With g the gradient:
    * `m <- beta1 m + share1 g`, `v <- beta2 v + share2 g^2`, `p <- kept p - rate m / (sqrt(v) + epsilon)`, then
    * `e <- decay e + gain p` where there is an average e. All are of the parameter's shape.
@@ -156,6 +173,64 @@ export interface AttentionAttributes {
   readonly scale: number;
   /** Dropout of the attention weights `[B, H, Q, K]`; none without it. */
   readonly drop?: DropMask;
+}
+
+/** Of a layer with I hidden values: weights `[D, D]`, but wi `[D, I]` and wd `[I, D]`; a bias for each; norms `[D]`. */
+export interface LayerParameters<T> {
+  readonly wq: T;
+  readonly bq: T;
+  readonly wk: T;
+  readonly bk: T;
+  readonly wv: T;
+  readonly bv: T;
+  readonly wo: T;
+  readonly bo: T;
+  readonly gamma1: T;
+  readonly beta1: T;
+  readonly wi: T;
+  readonly bi: T;
+  readonly wd: T;
+  readonly bd: T;
+  readonly gamma2: T;
+  readonly beta2: T;
+}
+
+/** What a layer keeps for its gradient, each as the kernel that made it gave it. */
+export interface LayerSaved<T> {
+  readonly q: T;
+  readonly k: T;
+  readonly v: T;
+  readonly w: T;
+  /** What attention gave. */
+  readonly mixed: T;
+  /** The first sum. */
+  readonly x1: T;
+  readonly mean1: T;
+  readonly rstd1: T;
+  readonly middle: T;
+  /** Before GELU, and after it. */
+  readonly hidden: T;
+  readonly active: T;
+  /** The second sum. */
+  readonly x2: T;
+  readonly mean2: T;
+  readonly rstd2: T;
+}
+
+export interface LayerAttributes {
+  /** H, a divisor of D. */
+  readonly heads: number;
+  /** Of both normalisations. */
+  readonly epsilon: number;
+  readonly form: GeluForm;
+  /** Of the attention weights and of the two blocks' outputs; none without them. */
+  readonly drops?: LayerDrops;
+}
+
+export interface LayerDrops {
+  readonly weights: DropMask;
+  readonly attention: DropMask;
+  readonly output: DropMask;
 }
 
 /** The numbers of one update; clipping and the corrections of the moments' bias are in them. */

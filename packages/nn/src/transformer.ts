@@ -6,6 +6,7 @@ import { attentionWeights, projectedAttention, type AttentionInputs } from './op
 import { dropout } from './ops/dropout.js';
 import { gelu } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
+import { fusedLayer, isOneKernel } from './ops/layer.js';
 import { linear, type Linear } from './ops/linear.js';
 import { recomputed } from './ops/recompute.js';
 import { foldIn, type Key } from './random.js';
@@ -95,6 +96,7 @@ export function transformerLayer(params: Layer, x: Tensor3D, bias: Tensor4D, con
   const feed = (t: Tensor3D): Tensor3D =>
     drop(linear(gelu(linear(t, params.intermediate), config.activation), params.output), 'output');
   const layer = (t: Tensor3D, bias: Tensor4D): Tensor3D => {
+    if (isOneKernel(config)) return fusedLayer(params, t, bias, config, key);
     const attended = residual(t, (t) => attend(t, bias), params.attentionNorm, config, asked(t));
     return residual(attended, feed, params.outputNorm, config);
   };

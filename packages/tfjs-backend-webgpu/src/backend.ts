@@ -4,7 +4,7 @@ import type { Faults } from './faults.js';
 import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import type { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
-import type { Slab } from './slab.js';
+import type { Place, Slab } from './slab.js';
 import type { TfjsWebGpuBackend, Values } from './tfjs-backend.js';
 
 export interface BackendOptions {
@@ -32,6 +32,8 @@ export interface WebGpuBackend extends TfjsWebGpuBackend {
   regionOf(tensor: TensorInfo): Region;
   /** A new tensor, whose memory holds anything. */
   empty(shape: readonly number[], dtype?: DataType): TensorInfo;
+  /** New tensors of float32 that lie in this order in one buffer, or in as few as its limit allows. */
+  together(shapes: readonly (readonly number[])[]): TensorInfo[];
   /** Memory for the commands of one kernel: call the second to give it back when they are recorded. */
   scratch(bytes: number): [Region, () => void];
   /** The same with values, which are on the GPU before any command that is submitted later. */
@@ -39,6 +41,6 @@ export interface WebGpuBackend extends TfjsWebGpuBackend {
   /** Gives a tensor another place; its values go with it by the caller. */
   place(tensor: TensorInfo, slab: Slab, offset: number): void;
   /** The slab that a tensor lies in. */
-  slabOf(tensor: TensorInfo): { readonly slab: Slab; readonly offset: number } | undefined;
+  slabOf(tensor: TensorInfo): Place | undefined;
   memory(): { unreliable: boolean; numBytesInGPU: number; numBytesAllocatedInGPU: number };
 }

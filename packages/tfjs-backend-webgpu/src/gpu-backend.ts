@@ -9,7 +9,8 @@ import { Faults } from './faults.js';
 import type { SubgroupMatrix } from './kernels/subgroup-tiles.js';
 import { BufferPool } from './pool.js';
 import type { Pump } from './pump.js';
-import type { Slab } from './slab.js';
+import { newSlab, shelvesFor } from './shelves.js';
+import type { Place, Slab } from './slab.js';
 import { TensorStorage, type Placed } from './tensor-storage.js';
 import {
   programNumbers,
@@ -104,21 +105,30 @@ export class Backend extends Base implements WebGpuBackend {
     return [{ buffer, offset: 0, bytes: values.byteLength }, () => this.pool.release(buffer)];
   }
 
+  together(shapes: readonly (readonly number[])[]): TensorInfo[] {
+    const tensors = shapes.map((shape) => this.empty(shape));
+    const sizes = shapes.map((shape) => sizeOf(shape));
+    for (const { members, offsets, length } of shelvesFor(sizes, this.device.limits.maxStorageBufferBindingSize)) {
+      const slab = newSlab(this, length);
+      members.forEach((member, i) => this.place(tensors[member], slab, 4 * offsets[i]));
+    }
+    return tensors;
+  }
+
   place(tensor: TensorInfo, slab: Slab, offset: number): void {
     this.releaseResource(tensor.dataId);
-    Object.assign(this.#tensors.get(tensor.dataId), {
-      resource: slab.buffer,
-      slab,
-      offset,
-      region: undefined,
-      values: null,
-    });
+    const data = this.#tensors.get(tensor.dataId);
+    data.resource = slab.buffer;
+    data.slab = slab;
+    data.offset = offset;
+    data.region = undefined;
+    data.values = null;
     slab.enter();
   }
 
-  slabOf({ dataId }: TensorInfo): { slab: Slab; offset: number } | undefined {
-    const { slab, offset } = this.#tensors.get(dataId);
-    return slab && { slab, offset };
+  slabOf({ dataId }: TensorInfo): Place | undefined {
+    const data = this.#tensors.get(dataId);
+    return data.slab && (data as Place);
   }
 
   memory(): { unreliable: boolean; numBytesInGPU: number; numBytesAllocatedInGPU: number } {

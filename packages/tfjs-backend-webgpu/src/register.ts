@@ -16,6 +16,7 @@ import { attentionKernels } from './kernels/attention.js';
 import { dropoutKernels } from './kernels/dropout.js';
 import { geluKernels } from './kernels/gelu.js';
 import { layerNormKernels } from './kernels/layer-norm.js';
+import { layerKernels } from './kernels/layer.js';
 import { linearKernels, matMul } from './kernels/matmul.js';
 import { optimizerKernels } from './kernels/optimizer.js';
 import { add, addN, unsortedSegmentSum } from './kernels/repairs.js';
@@ -108,6 +109,7 @@ const FUSED = {
   ...dropoutKernels,
   ...attentionKernels,
   ...linearKernels,
+  ...layerKernels,
   ...optimizerKernels,
 };
 

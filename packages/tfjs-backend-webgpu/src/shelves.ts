@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from './backend.js';
+import type { Region } from './commands.js';
 import { Slab } from './slab.js';
 
 /** Offsets of tensors are multiples of this, in values: that of the strictest device. */
@@ -30,17 +31,44 @@ export function shelvesFor(sizes: readonly number[], limit: number): Shelf[] {
   return shelves;
 }
 
+/** A slab of so many values. */
+export function newSlab({ pool }: Pick<WebGpuBackend, 'pool'>, length: number): Slab {
+  const bytes = 4 * length || 16; // WebGPU binds nothing empty
+  const buffer = pool.acquire(bytes);
+  return new Slab(buffer, bytes, () => pool.release(buffer));
+}
+
+/** Tensors that lie one after another as they are to lie: one copy. */
+interface Run {
+  readonly from: Region;
+  /** Where the first goes. */
+  readonly at: number;
+  bytes: number;
+}
+
+function copyRun(backend: WebGpuBackend, { from, at, bytes }: Run, buffer: GPUBuffer): void {
+  backend.commands.copy({ ...from, bytes }, { buffer, offset: at, bytes });
+}
+
 /** Moves tensors into slabs, values and all; those of one shelf into one. */
 export function moveTogether(backend: WebGpuBackend, tensors: readonly TensorInfo[], shelves: readonly Shelf[]): void {
   for (const { members, offsets, length } of shelves) {
-    const bytes = 4 * length || 16; // WebGPU binds nothing empty
-    const buffer = backend.pool.acquire(bytes);
-    const slab = new Slab(buffer, bytes, () => backend.pool.release(buffer));
+    const slab = newSlab(backend, length);
+    const { buffer } = slab;
     const moved = new Set<object>();
+    let run: Run | undefined;
+    members.forEach((member, i) => {
+      if (sizeOf(tensors[member].shape) === 0) return;
+      const from = backend.regionOf(tensors[member]);
+      const at = 4 * offsets[i];
+      const next = run?.from.buffer === from.buffer && from.offset - run.from.offset === at - run.at;
+      if (run && !next) copyRun(backend, run, buffer);
+      if (run && next) run.bytes = from.offset + from.bytes - run.from.offset;
+      else run = { from, at, bytes: from.bytes };
+    });
+    if (run) copyRun(backend, run, buffer);
     members.forEach((member, i) => {
       const tensor = tensors[member];
-      const bytes = 4 * sizeOf(tensor.shape);
-      if (bytes > 0) backend.commands.copy(backend.regionOf(tensor), { buffer, offset: 4 * offsets[i], bytes });
       if (moved.has(tensor.dataId)) return; // one tensor twice: its values are in both places
       moved.add(tensor.dataId);
       backend.place(tensor, slab, 4 * offsets[i]);

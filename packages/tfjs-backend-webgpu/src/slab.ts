@@ -17,3 +17,9 @@ export class Slab {
     if (--this.#members === 0) this.release();
   }
 }
+
+/** Where a tensor lies, offset in bytes. */
+export interface Place {
+  readonly slab: Slab;
+  readonly offset: number;
+}

@@ -37,8 +37,9 @@ describe('on the null device', () => {
     await step(13);
     const first = nextTensor();
     expect((await step(13)).dispatches).toBeLessThanOrEqual(900);
-    // What tfjs keeps books of costs the host more than Dawn: 1,941 where it reshapes, clones and saves for itself.
-    expect(nextTensor() - first).toBeLessThanOrEqual(1100);
+    // What tfjs keeps books of costs the host more than Dawn: 1,941 where it reshapes, clones and saves for itself,
+    // 1,069 where it knows of each operation of a layer.
+    expect(nextTensor() - first).toBeLessThanOrEqual(800);
   });
 
   it('in the long run steps of several lengths make no memory and no bind groups', async () => {

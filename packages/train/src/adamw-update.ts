@@ -100,16 +100,24 @@ export function updatesInPlace(): boolean {
   return hasKernel('WbdcAdamW');
 }
 
+/** Kept, for a name that is put together costs as much as what it names. */
+const names: Record<'p' | 'g' | 'm' | 'v' | 'e', string>[] = [];
+
+function namesOf(i: number): Record<'p' | 'g' | 'm' | 'v' | 'e', string> {
+  return (names[i] ??= { p: `p${i}`, g: `g${i}`, m: `m${i}`, v: `v${i}`, e: `e${i}` });
+}
+
 /** All of them at once: what an engine wants for which a call is dear. */
 function updateTogether(updates: readonly Update[]): boolean {
   if (!hasKernel('WbdcAdamWAll')) return false;
   const tensors: Record<string, Tensor> = {};
   updates.forEach(({ slot: { param, first, second, average }, grad }, i) => {
-    tensors[`p${i}`] = param;
-    tensors[`g${i}`] = grad;
-    tensors[`m${i}`] = first;
-    tensors[`v${i}`] = second;
-    if (average) tensors[`e${i}`] = average;
+    const names = namesOf(i);
+    tensors[names.p] = param;
+    tensors[names.g] = grad;
+    tensors[names.m] = first;
+    tensors[names.v] = second;
+    if (average) tensors[names.e] = average;
   });
   return fusedKernel('WbdcAdamWAll', tensors, { updates: attributesOfAll(updates) }) !== undefined;
 }

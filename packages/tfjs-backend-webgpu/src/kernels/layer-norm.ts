@@ -1,4 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { KernelInputs } from '@wbdc/nn/kernels';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
 import { EACH_ROW, groupsFor, rowEntry, workgroupSum, type KernelSource } from '../kernel-source.js';
@@ -94,14 +95,26 @@ const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamm
   return [outcome.y, outcome.mean, outcome.rstd, x];
 };
 
-const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs: { dy, x, gamma, mean, rstd }, attrs: _ }) => {
+/** The gradients of a layer normalisation, those of scale and shift in tensors that are there. */
+export function layerNormGradInto(
+  backend: WebGpuBackend,
+  { dy, x, gamma, mean, rstd }: KernelInputs<'WbdcLayerNormGrad', TensorInfo>,
+  dgamma: TensorInfo,
+  dbeta: TensorInfo,
+): TensorInfo {
   const width = x.shape.at(-1)!;
   const rows = sizeOf(x.shape) / width;
-  const [dx, dgamma, dbeta] = [backend.empty(x.shape), backend.empty([width]), backend.empty([width])];
+  const dx = backend.empty(x.shape);
   dispatch(backend, BACKWARD, { dx, dy, x, gamma, mean, rstd }, { rows, width }, groupsFor(rows));
   const columns = { dgamma, dbeta, dy, x, mean, rstd };
   dispatch(backend, BACKWARD_COLUMNS, columns, { rows, width }, groupsOfColumns(width));
-  return [dx, dgamma, dbeta];
+  return dx;
+}
+
+const layerNormGrad: Fused<'WbdcLayerNormGrad'> = ({ backend, inputs }) => {
+  const { shape } = inputs.gamma;
+  const [dgamma, dbeta] = [backend.empty(shape), backend.empty(shape)];
+  return [layerNormGradInto(backend, inputs, dgamma, dbeta), dgamma, dbeta];
 };
 
 export const layerNormKernels = defineKernels({

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
+import type { KernelInputs } from '@wbdc/nn/kernels';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { Precision, WebGpuBackend } from '../backend.js';
 import type { KernelSource } from '../kernel-source.js';
@@ -64,12 +65,11 @@ function tilesFor({ device, precision, subgroupMatrix: matrix }: WebGpuBackend):
 
 /** The largest tile that leaves enough workgroups, and is not mostly empty. */
 function tileFor(tiles: readonly Tiled[], rows: number, columns: number, batch: number): Tiled {
-  return (
-    tiles.find((tile) => {
-      const groups = Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns) * batch;
-      return groups >= tile.busy && rows > tile.rows / 2 && columns > tile.columns / 2;
-    }) ?? tiles.at(-1)!
-  );
+  for (const tile of tiles) {
+    const groups = Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns) * batch;
+    if (groups >= tile.busy && rows > tile.rows / 2 && columns > tile.columns / 2) return tile;
+  }
+  return tiles[tiles.length - 1];
 }
 
 /** By tile and activation, then by the rest of the form, as a number. */
@@ -106,32 +106,41 @@ interface Product {
   readonly slope?: number | undefined;
 }
 
-/** Rows, columns and number of the matrices of a tensor. */
-function matrices({ shape }: TensorInfo): [rows: number, columns: number, count: number] {
-  const [rows, columns] = [shape.at(-2)!, shape.at(-1)!];
+/** How many matrices a tensor is made of. */
+function countOf({ shape }: TensorInfo): number {
   let count = 1;
   for (let i = 0; i < shape.length - 2; i++) count *= shape[i];
-  return [rows, columns, count];
+  return count;
 }
 
-/** The product of matrices `[..., N, in]` and `[..., in, out]`; one of the two may be a single matrix for all. */
-function multiply(backend: WebGpuBackend, product: Product, shape: readonly number[]): TensorInfo {
+/**
+ * The product of matrices `[..., N, in]` and `[..., in, out]`; one of the two may be a single matrix for all. Most of a
+ * step's dispatches come by here: objects are written out, for one that another is spread into costs as much as the
+ * rest.
+ * @param y where the result goes
+ */
+function multiply(backend: WebGpuBackend, product: Product, y: TensorInfo): TensorInfo {
   const { a, b, transposeA = false, transposeB = false, bias, activation = 'linear', slope = 0 } = product;
-  const y = backend.empty(shape);
-  if (sizeOf(shape) === 0) return y;
-  const [rowsA, columnsA, batchA] = matrices(a);
-  const [rowsB, columnsB, batchB] = matrices(b);
+  if (sizeOf(y.shape) === 0) return y;
+  const [batchA, batchB] = [countOf(a), countOf(b)];
+  const [depthA, depthB] = [a.shape.length, b.shape.length];
+  const [rowsA, columnsA] = [a.shape[depthA - 2], a.shape[depthA - 1]];
+  const [rowsB, columnsB] = [b.shape[depthB - 2], b.shape[depthB - 1]];
   const [rows, inner] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const columns = transposeB ? rowsB : columnsB;
   const batch = Math.max(batchA, batchB);
   const tile = tileFor(tilesFor(backend), rows, columns, batch);
   const form: ProductForm = {
-    ...{ transposeA, transposeB, bias: bias !== undefined, activation, half: backend.precision === 'fp16' },
+    transposeA,
+    transposeB,
+    bias: bias !== undefined,
+    activation,
+    half: backend.precision === 'fp16',
     quadsA: columnsA % 4 === 0,
     quadsB: columnsB % 4 === 0,
     quadsY: columns % 4 === 0,
   };
-  const operands = { y, a, b, ...(bias && { bias }) };
+  const operands: Record<string, TensorInfo> = bias ? { y, a, b, bias } : { y, a, b };
   const params = { rows, columns, inner, batchA, batchB, slope };
   const groups = [Math.ceil(columns / tile.columns), Math.ceil(rows / tile.rows), batch] as const;
   dispatch(backend, sourceFor(form, tile), operands, params, groups);
@@ -140,7 +149,7 @@ function multiply(backend: WebGpuBackend, product: Product, shape: readonly numb
 
 /** Whether a product is one of ours; tfjs's own serve other types, other activations and other broadcasts. */
 function isOurs({ a, b, bias, activation = 'linear' }: Product): boolean {
-  const [countA, countB] = [matrices(a)[2], matrices(b)[2]];
+  const [countA, countB] = [countOf(a), countOf(b)];
   return (
     a.dtype === 'float32' &&
     b.dtype === 'float32' &&
@@ -161,7 +170,7 @@ export function matMul(own: WebGpuKernel): WebGpuKernel {
     const { a, b, transposeA, transposeB } = product;
     const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const shape = [...outer, a.shape.at(transposeA ? -1 : -2)!, b.shape.at(transposeB ? -2 : -1)!];
-    return multiply(call.backend, product, shape);
+    return multiply(call.backend, product, call.backend.empty(shape));
   };
 }
 
@@ -194,18 +203,29 @@ function matrix({ dataId, dtype }: TensorInfo, rows: number, columns: number): T
 const linear: Fused<'WbdcLinear'> = ({ backend, inputs: { x, weight, bias } }) => {
   const [inputs, outputs] = weight.shape;
   const a = matrix(x, sizeOf(x.shape) / inputs, inputs);
-  return [multiply(backend, { a, b: weight, bias }, [...x.shape.slice(0, -1), outputs])];
+  return [multiply(backend, { a, b: weight, bias }, backend.empty([...x.shape.slice(0, -1), outputs]))];
 };
 
-const linearGrad: Fused<'WbdcLinearGrad'> = ({ backend, inputs: { dy, x, weight } }) => {
+/** The gradients of a dense layer, its own in tensors that are there. */
+export function linearGradInto(
+  backend: WebGpuBackend,
+  { dy, x, weight }: KernelInputs<'WbdcLinearGrad', TensorInfo>,
+  dWeight: TensorInfo,
+  dBias: TensorInfo,
+): TensorInfo {
   const [inputs, outputs] = weight.shape;
   const rows = sizeOf(x.shape) / inputs;
   const [dyRows, xRows] = [matrix(dy, rows, outputs), matrix(x, rows, inputs)];
-  const dx = multiply(backend, { a: dyRows, b: weight, transposeB: true }, x.shape);
-  const dWeight = multiply(backend, { a: xRows, b: dyRows, transposeA: true }, weight.shape);
-  const dBias = backend.empty([outputs]);
+  const dx = multiply(backend, { a: dyRows, b: weight, transposeB: true }, backend.empty(x.shape));
+  multiply(backend, { a: xRows, b: dyRows, transposeA: true }, dWeight);
   dispatch(backend, BIAS_SUMS, { y: dBias, x: dy }, { rows, width: outputs }, groupsOfColumns(outputs));
-  return [dx, dWeight, dBias];
+  return dx;
+}
+
+const linearGrad: Fused<'WbdcLinearGrad'> = ({ backend, inputs }) => {
+  const { shape } = inputs.weight;
+  const [dWeight, dBias] = [backend.empty(shape), backend.empty([shape[1]])];
+  return [linearGradInto(backend, inputs, dWeight, dBias), dWeight, dBias];
 };
 
 export const linearKernels = defineKernels({ WbdcLinear: linear, WbdcLinearGrad: linearGrad });

@@ -5,7 +5,7 @@ import type { WebGpuBackend } from '../backend.js';
 import type { Region } from '../commands.js';
 import { groupsFor, THREADS, workgroupSum, type KernelSource } from '../kernel-source.js';
 import { defineKernels, dispatch, type Fused } from '../kernel.js';
-import type { Slab } from '../slab.js';
+import type { Place, Slab } from '../slab.js';
 import { moveTogether, shelvesFor } from '../shelves.js';
 
 /** Values of a workgroup of the kernels that go over many tensors in one buffer. */
@@ -67,18 +67,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 }`,
 };
 
-/** Where each tensor lies, moved into common slabs where they are not yet. */
-function gathered(backend: WebGpuBackend, tensors: readonly TensorInfo[]): { slab: Slab; offset: number }[] {
-  if (tensors.some((tensor) => !backend.slabOf(tensor))) {
-    const limit = backend.device.limits.maxStorageBufferBindingSize;
-    moveTogether(
-      backend,
-      tensors,
-      shelvesFor(
-        tensors.map(({ shape }) => sizeOf(shape)),
-        limit,
-      ),
-    );
+/** Where each tensor lies, moved into common slabs where they are not yet in as few as the device's limit allows. */
+function gathered(backend: WebGpuBackend, tensors: readonly TensorInfo[]): Place[] {
+  const slabs = new Set(tensors.map((tensor) => backend.slabOf(tensor)?.slab));
+  if (slabs.size > 1 || slabs.has(undefined)) {
+    const sizes = tensors.map(({ shape }) => sizeOf(shape));
+    const shelves = shelvesFor(sizes, backend.device.limits.maxStorageBufferBindingSize);
+    if (slabs.size > shelves.length || slabs.has(undefined)) moveTogether(backend, tensors, shelves);
   }
   return tensors.map((tensor) => backend.slabOf(tensor)!);
 }
@@ -252,7 +247,7 @@ const adamW: Fused<'WbdcAdamWAll'> = ({ backend, inputs, attrs: { updates } }) =
 interface Part {
   readonly slot: Slot;
   readonly home: Home;
-  readonly gradient: { readonly slab: Slab; readonly offset: number };
+  readonly gradient: Place;
 }
 
 /** One dispatch, for parameters of one slab with gradients of one slab. */

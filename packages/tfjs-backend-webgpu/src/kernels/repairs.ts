@@ -50,7 +50,8 @@ export function add(own: WebGpuKernel): WebGpuKernel {
   };
 }
 
-function addUp(backend: WebGpuBackend, tensors: readonly TensorInfo[]): TensorInfo {
+/** The sum of 2 to 7 tensors of one shape, float32, from the first to the last. */
+export function addUp(backend: WebGpuBackend, tensors: readonly TensorInfo[]): TensorInfo {
   const y = backend.empty(tensors[0].shape);
   const n = sizeOf(y.shape);
   const inputs = Object.fromEntries(tensors.map((tensor, i) => [`x${i}`, tensor]));
