@@ -52,6 +52,10 @@ describe('the start', () => {
     const model = ['--checkpoint', `${models}/category`, '--tower', `${models}/clip`];
     const { text, modules } = started('predict', `${models}/video.zip`, ...model, '--title', '包裹', '--engine', 'cpu');
     expect(text).toContain('"category"');
-    expect(modules.filter((url) => /tfjs-backend-ort|tfjs-backend-webgpu|tfjs-node|onnxruntime/.test(url))).toEqual([]);
+    const others = /tfjs-backend-ort|tfjs-backend-webgpu|tfjs-node|onnxruntime/;
+    expect(modules.filter((url) => others.test(url))).toEqual([]);
+    // Nor what trains or prepares data.
+    const training = /pipeline\/src\/(prepare|pretrain|evaluate|training\/run|finetune\/finetune)/;
+    expect(modules.filter((url) => training.test(url))).toEqual([]);
   });
 });

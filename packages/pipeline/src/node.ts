@@ -1,3 +1,4 @@
+export * from './apply.js';
 export type { PlainTexts } from './finetune/baselines.js';
 export { pretrainedTags } from './finetune/start.js';
 export type { PretrainedTags } from './finetune/start.js';
@@ -20,29 +21,6 @@ export type { PictureSourceOptions } from './finetune/pictures.js';
 export { readTeaching } from './finetune/teachers.js';
 export { ClipVideos, openClipVideos } from './clip/clip-videos.js';
 export type { ClipSplit, OpenClipVideosOptions } from './clip/clip-videos.js';
-export { embedderOf } from './clip/embedder.js';
-export type { Embedder } from './clip/embedder.js';
-export { OpenClip, openClip } from './clip/open-clip.js';
-export type { OpenClipOptions } from './clip/open-clip.js';
-export {
-  describeScores,
-  flattenScores,
-  keepRows,
-  labelledRow,
-  labelsMark,
-  zeroShot,
-  zeroShotLabeller,
-  zeroShotScores,
-} from './clip/zero-shot.js';
-export type {
-  LabellingClip,
-  ZeroShotLabel,
-  ZeroShotLabels,
-  ZeroShotRecall,
-  ZeroShotRow,
-  ZeroShotScores,
-  ZeroShotTruth,
-} from './clip/zero-shot.js';
 export { trainClip } from './clip/train-clip.js';
 export type { TrainClipOptions } from './clip/train-clip.js';
 export { PictureCache, pictureOf } from './data/picture-cache.js';
@@ -66,15 +44,7 @@ export type {
   TrainingResult,
   TrainingStart,
 } from './training/run.js';
-export { nearest, readCollection } from './trained/node/collection.js';
-export type { Embedded, Neighbour } from './trained/node/collection.js';
-export { FINISHED_MODEL, findModel } from './trained/node/find-model.js';
-export type { FindModelOptions } from './trained/node/find-model.js';
-export { inputMark } from './trained/node/input-mark.js';
-export { openLineFile } from './trained/node/line-file.js';
-export type { LineFile, LineOrigin } from './trained/node/line-file.js';
 export { openTower } from './trained/node/find-tower.js';
-export type { HubOptions } from './trained/node/hub-folder.js';
 export type { Tower } from './trained/tower.js';
 export { exportTrained } from './trained/node/export.js';
 export type { ExportTrainedOptions } from './trained/node/export.js';

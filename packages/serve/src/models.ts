@@ -1,5 +1,5 @@
 import type { Attention, Classified, Embedded, Tagged, TrainedInput, TrainedModel, Unreadable } from '@wbdc/pipeline';
-import { zeroShotLabeller, type OpenClip, type ZeroShotLabel, type ZeroShotLabels } from '@wbdc/pipeline/node';
+import { zeroShotLabeller, type OpenClip, type ZeroShotLabel, type ZeroShotLabels } from '@wbdc/pipeline/apply';
 import { Batcher, type BatchSettings, type RunBatch } from './batcher.js';
 import { ServeError } from './errors.js';
 import type { ServeMetrics } from './metrics.js';

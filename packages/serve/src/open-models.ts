@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { basename, resolve } from 'node:path';
 import { openTrained, type OpenTrainedOptions } from '@wbdc/pipeline';
-import { findModel, openClip, type HubOptions } from '@wbdc/pipeline/node';
+import { findModel, openClip, type HubOptions } from '@wbdc/pipeline/apply';
 import type { DecodeVideo } from '@wbdc/video-features';
 import { ServeError } from './errors.js';
 import type { ServableModel } from './options.js';

@@ -1,5 +1,5 @@
 import type { TrainedModel } from '@wbdc/pipeline';
-import type { OpenClip } from '@wbdc/pipeline/node';
+import type { OpenClip } from '@wbdc/pipeline/apply';
 import type { VideoIndex } from '@wbdc/search';
 import type { DecodeVideo } from '@wbdc/video-features';
 

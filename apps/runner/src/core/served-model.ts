@@ -1,6 +1,6 @@
 import { exists } from '@wbdc/io';
 import { hubSettings } from '@wbdc/checkpoints/node';
-import type { FindModelOptions } from '@wbdc/pipeline/node';
+import type { FindModelOptions } from '@wbdc/pipeline/apply';
 import { UserError } from './errors.js';
 import { observed } from './observer.js';
 import type { Output } from './output.js';
@@ -36,7 +36,7 @@ export async function findServed(
 /** The folder of a trained model by any of its names; one of the hub is fetched where the cache lacks it. */
 async function trainedModel(name: string, output: Output, options: FindModelOptions = {}): Promise<string> {
   const { folder: from, env } = output.terminal;
-  const { findModel } = await import('@wbdc/pipeline/node');
+  const { findModel } = await import('@wbdc/pipeline/apply');
   return observed(output, (observer) => findModel(name, { from, hub: hubSettings(env), observer, ...options }));
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteShorthandOptions } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { TrainedInput } from '@wbdc/pipeline';
-import { labelledRow } from '@wbdc/pipeline/node';
+import { labelledRow } from '@wbdc/pipeline/apply';
 import { z } from 'zod';
 import { answerRows, askedInJson, askedInUpload, problemOf, type Asked } from '../inputs.js';
 import { isUnreadable, type Task } from '../models.js';

@@ -19,7 +19,7 @@ import {
   type LineOrigin,
   type Neighbour,
   type ZeroShotRow,
-} from '@wbdc/pipeline/node';
+} from '@wbdc/pipeline/apply';
 import { openLines, type Lines } from './lines.js';
 import { openServedClip, withModel, withSession } from './session.js';
 

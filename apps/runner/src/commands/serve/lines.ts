@@ -1,4 +1,4 @@
-import { openLineFile, type LineOrigin } from '@wbdc/pipeline/node';
+import { openLineFile, type LineOrigin } from '@wbdc/pipeline/apply';
 import { UserError } from '../../core/errors.js';
 import type { Output } from '../../core/output.js';
 import type { JsonObject } from '../../run/stage.js';

@@ -10,7 +10,7 @@ import {
   type Unreadable,
 } from '@wbdc/pipeline';
 import type { TableTexts } from '@wbdc/pipeline/prepare';
-import { type Embedder, embedderOf, inputMark, type LineOrigin, type OpenClip, openClip } from '@wbdc/pipeline/node';
+import { type Embedder, embedderOf, inputMark, type LineOrigin, type OpenClip, openClip } from '@wbdc/pipeline/apply';
 import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';

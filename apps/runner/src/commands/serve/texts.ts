@@ -6,8 +6,8 @@ import { observed } from '../../core/observer.js';
 import type { Output } from '../../core/output.js';
 import { counted } from '@wbdc/report/format';
 import { definedOnly } from '@wbdc/pipeline';
+import type { TableTexts } from '@wbdc/pipeline/prepare';
 import { recognitionCache, recognizeChosen } from '@wbdc/pipeline/recognize';
-import { textsOfTable, titleOfName, type TableTexts } from '@wbdc/pipeline/prepare';
 import type { AskedVideos } from '@wbdc/video-features';
 
 /** The text of each video, from the options, a file or its name; empty where there is none. */
@@ -29,6 +29,7 @@ export async function textsFor(
   const byId = new Map([...found].map(([{ id }, text]) => [id, text]));
   const texts = (id: string): TableTexts => ({ ...given(id), ...byId.get(id) });
   if (!options.titleFromName) return texts;
+  const { titleOfName } = await import('@wbdc/pipeline/prepare');
   const titles = new Map(asked.videos.map(({ id, path }) => [id, titleOfName(path)]));
   return (id) => ({ ...texts(id), title: texts(id).title || (titles.get(id) ?? '') });
 }
@@ -63,6 +64,7 @@ async function givenTexts(
   }
   const { column, separator, encoding } = table;
   const reading = { columns: parseColumnChoice(column), separator: separatorOf(separator), encoding, onWarning: warn };
+  const { textsOfTable } = await import('@wbdc/pipeline/prepare');
   const texts = await textsOfTable(from(path), asked, reading);
   const without = videos.filter(({ id }) => !texts.has(id));
   if (without.length > 0 && !titleFromName)
