@@ -30,7 +30,7 @@ export type { Box, Filter } from './resample.js';
 export { DEFAULT_SAMPLING, sampleFrames } from './sampling.js';
 export type { Frames, Sampling } from './sampling.js';
 export { askedVideos } from './sources/asked.js';
-export type { AskedVideos } from './sources/asked.js';
+export type { AskedVideo, AskedVideos } from './sources/asked.js';
 export { findVideos } from './sources/find.js';
 export type { FoundVideo, FoundVideos } from './sources/find.js';
 export { openFoundVideo, openFrameBytes, openFrameSource } from './sources/open.js';

@@ -66,8 +66,8 @@ export interface ServerOptions extends StageOptions {
 }
 
 export const VIDEOS_HELP =
-  'A video is a video file, an animated GIF or WebP, a zip of pictures, or a folder of pictures; any other ' +
-  'folder stands for the videos in it. Its id is its name without the ending. ';
+  'A video is a video file, an animated GIF or WebP, a zip of pictures (each also by its address: https, s3), or a ' +
+  'folder of pictures; any other folder stands for the videos in it. Its id is its name without the ending. ';
 
 /** Which model, which texts, what computes, how to speak. */
 export function addServeOptions(command: Command): Command {

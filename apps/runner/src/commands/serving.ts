@@ -31,19 +31,13 @@ export function serveAction<O extends ServeCommandOptions>(
 
 /** Writes a line per video, as they come. Not one readable video is an error. */
 export async function writeRows<T extends { readonly id: string }>(
-  {
-    watch,
-    markOf,
-    skipped,
-    videos,
-    before,
-    model,
-  }: Omit<Session, 'model'> & { readonly model: { readonly where: string; readonly dtype?: string } },
+  session: Omit<Session, 'model'> & { readonly model: { readonly where: string; readonly dtype?: string } },
   lines: Lines,
   rows: AsyncIterable<T>,
   describe: (row: T) => object,
   summary: () => Promise<JsonObject> = () => Promise.resolve({}),
 ): Promise<void> {
+  const { watch, markOf, skipped, videos, before, model } = session;
   const dtype = model.dtype && model.dtype !== 'fp32' ? { dtype: model.dtype } : {};
   for await (const { video, row } of watch(rows)) {
     await lines.write({ ...named(video), ...describe(row), ...dtype, input: await markOf(video) });

@@ -43,6 +43,21 @@ describe('the videos that paths mean', () => {
     expect(await idsOf('pets/cats', 'pets/dogs')).toEqual(['cats/001', 'dogs/001', 'old/001']);
     await expect(idsOf('pets/cats/001.mp4', 'pets/cats')).rejects.toThrow('expected every name once, got');
   });
+
+  it('may be addresses: one video each, named without what signs them', async () => {
+    const [one, other] = ['https://me:pass@h/cats/%E7%8C%AB.zip?sig=1', 's3://bucket/dogs/001.mp4'];
+    const { videos, root } = await askedVideos([one, other], folder);
+    expect(root).toBe('');
+    const path = 'https://h/cats/%E7%8C%AB.zip';
+    expect(videos).toEqual([
+      { id: '猫', path, name: path, location: one },
+      { id: '001', path: other, name: other, location: other },
+    ]);
+    const mixed = await askedVideos(['pets/cats/001.mp4', other, 'pets/dogs'], folder);
+    expect(mixed.root).toBe(at('pets'));
+    expect(mixed.videos.map(({ id }) => id)).toEqual(['cats/001', 's3://bucket/dogs/001', 'dogs/001', 'old/001']);
+    await expect(askedVideos([one, one])).rejects.toThrow(`expected every name once, got ${path} twice`);
+  });
 });
 
 /** What textsFor shows, and the signal that ends it. */
@@ -77,6 +92,13 @@ describe('texts of videos', () => {
     expect((await table([`${at('pets/dogs/001.mp4')},b`], 'pets/dogs')).titles).toEqual(['b', undefined]);
   });
 
+  it('are found by an address, and by the last part of one', async () => {
+    await writeFile(at('t.csv'), 'video,title\nhttps://h/a/1.mp4,一\n2.mp4,二\n');
+    const asked = await askedVideos(['https://h/a/1.mp4?sig=x', 'https://h/b/2.mp4']);
+    const textOf = await textsFor(asked, { texts: 't.csv', column: [] } as Partial<Options> as Options, at, showing());
+    expect(asked.videos.map(({ id }) => textOf(id).title)).toEqual(['一', '二']);
+  });
+
   it('take the name for a title with --title-from-name, where a table gives none', async () => {
     await writeFile(at('t.csv'), 'video,title\ncats/001.mp4,给出的\n');
     const asked = await askedVideos([at('pets/cats'), at('pets/two'), at('shots')]);
@@ -101,6 +123,10 @@ describe('texts of videos', () => {
     expect(shown.host.err).toBe('1/1 videos (100 %), recognising texts\n');
     const ended = showing(AbortSignal.abort(new Error('enough')));
     await expect(textsFor(asked, options, at, ended)).rejects.toThrow('enough');
+    // Of a video on a server nothing is.
+    const far = { ...showing(), asked: await askedVideos(['https://h/1.mp4?sig=x']) };
+    expect((await textsFor(far.asked, options, at, far))('1').ocr).toBeUndefined();
+    expect(far.host.err).toContain('https://h/1.mp4: no text by OCR: expected a video on this machine, got an address');
     // Where nothing gives a text, that is said.
     const silent = showing();
     await textsFor(asked, { column: [] } as Partial<Options> as Options, at, silent);

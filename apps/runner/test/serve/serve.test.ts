@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rangeServer } from '../../../../tools/range-server.js';
 import { CATEGORIES, folder, frames, heldOut, lines, removeRuns, run, stage, trainRuns, zipOf } from './trained.js';
 
 beforeAll(trainRuns);
@@ -95,6 +96,32 @@ describe('wbdc predict', () => {
     const top = videos[0]['top'] as { category: keyof typeof named; name: string; probability: number }[];
     for (const { category, name } of top) expect(name).toBe(named[category]);
     expect(top[0].probability + top[1].probability).toBeCloseTo(1, 4);
+  });
+
+  it('takes addresses: the rows of local files, bytes fetched once, and no signature told', async () => {
+    await using server = await rangeServer();
+    for (const i of [0, 1]) server.put(`clips/${i}.zip`, await readFile(zipOf(i)));
+    const addresses = [0, 1, 2].map((i) => `${server.url}/clips/${i}.zip?sig=secret`);
+    const args = ['--name', 'base', '--set', 'data.remote.cache=cache'];
+    const served = await run('predict', ...addresses, ...args, '--out', 'far.jsonl');
+    expect([served.code, served.err]).toEqual([
+      0,
+      expect.stringMatching(/warning: http:.*clips\/2\.zip: expected a file, got 404/),
+    ]);
+    const text = await readFile(join(folder, 'far.jsonl'), 'utf8');
+    expect(text + served.err).not.toContain('secret');
+    const local = lines((await run('predict', zipOf(0), zipOf(1), ...args)).out);
+    for (const [i, row] of lines(text).entries()) {
+      const named = { id: String(i), path: `${server.url}/clips/${i}.zip` };
+      expect(row).toEqual({ ...local[i], ...named, input: row['input'] });
+    }
+    const asked = server.asked.length;
+    const embedded = await run('embed', addresses[0], '--name', 'sim', '--set', 'data.remote.cache=cache');
+    expect(lines(embedded.out)).toMatchObject([{ id: '0' }]);
+    expect(server.asked.slice(asked).every((range) => range.endsWith(' 0-0'))).toBe(true);
+    server.put('clips/0.zip', await readFile(zipOf(1)));
+    const changed = await run('predict', ...addresses, ...args, '--out', 'far.jsonl', '--resume');
+    expect([changed.code, changed.err]).toEqual([1, expect.stringContaining("'0': expected the texts and the video")]);
   });
 
   it('leaves out what it cannot read, adds to a file, and does not replace one unasked', async () => {

@@ -14,7 +14,11 @@ export function joinLocation(root: string, ...parts: readonly string[]): string 
   return [start.replace(/\/+$/, ''), ...parts].join('/') + query;
 }
 
-/** An address as it may stand in messages and logs: without user, password and query, where signatures stand. */
+/**
+ * An address as it may stand in messages and logs: without user, password and query, where signatures stand. A path
+ * stays as it is.
+ */
 export function shownLocation(url: string): string {
+  if (!isRemote(url)) return url;
   return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1').replace(/[?#].*$/s, '');
 }

@@ -229,5 +229,6 @@ describe('addresses', () => {
     expect(joinLocation('https://h/a/?x=1', 'b', 'c.zip')).toBe('https://h/a/b/c.zip?x=1');
     expect(joinLocation('a', '..', 'b')).toBe('b');
     expect(shownLocation('https://me:secret@h/a?sig=1#x')).toBe('https://h/a');
+    expect(shownLocation('/data/take #2/what?.zip')).toBe('/data/take #2/what?.zip');
   });
 });

@@ -126,9 +126,9 @@ export class OpenClip implements Embedder {
   async #read({ id, input }: Entry): Promise<DecodedVideo | VideoFeatures> {
     const { preprocessing } = this.sides;
     if ('features' in input) return { id, features: tableOf(input.features, this.width, id) };
-    const { decode = decodeVideo, sampling = DEFAULT_SAMPLING, limits, backend } = this.options;
+    const { decode = decodeVideo, sampling = DEFAULT_SAMPLING, limits, backend, remote } = this.options;
     if ('video' in input) {
-      const sources = { ...(limits && { limits }), ...(backend && { backend }) };
+      const sources = { ...(limits && { limits }), ...(backend && { backend }), ...(remote && { remote }) };
       return decode(videoInput(id, input.video), { preprocessing, sampling, ...sources });
     }
     const frames = framesOf(input.frames, id);

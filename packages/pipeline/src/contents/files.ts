@@ -42,7 +42,8 @@ export async function fileInventory(
   return { contents, marks };
 }
 
-async function remoteHash(url: string, signal?: AbortSignal): Promise<string> {
+/** Of a file on a server: size and version, by what the server says (ETag). */
+export async function remoteHash(url: string, signal?: AbortSignal): Promise<string> {
   const file = await openRemote(url, { signal });
   await file.close();
   return shortHash(createHash('sha256').update(`${file.size}\n${file.version ?? ''}\n`));

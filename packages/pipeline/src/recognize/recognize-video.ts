@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OcrLine } from '@wbdc/data/web';
 import { isMissing, makeFolder, readIfThere, writeFileAtomic } from '@wbdc/io';
+import { isRemote, shownLocation } from '@wbdc/io/remote';
 import { openFoundVideo, sampleFrames, SourceError, type FoundVideo, type OpenOptions } from '@wbdc/video-features';
 import { z } from 'zod';
 import { videoMark } from '../data/video-mark.js';
@@ -91,6 +92,7 @@ async function cached<T>(
 ): Promise<T | undefined> {
   signal?.throwIfAborted();
   try {
+    if (isRemote(path)) throw new SourceError('expected a video on this machine, got an address. Give its texts.');
     const file = cache === undefined ? undefined : join(cache, `${await keyOf(path, about)}.json`);
     const kept = file === undefined ? undefined : parsed(schema, await readIfThere(file));
     if (kept !== undefined) return kept;
@@ -102,7 +104,9 @@ async function cached<T>(
   } catch (error) {
     signal?.throwIfAborted();
     const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    onWarning?.(`${path}: no text by ${about.slice(0, 3).toUpperCase()}: ${message.replace(`${path}: `, '')}`);
+    onWarning?.(
+      `${shownLocation(path)}: no text by ${about.slice(0, 3).toUpperCase()}: ${message.replace(`${path}: `, '')}`,
+    );
     return undefined;
   }
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { videoMark } from '../../src/data/video-mark.js';
 import { Journal } from '../../src/prepare/journal.js';
 import { inputMark } from '../../src/trained/node/input-mark.js';
+import { rangeServer } from '../../../../tools/range-server.js';
 
 let root: string;
 beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'wbdc-mark-'))));
@@ -29,6 +30,21 @@ it.each([
   await write('v.mp4', after);
   expect(await videoMark(path)).not.toBe(mark);
   expect(await inputMark(path, { title: '猫' })).not.toBe(row);
+});
+
+it('a video on a server has another mark when the server has another one; none where it refuses', async () => {
+  await using server = await rangeServer();
+  server.put('v.mp4', Buffer.from('one'));
+  const of = () => inputMark(`${server.url}/v.mp4?sig=x`, { title: '猫' });
+  const mark = await of();
+  expect(await of()).toBe(mark);
+  server.put('v.mp4', Buffer.from('two'));
+  const other = await of();
+  expect(other).not.toBe(mark);
+  server.remove('v.mp4');
+  expect([mark, other]).not.toContain(await of());
+  server.fail({ kind: 'status', status: 403 });
+  await expect(of()).rejects.toThrow('403');
 });
 
 it('a folder has another mark when two of its pictures change places', async () => {

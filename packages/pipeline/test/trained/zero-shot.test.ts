@@ -11,6 +11,7 @@ import { packText } from '@wbdc/tokenizer';
 import { loadParams } from '@wbdc/train/node';
 import { CLIP_PREPROCESSING, preprocess } from '@wbdc/video-features';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { rangeServer } from '../../../../tools/range-server.js';
 import { distance } from '../../../../tools/testing.js';
 import { openClip, readSavedModel, zeroShot, zeroShotScores, type ZeroShotRow } from '../../src/node.js';
 import { OLD, TOWER, VIDEO, scratchFolder, videoFrames } from './fixtures.js';
@@ -56,6 +57,17 @@ describe('zeroShot', () => {
       expect(distance(probabilities, expected[i])).toBeLessThan(1e-4);
       expect(labels.map(({ probability }) => probability)).toEqual([...probabilities].sort((a, b) => b - a));
     });
+  });
+
+  it('reads a video at its address, where it may', async () => {
+    await using server = await rangeServer();
+    server.put('v.zip', readFileSync(VIDEO));
+    const video = `${server.url}/v.zip`;
+    await using model = await openClip(TOWER, { remote: {} });
+    const [far, near] = await model.embed([{ video }, { video: VIDEO }]);
+    expect(distance(far.embedding, near.embedding)).toBe(0);
+    await using other = await openClip(TOWER);
+    expect(await other.embed([{ video }])).toEqual([]);
   });
 
   it('puts labels into sentences, and takes the mean of several', async () => {

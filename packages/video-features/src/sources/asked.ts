@@ -1,47 +1,74 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, relative, sep } from 'node:path';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { isMissing, withoutEnding } from '@wbdc/io';
+import { isRemote, shownLocation } from '@wbdc/io/remote';
 import type { VideoInput } from '../decode-video.js';
 import { SourceError } from '../errors.js';
 import { findVideos as findBelow } from './find.js';
 
-/** A video that is asked for, and its path below the folder of all. */
-interface AskedVideo extends VideoInput {
+/** A video that is asked for. Of one on a server `path` is its address without what signs it, for messages, lines. */
+export interface AskedVideo extends VideoInput {
+  /** Its path below the folder of all; of one on a server its address. */
   readonly name: string;
+  /** What opens it: the path, or the whole address. */
+  readonly location: string;
 }
 
 /** The videos that are asked for, and the folder that holds them all. */
 export interface AskedVideos {
   readonly videos: readonly AskedVideo[];
+  /** Empty where all are on servers. */
   readonly root: string;
 }
 
-/** What a path means, with paths below the folder that was given. */
+/** What a path means, with paths below the folder that was given; an address has none. */
 interface Found {
   readonly path: string;
   readonly below: string;
-  readonly folder: string;
+  readonly folder?: string;
+  readonly location?: string;
 }
 
 /**
  * The videos that paths mean, in the order of their names. A file is a video; so is a folder of nothing but pictures,
  * its frames. Any other folder is a collection: its video files, zips, animations and, likewise, its subfolders. A
  * video's id is its path below that folder without the ending, or its name where that is an official id. Where two
- * would be the same they keep their endings, or say where they are below the folder of all.
+ * would be the same they keep their endings, or say where they are below the folder of all. An address (`https://`,
+ * `s3://`) is one video, which is not looked at; its id is the last part of its path without the ending.
+ *
+ * @param from the folder that relative paths start from, and the paths that are returned; by default neither is changed
+ * @throws SourceError where a path has no videos, or one is given twice
  */
-export async function askedVideos(paths: readonly string[]): Promise<AskedVideos> {
+export async function askedVideos(paths: readonly string[], from?: string): Promise<AskedVideos> {
   const found: Found[] = [];
   for (const path of paths) {
-    const here = await videosAt(path);
+    const here = isRemote(path) ? [videoOn(path)] : await videosAt(from === undefined ? path : resolve(from, path));
     if (here.length === 0) {
       throw new SourceError(`${path}: expected videos, zips or folders of pictures in it, got none: check the path`);
     }
     for (const video of here) found.push(video); // one by one: arguments of a call may be too many
   }
-  const root = commonFolder(found.map(({ folder }) => folder));
-  const names = found.map(({ path }) => relative(root, path).replaceAll(sep, '/'));
+  const root = commonFolder(found.flatMap(({ folder }) => folder ?? []));
+  const names = found.map(({ path, folder }) =>
+    folder === undefined ? path : relative(root, path).replaceAll(sep, '/'),
+  );
   const ids = distinctIds(found, names);
-  return { root, videos: found.map(({ path }, i) => ({ id: ids[i], path, name: names[i] })) };
+  const videos = found.map(({ path, location = path }, i) => ({ id: ids[i], path, name: names[i], location }));
+  return { root, videos };
+}
+
+function videoOn(location: string): Found {
+  const path = shownLocation(location);
+  return { path, location, below: decoded(path.replace(/\/+$/, '').split('/').at(-1)!) };
+}
+
+/** Of a name in an address; as it is where it is not encoded. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 /** The first way to name each video that no other one shares. */
@@ -64,6 +91,7 @@ function plainId({ below }: Found): string {
 }
 
 function commonFolder(folders: readonly string[]): string {
+  if (folders.length === 0) return '';
   return folders.reduce((common, folder) => {
     let shared = common;
     while (relative(shared, folder).startsWith('..') && dirname(shared) !== shared) shared = dirname(shared);

@@ -11,7 +11,8 @@ import {
 } from '@wbdc/pipeline';
 import type { TableTexts } from '@wbdc/pipeline/prepare';
 import { type Embedder, embedderOf, inputMark, type LineOrigin, type OpenClip, openClip } from '@wbdc/pipeline/apply';
-import { askedVideos, type DecodeVideo, type VideoInput } from '@wbdc/video-features';
+import { dataPlaces } from '@wbdc/pipeline/places';
+import { askedVideos, type AskedVideo, type DecodeVideo } from '@wbdc/video-features';
 import { configOf, loadEngine, runFolderOf } from '../run-stage.js';
 import type { ServeCommandOptions } from '../serve-options.js';
 import { UserError } from '../../core/errors.js';
@@ -38,7 +39,7 @@ type Kind = 'category' | 'similarity' | 'tags';
 export interface Session<M extends Opened = TrainedModel> {
   readonly model: M;
   /** Those given, without the ones that `done` names. */
-  readonly videos: readonly VideoInput[];
+  readonly videos: readonly AskedVideo[];
   /** How many of those given `done` names. */
   readonly before: number;
   /** The same for the model, with their texts. */
@@ -46,7 +47,7 @@ export interface Session<M extends Opened = TrainedModel> {
   /** What the table of texts says of a video, labels included. */
   readonly detailsOf: (id: string) => TableTexts;
   /** Hash of what a row is made from. */
-  markOf(video: VideoInput): Promise<string>;
+  markOf(video: AskedVideo): Promise<string>;
   /** For the model's methods: skipped videos are told, and Ctrl-C ends the rows. */
   readonly running: RunOptions;
   /** Names of videos that could not be read, filled while the rows come. */
@@ -59,7 +60,7 @@ export interface Session<M extends Opened = TrainedModel> {
 
 /** A video with what the model says of it. */
 interface Served<T> {
-  readonly video: VideoInput;
+  readonly video: AskedVideo;
   readonly row: T;
 }
 
@@ -94,10 +95,10 @@ export async function withModel<M extends Opened>(
   const { terminal } = request.output;
   const output = new Output({ ...terminal, stdout: terminal.stderr }, { ...options, json: false });
   const from = (path: string): string => resolve(terminal.folder, path);
-  const asked = await askedVideos(request.paths.map(from));
+  const asked = await askedVideos(request.paths, terminal.folder);
   const textOf = await textsFor(asked, options, from, { output, signal });
   const videos = asked.videos.filter(({ id }) => !done.has(id));
-  const markOf = ({ id, path }: VideoInput): Promise<string> => inputMark(path, textOf(id));
+  const markOf = ({ id, location }: AskedVideo): Promise<string> => inputMark(location, textOf(id));
   for (const video of asked.videos) {
     const mark = done.get(video.id)?.input;
     if (mark !== undefined && mark !== (await markOf(video))) refuseChanged(video.id);
@@ -106,7 +107,7 @@ export async function withModel<M extends Opened>(
   const progress = createProgress(output, 'videos');
   try {
     output.say(`videos   ${counted(videos.length, 'video')}${done.size > 0 ? `, ${done.size} done before` : ''}`);
-    const inputs = videos.map(({ id, path }) => ({ id, video: path, ...textOf(id) }));
+    const inputs = videos.map(({ id, location }) => ({ id, video: location, ...textOf(id) }));
     const before = asked.videos.length - videos.length;
     const running = { ...watching(videos, progress, signal), say: (line: string) => output.say(line) };
     await use({ model, videos, before, inputs, detailsOf: textOf, markOf, ...running });
@@ -134,7 +135,8 @@ export async function openServedClip(
   const { path, base } = runFolderOf(config, terminal.folder);
   const run = base !== undefined && !(await exists(join(path, 'clip'))) ? base.path : path;
   await loadEngine(config, output);
-  const opening = { ...(decode && { decode }), from: terminal.folder, hub: hubSettings(terminal.env), signal };
+  const { remote } = dataPlaces(config.data, terminal.folder, terminal.env);
+  const opening = { ...(decode && { decode }), remote, from: terminal.folder, hub: hubSettings(terminal.env), signal };
   const model = await observed(output, (observer) => openClip(options.clip ?? run, { ...opening, observer }));
   output.say(`model    ${model.where}`);
   return model;
@@ -149,9 +151,9 @@ async function openServed(
   const folder = await findServed(options.checkpoint, runFolderOf(config, terminal.folder), output, signal);
   await loadEngine(config, output);
   const tower = options.tower && (await modelFolder('--tower', options.tower, { output, signal }));
-  const onnx = await onnxOf(config);
-  const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx, from: terminal.folder, observer: output };
-  const model = await openTrained(folder, { ...opening, signal }).catch(explainForeign);
+  const opening = { ...(tower && { tower }), ...(decode && { decode }), onnx: await onnxOf(config), observer: output };
+  const { remote } = dataPlaces(config.data, terminal.folder, terminal.env);
+  const model = await openTrained(folder, { ...opening, remote, from: terminal.folder, signal }).catch(explainForeign);
   try {
     assertKind(model, kind);
   } catch (error) {
@@ -170,7 +172,7 @@ function refuseChanged(id: string): never {
 }
 
 function watching(
-  videos: readonly VideoInput[],
+  videos: readonly AskedVideo[],
   progress: Progress,
   signal: AbortSignal,
 ): Pick<Session, 'running' | 'skipped' | 'watch'> {
