@@ -18,24 +18,20 @@ const TIMES = [1 / 3, 3];
 const WIDTHS = [0.5, 2];
 
 /**
- * The points of each axis beside the middle, which they share: all videos, `epochs`, `width`. Fewer videos are gone
- * through so much oftener, so the steps stay the same and what changes is how much there is to see.
+ * The points of each axis beside the middle, which they share: all videos, `epochs`, `width`; and what their trials
+ * change. Fewer videos are gone through so much oftener: the steps stay the same, there is less to see.
  */
-export function pointsOf({ axes, epochs, width }: Ablation): Point[] {
-  const of: Record<Axis, () => Point[]> = {
+export function pointsOf({ axes, epochs, width }: Ablation): (Point & { readonly set: readonly string[] })[] {
+  const of = {
     share: () =>
-      SHARES.map((value) => {
-        const set = [`train.share=${value}`, `train.epochs=${Math.round(epochs / value)}`];
-        return { axis: 'share', value, set };
-      }),
+      SHARES.map((value) => [value, `train.share=${value}`, `train.epochs=${Math.round(epochs / value)}`] as const),
     epochs: () =>
       TIMES.map((times) => Math.max(1, Math.round(epochs * times)))
         .filter((value) => value !== epochs)
-        .map((value) => ({ axis: 'epochs', value, set: [`train.epochs=${value}`] })),
-    width: () =>
-      WIDTHS.map((times) => ({ axis: 'width', value: width * times, set: [`model.width=${width * times}`] })),
+        .map((value) => [value, `train.epochs=${value}`] as const),
+    width: () => WIDTHS.map((times) => [width * times, `model.width=${width * times}`] as const),
   };
-  return axes.flatMap((axis) => of[axis]());
+  return axes.flatMap((axis) => of[axis]().map(([value, ...set]) => ({ axis, value, set })));
 }
 
 /** The trials of an ablation: no pretraining and all of it in the middle, then every point, seed by seed. */
@@ -45,24 +41,21 @@ export function ablationTrials(
   ablation: Ablation,
   { upTo, start }: Pick<Ladder, 'upTo' | 'start'>,
 ): Trial[] {
-  const points = pointsOf(ablation);
+  const { epochs, width } = ablation;
+  const middle = [`train.epochs=${epochs}`, `model.width=${width}`];
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
     models.flatMap((model): Trial[] => {
-      const none: Trial = { model, objectives: 0, seed };
-      const whole: Trial = { model, objectives: upTo, seed, ...(start !== 'fresh' && { text: true as const }) };
-      return [
-        ...[none, whole],
-        ...points.flatMap((point) => [
-          // Only the width changes finetuning too.
-          ...(point.axis === 'width' ? [{ ...none, point }] : []),
-          { ...whole, point },
-        ]),
-      ];
+      const none: Trial = { model, objectives: 0, seed, set: middle };
+      const whole: Trial = { ...none, objectives: upTo, ...(start !== 'fresh' && { text: true as const }) };
+      const at = ({ axis, value, set }: ReturnType<typeof pointsOf>[number]): Trial[] =>
+        // Only the width changes finetuning too.
+        (axis === 'width' ? [none, whole] : [whole]).map((trial) => {
+          return { ...trial, point: { axis, value }, set: [...middle, ...set] };
+        });
+      return [none, whole, ...pointsOf(ablation).flatMap(at)];
     }),
   );
 }
 
-/** The settings of the middle. */
-export function middleOf({ epochs, width }: Ablation): string[] {
-  return [`train.epochs=${epochs}`, `model.width=${width}`];
-}
+/** Settings that an ablation decides itself. */
+export const DECIDED = ['train.share', 'train.epochs', 'model.width'];

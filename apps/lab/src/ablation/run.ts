@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { makeFolder, readIfThere, writeFileAtomic, writeJson } from '@wbdc/io';
+import { WbdcError } from '@wbdc/io/errors';
 import type { Output } from '@wbdc/runner/cli';
 import type { LabOptions } from '../commands/options.js';
 import type { StartChild } from '../jobs/child.js';
 import type { Ladder, ModelName } from '../objectives/plan.js';
 import { runTrials, settingWords } from '../objectives/run-trials.js';
 import { ablationChart } from './chart.js';
-import { ablationTrials, middleOf, type Ablation } from './plan.js';
+import { ablationTrials, DECIDED, type Ablation } from './plan.js';
 import { ablationLines, ablationReport } from './report.js';
 import { gatherAblation, type AblationResults } from './results.js';
 
@@ -28,8 +29,8 @@ export async function runAblation(
 ): Promise<number> {
   const { models, seeds, ablation, ladder } = options;
   const trials = ablationTrials(models, seeds, ablation, ladder);
-  const all = { ...options, set: [...middleOf(ablation), ...options.set] };
-  const host = { options: all, output, signal, startChild };
+  assertUndecided(options.set);
+  const host = { options, output, signal, startChild };
   return runTrials(trials, ladder, host, async ({ root, folder, seconds, stands }) => {
     const gathered = await gatherAblation(root, { models, seeds, ablation, ...ladder }, stands);
     if (gathered.curves.length === 0) return;
@@ -40,6 +41,13 @@ export async function runAblation(
     for (const path of made) output.say(`made     ${path}`);
     output.result({ made, results });
   });
+}
+
+/** What all trials get comes last: it would undo what is varied. */
+function assertUndecided(set: readonly string[]): void {
+  const found = set.find((one) => DECIDED.some((path) => one.startsWith(`${path}=`)));
+  if (found === undefined) return;
+  throw new WbdcError({ where: '--set', expected: '--epochs and --width, for what an ablation varies', got: found });
 }
 
 /** The command with all that decides its numbers. */

@@ -26,6 +26,8 @@ export interface Trial {
   readonly text?: true;
   /** What it has other than the rest, in an ablation. */
   readonly point?: Point;
+  /** Settings of its own. */
+  readonly set?: readonly string[];
 }
 
 /**
@@ -38,8 +40,6 @@ export type Axis = (typeof AXES)[number];
 export interface Point {
   readonly axis: Axis;
   readonly value: number;
-  /** Settings that say so. */
-  readonly set: readonly string[];
 }
 
 /** What a pretraining is probed by: finetuning for categories, or for the similarity of pairs. */
@@ -187,14 +187,14 @@ export function configOf({ model }: Trial): string {
 }
 
 /** What a trial changes in its model's configuration. */
-export function settingsOf({ objectives, seed, text, point }: Trial): string[] {
+export function settingsOf({ objectives, seed, text, set = [] }: Trial): string[] {
   const dropped = OBJECTIVES.slice(Math.max(1, objectives)).map((name) => `tasks.${name}=null`);
   return [
     `run.base=${BASE.name}`,
     `seed=${seed}`,
     ...dropped,
     ...(objectives === 0 ? [`finetune.init=${text ? 'text' : 'none'}`] : []),
-    ...(point?.set ?? []),
+    ...set,
   ];
 }
 

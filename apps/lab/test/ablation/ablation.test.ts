@@ -48,8 +48,29 @@ describe('the trials of an ablation', () => {
     expect(of('single-3-text-mfm-width64-seed1 text').needs).toEqual(['base features']);
     expect(of('single-3-text-mfm-width64-seed1 pretrain').needs).toEqual(['single-3-text-mfm-width64-seed1 text']);
     for (const { config: path, set } of tasks) await loadConfig({ folder: '.', path, set });
-    const { config: path, set } = of('single-3-text-mfm-share0.25-seed1 pretrain');
-    expect((await loadConfig({ folder: '.', path, set })).train).toMatchObject({ share: 0.25, epochs: 12 });
+  });
+
+  it('reach the stages as they are: what all get does not undo what is varied', async () => {
+    const host = new TestHost(tmpdir());
+    const seen = new Map<string, object>();
+    const startChild = async ({ args }: { args: readonly string[] }): Promise<number> => {
+      const values = (option: string) => args.flatMap((arg, i) => (args[i - 1] === option ? [arg] : []));
+      const [path, name] = [values('--config')[0], values('--name')[0]];
+      const { train, model } = await loadConfig({ folder: '.', path, set: values('--set') });
+      seen.set(`${name} ${args[0]}`, [train.share, train.epochs, model.width, train.batchSize]);
+      return 0;
+    };
+    const command = ['ablation', '--seeds', '1', '--set', 'train.batchSize=32', '--probe', 'similarity'];
+    expect(await runCommandLine(command, host, startChild)).toBe(0);
+    expect(seen.get('single-3-text-mfm-seed1 pretrain')).toEqual([1, 3, 128, 32]);
+    expect(seen.get('single-3-text-mfm-share0.25-seed1 pretrain')).toEqual([0.25, 12, 128, 32]);
+    expect(seen.get('single-3-text-mfm-epochs9-seed1 pretrain')).toEqual([1, 9, 128, 32]);
+    expect(seen.get('single-3-text-mfm-width64-seed1 text')).toEqual([1, 3, 64, 32]);
+    expect(seen.get('single-0-none-width256-seed1-pairs finetune')).toEqual([1, 3, 256, 32]);
+    for (const setting of ['train.epochs=5', 'model.width=32', 'train.share=0.5']) {
+      expect(await runCommandLine(['ablation', '--set', setting], host, startChild)).toBe(1);
+      expect(host.err).toContain(`--set: expected --epochs and --width, for what an ablation varies, got ${setting}`);
+    }
   });
 });
 
