@@ -8,7 +8,8 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import type { Key } from './random.js';
 
 /**
- * Every fused kernel, for tensors of type T: `Tensor` to a caller, `TensorInfo` to an engine. All of them are float32.
+ * Every fused kernel, for tensors of type T: `Tensor` to a caller, `TensorInfo` to an engine. All of them are float32
+ * where nothing else is said.
  * Shapes are in the letters of ARCHITECTURE.md, with N rows of D values for `[..., D]`, Q queries and K keys.
  */
 export interface FusedKernels<T> {
@@ -120,6 +121,42 @@ export interface FusedKernels<T> {
     inputs: { readonly dy: T; readonly x: T } & LayerParameters<T> & LayerSaved<T>;
     attributes: LayerAttributes;
     outputs: [dx: T, ...dparameters: T[]];
+  };
+  /**
+   * The mean cross entropy of rows of logits `[N, C]` against a class each, labels `[N]` of int32 in [0, C):
+   * `y = mean(log(sum(exp(x))) - x[label])`, a scalar. What is saved of the rows is for the engine's own gradient.
+   */
+  WbdcSoftmaxCrossEntropy: {
+    inputs: { readonly logits: T; readonly labels: T };
+    attributes: NoAttributes;
+    outputs: [y: T, saved: T];
+  };
+  /** The gradient `dlogits = (softmax(logits) - onehot(labels)) dy / N` for a scalar dy. */
+  WbdcSoftmaxCrossEntropyGrad: {
+    inputs: { readonly dy: T; readonly logits: T; readonly labels: T; readonly saved: T };
+    attributes: NoAttributes;
+    outputs: [dlogits: T];
+  };
+  /** The mean of `max(x, 0) - x target + log(1 + exp(-|x|))` over logits x `[N, ...]` and targets alike, a scalar. */
+  WbdcSigmoidCrossEntropy: {
+    inputs: { readonly logits: T; readonly targets: T };
+    attributes: NoAttributes;
+    outputs: [y: T];
+  };
+  /** The gradient `dlogits = (sigmoid(logits) - targets) dy / count` for a scalar dy. */
+  WbdcSigmoidCrossEntropyGrad: {
+    inputs: { readonly dy: T; readonly logits: T; readonly targets: T };
+    attributes: NoAttributes;
+    outputs: [dlogits: T];
+  };
+  /**
+   * Of rows of logits `[N, C]`, how many have their largest value, of equals the first, at the label, `[N]` of int32; a
+   * row with a NaN is none of them. A scalar of float32.
+   */
+  WbdcCountCorrect: {
+    inputs: { readonly logits: T; readonly labels: T };
+    attributes: NoAttributes;
+    outputs: [y: T];
   };
   /**
    * One update of AdamW in place: changes the memory of p, m, v and e, and so all that shares it. With g the gradient:

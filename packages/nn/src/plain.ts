@@ -1,7 +1,8 @@
 /**
- * What needs no engine: arrays in host memory, float16 and random keys. For threads that have better to do than load
- * tfjs.
+ * What needs no engine: arrays in host memory, float16, random keys and names. For threads that have better to do than
+ * load tfjs.
  */
+export { adamWNames } from './adamw-names.js';
 export { padBatch, partOf } from './batch.js';
 export type { Batch, FieldSpan, Part } from './batch.js';
 export { decodeFloat16, encodeFloat16 } from './float16.js';

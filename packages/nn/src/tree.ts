@@ -18,11 +18,19 @@ function isLeaf(node: unknown): node is Tensor {
 
 /** All parameters of a tree in the order of its definition. */
 export function flatten(tree: ParamTree, prefix = ''): Param[] {
-  return Object.entries(tree).flatMap(([key, node]: [string, unknown]) => {
-    const path = prefix + key;
-    if (isLeaf(node)) return [{ path, leaf: node }];
-    return typeof node === 'object' && node !== null ? flatten(node, `${path}.`) : [];
-  });
+  const found: Param[] = [];
+  collect(tree as Readonly<Record<string, unknown>>, prefix, found);
+  return found;
+}
+
+/** Into one list: a step does this for each of its parameters. */
+function collect(tree: Readonly<Record<string, unknown>>, prefix: string, found: Param[]): void {
+  for (const key of Object.keys(tree)) {
+    const node = tree[key];
+    if (isLeaf(node)) found.push({ path: prefix + key, leaf: node });
+    else if (typeof node === 'object' && node !== null)
+      collect(node as Readonly<Record<string, unknown>>, `${prefix}${key}.`, found);
+  }
 }
 
 /** The same tree with every leaf replaced. */

@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { Faults } from './faults.js';
 import { shaderOf, type KernelSource, type ParamType } from './kernel-source.js';
+import { KeptNumbers } from './numbers.js';
 import type { Profiler } from './profiler.js';
 
 /** A piece of a buffer. */
@@ -21,6 +22,8 @@ interface Compiled {
   readonly names: readonly string[];
   readonly params: readonly { readonly name: string; readonly type: ParamType }[];
   readonly paramBytes: number;
+  /** The numbers are others each time: they travel with the batch. */
+  readonly changing: boolean;
   /** Of a dispatch: those of `names`, and the one of the numbers. */
   readonly regions: Region[];
 }
@@ -61,8 +64,6 @@ function same(a: readonly Region[], b: readonly Region[]): boolean {
   return true;
 }
 
-const NO_OFFSETS: readonly number[] = [];
-
 /**
  * Records dispatches and submits them in batches. What a dispatch costs the host is kept small: pipelines and bind
  * groups are kept by what they were made of, and the numbers of a batch travel in one transfer.
@@ -89,8 +90,13 @@ export class Commands {
   readonly #offsets = [0];
   #nextId = 1;
   readonly #uniforms: GPUBuffer;
-  readonly #numbers = new DataView(new ArrayBuffer(UNIFORM_BYTES));
-  readonly #bytes = new Uint8Array(this.#numbers.buffer);
+  readonly #bytes = new Uint8Array(UNIFORM_BYTES);
+  /** Numbers that stay. */
+  readonly #kept: KeptNumbers;
+  /** Of a dispatch. */
+  readonly #words = new Uint32Array(64);
+  readonly #reals = new Float32Array(this.#words.buffer);
+  readonly #wordBytes = new Uint8Array(this.#words.buffer);
   readonly #alignment: number;
   #at = 0;
 
@@ -106,6 +112,10 @@ export class Commands {
       size: UNIFORM_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
+    this.#kept = new KeptNumbers(device, () => {
+      this.submit();
+      this.#groups.clear();
+    });
   }
 
   /** Runs a kernel on operands and numbers by the names in its source. */
@@ -119,17 +129,22 @@ export class Commands {
     const { names, regions } = kernel;
     // First of all: where memory is short it submits what was recorded before.
     for (let i = 0; i < names.length; i++) regions[i] = this.regionOf(operands[names[i]]);
-    const offset = this.#reserve(kernel.paramBytes);
-    let at = offset;
-    for (const { name, type } of kernel.params) {
-      if (type === 'f32') this.#numbers.setFloat32(at, params[name], true);
-      else if (type === 'i32') this.#numbers.setInt32(at, params[name], true);
-      else this.#numbers.setUint32(at, params[name], true);
-      at += 4;
+    const { paramBytes } = kernel;
+    for (let i = 0; i < kernel.params.length; i++) {
+      const { name, type } = kernel.params[i];
+      if (type === 'f32') this.#reals[i] = params[name];
+      else this.#words[i] = params[name];
+    }
+    for (let i = kernel.params.length; i < paramBytes / 4; i++) this.#words[i] = 0;
+    if (kernel.changing) {
+      const offset = (this.#offsets[0] = this.#reserve(paramBytes));
+      this.#bytes.set(this.#wordBytes.subarray(0, paramBytes), offset);
+    } else {
+      const offset = this.#kept.offsetOf(this.#words, paramBytes / 4);
+      regions[names.length] = { buffer: this.#kept.buffer, offset, bytes: paramBytes };
     }
     const group = this.#group(kernel.layout.group, regions);
-    this.#offsets[0] = offset;
-    this.#record(source.name, kernel.pipeline, group, groups, this.#offsets);
+    this.#record(source.name, kernel.pipeline, group, groups, kernel.changing ? this.#offsets : undefined);
   }
 
   /** Runs a pipeline with a layout of its own, whose last binding is for `numbers`; `regions` gets it too. */
@@ -145,7 +160,7 @@ export class Commands {
     regions.push({ buffer: this.#uniforms, offset, bytes: numbers.byteLength });
     let layout = this.#own.get(pipeline);
     if (!layout) this.#own.set(pipeline, (layout = pipeline.getBindGroupLayout(0)));
-    this.#record(name, pipeline, this.#group(layout, regions), groups, NO_OFFSETS);
+    this.#record(name, pipeline, this.#group(layout, regions), groups, undefined);
   }
 
   copy(from: Region, to: Region): void {
@@ -159,7 +174,7 @@ export class Commands {
   submit(): void {
     if (!this.#encoder) return;
     this.#endPass();
-    if (this.#at > 0) this.device.queue.writeBuffer(this.#uniforms, 0, this.#numbers.buffer, 0, this.#at);
+    if (this.#at > 0) this.device.queue.writeBuffer(this.#uniforms, 0, this.#bytes, 0, this.#at);
     this.#at = 0;
     this.#pending = 0;
     this.#batch = FIRST_BATCH;
@@ -173,7 +188,7 @@ export class Commands {
     pipeline: GPUComputePipeline,
     group: GPUBindGroup,
     [x, y, z]: Groups,
-    offsets: readonly number[],
+    offsets: readonly number[] | undefined,
   ): void {
     this.#encoder ??= this.device.createCommandEncoder();
     if (this.profiler) {
@@ -183,7 +198,8 @@ export class Commands {
     this.#pass ??= this.#encoder.beginComputePass();
     const pass = this.#pass;
     if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline));
-    pass.setBindGroup(0, group, offsets);
+    if (offsets) pass.setBindGroup(0, group, offsets);
+    else pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y, z);
     this.dispatches++;
     if (++this.#pending < this.#batch) return;
@@ -217,8 +233,8 @@ export class Commands {
   }
 
   #compile(source: KernelSource): Compiled {
-    const { name, write, read } = source;
-    const layout = this.#layoutOf(Object.keys(write).length, Object.keys(read).length);
+    const { name, write, read, changing = false } = source;
+    const layout = this.#layoutOf(Object.keys(write).length, Object.keys(read).length, changing);
     const module = this.device.createShaderModule({ label: name, code: shaderOf(source) });
     const compute = { module, entryPoint: 'main' };
     const pipeline = this.device.createComputePipeline({ label: name, layout: layout.pipeline, compute });
@@ -227,19 +243,19 @@ export class Commands {
     const paramBytes = Math.max(16, Math.ceil(params.length / 4) * 16);
     const numbers = { buffer: this.#uniforms, offset: 0, bytes: paramBytes };
     return {
-      ...{ pipeline, layout, params, paramBytes, names },
+      ...{ pipeline, layout, params, paramBytes, names, changing },
       regions: names.map(() => numbers).concat(numbers),
     };
   }
 
-  #layoutOf(writes: number, reads: number): Layout {
-    const key = `${writes},${reads}`;
+  #layoutOf(writes: number, reads: number, changing: boolean): Layout {
+    const key = `${writes},${reads},${changing}`;
     let layout = this.#layouts.get(key);
     if (!layout) {
       const types: GPUBufferBindingLayout[] = [
         ...Array.from({ length: writes }, (): GPUBufferBindingLayout => ({ type: 'storage' })),
         ...Array.from({ length: reads }, (): GPUBufferBindingLayout => ({ type: 'read-only-storage' })),
-        { type: 'uniform', hasDynamicOffset: true },
+        { type: 'uniform', hasDynamicOffset: changing },
       ];
       const entries = types.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }));
       const group = this.device.createBindGroupLayout({ entries });

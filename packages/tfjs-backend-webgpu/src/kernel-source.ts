@@ -13,6 +13,8 @@ export interface KernelSource {
   readonly write: Readonly<Record<string, ElementType>>;
   readonly read: Readonly<Record<string, ElementType>>;
   readonly params: Readonly<Record<string, ParamType>>;
+  /** The numbers are others each time, not a function of shapes and settings: they are not kept. */
+  readonly changing?: boolean;
   readonly code: string;
   /** Language features in use: `f16`, `subgroups`. */
   readonly enable?: readonly string[];

@@ -17,6 +17,7 @@ import { dropoutKernels } from './kernels/dropout.js';
 import { geluKernels } from './kernels/gelu.js';
 import { layerNormKernels } from './kernels/layer-norm.js';
 import { layerKernels } from './kernels/layer.js';
+import { lossKernels } from './kernels/losses.js';
 import { linearKernels, matMul } from './kernels/matmul.js';
 import { optimizerKernels } from './kernels/optimizer.js';
 import { add, addN, unsortedSegmentSum } from './kernels/repairs.js';
@@ -110,6 +111,7 @@ const FUSED = {
   ...attentionKernels,
   ...linearKernels,
   ...layerKernels,
+  ...lossKernels,
   ...optimizerKernels,
 };
 

@@ -48,7 +48,7 @@ describe('on the null device', () => {
       for (const length of [20, 31, 38, 44, 52]) await step(length);
       return { bindGroups: webGpuStatistics().bindGroups, allocated: webGpuStatistics().pool.allocated };
     };
-    for (let i = 0; i < 4; i++) await round();
+    for (let i = 0; i < 8; i++) await round();
     expect(await round()).toEqual(await round());
   });
 

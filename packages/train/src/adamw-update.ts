@@ -3,6 +3,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { Communicator } from '@wbdc/distributed';
 import { fusedKernel, hasKernel } from '@wbdc/nn';
 import type { KernelAttributes, KernelInputs } from '@wbdc/nn/kernels';
+import { adamWNames } from '@wbdc/nn/plain';
 import type { Shard, ShardedBucket } from './shards.js';
 
 /**
@@ -100,19 +101,12 @@ export function updatesInPlace(): boolean {
   return hasKernel('WbdcAdamW');
 }
 
-/** Kept, for a name that is put together costs as much as what it names. */
-const names: Record<'p' | 'g' | 'm' | 'v' | 'e', string>[] = [];
-
-function namesOf(i: number): Record<'p' | 'g' | 'm' | 'v' | 'e', string> {
-  return (names[i] ??= { p: `p${i}`, g: `g${i}`, m: `m${i}`, v: `v${i}`, e: `e${i}` });
-}
-
 /** All of them at once: what an engine wants for which a call is dear. */
 function updateTogether(updates: readonly Update[]): boolean {
   if (!hasKernel('WbdcAdamWAll')) return false;
   const tensors: Record<string, Tensor> = {};
   updates.forEach(({ slot: { param, first, second, average }, grad }, i) => {
-    const names = namesOf(i);
+    const names = adamWNames(i);
     tensors[names.p] = param;
     tensors[names.g] = grad;
     tensors[names.m] = first;

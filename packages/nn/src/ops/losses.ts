@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
-import { differentiable } from './kernel.js';
+import { differentiable, fusedKernel, hasKernel } from './kernel.js';
 
 /** Mean cross entropy of rows of logits `[N, C]` against one class each `[N]`: `mean(logsumexp(x) - x[label])`. */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Int32Array): Scalar {
@@ -11,12 +11,22 @@ export function softmaxCrossEntropy(logits: Tensor2D, labels: Int32Array): Scala
   return differentiable<Scalar>(
     [logits],
     () => {
+      if (hasKernel('WbdcSoftmaxCrossEntropy')) {
+        const classes = tf.tensor1d(labels, 'int32');
+        const [value, rows] = fusedKernel('WbdcSoftmaxCrossEntropy', { logits, labels: classes }, {})!;
+        return { value: value as Scalar, saved: [logits, classes, rows] };
+      }
       const logProbabilities = tf.logSoftmax(logits); // [N, C]
       const flat = Int32Array.from(labels, (label, row) => row * classes + label);
       const picked = tf.gather(tf.reshape(logProbabilities, [rows * classes]), flat); // [N]
       return { value: tf.neg(tf.mean(picked)), saved: [logProbabilities] };
     },
-    (dy, [logProbabilities]) => {
+    (dy, [first, ...own]) => {
+      if (own.length > 0) {
+        const [labels, saved] = own;
+        return fusedKernel('WbdcSoftmaxCrossEntropyGrad', { dy, logits: first, labels, saved }, {})!;
+      }
+      const logProbabilities = first;
       const surplus = tf.sub(tf.exp(logProbabilities), tf.oneHot(tf.tensor1d(labels, 'int32'), classes));
       return [tf.mul(surplus, tf.div(dy, rows))];
     },
@@ -37,17 +47,25 @@ export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Scalar {
   return differentiable<Scalar>(
     [logits],
     () => {
+      const fused = fusedKernel('WbdcSigmoidCrossEntropy', { logits, targets }, {});
+      if (fused) return { value: fused[0] as Scalar, saved: [logits, targets] };
       const smooth = tf.log1p(tf.exp(tf.neg(tf.abs(logits)))); // log(1 + exp(-|x|)): no overflow
       const value = tf.mean(tf.add(tf.sub(tf.relu(logits), tf.mul(logits, targets)), smooth));
       return { value: value as Scalar, saved: [logits, targets] };
     },
-    (dy, [logits, targets]) => [tf.mul(tf.sub(tf.sigmoid(logits), targets), tf.div(dy, logits.size))],
+    (dy, [logits, targets]) =>
+      fusedKernel('WbdcSigmoidCrossEntropyGrad', { dy, logits, targets }, {}) ?? [
+        tf.mul(tf.sub(tf.sigmoid(logits), targets), tf.div(dy, logits.size)),
+      ],
   );
 }
 
 /** Of rows `[N, C]`, how many have their largest value at the label; of equals the first. A row with a NaN has none. */
 export function countCorrect(logits: Tensor2D, labels: Int32Array): Scalar {
   if (labels.length === 0) return tf.scalar(0);
+  if (hasKernel('WbdcCountCorrect')) {
+    return fusedKernel('WbdcCountCorrect', { logits, labels: tf.tensor1d(labels, 'int32') }, {})![0] as Scalar;
+  }
   const hits = tf.equal(tf.argMax(logits, 1), tf.tensor1d(labels, 'int32'));
   const total = tf.sum(logits, 1); // NaN where one is; argMax answers the first place there
   return tf.sum(tf.cast(tf.logicalAnd(hits, tf.equal(total, total)), 'float32'));

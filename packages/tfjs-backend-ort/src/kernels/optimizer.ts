@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { AdamWAttributes, KernelInputs } from '@wbdc/nn/kernels';
-import { sizeOf } from '@wbdc/nn/plain';
+import { adamWNames, sizeOf } from '@wbdc/nn/plain';
 import type { OrtBackend } from '../backend.js';
 import type { Homes } from '../in-place/homes.js';
 import { NUMBERS } from '../in-place/program.js';
@@ -57,10 +57,10 @@ type Slot = KernelInputs<'WbdcAdamW', TensorInfo>;
 const adamWAll: Fused<'WbdcAdamWAll'> = ({ backend, inputs, attrs: { updates } }) => {
   const jobs: Job[] = [];
   updates.forEach((numbers, i) => {
-    const names = (['p', 'g', 'm', 'v', 'e'] as const).map((name) => inputs[`${name}${i}`] as TensorInfo | undefined);
-    const [p, g, m, v, e] = names as [TensorInfo, TensorInfo, TensorInfo, TensorInfo, TensorInfo | undefined];
-    const slot = { p, g, m, v, ...(e && { e }) };
-    if (sizeOf(p.shape) === 0) return;
+    const names = adamWNames(i);
+    const e = inputs[names.e] as TensorInfo | undefined;
+    const slot = { p: inputs[names.p], g: inputs[names.g], m: inputs[names.m], v: inputs[names.v], ...(e && { e }) };
+    if (sizeOf(slot.p.shape) === 0) return;
     const job = backend.homes && jobOf(backend, backend.homes, slot, numbers);
     if (job) jobs.push(job);
     else adamW({ backend, inputs: slot, attrs: numbers });

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
-import type { Region } from '../commands.js';
+import type { Operand, Region } from '../commands.js';
 import { defineKernels, dispatch, type Fused } from '../kernel.js';
 import { drawBits, wordsOf } from './dropout.js';
 import { MOST_LANES, ROWS, sourcesFor, type Form } from './attention-sources.js';
@@ -36,7 +36,9 @@ const aligned = (values: number): number => Math.ceil(values / 64) * 64;
 /** What a tensor of weights is made of here, in words: maxima and divisors, the bias, the bits, the result. */
 function partsOf({ width, batch, heads, queries, keys, words }: Shapes, biasRows: number, dropping: boolean) {
   const sizes = {
-    ...{ lse: 2 * batch * heads * queries, bias: batch * biasRows * keys, bits: dropping ? batch * words : 0 },
+    lse: 2 * batch * heads * queries,
+    bias: batch * biasRows * keys,
+    bits: dropping ? batch * words : 0,
     y: batch * queries * width,
   };
   const biasAt = aligned(sizes.lse);
@@ -72,8 +74,10 @@ const attention: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias },
   const kept = backend.regionOf(w);
   const bits = drop && wordsIn(kept, bitsAt, sizes.bits);
   if (drop && bits) drawBits(backend, drop, bits, batch, heads * queries * keys);
-  const own = { y, lse: wordsIn(kept, 0, sizes.lse), again: wordsIn(kept, yAt, sizes.y) };
-  const operands = { ...own, q, k, v, bias, ...(bits && { bits }) };
+  const lse = wordsIn(kept, 0, sizes.lse);
+  const again = wordsIn(kept, yAt, sizes.y);
+  const operands: Record<string, Operand> = { y, lse, again, q, k, v, bias };
+  if (bits) operands['bits'] = bits;
   const params = {
     heads,
     queries,
@@ -105,9 +109,8 @@ const attentionGrad: Fused<'WbdcAttentionGrad'> = ({
   const { biasAt, bitsAt, yAt } = partsOf(shapes, biasRows, drop !== undefined);
   const [along, release] = backend.scratch(4 * batch * heads * queries);
   const params = { heads, queries, keys, words, biasAt, biasRows, bitsAt, yAt, scale, raised: drop?.scale ?? 1 };
-  const operands = { along, dy, q, k, v, bits: w };
-  dispatch(backend, sources.queries, { dq, ...operands }, params, groupsOf(queries, shapes));
-  dispatch(backend, sources.keys, { dk, dv, ...operands }, params, groupsOf(keys, shapes));
+  dispatch(backend, sources.queries, { dq, along, dy, q, k, v, bits: w }, params, groupsOf(queries, shapes));
+  dispatch(backend, sources.keys, { dk, dv, along, dy, q, k, v, bits: w }, params, groupsOf(keys, shapes));
   release();
   return [dq, dk, dv];
 };

@@ -17,6 +17,7 @@ const BITS: KernelSource = {
   write: { bits: 'atomic<u32>' },
   read: { gaps: 'u32' },
   params: { rows: 'u32', width: 'u32', words: 'u32', k0: 'u32', k1: 'u32' },
+  changing: true,
   code: `const GOLDEN = 0x9e3779b9u;
 var<workgroup> sums: array<u32, ${THREADS}>;
 fn mix(word: u32) -> u32 {

@@ -67,32 +67,28 @@ const BACKWARD_COLUMNS = columnSums({
   store: 'dgamma[c] = sum.x; dbeta[c] = sum.y;',
 });
 
-interface Outcome {
-  readonly y: TensorInfo;
-  readonly mean: TensorInfo;
-  readonly rstd: TensorInfo;
-}
-
-function outcomeOf(backend: WebGpuBackend, shape: readonly number[]): Outcome {
+/** y, mean and rstd. */
+function outcomeOf(backend: WebGpuBackend, shape: readonly number[]): [TensorInfo, TensorInfo, TensorInfo] {
   const column = [...shape.slice(0, -1), 1];
-  return { y: backend.empty(shape), mean: backend.empty(column), rstd: backend.empty(column) };
+  return [backend.empty(shape), backend.empty(column), backend.empty(column)];
 }
 
 const layerNorm: Fused<'WbdcLayerNorm'> = ({ backend, inputs: { x, gamma, beta }, attrs: { epsilon } }) => {
-  const outcome = outcomeOf(backend, x.shape);
+  const [y, mean, rstd] = outcomeOf(backend, x.shape);
   const width = x.shape.at(-1)!;
   const rows = sizeOf(x.shape) / width;
-  dispatch(backend, FORWARD, { ...outcome, x, gamma, beta }, { rows, width, epsilon }, groupsFor(rows));
-  return [outcome.y, outcome.mean, outcome.rstd];
+  dispatch(backend, FORWARD, { y, mean, rstd, x, gamma, beta }, { rows, width, epsilon }, groupsFor(rows));
+  return [y, mean, rstd];
 };
 
 const addLayerNorm: Fused<'WbdcAddLayerNorm'> = ({ backend, inputs: { a, b, gamma, beta }, attrs: { epsilon } }) => {
-  const outcome = outcomeOf(backend, a.shape);
+  const [y, mean, rstd] = outcomeOf(backend, a.shape);
   const x = backend.empty(a.shape);
   const width = a.shape.at(-1)!;
   const rows = sizeOf(a.shape) / width;
-  dispatch(backend, ADD_FORWARD, { ...outcome, x, a, b, gamma, beta }, { rows, width, epsilon }, groupsFor(rows));
-  return [outcome.y, outcome.mean, outcome.rstd, x];
+  const operands = { y, mean, rstd, x, a, b, gamma, beta };
+  dispatch(backend, ADD_FORWARD, operands, { rows, width, epsilon }, groupsFor(rows));
+  return [y, mean, rstd, x];
 };
 
 /** The gradients of a layer normalisation, those of scale and shift in tensors that are there. */

@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { AdamWAttributes } from '@wbdc/nn/kernels';
-import { sizeOf } from '@wbdc/nn/plain';
+import { adamWNames, sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
 import type { Region } from '../commands.js';
 import { groupsFor, THREADS, workgroupSum, type KernelSource } from '../kernel-source.js';
@@ -210,14 +210,8 @@ function settle(backend: WebGpuBackend, slots: readonly Slot[]): void {
 
 const adamW: Fused<'WbdcAdamWAll'> = ({ backend, inputs, attrs: { updates } }) => {
   const slots = updates.map((numbers, i): Slot => {
-    const {
-      [`p${i}`]: p,
-      [`g${i}`]: g,
-      [`m${i}`]: m,
-      [`v${i}`]: v,
-      [`e${i}`]: e,
-    } = inputs as Record<string, TensorInfo>;
-    return { p, g, m, v, e, numbers };
+    const { p, g, m, v, e } = adamWNames(i);
+    return { p: inputs[p], g: inputs[g], m: inputs[m], v: inputs[v], e: inputs[e], numbers };
   });
   const used = slots.filter(({ p }) => sizeOf(p.shape) > 0);
   let found = used.map((slot) => homeOf(backend, slot));

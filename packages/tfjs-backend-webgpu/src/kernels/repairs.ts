@@ -8,8 +8,10 @@ import { dispatch, type Call, type WebGpuKernel } from '../kernel.js';
 /** Inputs of a dispatch: with the output the eight buffers that every device has. */
 const MOST = 7;
 
+const INPUTS = ['x0', 'x1', 'x2', 'x3', 'x4', 'x5', 'x6'];
+
 const sumOf = (count: number): KernelSource => {
-  const names = Array.from({ length: count }, (_, i) => `x${i}`);
+  const names = INPUTS.slice(0, count);
   return {
     name: `AddN of ${count}`,
     write: { y: 'f32' },
@@ -22,7 +24,8 @@ const sumOf = (count: number): KernelSource => {
   };
 };
 
-const SUMS = new Map(Array.from({ length: MOST - 1 }, (_, i) => [i + 2, sumOf(i + 2)]));
+/** By the number of tensors, from 2 on. */
+const SUMS = INPUTS.map((_, i) => sumOf(i)).concat(sumOf(MOST));
 
 /** tfjs's takes one buffer for each tensor, and a device has only so many. */
 export function addN(own: WebGpuKernel): WebGpuKernel {
@@ -54,8 +57,9 @@ export function add(own: WebGpuKernel): WebGpuKernel {
 export function addUp(backend: WebGpuBackend, tensors: readonly TensorInfo[]): TensorInfo {
   const y = backend.empty(tensors[0].shape);
   const n = sizeOf(y.shape);
-  const inputs = Object.fromEntries(tensors.map((tensor, i) => [`x${i}`, tensor]));
-  if (n > 0) dispatch(backend, SUMS.get(tensors.length)!, { y, ...inputs }, { n }, groupsFor(n, THREADS));
+  const operands: Record<string, TensorInfo> = { y };
+  for (let i = 0; i < tensors.length; i++) operands[INPUTS[i]] = tensors[i];
+  if (n > 0) dispatch(backend, SUMS[tensors.length], operands, { n }, groupsFor(n, THREADS));
   return y;
 }
 
