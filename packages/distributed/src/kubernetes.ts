@@ -1,6 +1,8 @@
+import { WbdcError } from '@wbdc/io/errors';
+
 /** What is run on Kubernetes, and with what. */
 export interface KubernetesOptions {
-  /** Of the objects: lower case letters, digits and `-`. */
+  /** Of the objects: lower case letters, digits and `-`, a letter first; 63 with the number of a pod. */
   readonly name: string;
   /** An image with wbdc, MPI and sshd: see deploy/Dockerfile. */
   readonly image: string;
@@ -67,7 +69,7 @@ export function indexedJob(
   { command, shards, parallelism = shards }: { command: readonly string[]; shards: number; parallelism?: number },
 ): Manifest {
   const env = [{ name: 'JOB_COMPLETIONS', value: String(shards) }];
-  return job(options, pod(options, command, { env }), {
+  return job(options, pod(options, command, { env, restartPolicy: 'Never' }), {
     completionMode: 'Indexed',
     completions: shards,
     parallelism,
@@ -77,23 +79,43 @@ export function indexedJob(
 
 /** A Job of one pod. */
 export function singleJob(options: KubernetesOptions, command: readonly string[]): Manifest {
-  return job(options, pod(options, command), { backoffLimit: 3 });
+  return job(options, pod(options, command, { restartPolicy: 'Never' }), { backoffLimit: 3 });
 }
 
-/** A stage of wbdc that goes on where it stopped: as an Indexed Job, an MPIJob or a Job, by how it is divided. */
+/**
+ * A stage of wbdc that goes on where it stopped: as an Indexed Job, an MPIJob or a Job, by how it is divided.
+ *
+ * @throws WbdcError where the name of the run makes one that is too long for Kubernetes
+ */
 export function stageManifest(options: StageManifestOptions): Manifest {
   const { stage, divides, shards = 1, workers = 1, ranks = 1, config, set = [], gpus } = options;
-  const name = `${options.name}-${stage}`
+  const written = `${options.name}-${stage}`
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-|-$/g, '');
+  const name = /^[a-z]/.test(written) ? written : `wbdc-${written}`; // a label of DNS begins with a letter
   const resources = gpus === undefined ? {} : { 'nvidia.com/gpu': String(gpus) };
   const given = [...(config === undefined ? [] : ['--config', config]), ...set.flatMap((one) => ['--set', one])];
   const command = ['wbdc', stage, ...given, '--name', options.name, '--resume'];
   const shared = { ...options, name, resources };
-  if (divides === 'shards' && shards > 1) return indexedJob(shared, { command, shards });
-  if (divides === 'ranks' && workers * ranks > 1) return mpiJob(shared, { command, workers, ranksPerWorker: ranks });
+  const [inParts, asRanks] = [divides === 'shards' && shards > 1, divides === 'ranks' && workers * ranks > 1];
+  assertLabel(name + (inParts ? `-${shards - 1}` : asRanks ? `-worker-${workers - 1}` : ''), options.name);
+  if (inParts) return indexedJob(shared, { command, shards });
+  if (asRanks) return mpiJob(shared, { command, workers, ranksPerWorker: ranks });
   return singleJob(shared, command);
+}
+
+/** The longest label of DNS, which the names of hosts are. */
+const LONGEST_LABEL = 63;
+
+function assertLabel(host: string, given: string): void {
+  const over = host.length - LONGEST_LABEL;
+  if (over <= 0) return;
+  throw new WbdcError({
+    where: `name of the run '${given}'`,
+    expected: `one that is ${over} characters shorter, for hosts of Kubernetes have at most ${LONGEST_LABEL}`,
+    got: host,
+  });
 }
 
 function job(options: KubernetesOptions, template: object, settings: object): Manifest {
@@ -143,15 +165,12 @@ export function mpiJob(
         Launcher: {
           replicas: 1,
           restartPolicy: 'OnFailure',
-          template: pod(launcher, [...mpirun, '--wdir', pathOf(options), ...command], { restartPolicy: 'OnFailure' }),
+          template: pod(launcher, [...mpirun, '--wdir', pathOf(options), ...command]),
         },
         Worker: {
           replicas: workers,
           restartPolicy: 'OnFailure',
-          template: pod(options, ['/usr/sbin/sshd', '-De', '-f', `${HOME}/.sshd_config`], {
-            restartPolicy: 'OnFailure',
-            container: sshd,
-          }),
+          template: pod(options, ['/usr/sbin/sshd', '-De', '-f', `${HOME}/.sshd_config`], { container: sshd }),
         },
       },
     },
@@ -168,7 +187,8 @@ function pathOf({ mountPath = '/work' }: KubernetesOptions): string {
 
 interface PodSettings {
   readonly env?: readonly { readonly name: string; readonly value: string }[];
-  readonly restartPolicy?: 'Never' | 'OnFailure';
+  /** Pods of an MPIJob have that of their replicas. */
+  readonly restartPolicy?: 'Never';
   /** More of its container. */
   readonly container?: object;
 }
@@ -176,12 +196,12 @@ interface PodSettings {
 function pod(
   options: KubernetesOptions,
   command: readonly string[],
-  { env, restartPolicy = 'Never', container }: PodSettings = {},
+  { env, restartPolicy, container }: PodSettings = {},
 ): object {
   const { image, claim, cpu, memory, resources = {} } = options;
   return {
     spec: {
-      restartPolicy,
+      ...(restartPolicy && { restartPolicy }),
       terminationGracePeriodSeconds: 120, // for a checkpoint
       securityContext: { runAsNonRoot: true, runAsUser: USER, runAsGroup: USER, fsGroup: USER },
       containers: [

@@ -1,4 +1,5 @@
 import { Job } from 'kubernetes-models/batch/v1';
+import { PodTemplateSpec } from 'kubernetes-models/v1';
 import { describe, expect, it } from 'vitest';
 import { stageManifest, type Manifest, type StageManifestOptions } from '@wbdc/distributed/kubernetes';
 import { z } from 'zod';
@@ -13,28 +14,61 @@ function assertJob(manifest: object): void {
   new Job(manifest as ConstructorParameters<typeof Job>[0]).validate();
 }
 
-/** The fields of an MPIJob v2beta1 of Kubeflow's operator; its pods are checked as those of a Job are. */
-const replicas = z.strictObject({
-  replicas: z.int().min(1),
-  restartPolicy: z.enum(['Always', 'OnFailure', 'Never', 'ExitCode']),
-  template: z.looseObject({}),
-});
-const mpiJobSchema = z.strictObject({
-  apiVersion: z.literal('kubeflow.org/v2beta1'),
-  kind: z.literal('MPIJob'),
-  metadata: z.strictObject({ name: z.string(), namespace: z.string().optional() }),
-  spec: z.strictObject({
-    slotsPerWorker: z.int().min(1),
-    mpiImplementation: z.enum(['OpenMPI', 'Intel', 'MPICH']),
-    launcherCreationPolicy: z.enum(['AtStartup', 'WaitForWorkersReady']),
-    sshAuthMountPath: z.string(),
-    runPolicy: z.strictObject({
-      cleanPodPolicy: z.enum(['None', 'Running', 'All']),
-      backoffLimit: z.int(),
+/** The same of a template of pods. */
+function assertTemplate(template: object): void {
+  new PodTemplateSpec(template as ConstructorParameters<typeof PodTemplateSpec>[0]).validate();
+}
+
+const count = (smallest: number) => z.int32().min(smallest);
+/** A label of DNS as the services of the operator take one. */
+const isLabel = (text: string): boolean => /^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
+
+const replicas = (number: z.ZodType<number>) =>
+  z.strictObject({
+    replicas: number,
+    restartPolicy: z.enum(['Never', 'OnFailure']), // the schema has four; the operator refuses the others
+    template: z.strictObject({ metadata: z.looseObject({}).optional(), spec: z.looseObject({}) }),
+  });
+
+/**
+ * An MPIJob v2beta1 as Kubeflow's MPI operator takes it: the fields of its CustomResourceDefinition (manifests/base at
+ * commit 26635a4, the one that has `managedBy`, released with 0.6.0), and of its validation, which is the stricter,
+ * what it refuses. Fields that the definition does not have would be dropped without a word: here they are faults.
+ */
+const mpiJobSchema = z
+  .strictObject({
+    apiVersion: z.literal('kubeflow.org/v2beta1'),
+    kind: z.literal('MPIJob'),
+    metadata: z.strictObject({ name: z.string(), namespace: z.string().optional() }),
+    spec: z.strictObject({
+      slotsPerWorker: count(1),
+      mpiImplementation: z.enum(['OpenMPI', 'Intel', 'MPICH']),
+      launcherCreationPolicy: z.enum(['AtStartup', 'WaitForWorkersReady']),
+      runLauncherAsWorker: z.boolean().optional(),
+      sshAuthMountPath: z.string().min(1),
+      runPolicy: z.strictObject({
+        cleanPodPolicy: z.enum(['None', 'Running', 'All']),
+        backoffLimit: count(0).optional(),
+        activeDeadlineSeconds: z.int().min(0).optional(),
+        ttlSecondsAfterFinished: count(0).optional(),
+        suspend: z.boolean().optional(),
+        managedBy: z.enum(['kubeflow.org/mpi-operator', 'kueue.x-k8s.io/multikueue']).optional(),
+        schedulingPolicy: z
+          .strictObject({
+            minAvailable: z.int32().optional(),
+            minResources: z.record(z.string(), z.union([z.int(), z.string()])).optional(),
+            priorityClass: z.string().optional(),
+            queue: z.string().optional(),
+            scheduleTimeoutSeconds: z.int32().optional(),
+          })
+          .optional(),
+      }),
+      mpiReplicaSpecs: z.strictObject({ Launcher: replicas(z.literal(1)), Worker: replicas(count(1)) }),
     }),
-    mpiReplicaSpecs: z.strictObject({ Launcher: replicas, Worker: replicas }),
-  }),
-});
+  })
+  .refine(({ metadata, spec }) => isLabel(`${metadata.name}-worker-${spec.mpiReplicaSpecs.Worker.replicas - 1}`), {
+    path: ['metadata', 'name'],
+  });
 
 /** The containers of every pod of a manifest. */
 function containersOf(manifest: unknown): Record<string, unknown>[] {
@@ -95,7 +129,8 @@ describe('manifests', () => {
     const { spec } = mpiJobSchema.parse(manifest);
     assertCareful(manifest);
     for (const { template } of Object.values(spec.mpiReplicaSpecs)) {
-      assertJob({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'x' }, spec: { template } });
+      assertTemplate(template);
+      expect(template.spec).not.toHaveProperty('restartPolicy'); // the operator warns of two
     }
     expect(spec).toMatchObject({ slotsPerWorker: 2, mpiReplicaSpecs: { Worker: { replicas: 3 } } });
     const [{ command }] = containersOf(spec.mpiReplicaSpecs.Launcher);
@@ -107,5 +142,46 @@ describe('manifests', () => {
     expect(() => assertJob({ ...manifest, spec: { ...manifest.spec, completions: 'two' } })).toThrow(/completions/);
     expect(() => assertJob({ ...manifest, spec: { completions: 2 } })).toThrow(/template/);
     expect(mpiJobSchema.safeParse({ ...manifest, kind: 'MPIJob' }).success).toBe(false);
+  });
+
+  it.each([
+    ['a launcher twice', 'mpiReplicaSpecs.Launcher.replicas', 2],
+    ['no worker', 'mpiReplicaSpecs.Worker.replicas', 0],
+    ['a policy that the operator does not have', 'mpiReplicaSpecs.Worker.restartPolicy', 'Always'],
+    ['no slots', 'slotsPerWorker', 0],
+    ['no folder of keys', 'sshAuthMountPath', ''],
+    ['another MPI', 'mpiImplementation', 'MVAPICH'],
+    ['another cleaning', 'runPolicy.cleanPodPolicy', 'Always'],
+    ['tries below none', 'runPolicy.backoffLimit', -1],
+    ['an unknown field', 'waitForWorkers', true],
+  ])('of trainings: %s is a fault', (_, path, value) => {
+    const manifest = stageManifest({ ...OPTIONS, stage: 'pretrain', divides: 'ranks', workers: 2 });
+    expect(mpiJobSchema.safeParse(manifest).success).toBe(true);
+    const copy = structuredClone(manifest) as { spec: Record<string, unknown> };
+    const keys = path.split('.');
+    const parent = keys.slice(0, -1).reduce((of, key) => of[key] as Record<string, unknown>, copy.spec);
+    parent[keys.at(-1)!] = value;
+    const { error } = mpiJobSchema.safeParse(copy);
+    expect(error?.issues.map((issue) => issue.path.join('.')).join()).toMatch(/^spec/);
+  });
+
+  it('are checked for containers, which a template has to have', () => {
+    expect(() => assertTemplate({ spec: { volumes: [] } })).toThrow(/containers/);
+  });
+
+  it('have names that hosts can have, or say how much shorter the name of a run has to be', () => {
+    const of = (name: string) =>
+      stageManifest({ ...OPTIONS, name, stage: 'pretrain', divides: 'ranks', workers: 12 }).metadata.name;
+    expect([of('1st Run!'), of('基线')]).toEqual(['wbdc-1st-run-pretrain', 'pretrain']);
+    const longest = 'a'.repeat(63 - '-pretrain-worker-11'.length);
+    expect(
+      mpiJobSchema.safeParse(
+        stageManifest({ ...OPTIONS, name: longest, stage: 'pretrain', divides: 'ranks', workers: 12 }),
+      ).success,
+    ).toBe(true);
+    expect(() => of(`${longest}b`)).toThrow(/one that is 1 characters shorter/);
+    const parts = { ...OPTIONS, name: 'a'.repeat(52), shards: 100 };
+    expect(() => stageManifest(parts)).toThrow(/1 characters shorter/);
+    expect(stageManifest({ ...parts, shards: 10 }).metadata.name).toHaveLength(61);
   });
 });
