@@ -59,7 +59,11 @@ async function inNode(name: string, executionProviders: readonly string[] = ['cp
   const { InferenceSession, Tensor } = (await import(name)) as typeof Ort;
   return {
     load: async (model) => {
-      const session = await InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 });
+      const session = await InferenceSession.create(model, {
+        executionProviders,
+        logSeverityLevel: 3,
+        intraOpNumThreads: 1,
+      });
       const tensor = ({ type, data, dims }: Feed): Ort.Tensor =>
         new Tensor(type as 'float32', data as Float32Array, dims);
       const run = async (feeds: Readonly<Record<string, Feed>>) =>
@@ -108,94 +112,130 @@ export function describeOnnx<P extends ParamTree>(
   encoder: Encoder<P>,
   toOnnx: (params: P, head?: OnnxHead) => Uint8Array,
 ): void {
-  describe.each(Object.entries(RUNTIMES))(`${name} on %s`, (runtimeName, open) => {
-    if (!open) return void it.skip(`${runtimeName} is not installed`);
+  describe(name, () => {
     let params: P;
     let head: Linear;
-    let runtime: Runtime | undefined;
-    let model: Model;
+    /** What tfjs gives for a shape: the same for every runtime, so made once. */
+    const encoded = new Map<string, Coded>();
     beforeAll(async () => {
       await useEngine('cpu');
-      runtime = await open();
       params = encoder.init(randomKey(1));
       head = newLinear(randomKey(2), encoder.hiddenSize, 7);
       fillWithWaves(flatten({ params, head }));
-      const tags = { name: 'tags', linear: head, activation: 'sigmoid' } as const;
-      model = await runtime!.load(toOnnx(params, tags));
     });
-    afterAll(async () => {
+    afterAll(() => {
       disposeTree({ params, head });
-      await runtime?.close?.();
+      for (const { states } of encoded.values()) tf.dispose([states.text, states.frames, states.cls]);
     });
+    const encode = (...shape: Shape): Coded => {
+      const known = encoded.get(shape.join());
+      if (known) return known;
+      const batch = batchOf(...shape);
+      const states = tf.tidy(() => ({ ...encoder.encode(params, batch, {}) }));
+      encoded.set(shape.join(), { batch, states });
+      return { batch, states };
+    };
+    describe.each(Object.entries(RUNTIMES))('on %s', (runtimeName, open) => {
+      if (!open) return void it.skip(`${runtimeName} is not installed`);
+      describeRuntime({ encoder, params: () => params, head: () => head, encode, open, toOnnx });
+    });
+  });
+}
 
-    it.each(SHAPES)('equals tfjs for %i videos of %i tokens and %i frames', async (videos, length, count) => {
-      const batch = batchOf(videos, length, count);
-      const results = await model.run(feedsOf(batch));
+type Shape = readonly [videos: number, tokens: number, frames: number];
+
+/** A batch, and what tfjs makes of it. */
+interface Coded {
+  readonly batch: Batch;
+  readonly states: Encoded;
+}
+
+interface Tested<P> {
+  readonly encoder: Encoder<P & ParamTree>;
+  readonly params: () => P;
+  readonly head: () => Linear;
+  readonly encode: (...shape: Shape) => Coded;
+  readonly open: () => Promise<Runtime>;
+  readonly toOnnx: (params: P, head?: OnnxHead) => Uint8Array;
+}
+
+function describeRuntime<P>({ encoder, params, head, encode, open, toOnnx }: Tested<P>): void {
+  let runtime: Runtime | undefined;
+  let model: Model;
+  beforeAll(async () => {
+    runtime = await open();
+    const tags = { name: 'tags', linear: head(), activation: 'sigmoid' } as const;
+    model = await runtime!.load(toOnnx(params(), tags));
+  });
+  afterAll(() => runtime?.close?.());
+
+  it.each(SHAPES)('equals tfjs for %i videos of %i tokens and %i frames', async (videos, length, count) => {
+    const { batch, states } = encode(videos, length, count);
+    const results = await model.run(feedsOf(batch));
+    tf.tidy(() => {
+      const { text, frames, cls } = states;
+      const tags = tf.sigmoid(linear(cls, head()));
+      for (const [output, tensor] of Object.entries({ text, frameStates: frames, cls, tags })) {
+        expect(results[output].dims, output).toEqual(tensor.shape);
+        expect(distance(results[output].data as ArrayLike<number>, tensor.dataSync()), output).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it.each([
+    ['mean', 'mean'],
+    ['both', 'both'],
+    ['attention', 'attention'],
+    ['attention behind a tanh', 'attention'],
+  ] as const)('pools as the head wants it: %s', async (name, pooling) => {
+    const width = encoder.hiddenSize;
+    const own = {
+      output: newLinear(randomKey(3), pooling === 'both' ? 2 * width : width, 7),
+      ...(pooling === 'attention' && { attention: newLinear(randomKey(4), width, 1) }),
+      ...(name.endsWith('tanh') && { attentionHidden: newLinear(randomKey(5), width, width) }),
+    };
+    fillWithWaves(flatten({ own }));
+    const { output, attention, attentionHidden } = own;
+    const served = {
+      name: 'embedding',
+      linear: output,
+      ...(attention && { attention }),
+      ...(attentionHidden && { attentionHidden }),
+      pooling,
+      activation: 'unit',
+    } as const;
+    const loaded = await runtime!.load(toOnnx(params(), served));
+    for (const { batch, states } of [encode(3, 7, 5), encode(1, 1, 1)]) {
+      const { embedding } = await loaded.run(feedsOf(batch));
       tf.tidy(() => {
-        const { text, frames, cls } = encoder.encode(params, batch, {});
-        const tags = tf.sigmoid(linear(cls, head));
-        for (const [output, tensor] of Object.entries({ text, frameStates: frames, cls, tags })) {
-          expect(results[output].dims, output).toEqual(tensor.shape);
-          expect(distance(results[output].data as ArrayLike<number>, tensor.dataSync()), output).toBeLessThan(1e-5);
-        }
+        const state = pool(states, batch, pooling === 'both', own);
+        const expected = l2Normalize(linear(state, output));
+        expect(distance(embedding.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
       });
-    });
+    }
+    disposeTree({ own });
+  });
 
-    it.each([
-      ['mean', 'mean'],
-      ['both', 'both'],
-      ['attention', 'attention'],
-      ['attention behind a tanh', 'attention'],
-    ] as const)('pools as the head wants it: %s', async (name, pooling) => {
-      const width = encoder.hiddenSize;
-      const own = {
-        output: newLinear(randomKey(3), pooling === 'both' ? 2 * width : width, 7),
-        ...(pooling === 'attention' && { attention: newLinear(randomKey(4), width, 1) }),
-        ...(name.endsWith('tanh') && { attentionHidden: newLinear(randomKey(5), width, width) }),
-      };
-      fillWithWaves(flatten({ own }));
-      const { output, attention, attentionHidden } = own;
-      const served = {
-        name: 'embedding',
-        linear: output,
-        ...(attention && { attention }),
-        ...(attentionHidden && { attentionHidden }),
-        pooling,
-        activation: 'unit',
-      } as const;
-      const loaded = await runtime!.load(toOnnx(params, served));
-      for (const batch of [batchOf(3, 7, 5), batchOf(1, 1, 1)]) {
-        const { embedding } = await loaded.run(feedsOf(batch));
-        tf.tidy(() => {
-          const state = pool(encoder.encode(params, batch, {}), batch, pooling === 'both', own);
-          const expected = l2Normalize(linear(state, output));
-          expect(distance(embedding.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
-        });
-      }
-      disposeTree({ own });
-    });
+  it('puts a layer before that of the output where the head has one', async () => {
+    const hidden = newLinear(randomKey(4), encoder.hiddenSize, encoder.hiddenSize);
+    fillWithWaves(flatten({ hidden }));
+    const { batch, states } = encode(3, 7, 5);
+    for (const relu of [false, true]) {
+      const loaded = await runtime!.load(toOnnx(params(), { name: 'tags', linear: head(), hidden, relu }));
+      const { tags } = await loaded.run(feedsOf(batch));
+      tf.tidy(() => {
+        const read = linear(states.cls, hidden);
+        const expected = linear(relu ? tf.relu(read) : read, head());
+        expect(distance(tags.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
+      });
+    }
+    disposeTree({ hidden });
+  });
 
-    it('puts a layer before that of the output where the head has one', async () => {
-      const hidden = newLinear(randomKey(4), encoder.hiddenSize, encoder.hiddenSize);
-      fillWithWaves(flatten({ hidden }));
-      const batch = batchOf(3, 7, 5);
-      for (const relu of [false, true]) {
-        const loaded = await runtime!.load(toOnnx(params, { name: 'tags', linear: head, hidden, relu }));
-        const { tags } = await loaded.run(feedsOf(batch));
-        tf.tidy(() => {
-          const read = linear(encoder.encode(params, batch, {}).cls, hidden);
-          const expected = linear(relu ? tf.relu(read) : read, head);
-          expect(distance(tags.data as ArrayLike<number>, expected.dataSync())).toBeLessThan(1e-5);
-        });
-      }
-      disposeTree({ hidden });
-    });
-
-    it('has no output of a head without one', async () => {
-      const plain = await runtime!.load(toOnnx(params));
-      expect(plain.outputNames).toEqual(['text', 'frameStates', 'cls']);
-      expect(plain.inputNames).toEqual(['tokens', 'segments', 'textMask', 'frames', 'frameMask']);
-    });
+  it('has no output of a head without one', async () => {
+    const plain = await runtime!.load(toOnnx(params()));
+    expect(plain.outputNames).toEqual(['text', 'frameStates', 'cls']);
+    expect(plain.inputNames).toEqual(['tokens', 'segments', 'textMask', 'frames', 'frameMask']);
   });
 }
 
