@@ -53,7 +53,9 @@ async function loadTensorflow(): Promise<void> {
 
 /** `scale * sin(0.7 i + phase)`: the values that tools/parity/common.py makes too. */
 export function wave(count: number, phase: number, scale = 0.3, offset = 0): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: count }, (_, i) => Math.fround(scale * Math.sin(i * 0.7 + phase)) + offset);
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = Math.fround(scale * Math.sin(i * 0.7 + phase)) + offset;
+  return values;
 }
 
 /** Gives parameter k of a tree the values wave(phase k), around 1 for the scales of normalisations. */

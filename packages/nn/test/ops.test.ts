@@ -180,16 +180,20 @@ describe.each(ENGINES)('operations on %s', (engine) => {
   });
 
   it.each([0.1, 0.003, 0.7])('drops the share %s, independently, and keeps the mean', (rate) => {
-    const kept = Array.from(dropout(tf.ones([7, 100_003]), rate, randomKey(11)).dataSync(), (x) => Math.abs(x));
-    const places = Array.from(kept.keys()).filter((i) => i + 100_003 < kept.length);
-    const share = (holds: (i: number) => boolean): number => places.filter(holds).length / places.length;
-    const deviation = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / places.length);
-    expect(Math.abs(share((i) => kept[i] === 0) - rate)).toBeLessThan(deviation(rate));
+    const kept = dropout(tf.ones([7, 100_003]), rate, randomKey(11)).dataSync<'float32'>();
+    const places = kept.length - 100_003;
+    /** Places where the value is dropped, and so is the one that far behind it. */
+    const share = (lag: number): number => {
+      let count = 0;
+      for (let i = 0; i < places; i++) if (kept[i] === 0 && kept[i + lag] === 0) count++;
+      return count / places;
+    };
+    const deviation = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / places);
+    expect(Math.abs(share(0) - rate)).toBeLessThan(deviation(rate));
     for (const lag of [1, 2, 100_003]) {
-      const both = share((i) => kept[i] === 0 && kept[i + lag] === 0);
-      expect(Math.abs(both - rate ** 2), `lag ${lag}`).toBeLessThan(deviation(rate ** 2) + 1e-5);
+      expect(Math.abs(share(lag) - rate ** 2), `lag ${lag}`).toBeLessThan(deviation(rate ** 2) + 1e-5);
     }
-    expect(new Set(kept.map((x) => Math.fround(x)))).toEqual(new Set([0, Math.fround(1 / (1 - rate))]));
+    expect(new Set(kept)).toEqual(new Set([0, Math.fround(1 / (1 - rate))]));
   });
 
   it('keeps a masked key out of attention entirely', () => {
@@ -210,14 +214,14 @@ describe.each(ENGINES)('operations on %s', (engine) => {
 
 /** Sizes at which the engine goes through its tensors in several pieces, of unequal length. */
 const LARGE: Case[] = [
-  { ...caseNamed('addLayerNorm'), shapes: [[13, 101, 1009], [13, 101, 1009], [1009], [1009]] },
-  { ...caseNamed('gelu'), shapes: [[1031, 1201]] },
+  { ...caseNamed('addLayerNorm'), shapes: [[13, 101, 801], [13, 101, 801], [801], [801]] },
+  { ...caseNamed('gelu'), shapes: [[1031, 1021]] },
   {
     name: 'attention',
     shapes: [
-      [7, 293, 6],
-      [7, 307, 6],
-      [7, 307, 6],
+      [5, 293, 6],
+      [5, 307, 6],
+      [5, 307, 6],
     ],
     run: attend({ heads: 3, dropout: 0.1, key: randomKey(3) }),
   },

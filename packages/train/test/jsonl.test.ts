@@ -30,7 +30,8 @@ it('writes one record a line, and forgets what lies past the resumed step', asyn
 it('is the file of an uninterrupted run after going on from any cut', async () => {
   const records = [1, 2, 3].map((step) => record(step, step / 8));
   const whole = records.map((one) => `${JSON.stringify(one)}\n`).join('');
-  for (let length = 0; length <= whole.length; length++) {
+  const goOn = async (length: number): Promise<void> => {
+    const path = join(folder, `${length}.jsonl`);
     const checkpoint = whole.slice(0, length).split('\n').length - 1; // its records are on the disk before it is
     await writeFile(path, whole.slice(0, length));
     const sink = await jsonlSink(path, checkpoint);
@@ -38,7 +39,9 @@ it('is the file of an uninterrupted run after going on from any cut', async () =
     for (const one of records.slice(checkpoint)) await sink.write(one);
     await sink.close?.();
     expect(await readFile(path, 'utf8')).toBe(whole);
-  }
+  };
+  // Side by side, for they wait for the disk.
+  await Promise.all(Array.from({ length: whole.length + 1 }, (_, length) => goOn(length)));
 });
 
 it('overwrites nothing silently, and resumes without a file too', async () => {
