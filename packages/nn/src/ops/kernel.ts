@@ -68,7 +68,7 @@ export function differentiable<T extends Tensor>(
   state.activeTape.push({
     id: state.nextTapeNodeId++,
     kernelName: 'differentiable',
-    inputs: Object.fromEntries(inputs.entries()),
+    inputs: inputs.slice() as unknown as NamedTensorMap, // by numbers: what is named costs the host more
     outputs: [value],
     saved: kept,
     gradient: ([dy]) => {
@@ -76,7 +76,7 @@ export function differentiable<T extends Tensor>(
       // A scalar may be the caller's own.
       const used = dy.size > 1 ? [dy, ...kept] : kept;
       for (const tensor of used) if (!gradients.includes(tensor)) tensor.dispose();
-      return Object.fromEntries(gradients.map((gradient, i) => [i, () => gradient]));
+      return gradients.map((gradient) => () => gradient) as unknown as Record<string, () => Tensor>;
     },
   });
   return value;

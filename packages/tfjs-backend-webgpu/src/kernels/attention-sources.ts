@@ -145,6 +145,13 @@ function forwardSource(form: Form): KernelSource {
       lse[at + 1u] = divisor;
     }
   }
+  // The bias lies behind them, for the backward pass: here, for a copy would end the pass that commands are in.
+  if (head == 0u && (group.x == 0u || u.biasRows > 1u)) {
+    let first = group.x * ${ROWS}u;
+    let rows = select(1u, min(${ROWS}u, u.queries - first), u.biasRows > 1u);
+    let origin = biasOf(batch, first, 0u);
+    for (var n = t; n < rows * u.keys; n += ${ROWS * form.lanes}u) { lse[u.biasAt + origin + n] = bias[origin + n]; }
+  }
 }`,
   };
 }

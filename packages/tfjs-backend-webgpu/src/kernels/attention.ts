@@ -74,7 +74,7 @@ const attention: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias },
   const kept = backend.regionOf(w);
   const bits = drop && wordsIn(kept, bitsAt, sizes.bits);
   if (drop && bits) drawBits(backend, drop, bits, batch, heads * queries * keys);
-  const lse = wordsIn(kept, 0, sizes.lse);
+  const lse = wordsIn(kept, 0, biasAt + sizes.bias); // and the bias
   const again = wordsIn(kept, yAt, sizes.y);
   const operands: Record<string, Operand> = { y, lse, again, q, k, v, bias };
   if (bits) operands['bits'] = bits;
@@ -83,7 +83,7 @@ const attention: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias },
     queries,
     keys,
     words,
-    biasAt: 0,
+    biasAt,
     biasRows,
     bitsAt: 0,
     yAt: 0,
@@ -91,7 +91,6 @@ const attention: Fused<'WbdcAttention'> = ({ backend, inputs: { q, k, v, bias },
     raised: drop?.scale ?? 1,
   };
   dispatch(backend, forward, operands, params, groupsOf(queries, shapes));
-  backend.commands.copy(backend.regionOf(bias), wordsIn(kept, biasAt, sizes.bias));
   return [y, w];
 };
 
