@@ -3,13 +3,9 @@ import type { Faults } from './faults.js';
 import { shaderOf, type KernelSource, type ParamType } from './kernel-source.js';
 import { KeptNumbers } from './numbers.js';
 import type { Profiler } from './profiler.js';
+import type { Region } from './region.js';
 
-/** A piece of a buffer. */
-export interface Region {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-}
+export type { Region };
 
 /** What a kernel is given by a name of its source. */
 export type Operand = TensorInfo | Region;
@@ -59,6 +55,7 @@ interface Kept {
 
 function same(a: readonly Region[], b: readonly Region[]): boolean {
   for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i]) continue;
     if (a[i].buffer !== b[i].buffer || a[i].offset !== b[i].offset || a[i].bytes !== b[i].bytes) return false;
   }
   return true;
@@ -140,8 +137,7 @@ export class Commands {
       const offset = (this.#offsets[0] = this.#reserve(paramBytes));
       this.#bytes.set(this.#wordBytes.subarray(0, paramBytes), offset);
     } else {
-      const offset = this.#kept.offsetOf(this.#words, paramBytes / 4);
-      regions[names.length] = { buffer: this.#kept.buffer, offset, bytes: paramBytes };
+      regions[names.length] = this.#kept.regionOf(this.#words, paramBytes / 4);
     }
     const group = this.#group(kernel.layout.group, regions);
     this.#record(source.name, kernel.pipeline, group, groups, kernel.changing ? this.#offsets : undefined);
@@ -200,7 +196,8 @@ export class Commands {
     if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline));
     if (offsets) pass.setBindGroup(0, group, offsets);
     else pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(x, y, z);
+    if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+    else pass.dispatchWorkgroups(x, y, z);
     this.dispatches++;
     if (++this.#pending < this.#batch) return;
     this.faults.during(`a batch that ended with ${name}`, () => this.submit());

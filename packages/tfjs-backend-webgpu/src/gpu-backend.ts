@@ -83,11 +83,12 @@ export class Backend extends Base implements WebGpuBackend {
   }
 
   regionOf(operand: Operand): Region {
-    if (!('dataId' in operand)) return operand;
-    const data = this.#tensors.get(operand.dataId);
+    const { dataId } = operand as TensorInfo; // quicker than whether it is in it
+    if (!dataId) return operand as Region;
+    const data = this.#tensors.get(dataId);
     if (data.region) return data.region;
     if (!data.resource) this.#bring(data);
-    return (data.region = { buffer: data.resource!, offset: data.offset, bytes: bytesOf(operand) });
+    return (data.region = { buffer: data.resource!, offset: data.offset, bytes: bytesOf(operand as TensorInfo) });
   }
 
   empty(shape: readonly number[], dtype: DataType = 'float32'): TensorInfo {

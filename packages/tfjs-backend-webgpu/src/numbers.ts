@@ -1,7 +1,9 @@
+import type { Region } from './region.js';
+
 /** Words of one dispatch, and the next of the same hash. */
 interface Kept {
   readonly words: Uint32Array;
-  readonly offset: number;
+  readonly region: Region;
   readonly next: Kept | undefined;
 }
 
@@ -27,16 +29,16 @@ export class KeptNumbers {
     });
   }
 
-  /** Where the first `count` words are, in bytes. */
-  offsetOf(words: Uint32Array<ArrayBuffer>, count: number): number {
+  /** Where the first `count` words are. */
+  regionOf(words: Uint32Array<ArrayBuffer>, count: number): Region {
     let hash = count;
     for (let i = 0; i < count; i++) hash = (Math.imul(hash, 31) + words[i]) | 0;
     const first = this.#known.get(hash);
-    for (let kept = first; kept; kept = kept.next) if (same(kept.words, words, count)) return kept.offset;
+    for (let kept = first; kept; kept = kept.next) if (same(kept.words, words, count)) return kept.region;
     return this.#keep(words.slice(0, count), hash);
   }
 
-  #keep(words: Uint32Array<ArrayBuffer>, hash: number): number {
+  #keep(words: Uint32Array<ArrayBuffer>, hash: number): Region {
     const alignment = this.device.limits.minUniformBufferOffsetAlignment;
     const room = Math.ceil(words.byteLength / alignment) * alignment;
     if (this.#at + room > this.bytes) {
@@ -47,8 +49,9 @@ export class KeptNumbers {
     const offset = this.#at;
     this.#at += room;
     this.device.queue.writeBuffer(this.buffer, offset, words);
-    this.#known.set(hash, { words, offset, next: this.#known.get(hash) });
-    return offset;
+    const region = { buffer: this.buffer, offset, bytes: words.byteLength };
+    this.#known.set(hash, { words, region, next: this.#known.get(hash) });
+    return region;
   }
 }
 

@@ -151,6 +151,6 @@ function insert(free: Held[], held: Held): void {
 /** Rounded up to a quarter of a power of two. */
 export function sizeClass(bytes: number): number {
   const exponent = bytes < 2 ** 31 ? 31 - Math.clz32(Math.max(bytes, 1)) : Math.floor(Math.log2(bytes));
-  const step = Math.max(SMALLEST, 2 ** (exponent - 2));
+  const step = exponent <= 10 ? SMALLEST : exponent < 32 ? 1 << (exponent - 2) : 2 ** (exponent - 2);
   return Math.ceil(Math.max(bytes, 1) / step) * step;
 }

@@ -28,16 +28,16 @@ describe('numbers of kernels', () => {
       [0, 31, 0, 7],
       [1, 0, 0, 7, 0, 0, 0, 0],
     ]; // the first and third alike
-    const places = lists.map((list) => kept.offsetOf(Uint32Array.from([...list, 99]), list.length));
+    const places = lists.map((list) => kept.regionOf(Uint32Array.from([...list, 99]), list.length).offset);
     expect(new Set(places).size).toBe(lists.length);
     lists.forEach((list, i) => expect(Array.from(memory.subarray(places[i] / 4).slice(0, list.length))).toEqual(list));
-    expect(lists.map((list) => kept.offsetOf(Uint32Array.from(list), list.length))).toEqual(places);
+    expect(lists.map((list) => kept.regionOf(Uint32Array.from(list), list.length).offset)).toEqual(places);
     expect(told).toEqual(lists.map(() => 'written'));
   });
 
   it('begin anew where there is no room left, and say so before', () => {
     const { kept, memory, told } = newNumbers(256);
-    const place = (n: number): number => kept.offsetOf(Uint32Array.of(n, 0, 0, 0), 4);
+    const place = (n: number): number => kept.regionOf(Uint32Array.of(n, 0, 0, 0), 4).offset;
     expect([1, 2, 3, 4].map(place)).toEqual([0, 64, 128, 192]);
     expect(place(5)).toBe(0);
     expect(told.slice(-2)).toEqual(['full', 'written']);

@@ -1,0 +1,6 @@
+/** A piece of a buffer. */
+export interface Region {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
