@@ -4,27 +4,35 @@
 # then is told and left out. Where packages, build and PyTorch are there it installs nothing.
 # Ended on its way it leaves what it has in bench/gpu.md, bench/gpu.json and bench/gpu-*.log.
 #
-#   bench/gpu.sh [--cuda] [--small] [options of bench/src/gpu.ts, e.g. --steps 20 --save]
+#   bench/gpu.sh [--cuda] [--small] [--times n] [options of bench/src/gpu.ts, e.g. --steps 20 --save]
 #
 #   --cuda   TensorFlow too, with NVIDIA's libraries: some gigabytes from PyPI, installed beside the rest
 #   --small  to see that the script works: a GPU played by the processor will do, sizes are tiny, few tests, and PyTorch
 #            runs on the processor where it finds no card
+#   --times  a whole number that all limits are multiplied by: for a machine that is slow, or that others use
 #
 # It takes Linux with a driver for Vulkan (its loader too: libvulkan1), Node >= 20.19, and for the installations npm and
 # PyPI. WBDC_PYTHON names a Python with PyTorch; else .venv/bin/python or python3, else .venv is made.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-# In seconds, of the whole script.
-whole=470
-small= cuda= options=()
-for option in "$@"; do
-  case $option in
+small= cuda= times=1 options=()
+while [ $# -gt 0 ]; do
+  case $1 in
     --small) small=1 && options+=(--small) ;;
     --cuda) cuda=1 ;;
-    *) options+=("$option") ;;
+    --times)
+      times=${2-}
+      [[ $times =~ ^[1-9][0-9]?$ ]] ||
+        { echo "--times: expected a whole number from 1 to 99, got '$times'" >&2 && exit 2; }
+      shift
+      ;;
+    *) options+=("$1") ;;
   esac
+  shift
 done
+# In seconds, of the whole script.
+whole=$((470 * times))
 
 failed= table='| part | seconds | outcome |
 | ---- | ------: | ------- |'
@@ -44,8 +52,8 @@ fail() { # what
   failed+="${failed:+, }$1"
   close "failed: $1"
 }
-within() { # seconds at the most, seconds that it leaves for what follows, command
-  local most=$1 rest=$((whole - $2 - SECONDS))
+within() { # seconds at the most, seconds that it leaves for what follows (both times --times), command
+  local most=$(($1 * times)) rest=$((whole - $2 * times - SECONDS))
   shift 2
   timeout -k 5 "$((rest < 2 ? 1 : rest < most ? rest : most))" "$@"
 }
@@ -74,7 +82,7 @@ done
 torch=
 if [ -z "$python" ]; then
   echo 'PyTorch is installed beside the rest'
-  (python3 -m venv .venv && within $whole 90 .venv/bin/pip install -q torch numpy) >bench/gpu-torch.log 2>&1 &
+  (python3 -m venv .venv && within 470 90 .venv/bin/pip install -q torch numpy) >bench/gpu-torch.log 2>&1 &
   torch=$!
 fi
 
@@ -82,7 +90,7 @@ fi
 if [ ! -f node_modules/.package-lock.json ]; then
   step 'Packages'
   within 200 200 npm ci --no-audit --no-fund --ignore-scripts ||
-    { fail 'packages: without them nothing else can run' && ended FAILED && exit 1; }
+    { fail 'packages: without them nothing else can run (--times 3, where it was too slow)' && ended FAILED && exit 1; }
 fi
 has_cuda() { compgen -G 'node_modules/@tensorflow/tfjs-node-gpu/lib/*/tfjs_binding.node' >/dev/null; }
 tensorflow=
@@ -145,7 +153,7 @@ fi
 if [ -n "$small" ]; then eval "$(node tools/test-gpu.mjs)"; fi
 rest=$((whole - SECONDS))
 # It begins with no contender after its seconds, and one takes up to half a minute.
-within $whole 0 node bench/dist/gpu.js --seconds $((rest > 40 ? rest - 30 : 10)) "${options[@]}" ||
+within 470 0 node bench/dist/gpu.js --seconds $((rest > 40 * times ? rest - 30 * times : 10)) "${options[@]}" ||
   { cat bench/gpu.md 2>/dev/null; fail 'bench: what was done by then is in bench/gpu.md'; }
 
 ended "${failed:+FAILED (}${failed:-Done}${failed:+)}"
