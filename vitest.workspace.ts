@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { LongestFirst } from './tools/longest-first.js';
 import { checkingShapes } from './tools/shapes/instrument.js';
 import { findTestGpu } from './tools/test-gpu.mjs';
 
@@ -87,6 +88,7 @@ export default defineConfig({
   test: {
     // The default leaves a core idle, which is half of a small machine.
     maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
     projects: [
       ...shared,
       project('alone', root, ALONE, { share: false }),
