@@ -1,9 +1,16 @@
-import { appendFileSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { contentHash, markFiles, NO_FILE, readMarks, writeMarks, type FileMark } from '../src/index.js';
 import { ZipWriter } from '../src/zip.js';
 import { testFolder } from './folder.js';
+
+const asked = vi.hoisted(() => ({ files: 0 }));
+vi.mock(import('node:fs/promises'), async (original) => {
+  const files = await original();
+  const stat = ((...args: Parameters<typeof files.stat>) => (asked.files++, files.stat(...args))) as typeof files.stat;
+  return { ...files, stat };
+});
 
 const folder = testFolder();
 const file = (name: string, text: string): string => {
@@ -58,6 +65,18 @@ describe('markFiles', () => {
     expect(there.hash).not.toBe(NO_FILE);
     rmSync(join(folder, 'later'));
     expect((await hashes('later', rested(there.marks))).hash).toBe(NO_FILE);
+  });
+
+  it('knows files of folders that are not there to be missing, and others for what they are', async () => {
+    mkdirSync(join(folder, 'there/a'), { recursive: true });
+    file('there/a/one', 'one');
+    const names = ['gone/a/one', 'there/a/one', 'there/b/one', 'there/a/two', 'gone/b/c/two', 'there/b/two', 'gone'];
+    const many = Array.from({ length: 2000 }, (_, i) => `gone/${i % 9}/${i}`);
+    asked.files = 0;
+    const marks = await markFiles(folder, [...names, ...many]);
+    const there = [...marks].filter(([, { hash }]) => hash !== NO_FILE).map(([name]) => name);
+    expect([there, marks.size]).toEqual([['there/a/one'], names.length + many.length]);
+    expect(asked.files).toBeLessThan(200); // as many as are looked at before the first answers
   });
 
   it('keeps the order of many names', async () => {
