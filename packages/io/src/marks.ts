@@ -60,7 +60,11 @@ export async function markFiles(
       signal?.throwIfAborted();
       const at = next++;
       const path = join(root, list[at]);
-      marks[at] = absent.hold(path) ? ABSENT : await markOf(path, known?.get(list[at]), hash);
+      if (absent.hold(path)) {
+        marks[at] = ABSENT;
+        continue;
+      }
+      marks[at] = await markOf(path, known?.get(list[at]), hash);
       if (marks[at] === ABSENT) await absent.look(path);
     }
   };

@@ -2,7 +2,7 @@ import { markdownTable } from '@wbdc/report';
 import { counted, formatCount, formatSeconds } from '@wbdc/report/format';
 import { panelOf } from '../objectives/chart.js';
 import type { Axis } from '../objectives/plan.js';
-import { changeText } from '../objectives/report.js';
+import { bestOf, changeText, machineOf } from '../objectives/report.js';
 import { AXIS_TITLES } from './chart.js';
 import type { AblationCurve, AblationResults, AblationRow } from './results.js';
 
@@ -30,7 +30,7 @@ export function ablationReport(results: AblationResults, notes?: string): string
     ...(notes === undefined ? [] : ['## What it shows', notes.trim()]),
     '## How it was measured',
     `${counted(done, 'probe')} in ${formatSeconds(seconds)} for all stages, data and vision tower included, on ` +
-      `${['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ')}. A seed ` +
+      `${machineOf(environment)}. A seed ` +
       'decides weights, order, masks, dropout and which videos a share takes. All numbers are in ' +
       '[ablation.json](ablation.json).',
   ];
@@ -41,16 +41,12 @@ function curveParts(curve: AblationCurve): string[] {
   const { axis, rows, baselines } = curve;
   const learned = Object.keys(rows[0].pretraining?.heldOut ?? {});
   const head = [AXIS_TITLES[axis], 'no pretraining', 'pretrained', 'gain', 'steps', 'parameters', ...learned];
-  const best = Math.max(...Object.values(baselines));
+  const best = bestOf(baselines);
   return [
     `### ${panelOf(curve)}`,
     markdownTable({ head, rows: [...rows.map((row) => cells(row, learned)), ignoring(rows, learned)] }).trim(),
-    ...(Number.isFinite(best) ? [`What needs no model reaches ${best.toFixed(4)} (${nameOf(baselines, best)}).`] : []),
+    ...(best ? [`What needs no model reaches ${best[1].toFixed(4)} (${best[0]}).`] : []),
   ];
-}
-
-function nameOf(baselines: AblationCurve['baselines'], value: number): string {
-  return Object.keys(baselines).find((name) => baselines[name] === value)!;
 }
 
 function cells({ value, none, pretrained, gain, pretraining }: AblationRow, learned: readonly string[]): string[] {

@@ -57,7 +57,7 @@ export interface AblationQuestion extends Pick<Ladder, 'upTo' | 'start' | 'probe
 export async function gatherAblation(
   root: string,
   question: AblationQuestion,
-  stands: (run: Run) => boolean = () => true,
+  stands: (run: Run) => boolean,
 ): Promise<Pick<AblationResults, 'curves' | 'done' | 'planned' | 'environment'>> {
   const { models, seeds, ablation, probes } = question;
   const trials = ablationTrials(models, seeds, ablation, question);

@@ -55,7 +55,7 @@ function commandOf({ models, seeds, ablation: { axes, epochs, width }, ladder, s
   const words = [
     ladder.words,
     ...axes.map((axis) => `--axis ${axis}`),
-    ...models.map((model) => `--model ${model}`).slice(models.length - 1),
+    `--model ${models.length === 1 ? models[0] : 'both'}`,
     `--epochs ${epochs} --width ${width} --seeds ${seeds}`,
     ...settingWords(set),
   ];

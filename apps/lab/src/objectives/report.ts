@@ -129,12 +129,17 @@ export function changeText(change: Change | undefined): string {
   return change.error === undefined ? signed(change.mean) : `${signed(change.mean)} ± ${digits(change.error)}`;
 }
 
-/** Said of whatever needs no model to be reached. */
-function belowLine({ label, mean }: Reached, baselines: ModelResults['baselines']): string[] | undefined {
-  const best = Object.entries(baselines).reduce<readonly [string, number] | undefined>(
+/** The name and the value of the strongest baseline, where there is one. */
+export function bestOf(baselines: ModelResults['baselines']): readonly [string, number] | undefined {
+  return Object.entries(baselines).reduce<readonly [string, number] | undefined>(
     (most, one) => (most === undefined || one[1] > most[1] ? one : most),
     undefined,
   );
+}
+
+/** Said of whatever needs no model to be reached. */
+function belowLine({ label, mean }: Reached, baselines: ModelResults['baselines']): string[] | undefined {
+  const best = bestOf(baselines);
   if (best === undefined || mean > best[1]) return undefined;
   return [`- ${label}: BELOW what needs no model (${best[0]}: ${digits(best[1])})`];
 }
@@ -160,11 +165,15 @@ function sizesOf({ pretrain, finetune }: ModelResults['settings']): string {
   return `${model}${before}; finetuning ${numbers(finetune['finetune'], [...loop, 'pooling'])}`;
 }
 
+/** What computed, in one line. */
+export function machineOf(environment: ObjectivesResults['environment']): string {
+  return ['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ');
+}
+
 function measured({ environment, seconds, done }: ObjectivesResults): string {
-  const machine = ['engine', 'node', 'cpu', 'platform'].flatMap((name) => environment[name] ?? []).join(', ');
   return [
     `${counted(done, 'trial')} in ${formatSeconds(seconds)} for all stages, data and vision tower included, on ` +
-      `${machine}.`,
+      `${machineOf(environment)}.`,
     'A seed decides weights, order, masks and dropout, in pretraining and finetuning; data, vision tower and pairs ' +
       'are the',
     'same for all. Every pretraining takes the same number of steps, so more objectives also take more time. All ' +

@@ -7,7 +7,7 @@ import { Output } from '@wbdc/runner/cli';
 import { ablationTrials, pointsOf, type Ablation } from '../../src/ablation/plan.js';
 import type { AblationResults } from '../../src/ablation/results.js';
 import { runAblation } from '../../src/ablation/run.js';
-import { runOf, stageTasks, type Ladder, type Trial } from '../../src/objectives/plan.js';
+import { runOf, stageTasks, type Ladder, type ModelName, type Trial } from '../../src/objectives/plan.js';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
 
@@ -95,9 +95,9 @@ describe('the results of an ablation', () => {
     const learned = { 'mlm/accuracy': spearman / 4, 'mlm/accuracy baseline': 0.1 };
     await record(runOf(trial).name, 'pretrain', { 'encoder passes': 1, parameters: 1234, step: 99, measured: learned });
   }
-  async function run(): Promise<{ host: TestHost; results: AblationResults }> {
+  async function run(models: readonly ModelName[] = ['single']): Promise<{ host: TestHost; results: AblationResults }> {
     const host = new TestHost(root);
-    const options = { name: 'ablation', jobs: 1, set: ['finetune.epochs=2'], models: ['single'], seeds: 2 } as const;
+    const options = { name: 'ablation', jobs: 1, set: ['finetune.epochs=2'], models, seeds: 2 } as const;
     const all = { ...options, ablation: ABLATION, ladder: LADDER, out: 'reports' };
     const { signal } = new AbortController();
     expect(await runAblation(all, new Output(host, { json: true }), signal, () => Promise.resolve(0))).toBe(0);
@@ -144,6 +144,7 @@ describe('the results of an ablation', () => {
     await mkdir(join(root, 'reports'));
     await writeFile(join(root, 'reports/ablation-notes.md'), 'More data helps.\n');
     await run();
+    expect((await run(['single', 'double'])).results.command).toContain(' --model both ');
     const report = await readFile(join(root, 'reports/ablation.md'), 'utf8');
     expect(report).toContain('## What it shows\n\nMore data helps.\n');
   });
