@@ -10,5 +10,6 @@ export { loadBert, openWeights, readBertConfig, saveBert, saveFolder, usingWeigh
 export type { OpenWeightsOptions, SaveBertOptions } from './weights-file.js';
 export { downloadModel, hubSettings } from './hub/download.js';
 export type { DownloadOptions, DownloadProgress, DownloadedModel, HubSettings } from './hub/download.js';
+export { lacksVnni } from './onnx/processor.js';
 export { HubError } from './hub/error.js';
 export type { HubReason } from './hub/error.js';

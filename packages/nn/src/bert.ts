@@ -7,7 +7,8 @@ import { layerNorm, type Norm } from './ops/layer-norm.js';
 import { gatherRows } from './ops/losses.js';
 import { attentionBias } from './ops/masked-softmax.js';
 import { foldIn, type Key } from './random.js';
-import { newLayer, subKey, transformer, type Layer, type LayerConfig } from './transformer.js';
+import type { Layer, LayerConfig } from './layer.js';
+import { newLayer, subKey, transformer } from './transformer.js';
 
 /** Sizes of a BERT (Devlin et al., arXiv 1810.04805), named as in Hugging Face's configuration. */
 export interface BertConfig {

@@ -49,7 +49,7 @@ export {
 } from './random.js';
 export type { Key } from './random.js';
 export { attention, newAttention, newLayer, residual, subKey, transformer, transformerLayer } from './transformer.js';
-export type { Attention, Layer, LayerConfig } from './transformer.js';
+export type { Attention, Layer, LayerConfig } from './layer.js';
 export { disposeTree, flatten, mapTree, unflatten } from './tree.js';
 export type { Param, ParamTree } from './tree.js';
 export { completeWasmBackend } from './wasm.js';

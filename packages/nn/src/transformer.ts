@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { newLinear, newNorm } from './init.js';
-import type { GeluForm } from './kernels.js';
-import { attentionWeights, projectedAttention, type AttentionInputs } from './ops/attention.js';
+import type { Attention, Layer, LayerConfig } from './layer.js';
+import { attentionWeights, projectedAttention } from './ops/attention.js';
 import { dropout } from './ops/dropout.js';
 import { gelu } from './ops/gelu.js';
 import { addLayerNorm, layerNorm, type Norm } from './ops/layer-norm.js';
@@ -10,35 +10,6 @@ import { fusedLayer, isOneKernel } from './ops/layer.js';
 import { linear, type Linear } from './ops/linear.js';
 import { recomputed } from './ops/recompute.js';
 import { foldIn, type Key } from './random.js';
-
-export interface Attention extends AttentionInputs {
-  readonly output: Linear;
-}
-
-/** One transformer layer (Vaswani et al., arXiv 1706.03762). */
-export interface Layer {
-  readonly attention: Attention;
-  readonly attentionNorm: Norm;
-  readonly intermediate: Linear;
-  readonly output: Linear;
-  readonly outputNorm: Norm;
-}
-
-export interface LayerConfig {
-  readonly heads: number;
-  /** Where the normalisations stand: after each sum (BERT) or before each block (CLIP, ViT). */
-  readonly norm: 'post' | 'pre';
-  readonly epsilon: number;
-  readonly activation: GeluForm;
-  /** Rate for attention probabilities and block outputs. */
-  readonly dropout: number;
-  /** Keep only the layers' inputs for the backward pass, see {@link recomputed}. */
-  readonly recompute?: boolean | undefined;
-  /** Gives the states of so many first positions alone; these still attend to all. */
-  readonly rows?: number;
-  /** Told of the weights `[B, H, Q, K]` of each attention, before the layer goes on; they end with the call. */
-  readonly attended?: ((weights: Tensor4D) => void) | undefined;
-}
 
 /** Fresh parameters of a layer of width D with a hidden width of `intermediate`. */
 export function newLayer(key: Key, width: number, intermediate: number): Layer {

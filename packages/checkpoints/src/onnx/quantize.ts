@@ -21,7 +21,7 @@ export interface QuantizeOnnxOptions {
   readonly ranges?: OnnxRanges | undefined;
   /**
    * Of `int8`: weights take 7 bits. For processors with AVX2 and without VNNI, where sums of two products are cut to 16
-   * bits; it costs accuracy. Default false.
+   * bits (`lacksVnni` of `@wbdc/checkpoints/node` says whether this one is); it costs accuracy. Default false.
    */
   readonly reduceRange?: boolean | undefined;
   /** What to call the model in messages. */

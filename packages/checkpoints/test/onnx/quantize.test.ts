@@ -8,7 +8,7 @@ import { decodeFloat16 } from '@wbdc/nn';
 import { describe, expect, it } from 'vitest';
 import { calibrateOnnx, quantizeOnnx, type CalibrationMethod, type QuantizeOnnxOptions } from '../../src/onnx.js';
 import { quantizeRows } from '../../src/onnx/integers.js';
-import { lacksVnni } from '../../../pipeline/src/trained/node/processor.js';
+import { lacksVnni } from '../../src/onnx/processor.js';
 
 /** Of `tools/parity/quantize.py`. */
 interface Described {

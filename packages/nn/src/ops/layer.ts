@@ -1,7 +1,7 @@
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { LayerAttributes, LayerParameters } from '../kernels.js';
+import type { Layer, LayerConfig } from '../layer.js';
 import { foldIn, type Key } from '../random.js';
-import type { Layer, LayerConfig } from '../transformer.js';
 import { dropMask } from './drop-mask.js';
 import { differentiable, fusedKernel, hasKernel } from './kernel.js';
 

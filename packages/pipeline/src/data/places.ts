@@ -57,7 +57,7 @@ export function decisivePlaces({ trainSplits, heldOutSplits, frames, features }:
   };
 }
 
-/** The stores of {@link DataSettings.features}, by what to call them: what is made of them looks for changes there. */
+/** The stores of `data.features`, by what to call them: what is made of them looks for changes there. */
 export function namedStores(data: DataSettings): Record<string, string> {
   const { features } = data;
   if (features === null) return {};

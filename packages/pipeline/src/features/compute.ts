@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { lacksVnni } from '@wbdc/checkpoints/node';
 import {
   createFeatureStore,
   DataError,
@@ -27,7 +28,6 @@ import { counted, formatNumber } from '@wbdc/report/format';
 import type { Observer } from '../observer.js';
 import type { FeatureExtractor } from './extractor.js';
 import type { OnnxOptions } from '../trained/onnx.js';
-import { lacksVnni } from '../trained/node/processor.js';
 import { shardOfList, type ShardIndex } from './shard.js';
 import { filesOf, MAX_BAD_SHARE, readSplitIds, type FeatureFolders, type SplitFeatures } from './split.js';
 import { zipDecoders } from './zip-decoders.js';

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { openOnnx, type OnnxRuntime } from '@wbdc/video-features/onnx';
 import * as ort from 'onnxruntime-node';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { lacksVnni } from '../../src/trained/node/processor.js';
 
 const MODEL = join(import.meta.dirname, '../../../checkpoints/test/fixtures/quantize/model.onnx');
 
@@ -21,12 +20,5 @@ describe('processors', () => {
     expect(create.mock.calls.map(([, options]: unknown[]) => options)).toEqual([{}, { extra }]);
     vi.unstubAllGlobals();
     await (await ort.InferenceSession.create(model, { extra })).release(); // it takes such settings
-  });
-
-  it('an x86 with AVX2 and without VNNI needs weights of 7 bits', () => {
-    expect(lacksVnni(new Set(['avx', 'avx2', 'fma']))).toBe(true);
-    expect(lacksVnni(new Set(['avx2', 'avx_vnni']))).toBe(false);
-    expect(lacksVnni(new Set(['avx2', 'avx512f', 'avx512_vnni']))).toBe(false);
-    expect(lacksVnni(new Set(['asimd']))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { lacksVnni } from '@wbdc/checkpoints/node';
 import { clipVision } from '@wbdc/clip-model';
 import { saveClipVision } from '@wbdc/clip-model/node';
 import { newHead } from '@wbdc/finetune';
@@ -17,7 +18,6 @@ import { computeFeatures, createExtractor } from '../../src/features/index.js';
 import { openTrained, type OnnxOptions, type TrainedInput } from '../../src/index.node.js';
 import { calibrationInputs, exportTrained, openTower, type ExportTrainedOptions } from '../../src/node.js';
 import { modelSchema } from '../../src/settings/model.js';
-import { lacksVnni } from '../../src/trained/node/processor.js';
 import { OLD, scratchFolder, VIDEO } from './fixtures.js';
 
 const WORDS = 48;

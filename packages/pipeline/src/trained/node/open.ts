@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { lacksVnni } from '@wbdc/checkpoints/node';
 import { cropForTower, decodeVideo, type DecodeVideo, type OpenOptions, type VideoInput } from '@wbdc/video-features';
 import { onnxFeatures } from '@wbdc/video-features/onnx';
 import type { Platform } from '../frame-reader.js';
@@ -16,7 +17,6 @@ import { findModel } from './find-model.js';
 import { findTower, namedTower } from './find-tower.js';
 import { filesInFolder } from './folder-files.js';
 import type { HubOptions } from './hub-folder.js';
-import { lacksVnni } from './processor.js';
 
 /** How a model is opened. */
 export interface OpenTrainedOptions extends HubOptions, OpenOptions {
