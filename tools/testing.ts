@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { metricSums, metricValues, type LossResult, type MetricSum } from '@wbdc/nn';
 import { registerOrtBackend } from '@wbdc/tfjs-backend-ort';
 import { registerWebGpuBackend } from '@wbdc/tfjs-backend-webgpu';
 import { registerNodeKernels } from '@wbdc/tfjs-node-kernels';
@@ -75,4 +76,10 @@ export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>)
     if (!(difference <= largest)) largest = difference;
   }
   return largest;
+}
+
+/** A loss's metrics, read at once. */
+export function readMetricsNow(metrics: LossResult['metrics']): Record<string, MetricSum> {
+  const values = metricValues(metrics).map((value) => (typeof value === 'number' ? value : value.dataSync()[0]));
+  return metricSums(metrics, values);
 }

@@ -11,7 +11,7 @@ export { floats, ints, joinColumns, sizeOf } from './host.js';
 export type { Floats, Ints } from './host.js';
 export { INITIAL_DEVIATION, newLinear, newNorm, newTable, newVector, parameter } from './init.js';
 export type { GeluForm } from './kernels.js';
-export { readMetrics, scalars } from './metric.js';
+export { metricSums, metricValues, readMetrics, scalars } from './metric.js';
 export type { LossResult, Metric, MetricSum } from './metric.js';
 export { attentionWeights, dotProductAttention, projectedAttention } from './ops/attention.js';
 export type { AttentionInputs, AttentionOptions } from './ops/attention.js';

@@ -158,6 +158,18 @@ export interface FusedKernels<T> {
     attributes: NoAttributes;
     outputs: [y: T];
   };
+  /** Rows of x `[..., D]` by flat index, rows `[N]` of int32: y `[N, D]`. */
+  WbdcGatherRows: {
+    inputs: { readonly x: T; readonly rows: T };
+    attributes: NoAttributes;
+    outputs: [y: T];
+  };
+  /** The gradient of `WbdcGatherRows` for dy `[N, D]`: dx of the given shape, whose rows are sums of those of dy. */
+  WbdcGatherRowsGrad: {
+    inputs: { readonly dy: T; readonly rows: T };
+    attributes: { readonly shape: readonly number[] };
+    outputs: [dx: T];
+  };
   /**
    * One update of AdamW in place: changes the memory of p, m, v and e, and so all that shares it. With g the gradient:
    * `m <- beta1 m + share1 g`, `v <- beta2 v + share2 g^2`, `p <- kept p - rate m / (sqrt(v) + epsilon)`, then

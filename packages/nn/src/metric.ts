@@ -2,13 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 
 /**
- * A mean in the making: sums and counts add up over batches, so that a mean over a data set is exact. (A type alias and
- * not an interface, so that tfjs takes it for a container of tensors.)
+ * A mean in the making: sums and counts add up over batches, so that a mean over a data set is exact. What is known as
+ * a mean is multiplied in host memory, for a kernel of one value costs a GPU's host as much as a large one. (Type
+ * aliases and not interfaces, so that tfjs takes them for containers of tensors.)
  */
-export type Metric = {
-  readonly sum: Scalar | number;
-  readonly count: number;
-};
+export type Metric =
+  { readonly sum: Scalar | number; readonly count: number } | { readonly mean: Scalar; readonly count: number };
 
 /** A metric in host memory: its mean is `sum / count`. */
 export interface MetricSum {
@@ -32,15 +31,27 @@ export async function readMetrics(f: () => LossResult): Promise<Record<string, M
   let metrics: LossResult['metrics'] = {};
   const sums = tf.tidy((): Tensor => {
     ({ metrics } = f());
-    return scalars(Object.values(metrics).map(({ sum }) => sum));
+    return scalars(metricValues(metrics));
   });
   try {
-    const values = await sums.data();
-    const read = Object.entries(metrics).map(([name, { count }], i) => [name, { sum: values[i], count }] as const);
-    return Object.fromEntries(read);
+    return metricSums(metrics, await sums.data());
   } finally {
     sums.dispose();
   }
+}
+
+/** What a loss's metrics have on the engine or as numbers, in their order. */
+export function metricValues(metrics: LossResult['metrics']): (Scalar | number)[] {
+  return Object.values(metrics).map((metric) => ('sum' in metric ? metric.sum : metric.mean));
+}
+
+/** Metrics in host memory, from what was read of {@link metricValues}. */
+export function metricSums(metrics: LossResult['metrics'], values: ArrayLike<number>): Record<string, MetricSum> {
+  const read = Object.entries(metrics).map(([name, metric], i) => {
+    const { count } = metric;
+    return [name, { sum: 'sum' in metric ? values[i] : values[i] * count, count }] as const;
+  });
+  return Object.fromEntries(read);
 }
 
 /** Numbers that are on the engine or not, as one vector there, for one transfer. */

@@ -127,8 +127,8 @@ export function frameLogits(
   const state = layerNorm(gelu(linear(masked, head.transform)), head.norm, BERT_EPSILON); // [M, D]
   const unit = (x: tf.Tensor2D): tf.Tensor2D => (normalize ? l2Normalize(x) : x);
   const features = unit(tf.tensor2d(candidates.data, candidates.shape as [number, number])); // [N, Dv]
-  const similarity = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
-  return tf.div(similarity, temperature); // [M, N]
+  const similarity: tf.Tensor2D = tf.matMul(unit(linear(state, head.output)), features, false, true); // [M, N]
+  return temperature === 1 ? similarity : tf.div(similarity, temperature); // [M, N]
 }
 
 /** What is asked of some videos of a batch: their masked frames, still among the frames of all. */

@@ -24,7 +24,7 @@ import {
   type MlmOptions,
   type MlmTarget,
 } from './mlm.js';
-import { lossMetric, type Corrupted, type Task } from './task.js';
+import { lossMetric, scaled, type Corrupted, type Task } from './task.js';
 
 export interface MmmOptions extends Partial<Similarity>, Pick<MlmOptions, 'mask' | 'special' | 'tokenCounts'> {
   /** Weight of the frames' loss beside the tokens': 0.5 in WBDC. */
@@ -76,7 +76,7 @@ export function mmm(options: MmmOptions): Task<MmmHead, MmmTarget> {
         metrics[`${name} loss`] = lossMetric(result.loss, result.count ?? 1);
         metrics[`${name} accuracy`] = result.metrics.accuracy;
       }
-      const weighted = [tf.mul(text.loss, share('text loss')), tf.mul(frames.loss, frameWeight * share('frames loss'))];
+      const weighted = [scaled(text.loss, share('text loss')), scaled(frames.loss, frameWeight * share('frames loss'))];
       return { loss: tf.add<tf.Scalar>(weighted[0], weighted[1]), metrics };
     },
     baseline: ({ text, frames }, { tokenCounts }) => ({

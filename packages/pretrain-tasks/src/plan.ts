@@ -16,7 +16,7 @@ import {
   type MetricSum,
   type ParamTree,
 } from '@wbdc/nn';
-import { lossMetric, type Corpus, type Task } from './task.js';
+import { lossMetric, scaled, type Corpus, type Task } from './task.js';
 
 /** A task and the weight of its loss. */
 export interface WeightedTask {
@@ -218,7 +218,7 @@ function viewLoss<P extends ParamTree>(
     const result = task.loss({ head, encoded, target: targets[i], wordEmbeddings, evaluating, share, ...of });
     const loss = lossMetric(result.loss, result.count ?? 1);
     Object.assign(metrics, prefixed(task.name, { loss, ...result.metrics }));
-    return tf.mul(result.loss, weight * share('loss'));
+    return scaled(result.loss, weight * share('loss'));
   });
   return { loss: tf.addN(losses), metrics };
 }

@@ -85,5 +85,10 @@ export function noLoss({ cls }: Encoded): Scalar {
 
 /** A mean loss over so many items as a metric: what was not asked weighs nothing. */
 export function lossMetric(mean: Scalar, count: number): Metric {
-  return { sum: count === 1 ? mean : tf.mul(mean, count), count };
+  return { mean, count };
+}
+
+/** A scalar times a number; itself where that is 1: a kernel of one value costs a GPU as much of the host as any. */
+export function scaled(x: Scalar, factor: number): Scalar {
+  return factor === 1 ? x : tf.mul(x, factor);
 }

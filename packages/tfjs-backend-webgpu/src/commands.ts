@@ -34,7 +34,7 @@ interface Layout {
  * the GPU has nothing to do meanwhile.
  */
 const FIRST_BATCH = 48;
-const BATCH = 128;
+const BATCH = 256;
 /** Of the buffer of all numbers of a submission. */
 const UNIFORM_BYTES = 1 << 16;
 /** What bind groups are kept by. */

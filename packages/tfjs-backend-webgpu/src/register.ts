@@ -12,15 +12,17 @@ import {
 import type { Precision, WebGpuBackend } from './backend.js';
 import { messageOf, WebGpuUnavailableError } from './errors.js';
 import type { WebGpuKernel } from './kernel.js';
+import { add, pad, slice, sum } from './kernels/axes.js';
 import { attentionKernels } from './kernels/attention.js';
 import { dropoutKernels } from './kernels/dropout.js';
+import { gatherKernels } from './kernels/gather.js';
 import { geluKernels } from './kernels/gelu.js';
 import { layerNormKernels } from './kernels/layer-norm.js';
 import { layerKernels } from './kernels/layer.js';
 import { lossKernels } from './kernels/losses.js';
 import { linearKernels, matMul } from './kernels/matmul.js';
 import { optimizerKernels } from './kernels/optimizer.js';
-import { add, addN, unsortedSegmentSum } from './kernels/repairs.js';
+import { addN, unsortedSegmentSum } from './kernels/repairs.js';
 import { softmaxKernels } from './kernels/softmax.js';
 import type { PoolStatistics } from './pool.js';
 import { Profiler, type GpuKernelCost } from './profiler.js';
@@ -112,6 +114,7 @@ const FUSED = {
   ...linearKernels,
   ...layerKernels,
   ...lossKernels,
+  ...gatherKernels,
   ...optimizerKernels,
 };
 
@@ -121,6 +124,9 @@ const REPLACED: Readonly<Record<string, (own: WebGpuKernel) => WebGpuKernel>> = 
   [tf.AddN]: addN,
   [tf.BatchMatMul]: matMul,
   [tf._FusedMatMul]: matMul,
+  [tf.PadV2]: pad,
+  [tf.Slice]: slice,
+  [tf.Sum]: sum,
   [tf.UnsortedSegmentSum]: () => unsortedSegmentSum,
 };
 

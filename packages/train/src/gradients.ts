@@ -6,6 +6,8 @@ import {
   fusedKernel,
   gradientsOf,
   hasKernel,
+  metricSums,
+  metricValues,
   scalars,
   type LossResult,
   type MetricSum,
@@ -75,9 +77,7 @@ export const valueAndGrad: GradientFunction = async (
     const part = {
       loss,
       ...(count !== undefined && { count }),
-      metrics: Object.fromEntries(
-        Object.entries(metrics).map(([name, { count }], i): [string, MetricSum] => [name, { sum: values[i], count }]),
-      ),
+      metrics: metricSums(metrics, values),
       grads,
       unreached,
       ...(squares.length > 0 && { norms: new Map([...grads.keys()].map((path, i) => [path, Math.sqrt(squares[i])])) }),
@@ -105,7 +105,7 @@ function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean, h
     const forward = (): Scalar => {
       result = f();
       // The engine frees what a forward pass made, but for its value.
-      for (const { sum } of Object.values(result.metrics)) if (typeof sum !== 'number') tf.keep(sum);
+      for (const value of metricValues(result.metrics)) if (typeof value !== 'number') tf.keep(value);
       if (hand) handed = handEarly(leaves, result.loss, hand);
       return result.loss;
     };
@@ -117,9 +117,9 @@ function passes(leaves: readonly Param[], f: () => LossResult, norms: boolean, h
     const squares = norms
       ? fusedKernel('WbdcSumsOfSquares', Object.fromEntries([...gradients.grads.values()].entries()), {})
       : undefined;
-    const sums = scalars([value, ...Object.values(metrics).map(({ sum }) => sum)]);
+    const sums = scalars([value, ...metricValues(metrics)]);
     const numbers = tf.keep(squares ? tf.concat([sums, squares[0]]) : sums);
-    for (const { sum } of Object.values(metrics)) if (typeof sum !== 'number') sum.dispose();
+    for (const one of metricValues(metrics)) if (typeof one !== 'number') one.dispose();
     left = { numbers, metrics, ...(count !== undefined && { count }), ...gradients };
   });
   return left!;

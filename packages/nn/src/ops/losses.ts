@@ -91,9 +91,14 @@ export function gatherRows(x: Tensor, rows: Int32Array): Tensor2D {
     [x],
     () => {
       const indices = tf.tensor1d(rows, 'int32');
-      return { value: tf.gather(tf.reshape(x, [count, width]), indices) as Tensor2D, saved: [indices] };
+      const fused = fusedKernel('WbdcGatherRows', { x, rows: indices }, {});
+      const value = fused?.[0] ?? tf.gather(tf.reshape(x, [count, width]), indices);
+      return { value: value as Tensor2D, saved: [indices] };
     },
-    (dy, [indices]) => [tf.reshape(tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, count), shape)],
+    (dy, [indices]) =>
+      fusedKernel('WbdcGatherRowsGrad', { dy, rows: indices }, { shape }) ?? [
+        tf.reshape(tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, count), shape),
+      ],
   );
 }
 

@@ -50,6 +50,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   };
 }
 
+/** That workgroups in a row can have. */
+export const MOST_COLUMNS = 65_535 * COLUMNS;
+
 /** Workgroups for so many columns. */
 export function groupsOfColumns(width: number): Groups {
   return [Math.ceil(width / COLUMNS), 1, 1];

@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
@@ -41,15 +40,6 @@ export function addN(own: WebGpuKernel): WebGpuKernel {
       sum = longer;
     }
     return sum;
-  };
-}
-
-/** Tensors of one shape, as most are where gradients meet. */
-export function add(own: WebGpuKernel): WebGpuKernel {
-  return (call) => {
-    const { a, b } = call.inputs;
-    const alike = a.dtype === 'float32' && b.dtype === 'float32' && tf.util.arraysEqual(a.shape, b.shape);
-    return alike ? addUp(call.backend, [a, b]) : own(call);
   };
 }
 
@@ -138,20 +128,26 @@ const OVER_BLOCKS: KernelSource = {
 /** tfjs's adds floats as they come, by compare and swap. Here the rows of a segment are added in a fixed order. */
 export const unsortedSegmentSum = ({ backend, inputs: { x, segmentIds }, attrs }: Call): TensorInfo => {
   const { numSegments } = attrs as { numSegments: number };
-  const rows = sizeOf(segmentIds.shape);
   const y = backend.empty([numSegments, ...x.shape.slice(segmentIds.shape.length)]);
+  return sumSegments(backend, x, segmentIds, y);
+};
+
+/** Into y of so many segments; rows of others are left out. */
+export function sumSegments(backend: WebGpuBackend, x: TensorInfo, segmentIds: TensorInfo, y: TensorInfo): TensorInfo {
+  const rows = sizeOf(segmentIds.shape);
   if (sizeOf(y.shape) === 0) return y;
   backend.commands.clear(backend.regionOf(y));
   if (rows === 0) return y;
   const width = sizeOf(x.shape) / rows;
+  const segments = sizeOf(y.shape) / width;
   const [chain, releaseChain] = backend.scratch(12 * rows);
   const [parts, releaseParts] = backend.scratch(4 * rows * width);
   const shared = { ids: segmentIds, chain };
-  dispatch(backend, CHAIN, shared, { n: rows, segments: numSegments }, groupsFor(rows, THREADS));
+  dispatch(backend, CHAIN, shared, { n: rows, segments }, groupsFor(rows, THREADS));
   const groups = groupsFor(rows * Math.ceil(width / WIDE));
   dispatch(backend, IN_BLOCKS, { y, parts, x, ...shared }, { rows, width }, groups);
   dispatch(backend, OVER_BLOCKS, { y, parts, ...shared }, { rows, width }, groups);
   releaseParts();
   releaseChain();
   return y;
-};
+}
