@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '..');
+/** What esbuild calls modules that are left to `require`. */
+const REQUIRED = 'required';
 const CACHE = join(ROOT, 'node_modules/.cache/compiled');
 
 /** What a program was compiled from, by path; and where it lies. */
@@ -73,7 +75,8 @@ async function compile(path: string, folder: string): Promise<Record<string, str
   });
   const manifests = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/package.json`);
   const settings = ['package-lock.json', relative(ROOT, import.meta.filename), ...manifests];
-  return hashesOf([...Object.keys(metafile.inputs), ...settings]);
+  const inputs = Object.keys(metafile.inputs).filter((input) => !input.startsWith(`${REQUIRED}:`));
+  return hashesOf([...inputs, ...settings]);
 }
 
 /** Programs of threads and processes that modules start. */
@@ -85,6 +88,16 @@ function programsBeside(): string[] {
   });
 }
 
+/** Whether Node loads a file with `require`. */
+function isCommonJs(path: string): boolean {
+  if (!/\.c?js$/.test(path)) return false;
+  for (let folder = dirname(path); path.endsWith('.js'); folder = dirname(folder)) {
+    const manifest = join(folder, 'package.json');
+    if (existsSync(manifest)) return !/"type": *"module"/.test(readFileSync(manifest, 'utf8'));
+  }
+  return true;
+}
+
 /** What is not of this repository stays outside; files beside a module stay where they are, but for such programs. */
 function inPlace(folder: string): Plugin {
   return {
@@ -93,11 +106,19 @@ function inPlace(folder: string): Plugin {
       onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
         if (importer === '' || pluginData === 'found' || path.startsWith('node:')) return undefined;
         if (path.startsWith('@wbdc/')) return undefined;
+        const found = await find(path, { importer, kind, resolveDir, pluginData: 'found' });
+        // Of a dynamic one esbuild would give the default alone.
+        if (kind === 'import-statement' && isCommonJs(found.path)) return { path: found.path, namespace: REQUIRED };
         const name = path.split('/', path.startsWith('@') ? 2 : 1).join('/');
         const own = relative(ROOT, importer).split('/', 2).join('/'); // what a package has for itself
         if (!existsSync(join(ROOT, own, 'node_modules', name))) return { path, external: true };
-        const found = await find(path, { importer, kind, resolveDir, pluginData: 'found' });
         return { path: pathToFileURL(found.path).href, external: true };
+      });
+      // An import of CommonJS reads all of its text for the names that it exports, which takes longer than to run it.
+      onLoad({ filter: /.*/, namespace: REQUIRED }, ({ path }) => {
+        const file = JSON.stringify(path);
+        const contents = `module.exports = process.getBuiltinModule('module').createRequire(${file})(${file})`;
+        return { contents, loader: 'js' };
       });
       onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');

@@ -1,10 +1,11 @@
 import { access, cp, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { foldIn, randomKey, uniform, type Key } from '@wbdc/nn';
 import { FILES, startHub, type FakeHub } from '../../../../packages/checkpoints/test/hub/server.js';
 import { WRITING, type WritingCommand } from './commands.js';
+import { makeAlike } from './alike.js';
 import { differences } from './compare.js';
 import { start, type Ended, type LostOutput, type Place, type Started } from './process.js';
 import { makeWorld } from './world.js';
@@ -98,10 +99,8 @@ export class KillWorld {
   }
 
   private async restore(without: readonly string[]): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
-    const reference = join(this.root, 'reference');
-    const filter = (path: string): boolean => !without.includes(relative(reference, path));
-    await cp(reference, this.folder, { recursive: true, preserveTimestamps: true, filter });
+    for (const path of without) await rm(join(this.folder, path), { recursive: true, force: true });
+    await makeAlike(join(this.root, 'reference'), this.folder, without);
   }
 
   /** Kills a command so many times, at random moments of its work, lets it go on each time, and at last end. */
@@ -157,7 +156,7 @@ export class KillWorld {
 
   /** How a tree differs after a command that only reads. */
   async read(args: string): Promise<Signalled> {
-    const ended = await this.start(args).ended;
+    const ended = await this.startWhole(args.split(' '), this.place).ended;
     return { ...ended, differences: await differences(join(this.root, 'reference'), this.folder) };
   }
 

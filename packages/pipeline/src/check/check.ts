@@ -3,7 +3,7 @@ import { disposeTree, randomKey } from '@wbdc/nn';
 import { adamW } from '@wbdc/train';
 import { counted, formatBytes, formatCount, formatNumber, formatSeconds } from '@wbdc/report/format';
 import type { Expectation } from './expected.js';
-import { measure, startLosses, type Gradients, type Measured } from './measure.js';
+import { measure, measureGradients, startLosses, type Gradients, type Measured } from './measure.js';
 import { cutDown, overfit, type OverfitResult } from './overfit.js';
 import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { countValues, subjectOf, type Subject } from './subject.js';
@@ -51,10 +51,11 @@ export async function* check(request: CheckRequest): AsyncGenerator<CheckItem> {
     yield compareStart(started.expected, started.losses);
     const averages = subject.averages ? { averageDecay: 0.999 } : {};
     const optimizer = adamW(subject.params, { ...subject.rules, ...averages });
-    const measured = await measure(subject, optimizer);
+    const measured = small ? undefined : await measure(subject, optimizer);
+    const gradients = measured?.gradients ?? (await measureGradients(subject, optimizer));
     optimizer.dispose();
-    yield gradientItem(measured.gradients);
-    if (!small) {
+    yield gradientItem(gradients);
+    if (measured) {
       yield memoryItem(measured, subject, job);
       yield timeItem(measured, subject, examples);
     }

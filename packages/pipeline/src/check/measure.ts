@@ -40,6 +40,8 @@ const NO_GRADIENT = /(^|\.)(attention|cross)\.key\.bias$/;
 
 const KEY = randomKey(0);
 const QUICK_SECONDS = 5;
+/** Examples of the steps that are measured. */
+const [FEW, MORE] = [2, 8];
 
 /**
  * Times steps on a few examples and reckons from them what a whole batch takes: a part that does not depend on the
@@ -47,7 +49,7 @@ const QUICK_SECONDS = 5;
  */
 export async function measure(subject: Subject, optimizer: Optimizer): Promise<Measured> {
   const { batchSize } = subject.settings;
-  const [few, more] = [Math.min(2, batchSize), Math.min(8, batchSize)];
+  const [few, more] = [Math.min(FEW, batchSize), Math.min(MORE, batchSize)];
   const step = (examples: number) => timedStep(subject, optimizer, subject.batchOf(examples));
   await step(few); // engines prepare their kernels at the first
   const small = await step(few);
@@ -80,6 +82,12 @@ async function fasterOf<T extends Step>(first: T, again: () => Promise<T>): Prom
   if (first.seconds > QUICK_SECONDS) return first;
   const second = await again();
   return second.seconds < first.seconds ? second : first;
+}
+
+/** What trained parameters a step of a few examples reaches: all that is asked where neither time nor memory is. */
+export async function measureGradients(subject: Subject, optimizer: Optimizer): Promise<Gradients> {
+  const examples = Math.min(MORE, subject.settings.batchSize);
+  return (await timedStep(subject, optimizer, subject.batchOf(examples))).gradients;
 }
 
 async function timedStep(
