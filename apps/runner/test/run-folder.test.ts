@@ -98,6 +98,17 @@ describe('RunFolder', () => {
     expect((await other.needed(vocab)).get('data')?.folder).toBe(join(root, 'b', 'data'));
   });
 
+  it('reads of several bases the first that has a stage', async () => {
+    const base = new RunFolder(join(root, 'b'), 'b', { base: run });
+    const other = new RunFolder(join(root, 'c'), 'c', { base });
+    const vocab: StagePlan = { stage: 'vocab', settings: {}, needs: ['data'] };
+    await expect(other.open(vocab, FRESH)).rejects.toThrow(`expected it complete in ${join(root, 'a', 'data')}`);
+    await finish(await run.open(plan(1), FRESH));
+    expect((await other.needed(vocab)).get('data')?.folder).toBe(join(root, 'a', 'data'));
+    await finish(await base.open(plan(2), FRESH), base);
+    expect((await other.needed(vocab)).get('data')?.folder).toBe(join(root, 'b', 'data'));
+  });
+
   it('reports a damaged stage.json', async () => {
     const { folder } = await run.open(plan(1), FRESH);
     await writeFile(join(folder, 'stage.json'), '{');

@@ -8,6 +8,7 @@ export const AXIS_TITLES: Readonly<Record<Axis, string>> = {
   share: 'share of the videos',
   epochs: 'epochs of pretraining',
   width: 'width of the model',
+  corpus: 'share of the corpus',
 };
 
 /** What pretraining gives over an axis, as an SVG file: a dot per seed, a line through the means, a panel a curve. */
@@ -23,6 +24,10 @@ export function ablationChart(curves: readonly AblationCurve[], axis: Axis): str
       row.seeds.map(({ none, pretrained }) => ({ panel: panelOf(curve), value: row.value, gain: pretrained - none })),
     ),
   );
+  const beside = own.flatMap((curve) =>
+    curve.beside ? [{ panel: panelOf(curve), gain: curve.beside.gain.mean, name: curve.beside.name }] : [],
+  );
+  const what = axis === 'corpus' ? 'general text' : 'pretrained';
   const plot: Plot.PlotOptions = {
     width: 80 + 300 * own.length,
     height: 280,
@@ -39,9 +44,19 @@ export function ablationChart(curves: readonly AblationCurve[], axis: Axis): str
       insetLeft: 12,
       insetRight: 12,
     },
-    y: { label: 'pretrained, less no pretraining', labelArrow: 'none', grid: true, nice: true, tickFormat: '+.2f' },
+    y: { label: `${what}, less no pretraining`, labelArrow: 'none', grid: true, nice: true, tickFormat: '+.2f' },
     marks: [
       Plot.ruleY([0]),
+      Plot.ruleY(beside, { fx: 'panel', y: 'gain', stroke: COLORS.other, strokeDasharray: '4 3' }),
+      Plot.text(beside, {
+        fx: 'panel',
+        y: 'gain',
+        text: 'name',
+        frameAnchor: 'left',
+        dx: 4,
+        dy: -7,
+        textAnchor: 'start',
+      }),
       Plot.link(means, {
         ...{ fx: 'panel', x1: 'value', x2: 'value', y1: 'low', y2: 'high' },
         ...{ stroke: COLORS.main, strokeWidth: 8, strokeOpacity: 0.25 },

@@ -20,6 +20,14 @@ export function ablationReport(results: AblationResults, notes?: string): string
       'the model. The gain is that of the same finetuning from what was pretrained over fresh weights, seed by seed,',
       'with its standard error; beside it stands what pretraining itself has learned, on held-out videos, and what',
       'ignoring the input reaches.',
+      ...(axes.includes('corpus')
+        ? [
+            '',
+            'By share of the corpus no video is seen before finetuning: the text side reads so much of all definitions',
+            'once, and is finetuned; `..., 8 times` is the text that everything else here starts from. What it learned',
+            'is measured on definitions that it has not read: masked words, and a word and its definition among 64.',
+          ]
+        : []),
     ].join('\n'),
     ...(done < planned ? [`**Unfinished**: ${done} of ${planned} probes.`] : []),
     ...axes.flatMap((axis) => [
@@ -38,20 +46,32 @@ export function ablationReport(results: AblationResults, notes?: string): string
 }
 
 function curveParts(curve: AblationCurve): string[] {
-  const { axis, rows, baselines } = curve;
+  const { axis, rows, beside, baselines } = curve;
   const learned = Object.keys(rows[0].pretraining?.heldOut ?? {});
-  const head = [AXIS_TITLES[axis], 'no pretraining', 'pretrained', 'gain', 'steps', 'parameters', ...learned];
+  const reached = axis === 'corpus' ? 'general text' : 'pretrained';
+  const head = [AXIS_TITLES[axis], 'no pretraining', reached, 'gain', 'steps', 'parameters', ...learned];
   const best = bestOf(baselines);
   return [
     `### ${panelOf(curve)}`,
-    markdownTable({ head, rows: [...rows.map((row) => cells(row, learned)), ignoring(rows, learned)] }).trim(),
+    markdownTable({
+      head,
+      rows: [
+        ...rows.map((row) => cells(String(row.value), row, learned)),
+        ...(beside ? [cells(beside.name, beside, learned)] : []),
+        ignoring(rows, learned),
+      ],
+    }).trim(),
     ...(best ? [`What needs no model reaches ${best[1].toFixed(4)} (${best[0]}).`] : []),
   ];
 }
 
-function cells({ value, none, pretrained, gain, pretraining }: AblationRow, learned: readonly string[]): string[] {
+function cells(
+  name: string,
+  { none, pretrained, gain, pretraining }: AblationRow,
+  learned: readonly string[],
+): string[] {
   return [
-    String(value),
+    name,
     ...[none, pretrained].map((reached) => reached.toFixed(4)),
     changeText(gain),
     ...(pretraining ? [String(pretraining.steps), formatCount(pretraining.parameters)] : ['', '']),
@@ -67,10 +87,10 @@ function ignoring(rows: readonly AblationRow[], learned: readonly string[]): str
 /** The lines of the console. */
 export function ablationLines({ curves }: Pick<AblationResults, 'curves'>): string[] {
   const width = Math.max(...(Object.keys(AXIS_TITLES) as Axis[]).map((axis) => AXIS_TITLES[axis].length));
-  return curves.flatMap(({ model, measure, axis, rows }) =>
-    rows.map(
-      ({ value, pretrained, gain }) =>
-        `${model.padEnd(6)} ${measure.padEnd(8)} ${AXIS_TITLES[axis].padEnd(width)} ${String(value).padEnd(6)} ` +
+  return curves.flatMap(({ model, measure, axis, rows, beside }) =>
+    [...rows.map((row) => ({ ...row, name: String(row.value) })), ...(beside ? [beside] : [])].map(
+      ({ name, pretrained, gain }) =>
+        `${model.padEnd(6)} ${measure.padEnd(8)} ${AXIS_TITLES[axis].padEnd(width)} ${name.padEnd(6)} ` +
         `${pretrained.toFixed(4)}  ${changeText(gain)}`,
     ),
   );

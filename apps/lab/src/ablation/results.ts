@@ -1,4 +1,6 @@
 import { meanAndSpread } from '@wbdc/metrics';
+import type { CorpusSettings } from '@wbdc/pipeline/settings';
+import { counted } from '@wbdc/report/format';
 import { AXES, type Axis, type Ladder, type ModelName, type Run } from '../objectives/plan.js';
 import {
   changeOf,
@@ -31,6 +33,8 @@ export interface AblationCurve {
   readonly axis: Axis;
   /** In the order of the axis. */
   readonly rows: readonly AblationRow[];
+  /** What is no point of the axis: the text that the others start from, beside shares of the whole corpus. */
+  readonly beside?: AblationRow & { readonly name: string };
   /** What needs no model reaches on the same videos, by name. */
   readonly baselines: Readonly<Record<string, number>>;
 }
@@ -38,11 +42,13 @@ export interface AblationCurve {
 /** What one value of an axis reached. */
 export interface AblationRow {
   readonly value: number;
+  /** `pretrained`: of the corpus, general text alone. */
   readonly seeds: readonly { readonly seed: number; readonly none: number; readonly pretrained: number }[];
   readonly none: number;
   readonly pretrained: number;
   /** Of pretraining, seed by seed. */
   readonly gain: Change;
+  /** What comes before the probe: of the corpus, the reading of it. */
   readonly pretraining?: Pretraining;
 }
 
@@ -70,7 +76,8 @@ export async function gatherAblation(
       AXES.filter((axis) => ablation.axes.includes(axis)).flatMap((axis) => {
         const own = outcomes.filter((outcome) => outcome.trial.model === model && outcome.measure === measure);
         const rows = rowsOf(own, axis, ablation);
-        return rows.length === 0 ? [] : [{ model, measure, axis, rows, baselines: own[0].baselines }];
+        if (rows.length === 0) return [];
+        return [{ model, measure, axis, rows, ...(axis === 'corpus' && besideOf(own)), baselines: own[0].baselines }];
       }),
     ),
   );
@@ -78,38 +85,53 @@ export async function gatherAblation(
   return { curves, done: outcomes.length, planned: asked.length, environment };
 }
 
-/** The points of an axis with the middle among them, by value. */
+/** The points of an axis by value, with the middle among them where it is a point of it. */
 function rowsOf(outcomes: readonly Outcome[], axis: Axis, ablation: Ablation): AblationRow[] {
-  const middle = { share: 1, epochs: ablation.epochs, width: ablation.width }[axis];
-  const values = [middle, ...pointsOf({ ...ablation, axes: [axis] }).map(({ value }) => value)].sort((a, b) => a - b);
-  return values.flatMap((value) => {
-    const at = outcomes.filter(({ trial: { point } }) =>
-      value === middle ? point === undefined : point?.axis === axis && point.value === value,
-    );
-    // Where finetuning is the same, what it reaches from fresh weights is that of the middle.
-    const fresh = at.filter(({ trial }) => trial.objectives === 0);
-    const none =
-      fresh.length > 0 ? fresh : outcomes.filter(({ trial: { objectives, point } }) => objectives === 0 && !point);
-    return rowOf(
-      value,
-      at.filter(({ trial }) => trial.objectives > 0),
-      none,
-    );
-  });
+  const middle = { share: [1], epochs: [ablation.epochs], width: [ablation.width], corpus: [] }[axis];
+  const points = pointsOf({ ...ablation, axes: [axis] }).map(({ value }) => value);
+  const of = axis === 'corpus' ? isRead : isPretrained;
+  return [...middle, ...points]
+    .sort((a, b) => a - b)
+    .flatMap((value) => {
+      const at = outcomes.filter(({ trial: { point } }) =>
+        value === middle[0] ? point === undefined : point?.axis === axis && point.value === value,
+      );
+      // Where finetuning is the same, what it reaches from fresh weights is that of the middle.
+      const fresh = at.filter(isFresh);
+      return rowOf(value, at.filter(of), fresh.length > 0 ? fresh : middleOf(outcomes, isFresh));
+    });
 }
 
-function rowOf(value: number, pretrained: readonly Outcome[], none: readonly Outcome[]): AblationRow[] {
-  const seeds = pretrained.flatMap(({ trial: { seed }, value: reached }) =>
-    none.filter(({ trial }) => trial.seed === seed).map((other) => ({ seed, none: other.value, pretrained: reached })),
+/** The text that the other axes start from, as a row of the corpus. */
+function besideOf(outcomes: readonly Outcome[]): Pick<AblationCurve, 'beside'> {
+  const read = middleOf(outcomes, isRead);
+  const [row] = rowOf(1, read, middleOf(outcomes, isFresh));
+  const corpus = read[0]?.text?.settings['corpus'] as CorpusSettings | undefined;
+  if (row === undefined || corpus === undefined) return {};
+  return { beside: { ...row, name: `${corpus.splits.join(', ')}, ${counted(corpus.train.epochs, 'time')}` } };
+}
+
+const isFresh = ({ trial: { objectives, text } }: Outcome): boolean => objectives === 0 && !text;
+const isRead = ({ trial: { objectives, text } }: Outcome): boolean => objectives === 0 && text === true;
+const isPretrained = ({ trial: { objectives } }: Outcome): boolean => objectives > 0;
+
+function middleOf(outcomes: readonly Outcome[], which: (outcome: Outcome) => boolean): Outcome[] {
+  return outcomes.filter((outcome) => outcome.trial.point === undefined && which(outcome));
+}
+
+function rowOf(value: number, reached: readonly Outcome[], none: readonly Outcome[]): AblationRow[] {
+  const seeds = reached.flatMap(({ trial: { seed }, value: pretrained }) =>
+    none.filter(({ trial }) => trial.seed === seed).map((other) => ({ seed, none: other.value, pretrained })),
   );
   if (seeds.length === 0) return [];
+  const before = reached.flatMap(({ trial, pretrain, text }) => (trial.objectives > 0 ? pretrain : text) ?? []);
   return [
     {
       ...{ value, seeds },
       none: meanAndSpread(seeds.map((one) => one.none)).mean,
       pretrained: meanAndSpread(seeds.map((one) => one.pretrained)).mean,
       gain: changeOf(seeds.map((one) => one.pretrained - one.none)),
-      ...pretrainingOf(pretrained),
+      ...pretrainingOf(before),
     },
   ];
 }

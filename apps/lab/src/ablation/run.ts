@@ -7,7 +7,7 @@ import type { StartChild } from '../jobs/child.js';
 import type { Ladder, ModelName } from '../objectives/plan.js';
 import { runTrials, settingWords } from '../objectives/run-trials.js';
 import { ablationChart } from './chart.js';
-import { ablationTrials, DECIDED, type Ablation } from './plan.js';
+import { ablationTrials, CORPUS_DECIDED, DECIDED, type Ablation } from './plan.js';
 import { ablationLines, ablationReport } from './report.js';
 import { gatherAblation, type AblationResults } from './results.js';
 
@@ -29,7 +29,7 @@ export async function runAblation(
 ): Promise<number> {
   const { models, seeds, ablation, ladder } = options;
   const trials = ablationTrials(models, seeds, ablation, ladder);
-  assertUndecided(options.set);
+  assertUndecided(options.set, ablation);
   const host = { options, output, signal, startChild };
   return runTrials(trials, ladder, host, async ({ root, folder, seconds, stands }) => {
     const gathered = await gatherAblation(root, { models, seeds, ablation, ...ladder }, stands);
@@ -44,10 +44,13 @@ export async function runAblation(
 }
 
 /** What all trials get comes last: it would undo what is varied. */
-function assertUndecided(set: readonly string[]): void {
-  const found = set.find((one) => DECIDED.some((path) => one.startsWith(`${path}=`)));
-  if (found === undefined) return;
-  throw new WbdcError({ where: '--set', expected: '--epochs and --width, for what an ablation varies', got: found });
+function assertUndecided(set: readonly string[], { axes }: Ablation): void {
+  const among = (paths: readonly string[]) => set.find((one) => paths.some((path) => one.startsWith(`${path}=`)));
+  const [found, ofCorpus] = [among(DECIDED), axes.includes('corpus') ? among(CORPUS_DECIDED) : undefined];
+  if (found !== undefined)
+    throw new WbdcError({ where: '--set', expected: '--epochs and --width, for what an ablation varies', got: found });
+  if (ofCorpus !== undefined)
+    throw new WbdcError({ where: '--set', expected: 'nothing that --axis corpus varies', got: ofCorpus });
 }
 
 /** The command with all that decides its numbers. */

@@ -13,6 +13,9 @@ export interface LadderOptions {
   readonly probe: Probe | 'both';
 }
 
+/** What has one. */
+export const WITH_CORPUS = "--data 'text', 'large' or a folder with annotations/corpus.json";
+
 /**
  * The data of a ladder; a corpus is used where there is one.
  *
@@ -27,8 +30,11 @@ export async function ladderOf(options: LadderOptions, from: string, withCorpus:
   const corpus = await corpusOf(data, from);
   const { start = corpus ? withCorpus : 'fresh' } = options;
   if (!corpus && start !== 'fresh') {
-    const expected = "--data 'text', 'large' or a folder with annotations/corpus.json";
-    throw new WbdcError({ where: `--start ${start}`, expected, got: `--data ${data}, which has no corpus` });
+    throw new WbdcError({
+      where: `--start ${start}`,
+      expected: WITH_CORPUS,
+      got: `--data ${data}, which has no corpus`,
+    });
   }
   const words = [
     data === 'demo' ? '' : `--data ${data}`,

@@ -31,9 +31,10 @@ export interface Trial {
 }
 
 /**
- * What an ablation varies: the share of the videos that pretraining learns from, its epochs, or the width of the model.
+ * What an ablation varies: the share of the videos that pretraining learns from, its epochs, the width of the model, or
+ * the share of the whole corpus that the text side reads.
  */
-export const AXES = ['share', 'epochs', 'width'] as const;
+export const AXES = ['share', 'epochs', 'width', 'corpus'] as const;
 export type Axis = (typeof AXES)[number];
 
 /** One value of an axis. */
@@ -131,6 +132,22 @@ function readsItself({ text, point }: Trial): boolean {
   return text === true && point?.axis === 'width';
 }
 
+/** The vocabulary of the base once more, for the whole corpus, of which the base has read a part. */
+const CORPUS: Run = { name: 'base-corpus', stages: ['vocab'] };
+
+/** Where a share of the whole corpus is read, which all seeds go on from; the vocabulary comes before it. */
+function corpusRuns({ text, point }: Trial): readonly Run[] {
+  if (text !== true || point?.axis !== 'corpus') return [];
+  return [CORPUS, { name: `${CORPUS.name}${point.value}`, stages: ['text'] }];
+}
+
+/** The run whose text side a trial starts from, if it does. */
+export function textRunOf(trial: Trial): Run | undefined {
+  if (!trial.text) return undefined;
+  const { name } = readsItself(trial) ? runOf(trial) : (corpusRuns(trial).at(-1) ?? BASE);
+  return { name, stages: ['text'] };
+}
+
 /** All runs of a trial, with those of their stages that the ladder asks for. */
 export function runsOf(trial: Trial, probes: readonly Probe[] = WHOLE.probes): Run[] {
   const { name, stages } = runOf(trial);
@@ -147,27 +164,57 @@ export function stageTasks(trials: readonly Trial[], runs: string, ladder: Ladde
   const data = [...ladder.data, ...(corpus ? corpusSettings(corpus) : [])];
   const base = tasksOf(BASE, shippedConfig('demo.yaml'), data, []);
   const last = base.slice(-1).map(({ name }) => name);
-  const reads = trials.some((trial) => trial.text && !readsItself(trial));
-  const read = reads ? tasksOf({ ...BASE, stages: ['text'] }, configPath('objectives/single.yaml'), data, last) : [];
-  return [
+  const reader = trials.find((trial) => textRunOf(trial)?.name === BASE.name);
+  const read = reader ? textTasks({ ...BASE, stages: ['text'] }, [...(reader.set ?? []), ...data], last) : [];
+  const tasks = [
     ...[...base, ...read],
     ...trials.flatMap((trial) => {
-      const needs = trial.text && !readsItself(trial) ? read.map(({ name }) => name) : last;
-      const set = [...settingsOf(trial), ...data, ...startOf(trial, corpus !== undefined)];
+      const start = [...data, ...startOf(trial, runs, corpus !== undefined)];
+      const set = [...settingsOf(trial), ...start];
       const { name } = runOf(trial);
-      return runsOf(trial, probes).flatMap((run) => {
+      const text = textRunOf(trial);
+      const needs = text === undefined || text.name === name ? last : [`${text.name} text`];
+      const own = runsOf(trial, probes).flatMap((run) => {
         if (!run.stages.includes('finetune') || run.name === name) return tasksOf(run, configOf(trial), set, needs);
         const from = trial.objectives === 0 ? [] : [`finetune.init=${join(runs, name, 'pretrain', 'checkpoints')}`];
         const after = trial.objectives === 0 ? needs : [`${name} pretrain`];
         return tasksOf(run, configOf(trial), [...set, ...PAIRS, ...from], after);
       });
+      return [...corpusTasks(trial, [...(trial.set ?? []), ...start], last), ...own];
     }),
+  ];
+  return [...new Map(tasks.map((task) => [task.name, task])).values()]; // seeds share what reads a corpus
+}
+
+/** What a trial starts from, and the runs that it reads stages of where it has none. */
+function startOf(trial: Trial, runs: string, hasCorpus: boolean): readonly string[] {
+  const { text, point } = trial;
+  if (!text) return hasCorpus ? ['corpus.start=false'] : [];
+  const own = corpusRuns(trial);
+  if (own.length === 0) return AFTER_TEXT;
+  return [
+    ...AFTER_TEXT,
+    ...[`vocab.folder=${join(runs, BASE.name, 'vocab')}`, 'corpus.splits=[corpus]'],
+    ...['corpus.train.epochs=1', `corpus.train.share=${point!.value}`],
+    basesOf([BASE, ...own]),
   ];
 }
 
-function startOf({ text }: Trial, hasCorpus: boolean): readonly string[] {
-  if (text) return AFTER_TEXT;
-  return hasCorpus ? ['corpus.start=false'] : [];
+/** The last is read first. */
+function basesOf(runs: readonly Run[]): string {
+  const names = runs.map(({ name }) => name).reverse();
+  return `run.base=[${names.join(', ')}]`;
+}
+
+function corpusTasks(trial: Trial, set: readonly string[], last: readonly string[]): StageTask[] {
+  return corpusRuns(trial).flatMap((run, i, all) =>
+    textTasks(run, [...set, basesOf([BASE, ...all.slice(0, i)])], i === 0 ? last : [`${all[i - 1].name} vocab`]),
+  );
+}
+
+/** What both models share: their text sides are the same. */
+function textTasks(run: Run, set: readonly string[], needs: readonly string[]): StageTask[] {
+  return tasksOf(run, configPath('objectives/single.yaml'), set, needs);
 }
 
 /** The stages of a run, one after another; the first needs others. */

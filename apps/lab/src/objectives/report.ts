@@ -95,7 +95,11 @@ function cells(
     changeText(change),
     changeText(overall),
     ...(pretraining
-      ? [String(pretraining.encoderPasses), formatCount(pretraining.parameters), formatSeconds(pretraining.seconds)]
+      ? [
+          String(pretraining.encoderPasses ?? ''),
+          formatCount(pretraining.parameters),
+          formatSeconds(pretraining.seconds),
+        ]
       : ['', '', '']),
     published ? digits(published.spearman) : '',
   ];

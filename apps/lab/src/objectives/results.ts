@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { gatherMeasured, meanAndSpread } from '@wbdc/metrics';
 import { RunFolder, type StageRecord } from '@wbdc/runner';
-import { labelOf, OBJECTIVES, runOf, type ModelName, type Probe, type Run, type Trial } from './plan.js';
+import { labelOf, OBJECTIVES, runOf, textRunOf, type ModelName, type Probe, type Run, type Trial } from './plan.js';
 
 /** All that the command has measured. */
 export interface ObjectivesResults {
@@ -58,7 +58,8 @@ export interface Change {
 }
 
 export interface Pretraining {
-  readonly encoderPasses: number;
+  /** Of a text side that reads a corpus it is not said. */
+  readonly encoderPasses?: number;
   /** Heads included. */
   readonly parameters: number;
   readonly steps: number;
@@ -83,6 +84,8 @@ export interface Outcome {
   readonly baselines: Readonly<Record<string, number>>;
   readonly finetune: StageRecord;
   readonly pretrain: StageRecord | undefined;
+  /** The reading of the corpus that it starts from. */
+  readonly text: StageRecord | undefined;
 }
 
 /** Gathers the probes that are done, of runs that stand. */
@@ -121,7 +124,9 @@ export async function readOutcome(
   const measure = kind === 'category' ? 'score' : 'spearman';
   const measured = gatherMeasured(finetune.summary['measured'] as Readonly<Record<string, number>>)[measure];
   const { value, baseline, baselines = baseline === undefined ? {} : { baseline } } = measured;
-  return { trial, measure, value, baselines, finetune, pretrain: await pretrained.record('pretrain') };
+  const from = textRunOf(trial)?.name;
+  const text = from === undefined ? undefined : await new RunFolder(join(root, from), from).record('text');
+  return { trial, measure, value, baselines, finetune, pretrain: await pretrained.record('pretrain'), text };
 }
 
 /** One model and probe: no pretraining, one objective more at a time, and the last without general text. */
@@ -166,7 +171,7 @@ function rowOf(own: readonly Outcome[], before: readonly Outcome[], fresh: reado
     ...(spread !== undefined && { spread }),
     ...(changes.length > 0 && { change: changeOf(changes) }),
     ...((objectives > 0 || text) && whole.length > 0 && { overall: changeOf(whole) }),
-    ...pretrainingOf(own),
+    ...pretrainingOf(own.flatMap(({ pretrain }) => pretrain ?? [])),
     ...(contrast ? {} : publishedOf(objectives, from)),
   };
 }
@@ -177,13 +182,14 @@ export function changeOf(differences: readonly number[]): Change {
   return { mean, ...(spread !== undefined && { error: spread / Math.sqrt(differences.length) }) };
 }
 
-export function pretrainingOf(own: readonly Outcome[]): { pretraining?: Pretraining } {
-  const records = own.flatMap(({ pretrain }) => pretrain ?? []);
+/** What trainings of a kind were and learned, by their records. */
+export function pretrainingOf(records: readonly StageRecord[]): { pretraining?: Pretraining } {
   if (records.length === 0) return {};
   const value = (key: string): number => Number(records[0].summary[key]);
+  const passes = 'encoder passes' in records[0].summary && { encoderPasses: value('encoder passes') };
   const { mean: seconds } = meanAndSpread(records.map((record) => record.seconds));
   const heldOut = heldOutOf(records.map(({ summary }) => summary['measured'] as Readonly<Record<string, number>>));
-  const sizes = { encoderPasses: value('encoder passes'), parameters: value('parameters'), steps: value('step') };
+  const sizes = { ...passes, parameters: value('parameters'), steps: value('step') };
   return { pretraining: { ...sizes, seconds, heldOut } };
 }
 

@@ -6,7 +6,7 @@ import type { StartChild } from '../jobs/child.js';
 import { runStageTasks } from '../jobs/run-jobs.js';
 import type { Outcome } from '../jobs/schedule.js';
 import { secondsOf } from '../seconds.js';
-import { BASE, runsOf, stageTasks, type Ladder, type Run, type Trial } from './plan.js';
+import { BASE, stageTasks, type Ladder, type Run, type Trial } from './plan.js';
 
 /** What runs trials: the command's options, and where it speaks. */
 export interface TrialsHost {
@@ -44,8 +44,10 @@ export async function runTrials(
   const tasks = stageTasks(trials, runs, ladder);
   output.say(`${counted(trials.length, 'trial')} in ${runs}; after an interruption the same command goes on`);
   const outcomes = await runStageTasks(tasks, { runs, jobs: options.jobs, options, startChild, output, signal });
-  const all = trials.flatMap((trial) => runsOf(trial, ladder.probes));
-  const seconds = await secondsOf(root, [{ ...BASE, stages: [...BASE.stages, 'text'] }, ...all]);
+  const seconds = await secondsOf(
+    root,
+    tasks.map(({ run, stage }) => ({ name: run, stages: [stage] })),
+  );
   await report({ root, folder, seconds, stands: (run) => stands(run, outcomes) });
   const failed = [...outcomes].filter(([, outcome]) => outcome === 'failed');
   if (failed.length > 0)

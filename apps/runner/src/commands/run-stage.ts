@@ -223,8 +223,11 @@ function interruptedBy(error: unknown, signal: AbortSignal): StageResult {
 
 /** The folder of the run that a configuration names. */
 export function runFolderOf({ run: { folder, name, base } }: Config, from: string): RunFolder {
-  const open = (run: string): RunFolder => new RunFolder(resolve(from, folder, run), run);
-  return base === null ? open(name) : new RunFolder(resolve(from, folder, name), name, { base: open(base) });
+  const open = (run: string, base?: RunFolder) => new RunFolder(resolve(from, folder, run), run, base && { base });
+  return open(
+    name,
+    [base ?? []].flat().reduceRight<RunFolder | undefined>((next, run) => open(run, next), undefined),
+  );
 }
 
 /** The configuration that options ask for. */

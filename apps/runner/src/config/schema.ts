@@ -19,20 +19,18 @@ import { z } from 'zod';
 
 const count = (smallest = 1) => z.int().min(smallest);
 
+const runName = z.string().regex(/^[\w][\w.-]*$/, 'a folder name of letters, digits, dots, dashes and underscores');
+
 const run = z.strictObject({
   /** Names the folder of everything this run makes: <folder>/<name>/<stage>. */
-  name: z
-    .string()
-    .regex(/^[\w][\w.-]*$/, 'a folder name of letters, digits, dots, dashes and underscores')
-    .default('run'),
+  name: runName.default('run'),
   folder: z.string().min(1).default('runs'),
   /**
    * Another run whose stages are read where this one has none of its own: one data set and its features for several
-   * trainings.
+   * trainings. Of a list, the first that has a stage.
    */
   base: z
-    .string()
-    .regex(/^[\w][\w.-]*$/, 'the name of a run')
+    .union([runName, z.array(runName)])
     .nullable()
     .default(null),
 });

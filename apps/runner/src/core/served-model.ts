@@ -5,10 +5,10 @@ import { UserError } from './errors.js';
 import { observed } from './observer.js';
 import type { Output } from './output.js';
 
-/** A run, and the one whose stages are read where it has none of its own. */
+/** A run, and those whose stages are read where it has none of its own. */
 interface RunPaths {
   readonly path: string;
-  readonly base: { readonly path: string } | undefined;
+  readonly base: RunPaths | undefined;
 }
 
 /** The folder of the model that `--checkpoint` names, or else the finished one of a run. */
@@ -18,15 +18,14 @@ export async function findServed(
   output: Output,
   signal?: AbortSignal,
 ): Promise<string> {
-  const own = named ?? ((await exists(run.path)) ? run.path : (run.base?.path ?? run.path));
+  const base = named === undefined ? run.base : undefined;
+  if (base !== undefined && !(await exists(run.path))) return findServed(undefined, base, output, signal);
   try {
-    return await trainedModel(own, output, signal && { signal });
+    return await trainedModel(named ?? run.path, output, signal && { signal });
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'model-missing';
     if (!missing) throw error;
-    if (named === undefined && run.base !== undefined && run.base.path !== own) {
-      return findServed(undefined, { path: run.base.path, base: undefined }, output, signal);
-    }
+    if (base !== undefined) return findServed(undefined, base, output, signal);
     throw new UserError(`${error.message}: run 'npx wbdc finetune' first, or give another --checkpoint`, 1, {
       cause: error,
     });

@@ -85,10 +85,10 @@ export class RunFolder {
     return join(this.path, stage);
   }
 
-  /** The run that has a stage: this one, or else its base. */
+  /** The run that has a stage: this one, or else its base, or that one's. */
   async holderOf(stage: StageName): Promise<RunFolder> {
     const { base } = this.options;
-    return base === undefined || (await exists(this.folderOf(stage))) ? this : base;
+    return base === undefined || (await exists(this.folderOf(stage))) ? this : base.holderOf(stage);
   }
 
   /** The record of a stage, where there is one. */

@@ -81,6 +81,14 @@ it('reads texts without frames, and both models start from what they taught', as
   expect(world.said.join('')).toContain('the text side starts from');
 });
 
+it('reads a share of the corpus', async () => {
+  const context = await world.context('text-share', [CORPUS, 'corpus.train.share=0.5']);
+  expect((await runTextStage(context)).summary['step']).toBe(4); // 10 texts by 5, twice
+  expect(textStage.settings(context.config)).not.toEqual(
+    textStage.settings((await world.context('x', [CORPUS])).config),
+  );
+});
+
 it('is the same for models that lay frames out differently', async () => {
   const read = async (set: string): Promise<unknown> =>
     textStage.settings((await world.context('text', [CORPUS, set])).config);

@@ -1,6 +1,5 @@
 import { join, resolve } from 'node:path';
 import { hubSettings } from '@wbdc/checkpoints/node';
-import { exists } from '@wbdc/io';
 import {
   openTrained,
   TrainedError,
@@ -132,8 +131,7 @@ export async function openServedClip(
   const config = await configOf(options, output);
   const { dtype } = config;
   if (dtype && dtype !== 'fp32') throw new UserError(`--dtype: expected fp32 for a CLIP, got ${dtype}`, 2);
-  const { path, base } = runFolderOf(config, terminal.folder);
-  const run = base !== undefined && !(await exists(join(path, 'clip'))) ? base.path : path;
+  const run = (await runFolderOf(config, terminal.folder).holderOf('clip')).path;
   await loadEngine(config, output);
   const { remote } = dataPlaces(config.data, terminal.folder, terminal.env);
   const opening = { ...(decode && { decode }), remote, from: terminal.folder, hub: hubSettings(terminal.env), signal };
