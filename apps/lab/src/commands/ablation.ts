@@ -1,28 +1,13 @@
-import {
-  cliCommand,
-  interruptible,
-  Option,
-  Output,
-  wholeNumber,
-  type CliCommand,
-  type Command,
-  type Host,
-} from '@wbdc/runner/cli';
-import { resolve } from 'node:path';
-import { withLock } from '@wbdc/io';
-import type { StartChild } from '../jobs/child.js';
 import { WbdcError } from '@wbdc/io/errors';
-import { AXES, MODELS, PROBES, type Axis, type Ladder, type ModelName } from '../objectives/plan.js';
-import { ladderOf, WITH_CORPUS, type LadderOptions } from './ladder.js';
-import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
+import { Option, wholeNumber, type CliCommand, type Command, type Host } from '@wbdc/runner/cli';
+import type { StartChild } from '../jobs/child.js';
+import { AXES, type Axis } from '../objectives/plan.js';
+import { addLadderOptions, ladderCommand, WITH_CORPUS, type LadderOptions, type WithLadder } from './ladder.js';
 
-interface Options extends LabOptions, Omit<LadderOptions, 'start' | 'ends'> {
-  readonly model: ModelName | 'both';
+interface Options extends Omit<LadderOptions, 'start' | 'ends'> {
   readonly axis?: readonly Axis[];
   readonly epochs: number;
   readonly width: number;
-  readonly seeds: number;
-  readonly out?: string;
 }
 
 const EXAMPLES = `
@@ -48,29 +33,22 @@ export function addAblationCommand(program: Command, host: Host, startChild: Sta
     .addOption(
       new Option('--axis <name...>', 'what to vary').choices(AXES).default(undefined, 'all that the data have'),
     )
-    .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('single'))
-    .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
-    .option('--data <set>', "'demo', 'text' (with a corpus, read first), 'large', or a folder of your own", 'text')
-    .option('--up-to <number>', 'pretrain with the first so many objectives', wholeNumber(1), 3)
     .option('--epochs <number>', 'epochs of pretraining in the middle', wholeNumber(1), 3)
-    .option('--width <number>', 'width of the model in the middle', wholeNumber(8), 128)
-    .addOption(new Option('--probe <task>', 'finetuning to probe by').choices([...PROBES, 'both']).default('both'))
-    .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
-  return cliCommand(
-    addLabOptions(command, 'ablation').addHelpText('after', EXAMPLES),
-    (parsed: ParsedLabOptions<Options>) => {
-      const options = withJobs<Options>(parsed);
-      const models = options.model === 'both' ? MODELS : [options.model];
+    .option('--width <number>', 'width of the model in the middle', wholeNumber(8), 128);
+  return ladderCommand<Options>(
+    addLadderOptions(command, { model: 'single', data: 'text', upTo: 3, probe: 'both' }),
+    host,
+    async (options, output, signal) => {
+      const { runAblation } = await import('../ablation/run.js');
       const { epochs, width } = options;
-      return interruptible(host, async (signal) => {
-        const { runAblation } = await import('../ablation/run.js');
-        const ladder = await ladderOf(options, host.folder, 'text');
-        const axes = axesOf(options, ladder);
-        const all = { ...options, models, ladder, ablation: { axes, epochs, width } };
-        const run = () => runAblation(all, new Output(host, options), signal, startChild);
-        return withLock(resolve(host.folder, 'runs', options.name), run);
-      });
+      return runAblation(
+        { ...options, ablation: { axes: axesOf(options), epochs, width } },
+        output,
+        signal,
+        startChild,
+      );
     },
+    { examples: EXAMPLES, withCorpus: 'text' },
   );
 }
 
@@ -79,7 +57,7 @@ export function addAblationCommand(program: Command, host: Host, startChild: Sta
  *
  * @throws WbdcError for a corpus that is not there
  */
-function axesOf({ axis, data }: Pick<Options, 'axis' | 'data'>, { corpus }: Ladder): readonly Axis[] {
+function axesOf({ axis, data, ladder: { corpus } }: WithLadder<Options>): readonly Axis[] {
   if (corpus === undefined && axis?.includes('corpus'))
     throw new WbdcError({ where: '--axis corpus', expected: WITH_CORPUS, got: `--data ${data}, which has no corpus` });
   return axis ?? AXES.filter((one) => one !== 'corpus' || corpus !== undefined);

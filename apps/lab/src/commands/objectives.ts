@@ -1,25 +1,7 @@
-import {
-  cliCommand,
-  interruptible,
-  Option,
-  Output,
-  wholeNumber,
-  type CliCommand,
-  type Command,
-  type Host,
-} from '@wbdc/runner/cli';
-import { resolve } from 'node:path';
+import { Option, type CliCommand, type Command, type Host } from '@wbdc/runner/cli';
 import type { StartChild } from '../jobs/child.js';
-import { withLock } from '@wbdc/io';
-import { MODELS, OBJECTIVES, PROBES, STARTS, type ModelName } from '../objectives/plan.js';
-import { ladderOf, type LadderOptions } from './ladder.js';
-import { addLabOptions, withJobs, type LabOptions, type ParsedLabOptions } from './options.js';
-
-interface Options extends LabOptions, LadderOptions {
-  readonly model: ModelName | 'both';
-  readonly seeds: number;
-  readonly out?: string;
-}
+import { OBJECTIVES, STARTS } from '../objectives/plan.js';
+import { addLadderOptions, ladderCommand, type LadderOptions } from './ladder.js';
 
 const EXAMPLES = `
 Examples:
@@ -39,14 +21,6 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
         'mean and deviation, beside the published ablation. Everything stands in runs/<name>/; the same command ' +
         'again goes on where it stopped.',
     )
-    .addOption(new Option('--model <name>', 'which model').choices([...MODELS, 'both']).default('both'))
-    .option('--seeds <number>', 'seeds of every trial: 1 to this number', wholeNumber(1), 3)
-    .option(
-      '--data <set>',
-      "'demo', 'text' (with a corpus), 'large', or a folder of your own, with corpus.json or not",
-      'demo',
-    )
-    .option('--up-to <number>', 'only the first so many objectives', wholeNumber(1), OBJECTIVES.length)
     .option('--ends', 'leave out what lies between no pretraining and the last objective')
     .addOption(
       new Option(
@@ -54,20 +28,14 @@ export function addObjectivesCommand(program: Command, host: Host, startChild: S
         'what pretraining starts from: fresh weights, a text side that has read the corpus, or it and the last once ' +
           'more from fresh weights; default: both where there is a corpus',
       ).choices(STARTS),
-    )
-    .addOption(new Option('--probe <task>', 'finetuning to probe by').choices([...PROBES, 'both']).default('category'))
-    .option('-o, --out <folder>', 'where to write the report; default: runs/<name>/results');
-  return cliCommand(
-    addLabOptions(command, 'objectives').addHelpText('after', EXAMPLES),
-    (parsed: ParsedLabOptions<Options>) => {
-      const options = withJobs<Options>(parsed);
-      const models = options.model === 'both' ? MODELS : [options.model];
-      return interruptible(host, async (signal) => {
-        const { runObjectives } = await import('../objectives/run.js');
-        const ladder = await ladderOf(options, host.folder);
-        const run = () => runObjectives({ ...options, models, ladder }, new Output(host, options), signal, startChild);
-        return withLock(resolve(host.folder, 'runs', options.name), run);
-      });
+    );
+  return ladderCommand<LadderOptions>(
+    addLadderOptions(command, { model: 'both', data: 'demo', upTo: OBJECTIVES.length, probe: 'category' }),
+    host,
+    async (options, output, signal) => {
+      const { runObjectives } = await import('../objectives/run.js');
+      return runObjectives(options, output, signal, startChild);
     },
+    { examples: EXAMPLES, withCorpus: 'both' },
   );
 }
