@@ -92,6 +92,12 @@ describe('loadConfig', () => {
       'a.yaml:1:14: run.name: expected a folder name of letters, digits, dots, dashes and underscores, got the ' +
         "text 'a/b'",
     ],
+    ['run: { base: 7 }', 'a.yaml:1:14: run.base: expected a text or a list, got 7'],
+    ['run: { base: [a, 7] }', 'a.yaml:1:14: run.base: expected a text or a text at 1, got a list of 2'],
+    [
+      'train: { evaluateEvery: often }',
+      "a.yaml:1:25: train.evaluateEvery: expected a number or 'epoch', got the text 'often'",
+    ],
     ['model: { width: 10, heads: 4 }', 'a.yaml:1:28: model.heads: expected a divisor of width (10), got 4'],
     ['text: { budget: 600 }', 'a.yaml:1:17: text.budget: expected at most model.maxPositions (512), got 600'],
     [

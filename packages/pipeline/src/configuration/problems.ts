@@ -49,28 +49,36 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 }
 
 function explain(issue: Issue, got: unknown): string {
+  const expected = expectedBy(issue);
+  if (expected === undefined) return issue.message;
+  const text = issue.code === 'too_small' || issue.code === 'too_big' ? size(got) : show(got);
+  const hint = issue.code === 'invalid_value' ? suggestion(got, issue.values.map(String)) : '';
+  return `expected ${expected}, got ${text}${hint}`;
+}
+
+function expectedBy(issue: Issue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${typeName(issue.expected, issue)}, got ${show(got)}`;
+      return typeName(issue.expected, issue);
     case 'invalid_value':
-      return (
-        `expected ${oneOf(issue.values.map(String))}, got ` + `${show(got)}${suggestion(got, issue.values.map(String))}`
-      );
+      return oneOf(issue.values.map(String));
     case 'too_small':
-      return (
-        `expected ${bound(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}, ` +
-        `got ${size(got)}`
-      );
+      return bound(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum);
     case 'too_big':
-      return (
-        `expected ${bound(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}, ` +
-        `got ${size(got)}`
-      );
+      return bound(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum);
     case 'invalid_format':
-      return `expected ${issue.message}, got ${show(got)}`;
-    default:
       return issue.message;
+    case 'invalid_union':
+      return issue.errors.flatMap(([first]) => alternative(first) ?? []).join(' or ') || undefined;
+    default:
+      return undefined;
   }
+}
+
+/** What one of several kinds of value would have to be, by its first problem. */
+function alternative(issue: Issue): string | undefined {
+  const expected = expectedBy(issue);
+  return expected === undefined || issue.path.length === 0 ? expected : `${expected} at ${issue.path.join('.')}`;
 }
 
 function typeName(expected: string, issue: Issue): string {
