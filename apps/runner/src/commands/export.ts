@@ -13,7 +13,7 @@ import { Output, type Terminal } from '../core/output.js';
 import { addEngineOptions, addOutputOptions, addRunOptions, wholeNumber, type StageOptions } from './options.js';
 import { configOf, loadEngine, runFolderOf } from './run-stage.js';
 
-const CALIBRATION_METHODS = ['minmax', 'percentile'];
+const CALIBRATION_METHODS = ['minmax', 'percentile', 'entropy'];
 
 interface ExportOptions extends StageOptions {
   readonly model?: boolean;
@@ -21,7 +21,7 @@ interface ExportOptions extends StageOptions {
   readonly tower?: string;
   readonly out?: string;
   readonly calibrate?: string;
-  readonly method?: 'minmax' | 'percentile';
+  readonly method?: 'minmax' | 'percentile' | 'entropy';
   readonly samples?: number;
   readonly data?: string;
   readonly reduceRange?: boolean;
@@ -42,7 +42,11 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .option('--calibrate <split>', "with --dtype int8: finds where values go on videos of the run's data")
     .option('--data <folder>', 'your own data set, where the split to calibrate on is one of it')
     .option('--samples <number>', 'how many videos calibrate, drawn by --seed; default: 128', wholeNumber(1))
-    .addOption(new Option('--method <name>', 'how: by all values, or without the rarest').choices(CALIBRATION_METHODS))
+    .addOption(
+      new Option('--method <name>', 'how: all values, without the rarest, or what tells most').choices(
+        CALIBRATION_METHODS,
+      ),
+    )
     .option('--reduce-range', 'with --dtype int8: weights of 7 bits, for x86 processors without VNNI')
     .option('-o, --out <folder>', 'where to write; default: runs/<name>/export');
   addOutputOptions(addEngineOptions(addRunOptions(command)))

@@ -17,14 +17,17 @@ export interface CalibrationSession<F> {
 /** How ranges are found. */
 export type CalibrationMethod = (typeof CALIBRATION_METHODS)[number];
 /** {@link CalibrationMethod} as data. */
-export const CALIBRATION_METHODS = ['minmax', 'percentile'] as const;
+export const CALIBRATION_METHODS = ['minmax', 'percentile', 'entropy'] as const;
 
 export interface CalibrateOnnxOptions<F> {
   /** Opens a model: `ort.InferenceSession.create`. */
   readonly open: (model: Uint8Array) => Promise<CalibrationSession<F>>;
   /** What the model is fed with, batch by batch. */
   readonly feeds: Iterable<F> | AsyncIterable<F>;
-  /** `minmax` (default): from the smallest value to the largest; `percentile`: without the rarest. */
+  /**
+   * `minmax` (default): from the smallest value to the largest; `percentile`: without the rarest; `entropy`: where the
+   * steps of 8 bits say most of how values are distributed, at least up to the largest value of the first batch.
+   */
   readonly method?: CalibrationMethod | undefined;
   /** Of `percentile`: what part of the values counts, in percent. Default 99.999. */
   readonly percentile?: number | undefined;
@@ -34,7 +37,8 @@ export interface CalibrateOnnxOptions<F> {
 
 /**
  * From where to where the values go that a float32 model's weights multiply, on data of one's own: for `quantizeOnnx`.
- * They are those of `MinMaxCalibrater` and of `PercentileCalibrater` (`symmetric=False`) of onnxruntime.quantization.
+ * They are those of `MinMaxCalibrater`, `PercentileCalibrater` and `EntropyCalibrater` (`symmetric=False`) of
+ * onnxruntime.quantization.
  *
  * @throws WbdcError `calibration-empty` without data, `calibration-method`; `onnx-file`, `onnx-external`, `onnx-graph`
  *   as `quantizeOnnx`; `onnx-small` where there is nothing to quantize; `onnx-weights` where values are not finite
@@ -49,7 +53,7 @@ export async function calibrateOnnx<F>(
     const expected = 'a model with weights to quantize';
     throw new WbdcError({ where, expected, got: 'none that are large enough', code: 'onnx-small' });
   }
-  const whole = method === 'percentile';
+  const whole = method !== 'minmax';
   const endsOf = (name: string) => [`${name}_smallest`, `${name}_largest`] as const;
   const readOf = (name: string): readonly string[] => (whole ? [name] : endsOf(name));
   const reduced = names.flatMap((name) => {
@@ -61,7 +65,7 @@ export async function calibrateOnnx<F>(
   });
   const outputs = names.flatMap(readOf);
   const session = await open(contents.encode({ nodes: [...contents.nodes, ...(whole ? [] : reduced)], outputs }));
-  const seen = new Map(names.map((name) => [name, new Histogram()]));
+  const seen = new Map(names.map((name) => [name, new Histogram(method === 'entropy' ? ENTROPY_BINS : undefined)]));
   let batches = 0;
   try {
     for await (const feed of feeds) {
@@ -83,10 +87,15 @@ export async function calibrateOnnx<F>(
     throw new WbdcError({ ...problem, code: 'calibration-empty' });
   }
   const cut = (100 - percentile) / 100;
-  return Object.fromEntries(
-    [...seen].map(([name, of]) => [name, whole ? of.between(cut) : { min: of.min, max: of.max }]),
-  );
+  const rangeOf: Readonly<Record<CalibrationMethod, (of: Histogram) => OnnxRanges[string]>> = {
+    minmax: ({ min, max }) => ({ min, max }),
+    percentile: (of) => of.between(cut),
+    entropy: (of) => of.informative(),
+  };
+  return Object.fromEntries([...seen].map(([name, of]) => [name, rangeOf[method](of)]));
 }
+
+const ENTROPY_BINS = 128;
 
 function floats({ data }: Outputs[string]): Float32Array {
   return data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>);
@@ -103,6 +112,6 @@ function assertMethod(method: string, percentile: number): void {
   if (known && percentile > 50 && percentile <= 100) return;
   const [expected, got] = known
     ? ['a percentile above 50, up to 100', String(percentile)]
-    : [CALIBRATION_METHODS.join(' or '), `'${method}'`];
+    : [`one of ${CALIBRATION_METHODS.join(', ')}`, `'${method}'`];
   throw new WbdcError({ where: 'calibration', expected, got, code: 'calibration-method' });
 }

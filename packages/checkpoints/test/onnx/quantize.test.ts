@@ -278,8 +278,8 @@ describe('is refused in words', () => {
     expect(await codeOf(() => calibrateOnnx(MODEL, { open, feeds: [] }))).toMatch(
       /^calibration-empty: .*data to calibrate/,
     );
-    const method = await codeOf(() => calibrateOnnx(MODEL, { open, feeds: [], method: 'entropy' as 'minmax' }));
-    expect(method).toBe("calibration-method: calibration: expected minmax or percentile, got 'entropy'");
+    const method = await codeOf(() => calibrateOnnx(MODEL, { open, feeds: [], method: 'mean' as 'minmax' }));
+    expect(method).toBe("calibration-method: calibration: expected one of minmax, percentile, entropy, got 'mean'");
     const none = await codeOf(() => calibrateOnnx(MODEL, { open, feeds: [], percentile: 0 }));
     expect(none).toMatch(/^calibration-method: .*a percentile above 50, up to 100, got 0/);
   });
