@@ -122,6 +122,7 @@ export class Commands {
     params: Readonly<Record<string, number>>,
     groups: Groups,
   ): void {
+    this.faults.check(); // a lost device, above all: later commands would only seem to run
     const kernel = this.#compiled.get(source) ?? this.#newKernel(source);
     const { names, regions } = kernel;
     // First of all: where memory is short it submits what was recorded before.

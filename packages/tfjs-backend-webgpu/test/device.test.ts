@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { gelu } from '@wbdc/nn';
 import { expect, it, describe } from 'vitest';
 import { WEBGPU } from '../../../tools/testing.js';
 import type { WebGpuBackend } from '../src/backend.js';
@@ -92,6 +93,7 @@ describe.skipIf(!WEBGPU)('a device', () => {
     expect(() => pending.dataSync()).toThrow(WebGpuLostError);
     await expect(pending.data()).rejects.toThrow(/the last checkpoint is not/);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(() => tf.add(pending, 1)).toThrow(/the GPU was lost.*the same command goes on from there/);
+    for (const compute of [() => tf.add(pending, 1), () => tf.exp(pending), () => gelu(pending, 'erf')])
+      expect(compute).toThrow(/the GPU was lost.*the same command goes on from there/);
   });
 });
