@@ -4,7 +4,7 @@ import { sizeOf } from '@wbdc/nn/plain';
 import type { WebGpuBackend } from '../backend.js';
 import { EACH, EACH_ENTRY, groupsFor, THREADS, type KernelSource } from '../kernel-source.js';
 import { dispatch, type WebGpuKernel } from '../kernel.js';
-import { columnSums, groupsOfColumns, MOST_COLUMNS } from './column-sums.js';
+import { COLUMN_SUMS, groupsOfColumns, MOST_COLUMNS } from './column-sums.js';
 import { addUp } from './repairs.js';
 
 /**
@@ -130,15 +130,6 @@ export function add(own: WebGpuKernel): WebGpuKernel {
   };
 }
 
-const LEADING_SUMS = columnSums({
-  name: 'Sum over the first axes',
-  write: { y: 'f32' },
-  read: { x: 'f32' },
-  type: 'f32',
-  value: 'x[row * u.width + c]',
-  store: 'y[c] = sum;',
-});
-
 /** tfjs's Sum over the first axes, the gradient of what was added to each; and of no values, which tfjs's refuses. */
 export function sum(own: WebGpuKernel): WebGpuKernel {
   return (call) => {
@@ -153,7 +144,7 @@ export function sum(own: WebGpuKernel): WebGpuKernel {
     const width = sizeOf(shape);
     if (x.dtype !== 'float32' || !first || keepDims || width > MOST_COLUMNS) return own(call);
     const y = backend.empty(shape);
-    dispatch(backend, LEADING_SUMS, { y, x }, { rows: n / width, width }, groupsOfColumns(width));
+    dispatch(backend, COLUMN_SUMS, { y, x }, { rows: n / width, width }, groupsOfColumns(width));
     return y;
   };
 }

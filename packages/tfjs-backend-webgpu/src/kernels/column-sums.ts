@@ -50,6 +50,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   };
 }
 
+/** Of x into y. */
+export const COLUMN_SUMS = columnSums({
+  name: 'sums of columns',
+  write: { y: 'f32' },
+  read: { x: 'f32' },
+  type: 'f32',
+  value: 'x[row * u.width + c]',
+  store: 'y[c] = sum;',
+});
+
 /** That workgroups in a row can have. */
 export const MOST_COLUMNS = 65_535 * COLUMNS;
 

@@ -5,7 +5,7 @@ import { sizeOf } from '@wbdc/nn/plain';
 import type { Precision, WebGpuBackend } from '../backend.js';
 import type { KernelSource } from '../kernel-source.js';
 import { defineKernels, dispatch, type Call, type Fused, type WebGpuKernel } from '../kernel.js';
-import { columnSums, groupsOfColumns } from './column-sums.js';
+import { COLUMN_SUMS, groupsOfColumns } from './column-sums.js';
 import { isActivation, type ProductForm } from './product-form.js';
 import { bytesOfRegisterTile, registerTiles, type RegisterTile } from './register-tiles.js';
 import { bytesOfSubgroupTile, sizeOfTile, subgroupTiles, type SubgroupTile } from './subgroup-tiles.js';
@@ -186,15 +186,6 @@ function productOf({ inputs: { a, b, bias }, attrs }: Call): Product {
   return { a, b, transposeA, transposeB, bias, activation: activation ?? 'linear', slope: leakyreluAlpha };
 }
 
-const BIAS_SUMS = columnSums({
-  name: 'WbdcLinearGrad of bias',
-  write: { y: 'f32' },
-  read: { x: 'f32' },
-  type: 'f32',
-  value: 'x[row * u.width + c]',
-  store: 'y[c] = sum;',
-});
-
 /** The values of a tensor as one matrix. */
 function matrix({ dataId, dtype }: TensorInfo, rows: number, columns: number): TensorInfo {
   return { dataId, dtype, shape: [rows, columns] };
@@ -218,7 +209,7 @@ export function linearGradInto(
   const [dyRows, xRows] = [matrix(dy, rows, outputs), matrix(x, rows, inputs)];
   const dx = multiply(backend, { a: dyRows, b: weight, transposeB: true }, backend.empty(x.shape));
   multiply(backend, { a: xRows, b: dyRows, transposeA: true }, dWeight);
-  dispatch(backend, BIAS_SUMS, { y: dBias, x: dy }, { rows, width: outputs }, groupsOfColumns(outputs));
+  dispatch(backend, COLUMN_SUMS, { y: dBias, x: dy }, { rows, width: outputs }, groupsOfColumns(outputs));
   return dx;
 }
 
