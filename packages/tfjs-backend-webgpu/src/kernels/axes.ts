@@ -12,30 +12,35 @@ import { addUp } from './repairs.js';
  * host two or three times as much for each: the text of a program to find it by, and numbers that are uploaded.
  */
 
-/** An axis, and how many values each of its places has in what lies behind it. */
-interface Along {
-  readonly axis: number;
-  readonly inner: number;
-}
-
-/** The only axis along which two shapes differ, the first where none does; undefined where several do. */
-function onlyAxis(a: readonly number[], b: readonly number[]): Along | undefined {
-  let axis = -1;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] === b[i]) continue;
-    if (axis >= 0) return undefined;
-    axis = i;
-  }
-  if (axis < 0) axis = 0;
-  return { axis, inner: sizeOf(a.slice(axis + 1)) };
-}
-
-/** Of every `u.have` rows of `u.inner` values the `u.want` from `u.first` on. */
-const SLICE: KernelSource = {
-  name: 'Slice along an axis',
+/** What cuts or widens one axis goes over rows of `u.inner` values: there are `u.have` of x to each `u.want` of y. */
+const ALONG = {
   write: { y: 'f32' },
   read: { x: 'f32' },
   params: { n: 'u32', have: 'u32', want: 'u32', first: 'u32', inner: 'u32' },
+} as const;
+
+/** Runs such a kernel, from where `starts` says on; gives nothing where several axes differ, or nothing is left. */
+function alongAxis(
+  backend: WebGpuBackend,
+  source: KernelSource,
+  x: TensorInfo,
+  shape: readonly number[],
+  starts: readonly number[],
+): TensorInfo | undefined {
+  const n = sizeOf(shape);
+  const [axis = 0, ...others] = shape.flatMap((length, i) => (length === x.shape[i] ? [] : i));
+  if (others.length > 0 || n === 0) return undefined;
+  const y = backend.empty(shape);
+  const inner = sizeOf(shape.slice(axis + 1));
+  const params = { n, have: x.shape[axis], want: shape[axis], first: starts[axis], inner };
+  dispatch(backend, source, { y, x }, params, groupsFor(n, THREADS));
+  return y;
+}
+
+/** Of every `u.have` rows the `u.want` from `u.first` on. */
+const SLICE: KernelSource = {
+  name: 'Slice along an axis',
+  ...ALONG,
   code: `${EACH_ENTRY} {
   ${EACH}
   let row = i / u.inner;
@@ -52,23 +57,14 @@ export function slice(own: WebGpuKernel): WebGpuKernel {
     if (x.dtype !== 'float32' || x.shape.length === 0) return own(call);
     const [start, lengths] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
     tf.slice_util.assertParamsValid(x as tf.Tensor, start, lengths);
-    const along = onlyAxis(x.shape, lengths);
-    const n = sizeOf(lengths);
-    if (!along || n === 0) return own(call);
-    const { axis, inner } = along;
-    const y = backend.empty(lengths);
-    const params = { n, have: x.shape[axis], want: lengths[axis], first: start[axis], inner };
-    dispatch(backend, SLICE, { y, x }, params, groupsFor(n, THREADS));
-    return y;
+    return alongAxis(backend, SLICE, x, lengths, start) ?? own(call);
   };
 }
 
 /** The reverse, with 0 where x has nothing. */
 const PAD: KernelSource = {
   name: 'PadV2 along an axis',
-  write: { y: 'f32' },
-  read: { x: 'f32' },
-  params: { n: 'u32', have: 'u32', want: 'u32', first: 'u32', inner: 'u32' },
+  ...ALONG,
   code: `${EACH_ENTRY} {
   ${EACH}
   let row = i / u.inner;
@@ -88,14 +84,8 @@ export function pad(own: WebGpuKernel): WebGpuKernel {
     const { paddings, constantValue } = attrs as { paddings: [number, number][]; constantValue: number };
     if (x.dtype !== 'float32' || x.shape.length === 0 || constantValue !== 0 || sizeOf(x.shape) === 0) return own(call);
     const shape = x.shape.map((length, i) => length + paddings[i][0] + paddings[i][1]);
-    const along = onlyAxis(x.shape, shape);
-    if (!along) return own(call);
-    const { axis, inner } = along;
-    const y = backend.empty(shape);
-    const n = sizeOf(shape);
-    const params = { n, have: x.shape[axis], want: shape[axis], first: paddings[axis][0], inner };
-    dispatch(backend, PAD, { y, x }, params, groupsFor(n, THREADS));
-    return y;
+    const starts = paddings.map(([before]) => before);
+    return alongAxis(backend, PAD, x, shape, starts) ?? own(call);
   };
 }
 
@@ -149,10 +139,9 @@ export function sum(own: WebGpuKernel): WebGpuKernel {
   };
 }
 
-function summedShape(shape: readonly number[], axes: readonly number[], keepDims: boolean): number[] {
-  return keepDims
-    ? shape.map((length, i) => (axes.includes(i) ? 1 : length))
-    : shape.filter((_, i) => !axes.includes(i));
+function summedShape(shape: number[], axes: number[], keepDims: boolean): number[] {
+  const [rest] = tf.backend_util.computeOutAndReduceShapes(shape, axes);
+  return keepDims ? tf.backend_util.expandShapeToKeepDim(rest, axes) : rest;
 }
 
 function zeros(backend: WebGpuBackend, shape: readonly number[], dtype: DataType): TensorInfo {
