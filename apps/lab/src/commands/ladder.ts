@@ -24,6 +24,7 @@ export interface LadderOptions extends LabOptions {
   readonly upTo: number;
   readonly ends?: boolean;
   readonly start?: Start;
+  readonly corpus?: number;
   readonly probe: Probe | 'both';
   readonly out?: string;
 }
@@ -85,7 +86,7 @@ export const WITH_CORPUS = "--data 'text', 'large' or a folder with annotations/
  * @throws WbdcError for more objectives than there are, or a start from a corpus that is not there
  */
 async function ladderOf(options: LadderOptions, from: string, withCorpus: Start): Promise<Ladder> {
-  const { data, upTo, ends = false, probe } = options;
+  const { data, upTo, ends = false, probe, corpus: share } = options;
   if (upTo > OBJECTIVES.length) {
     throw new WbdcError({ where: '--up-to', expected: `at most ${OBJECTIVES.length}`, got: String(upTo) });
   }
@@ -98,16 +99,20 @@ async function ladderOf(options: LadderOptions, from: string, withCorpus: Start)
       got: `--data ${data}, which has no corpus`,
     });
   }
+  if (share !== undefined && start === 'fresh')
+    throw new WbdcError({ where: '--corpus', expected: `${WITH_CORPUS}, and --start text or both`, got: 'neither' });
   const words = [
     data === 'demo' ? '' : `--data ${data}`,
     upTo === OBJECTIVES.length ? '' : `--up-to ${upTo}`,
     ends ? '--ends' : '',
     options.start === undefined ? '' : `--start ${start}`,
+    share === undefined ? '' : `--corpus ${share}`,
     probe === 'category' ? '' : `--probe ${probe}`,
   ];
   return {
     ...{ upTo, ends, start, words: words.filter((word) => word !== '').join(' ') },
     ...(corpus && { corpus }),
+    ...(share !== undefined && { share }),
     probes: probe === 'both' ? PROBES : [probe],
     data: isEmbedded(data) ? (data === 'demo' ? [] : [`data.set=${data}`]) : [`data.folder=${resolve(from, data)}`],
   };

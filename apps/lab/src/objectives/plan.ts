@@ -66,6 +66,8 @@ export interface Ladder {
   readonly words: string;
   /** The data have a corpus, of which these splits are read. */
   readonly corpus?: readonly string[];
+  /** This share of the whole corpus is read instead, once. */
+  readonly share?: number;
   /** Without a corpus fresh weights are all there is. */
   readonly start: Start;
   readonly probes: readonly Probe[];
@@ -77,14 +79,16 @@ export const WHOLE: Ladder = { upTo: OBJECTIVES.length, data: [], start: 'fresh'
 export function trialsOf(
   models: readonly ModelName[],
   seeds: number,
-  { upTo, start, ends = false }: Pick<Ladder, 'upTo' | 'start' | 'ends'> = WHOLE,
+  { upTo, start, share, ends = false }: Pick<Ladder, 'upTo' | 'start' | 'share' | 'ends'> = WHOLE,
 ): Trial[] {
+  const point = share === undefined ? {} : { point: { axis: 'corpus', value: share } as const };
+  const read = start === 'fresh' ? {} : { text: true as const, ...point };
   const rungs = Array.from({ length: upTo }, (_, i) => i + 1).slice(ends ? -1 : 0);
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
     models.flatMap((model): Trial[] => [
       { model, objectives: 0, seed },
-      ...(start === 'fresh' ? [] : [{ model, objectives: 0, seed, text: true as const }]),
-      ...rungs.map((objectives) => ({ model, objectives, seed, ...(start !== 'fresh' && { text: true as const }) })),
+      ...(start === 'fresh' ? [] : [{ model, objectives: 0, seed, ...read }]),
+      ...rungs.map((objectives) => ({ model, objectives, seed, ...read })),
       ...(start === 'both' ? [{ model, objectives: upTo, seed }] : []),
     ]),
   );

@@ -7,7 +7,7 @@ import { Output } from '@wbdc/runner/cli';
 import { ablationTrials, type Ablation } from '../../src/ablation/plan.js';
 import type { AblationResults } from '../../src/ablation/results.js';
 import { runAblation } from '../../src/ablation/run.js';
-import { runOf, stageTasks, textRunOf, type Ladder } from '../../src/objectives/plan.js';
+import { runOf, stageTasks, textRunOf, trialsOf, type Ladder } from '../../src/objectives/plan.js';
 import { runCommandLine } from '../../src/program.js';
 import { TestHost } from '../host.js';
 
@@ -55,6 +55,26 @@ describe('the trials of the corpus', () => {
     const near = await config('base text');
     expect(near.corpus).toMatchObject({ splits: ['corpus_near'], train: { share: 1, epochs: 8 } });
     expect(near.model.width).toBe(64);
+  });
+
+  it('are what the objectives start from where a share is asked for', async () => {
+    const trials = trialsOf(['single'], 1, { ...LADDER, share: 1 });
+    const tasks = stageTasks(trials, 'runs/x', LADDER);
+    expect(tasks.filter(({ stage }) => stage === 'text').map(({ name }) => name)).toEqual(['base-corpus1 text']);
+    const last = tasks.find(({ name }) => name === 'single-3-text-mfm-corpus1-seed1 pretrain')!;
+    expect(last.needs).toEqual(['base-corpus1 text']);
+    const { run, corpus } = await loadConfig({ folder: '.', path: last.config, set: last.set });
+    expect(run.base).toEqual(['base-corpus1', 'base-corpus', 'base']);
+    expect(corpus).toMatchObject({ start: true, splits: ['corpus'], train: { share: 1, epochs: 1 } });
+    const host = new TestHost(tmpdir());
+    for (const wrong of ['0', '1.5', 'all']) {
+      expect(
+        await runCommandLine(['objectives', '--data', 'text', '--corpus', wrong], host, () => Promise.resolve(0)),
+      ).toBe(2);
+      expect(host.err).toContain(`expected a share, more than 0 and at most 1, got '${wrong}'`);
+    }
+    expect(await runCommandLine(['objectives', '--corpus', '1'], host, () => Promise.resolve(0))).toBe(1);
+    expect(host.err).toContain('--corpus: expected --data ');
   });
 
   it('need a corpus, and nothing that all get undoes them', async () => {
