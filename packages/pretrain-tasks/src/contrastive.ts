@@ -117,7 +117,7 @@ export interface DividedRows {
 export function dividedContrastiveLoss(
   { communicator, left, right, past, count, total, first }: DividedRows,
   logScale: Scalar,
-  { normalize = true, hidden }: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
+  { normalize = true, reduction = 'mean', hidden }: Pick<ContrastiveOptions, 'normalize'> & ContrastivePairs = {},
   names: readonly [string, string] = ['frames to text', 'text to frames'],
 ): LossResult {
   const unit = (x: Tensor2D): Tensor2D => (normalize ? l2Normalize(x) : x);
@@ -138,7 +138,8 @@ export function dividedContrastiveLoss(
   };
   const forth = compare(ownLeft, rights, hidden && takeTableRows(hidden, width, own)); // [Q, B + M]
   const back = compare(ownRight, lefts, hidden && columnsOf(hidden, width, own, total)); // [Q, B]
-  const loss = tf.mul(tf.add(softmaxCrossEntropy(forth, own), softmaxCrossEntropy(back, own)), 0.5) as Scalar;
+  const sum: Scalar = tf.add(softmaxCrossEntropy(forth, own), softmaxCrossEntropy(back, own));
+  const loss: Scalar = reduction === 'sum' ? sum : tf.mul(sum, 0.5);
   const metrics = {
     [names[0]]: { sum: countCorrect(forth, own), count },
     [names[1]]: { sum: countCorrect(back, own), count },

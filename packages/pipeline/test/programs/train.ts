@@ -21,6 +21,8 @@ export interface Training {
   readonly gradientDtype?: 'bf16';
   readonly zero?: 1;
   readonly epochs?: number;
+  /** How the losses of pretraining's tasks are joined. */
+  readonly reduction?: 'sum' | 'mean';
   readonly settings?: object;
 }
 
@@ -93,6 +95,7 @@ async function train({
   epochs = 3,
   abortAt,
   otherData: _other,
+  reduction = 'sum',
   ...given
 }: Training): Promise<{ status: string }> {
   const controller = new AbortController();
@@ -110,7 +113,7 @@ async function train({
         text: { budget: 16 },
         frames: { limit: 4 },
         tasks: { ftm: { pooling: 'product' }, mlm: {}, mfm: { queue: 1 }, mmm: {}, ftc: { queue: 1 }, tag: {} },
-        train: own,
+        train: { ...own, reduction },
         ...settings,
       },
       tokenizer,
