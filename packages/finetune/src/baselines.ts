@@ -21,28 +21,39 @@ const FIELDS = [
  * does not beat them has learned nothing that letters or pictures do not tell.
  *
  * @param pairs of ids in `videos`
- * @returns by name a score per pair; a baseline is missing where nothing is known for it
+ * @returns by name a score per pair; a baseline is missing where nothing is known for it, or all pairs score the same,
+ *   with which nothing correlates
  */
 export function pairBaselines(
   videos: ReadonlyMap<string, PlainVideo>,
   pairs: readonly { readonly id1: string; readonly id2: string }[],
 ): Record<string, Float64Array> {
   const scores: Record<string, Float64Array> = {};
+  const add = (name: string, values: Float64Array): void => {
+    if (values.some((value) => value !== values[0])) scores[name] = values;
+  };
   const each = (score: (left: string, right: string) => number): Float64Array =>
     Float64Array.from(pairs, ({ id1, id2 }) => score(id1, id2));
   for (const [name, textOf] of FIELDS) {
     const texts = new Map([...videos].map(([id, video]) => [id, textOf(video)]));
     if ([...texts.values()].every((text) => text === '')) continue;
     const read = tfidf(texts.values());
-    scores[`characters in common, ${name}`] = each((a, b) => characterOverlap(texts.get(a)!, texts.get(b)!));
-    scores[`TF-IDF, ${name}`] = each((a, b) => tfidfCosine(read(texts.get(a)!), read(texts.get(b)!)));
+    add(
+      `characters in common, ${name}`,
+      each((a, b) => characterOverlap(texts.get(a)!, texts.get(b)!)),
+    );
+    add(
+      `TF-IDF, ${name}`,
+      each((a, b) => tfidfCosine(read(texts.get(a)!), read(texts.get(b)!))),
+    );
   }
   if ([...videos.values()].some(({ frames }) => frames !== undefined)) {
-    scores['frame features'] = each((a, b) => {
+    const alike = (a: string, b: string): number => {
       const [left, right] = [videos.get(a)!.frames, videos.get(b)!.frames];
       const value = left && right ? cosine(left, right) : 0;
       return Number.isNaN(value) ? 0 : value;
-    });
+    };
+    add('frame features', each(alike));
   }
   return scores;
 }

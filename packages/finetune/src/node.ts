@@ -8,7 +8,7 @@ export type { CombinedSimilarity, CombineSimilarityOptions } from './node/fold-s
 export { describeEnsemble, ensembleVerdicts, embeddedPairs } from './node/describe-ensemble.js';
 export { ensembleOf, writeEnsemble } from './node/ensemble.js';
 export type { EnsembleFiles, EnsembleOptions, EnsembleResult } from './node/ensemble.js';
-export { readEnsembleMember } from './node/ensemble-member.js';
+export { memberNames, readEnsembleMember } from './node/ensemble-member.js';
 export type { EnsembleMember } from './node/ensemble-member.js';
 export { readPredictions } from './node/predicted-categories.js';
 export type { PredictedCategories, Predictions } from './node/predicted-categories.js';

@@ -36,9 +36,16 @@ describe('pairs without a model', () => {
   });
 
   it('of titles alone have nothing else', () => {
-    const plain = new Map([...videos].map(([id]) => [id, { title: '', texts: id }]));
+    const plain = new Map([...videos].map(([id, { title }]) => [id, { title: '', texts: title }]));
     expect(Object.keys(pairBaselines(plain, pairs))).toEqual(['characters in common, all texts', 'TF-IDF, all texts']);
   });
+});
+
+it('a score that is the same for all pairs is none', () => {
+  const same = new Map([...videos].map(([id]) => [id, { title: '猫', texts: `猫${id}`, frames: [1, 2] }]));
+  expect(Object.keys(pairBaselines(same, pairs))).toEqual([]);
+  const some = new Map([...same, ['d', { title: '猫', texts: '犬', frames: [1, 2] }]]);
+  expect(Object.keys(pairBaselines(some, pairs))).toEqual(['characters in common, all texts', 'TF-IDF, all texts']);
 });
 
 describe('categories without a model', () => {

@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { distance, wave } from '../../../tools/testing.js';
 import {
   ensembleOf,
+  ensembleVerdicts,
   finetuneFiles,
+  memberNames,
   readEmbeddingFile,
   readEnsembleMember,
   readProbabilities,
@@ -195,4 +197,36 @@ describe('probabilities', () => {
     await writeFile(join(root, 'odd.jsonl'), '{"id":"1"}\n');
     await expect(readEnsembleMember(join(root, 'odd.jsonl'))).rejects.toThrow('expected lines {id, embedding}');
   });
+});
+
+it('predictions of one name are told apart by as many of their folders as differ', () => {
+  const paths = [
+    '/x/a/result.zip',
+    '/x/b/result.zip',
+    '/y/b/result.zip',
+    '/x/other.csv',
+    '/runs/job1/finetune',
+    '/runs/2',
+  ];
+  expect(memberNames(paths)).toEqual(['a/result', 'x/b/result', 'y/b/result', 'other', 'job1', '2']);
+  expect(memberNames(['runs/a', 'runs/a'])).toEqual(['runs/a', 'runs/a']);
+});
+
+it('a model without a score is not above what needs none', () => {
+  const told = {
+    kind: 'embeddings',
+    weights: [1],
+    correlations: [],
+    rows: { name: '', ids, width: 1, values: [] },
+  } as const;
+  const rows = { ...told.rows, values: new Float64Array(ids.length) };
+  const lines = (score: number) =>
+    ensembleVerdicts({
+      ...{ ...told, rows },
+      singles: [{ name: 'one', score }],
+      growth: [{ models: 1, score: 0.9 }],
+      baselines: { letters: 0.5 },
+    });
+  expect(lines(0.6)).toEqual(['all models and the ensemble are above the best that needs no model (letters: 0.5000)']);
+  expect(lines(NaN)).toEqual(['one is BELOW the best that needs no model (letters: 0.5000)']);
 });

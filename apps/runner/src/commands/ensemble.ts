@@ -12,12 +12,13 @@ interface Options extends OutputOptions {
   readonly out: string;
   readonly weights?: string;
   readonly search?: boolean;
-  readonly dimensions: number;
+  readonly dimensions?: number;
   readonly fit?: string;
   readonly float16?: boolean;
   readonly pairs?: string;
   readonly truth?: string;
   readonly data?: string;
+  readonly texts?: string;
 }
 
 /** `wbdc ensemble`: several models as one. */
@@ -33,12 +34,13 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
     .requiredOption('--out <folder>', 'where submission, projection and ensemble.json go')
     .option('--weights <list>', 'one a model, such as 1,1,0.7,1 (WBDC); default: equal')
     .option('--search', 'the weights that score best on --pairs or --truth, whose figure then flatters')
-    .option('--dimensions <number>', 'of joined embeddings; AIAC allows 256', wholeNumber(1), 256)
+    .option('--dimensions <number>', 'of joined embeddings; AIAC allows 256 (default: 256)', wholeNumber(1))
     .option('--fit <file>', 'an ensemble.safetensors fitted before, applied with its weights')
     .option('--float16', 'joined embeddings as float16, as the winners stored theirs')
     .option('--pairs <file>', 'label.tsv: pairs to measure embeddings on; default: those of the embedded data set')
     .option('--truth <file>', 'lines id,category_id to measure probabilities on; of tags annotations or {id, tags}')
-    .option('--data <folder>', 'your own data set, whose texts and frames baselines read; default: that of the run');
+    .option('--data <folder>', 'your own data set, whose texts and frames baselines read; default: that of the run')
+    .option('--texts <file>', 'annotations with the texts of the videos, for baselines; default: those of the data');
   addOutputOptions(command).addHelpText(
     'after',
     '\nExamples:\n  npx wbdc ensemble runs/job1 runs/job2 runs/job3 --pairs test_a/label.tsv --out runs/all\n' +
@@ -62,7 +64,7 @@ async function runEnsemble(models: readonly string[], options: Options, output: 
     fitted: options.fit === undefined ? undefined : await load(at(options.fit)),
     pairs: options.pairs && at(options.pairs),
     truth: options.truth && at(options.truth),
-    ...{ data: options.data && at(options.data), from: at('.') },
+    ...{ data: options.data && at(options.data), texts: options.texts && at(options.texts), from: at('.') },
     productsFor: fastProducts,
     onMessage: (line) => output.say(line),
     onWarning: output.onWarning,

@@ -1,5 +1,5 @@
 import { basename, extname, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { TrainedModel } from '@wbdc/pipeline';
 import { describeEvaluation, evaluateModels, evaluationFolder, writeEvaluation } from '@wbdc/pipeline/evaluate';
 import { dataPlaces } from '@wbdc/pipeline/places';
@@ -17,7 +17,7 @@ interface Options extends StageOptions {
   readonly texts?: string;
   readonly out?: string;
   readonly samples: number;
-  readonly by: string;
+  readonly by: 'videos' | 'pairs';
 }
 
 /** `wbdc evaluate`: how good models are, and whether one is better than another. */
@@ -33,9 +33,9 @@ export function addCommands(program: Command, host: Host): CliCommand {
     )
     .argument('<models...>', 'runs such as runs/a, files of predictions, or checkpoints')
     .requiredOption('--truth <file or split>', 'lines id,category_id or {id, tags}, annotations, label.tsv; or a split')
-    .option('--data <folder>', 'your own data set, where the truth is a split of it')
+    .option('--data <folder>', 'your own data set, where no run says where it is')
     .option('--texts <file>', 'annotations with the texts of the videos, for baselines; default: those of the split')
-    .option('--by <unit>', 'what is drawn of pairs: videos, with all their pairs, or pairs', 'videos')
+    .addOption(new Option('--by <unit>', 'what is drawn of pairs').choices(['videos', 'pairs']).default('videos'))
     .option('--samples <number>', 'resamples of the bootstrap', wholeNumber(100), 2000)
     .option('--out <folder>', 'where <truth>.json and .html go; default: evaluation/ in the run or beside the file');
   addOutputOptions(addEngineOptions(addRunOptions(command))).addHelpText(
@@ -54,11 +54,8 @@ async function runEvaluate(models: string[], options: Options, output: Output, s
   const evaluation = await evaluateModels({
     models: models.map(at),
     truth: /[/\\.]/.test(options.truth) ? at(options.truth) : options.truth,
-    ...{ data: options.data && at(options.data), from: at('.') },
-    texts: options.texts && at(options.texts),
-    unit: options.by === 'pairs' ? 'pairs' : 'videos',
-    samples: options.samples,
-    seed: options.seed,
+    ...{ data: options.data && at(options.data), texts: options.texts && at(options.texts), from: at('.') },
+    ...{ unit: options.by, samples: options.samples, seed: options.seed },
     signal,
     openModel: (path) => openModel(path, options, output, signal),
     onMessage: (line) => output.say(line),
@@ -67,8 +64,8 @@ async function runEvaluate(models: string[], options: Options, output: Output, s
   const truth = basename(options.truth, extname(options.truth));
   const out = options.out === undefined ? await evaluationFolder(at(models[0])) : at(options.out);
   const files = await writeEvaluation(out, truth, evaluation);
-  describeEvaluation(evaluation).forEach((line) => output.say(line));
-  for (const path of Object.values(files)) output.say(`made     ${path}`);
+  const made = Object.values(files).map((path) => `made     ${path}`);
+  [...describeEvaluation(evaluation), ...made].forEach((line) => output.say(line));
   output.result({ ...evaluation, files });
   return 0;
 }

@@ -101,6 +101,13 @@ describe('wbdc ensemble', () => {
     expect(fused.out).toMatch(/nearest by TF-IDF, titles +0\.\d+/);
     const unknown = await run('runs/job1', '--pairs', 'letters.tsv', '--out', 'plain');
     expect(unknown.out).not.toContain('without a model');
+    expect(unknown.err).toContain('no baselines of letters and frames: the texts of the videos are not known');
+    const texts = ['--texts', 'data/annotations/test_a.json'];
+    const named = await run('runs/job1', '--pairs', 'letters.tsv', ...texts, '--out', 'named');
+    expect(named.out).toMatch(/without a model:\ncharacters in common, titles +0\.\d+/);
+    const alone = await run('runs/double', '--truth', 'truth.csv', '--out', 'alone');
+    expect(alone.out).toMatch(/the most frequent category of the truth +0\.\d+/);
+    expect(alone.err).toContain('no labelled videos to learn from are known');
   });
 
   it('says what does not fit', async () => {
@@ -112,5 +119,28 @@ describe('wbdc ensemble', () => {
     expect([mixed.code, mixed.err]).toEqual([1, expect.stringContaining('expected probabilities, as of single')]);
     const none = await run('runs/nowhere', '--out', 'x');
     expect([none.code, none.err]).toEqual([1, expect.stringContaining('expected a run with a finetune stage')]);
+  });
+
+  it.each([
+    ['single', ['--pairs', 'label.tsv'], 'expected embeddings with pairs, got probabilities'],
+    [
+      'single',
+      ['--fit', 'saved/ensemble.safetensors'],
+      'expected embeddings with a fitted projection, got probabilities',
+    ],
+    ['single', ['--float16'], 'expected embeddings with float16, got probabilities'],
+    ['single', ['--dimensions', '2'], 'expected embeddings with dimensions, got probabilities'],
+    ['job1', ['--truth', 'truth.csv'], 'expected probabilities or tags with a truth'],
+    ['job1', ['--fit', 'saved/ensemble.safetensors', '--dimensions', '2'], 'which has 3, got 2'],
+  ])('passes over nothing that it is asked for: %s %s', async (name, args, message) => {
+    if (args.includes('--fit')) await run('runs/job1', '--out', 'saved');
+    const { code, err } = await run(`runs/${name}`, ...args, '--out', 'refused');
+    expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  it('joins two submissions of one name', async () => {
+    const paths = ['runs/job1/finetune/result.zip', 'runs/job2/finetune/result.zip'];
+    const { code, out } = await run(...paths, '--pairs', 'label.tsv', '--out', 'two');
+    expect([code, out]).toEqual([0, expect.stringMatching(/job1\/result +0\.500.*\njob2\/result +0\.500/)]);
   });
 });

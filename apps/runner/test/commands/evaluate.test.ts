@@ -93,6 +93,8 @@ describe('wbdc evaluate', () => {
       expect(judged.out).toMatch(/half +0\.667 \[.*\] +-0\.333 \[.*\], p < 0\.001: worse/);
       const missing = await runIn(folder, ['evaluate', 'c.csv', '--truth', 'truth.csv']);
       expect([missing.code, missing.err]).toEqual([1, expect.stringContaining('expected')]);
+      const unit = await runIn(folder, ['evaluate', 'a.csv', '--truth', 'truth.csv', '--by', 'video']);
+      expect([unit.code, unit.err]).toEqual([2, expect.stringContaining('Allowed choices are videos, pairs')]);
     } finally {
       await rm(folder, { recursive: true });
     }

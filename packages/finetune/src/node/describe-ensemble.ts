@@ -2,8 +2,8 @@ import { aiacLayout } from '@wbdc/data';
 import { exists } from '@wbdc/io';
 import type { EnsembleResult } from './ensemble.js';
 
-/** Three significant digits. */
-const digits = (value: number | undefined): string => (value === undefined ? 'not measured' : value.toPrecision(3));
+/** Four, as the published jobs differ in the third. */
+const digits = (value: number | undefined): string => (value === undefined ? 'not measured' : value.toFixed(4));
 
 /** A sentence for each model, and the ensemble, that does not exceed the strongest baseline, else one for all. */
 export function ensembleVerdicts({ singles, growth, baselines = {} }: EnsembleResult): string[] {
@@ -11,7 +11,7 @@ export function ensembleVerdicts({ singles, growth, baselines = {} }: EnsembleRe
   if (best === undefined) return [];
   const of = `the best that needs no model (${best[0]}: ${best[1].toFixed(4)})`;
   const scored = [...singles, { name: 'the ensemble', score: growth.at(-1)?.score }];
-  const below = scored.filter(({ score }) => score !== undefined && score <= best[1]);
+  const below = scored.filter(({ score }) => score !== undefined && !(score > best[1])); // NaN is not above
   if (below.length === 0) return [`all models and the ensemble are above ${of}`];
   return below.map(({ name, score }) =>
     score === best[1] ? `${name} is no better than ${of}` : `${name} is BELOW ${of}`,

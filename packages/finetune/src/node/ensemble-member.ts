@@ -59,7 +59,22 @@ async function ofTags(read: Pick<EnsembleMember, 'name' | 'path' | 'rows'>, list
 /** What to call the predictions at a path: the run's name, or the file's without its ending. */
 export function memberName(path: string): string {
   const last = basename(path);
-  return last === 'finetune' ? basename(dirname(path)) : last.replace(/\.(zip|jsonl)$/, '');
+  return last === 'finetune' ? basename(dirname(path)) : last.replace(/\.(zip|jsonl|csv)$/, '');
+}
+
+/** What to call the predictions at several paths: of two `result.zip`, with as many of their folders as differ. */
+export function memberNames(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => {
+    const folder = dirname(basename(path) === 'finetune' ? dirname(path) : path);
+    return [...folder.split(/[/\\]/).filter((part) => part !== '' && part !== 'finetune'), memberName(path)];
+  });
+  return parts.map((own, i) => {
+    const taken = (last: number): boolean =>
+      parts.some((other, j) => j !== i && other.slice(-last).join('/') === own.slice(-last).join('/'));
+    let last = 1;
+    while (last < own.length && taken(last)) last++;
+    return own.slice(-last).join('/');
+  });
 }
 
 /** The file of a run, of its finetune stage, or the file itself. */

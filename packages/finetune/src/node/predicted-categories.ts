@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { combineProbabilities, type Embeddings } from '@wbdc/ensemble-svd';
 import { exists } from '@wbdc/io';
 import { WbdcError } from '@wbdc/io/errors';
@@ -53,7 +53,7 @@ async function readAny(path: string, name: string | undefined): Promise<Predicti
   const file = await findPredictions(path);
   if (file.endsWith('.csv')) {
     const labels = await readTruth(file);
-    const own = name ?? basename(file, '.csv');
+    const own = name ?? memberName(file);
     return { kind: 'categories', name: own, path: file, ids: [...labels.keys()], predicted: [...labels.values()] };
   }
   const lines = file.endsWith('.jsonl') ? await decidedIn(file) : undefined;
@@ -77,7 +77,7 @@ async function decidedIn(path: string): Promise<'categories' | 'tags' | undefine
 
 const predicted = z.object({ id: z.string(), category: z.string(), probability: z.number().min(0).max(1).optional() });
 
-async function readPredictLines(path: string, name = basename(path, '.jsonl')): Promise<PredictedCategories> {
+async function readPredictLines(path: string, name = memberName(path)): Promise<PredictedCategories> {
   const lines: z.output<typeof predicted>[] = [];
   for await (const line of readJsonLines(path, predicted, '{id, category, probability} of wbdc predict')) {
     lines.push(line);

@@ -13,7 +13,7 @@ import {
 } from '@wbdc/metrics';
 import { counted } from '@wbdc/report/format';
 import type { CategoryEvaluation, EvaluatedCategories } from './kinds.js';
-import { bootstrapOf, estimateAll, type EvaluateOptions, type Measurable } from './options.js';
+import { bootstrapOf, estimateAll, withoutTexts, type EvaluateOptions, type Measurable } from './options.js';
 
 export interface EvaluateCategoriesOptions extends EvaluateOptions {
   readonly models: readonly PredictedCategories[];
@@ -35,7 +35,7 @@ export function evaluateCategories(options: EvaluateCategoriesOptions): Category
   const ids = predictedIds(options);
   const right = ids.map((id) => labels.get(id)!);
   const rows = models.map((model) => rowsOf(model, ids));
-  const baselines = baselinesOf(options, ids, right);
+  const baselines = Object.entries(categoriesWithoutModel(options, ids, right));
   const measured = estimateAll({
     ...options,
     ...{ official: 'score', units: ids.length, draw: (counts: ArrayLike<number>) => counts },
@@ -167,16 +167,33 @@ function predictedIds({ models, labels, truth, onWarning }: EvaluateCategoriesOp
   return ids;
 }
 
-/** What needs no model; without labelled videos to learn from the most frequent category of the truth itself. */
-function baselinesOf(
-  { train = [], videos }: EvaluateCategoriesOptions,
+/**
+ * Which categories videos get without a model, by name. What is missing is told: without labelled videos to learn from
+ * only the most frequent category of the truth is left, and without the texts of those that are measured that of the
+ * labelled ones.
+ */
+export function categoriesWithoutModel(
+  { train = [], videos, onWarning }: Pick<EvaluateOptions, 'train' | 'videos' | 'onWarning'>,
   ids: readonly string[],
   right: readonly string[],
-): [string, readonly string[]][] {
+): Record<string, readonly string[]> {
   if (train.length === 0) {
+    onWarning?.('no baselines of letters and frames: no labelled videos to learn from are known; name their data set');
     const majority = mostFrequent(right);
-    return [['the most frequent category of the truth', right.map(() => majority)]];
+    return { 'the most frequent category of the truth': right.map(() => majority) };
   }
-  const asked = ids.map((id) => videos?.get(id) ?? { title: '', texts: '' });
-  return Object.entries(categoryBaselines(train, asked));
+  const missing = ids.filter((id) => !videos?.has(id)).length;
+  if (missing === ids.length) {
+    onWarning?.(withoutTexts(missing, ids.length));
+    const majority = mostFrequent(train.map(({ category }) => category));
+    return { 'the most frequent category': right.map(() => majority) };
+  }
+  if (missing > 0) {
+    const of = `${missing} of ${ids.length} videos`;
+    onWarning?.(`the texts of ${of} are not known: baselines take the most frequent category for them`);
+  }
+  return categoryBaselines(
+    train,
+    ids.map((id) => videos?.get(id) ?? { title: '', texts: '' }),
+  );
 }

@@ -26,6 +26,7 @@ export function verdictOf(evaluation: Evaluation, model: EvaluatedModel): string
   if (overBaseline === undefined) return undefined;
   const { baseline, value, significant } = overBaseline;
   const own = officialOf(evaluation, model).value;
+  if (Number.isNaN(own)) return `${name} has no ${evaluation.official}: it says the same of all`;
   const of = `the best baseline (${baseline}: ${formatNumber(own - value)})`;
   if (value === 0) return `${name} is no better than ${of}`;
   if (value < 0) return `${name} is BELOW ${of}${significant ? '' : ', though not by more than chance'}`;

@@ -2,7 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openAiacIndex, openFeatureStore, wbdcLayout, type FeatureSource, type Recipe } from '@wbdc/data';
 import type { PlainLabelled, PlainVideo } from '@wbdc/finetune';
-import { readPredictions, type PredictedCategories, type PredictedTags, type Predictions } from '@wbdc/finetune/node';
+import {
+  memberNames,
+  readPredictions,
+  type PredictedCategories,
+  type PredictedTags,
+  type Predictions,
+} from '@wbdc/finetune/node';
 import { WbdcError } from '@wbdc/io/errors';
 import { level1 } from '@wbdc/metrics';
 import { readCategoryNames } from '../trained/category-names.js';
@@ -15,7 +21,7 @@ import type { EvaluateOptions } from './options.js';
 import { labelledOf, readPlainVideos, taggedOf, type TaggedVideo } from './plain-videos.js';
 import { predictSplit } from './predict-split.js';
 import { assertUnchanged } from '../contents/predictions.js';
-import { dataOf, firstThere, splitPaths, type RunData } from './run-of.js';
+import { dataOfFirst, firstThere, splitPaths, type RunData } from './run-of.js';
 import { evaluateSimilarity } from './similarity.js';
 import { evaluateTags } from './tags.js';
 import { findTruth, readEvaluationTruth, type Truth } from './truth.js';
@@ -46,17 +52,16 @@ const MOST_NEIGHBOURS = 20_000;
  * @throws WbdcError where predictions and truth are of different kinds, or nothing is predicted
  */
 export async function evaluateModels(options: EvaluateModelsOptions): Promise<Evaluation> {
-  const data = await dataOf(options.models[0], options.data, options.from);
+  const data = await dataOfFirst(options.models, options.data, options.from);
+  const names = memberNames(options.models);
   const predictions: Predictions[] = [];
-  for (const path of options.models) {
-    const one = await predictionsOf(path, data, options);
-    predictions.push(unlikeOthers(one, predictions));
+  for (const [m, path] of options.models.entries()) {
+    const one = await predictionsOf({ path, name: names[m], first: predictions[0] }, data, options);
+    predictions.push(one);
     options.onMessage?.(`read     ${one.path}: ${one.kind} of ${idsOf(one).length} videos`);
   }
   const [first] = predictions;
-  const other = predictions.find(({ kind }) => kind !== first.kind);
-  if (other)
-    throw new WbdcError({ where: other.path, expected: `${first.kind}, as of ${first.name}`, got: other.kind });
+  predictions.forEach((one) => assertKind(one, first));
   const truth = await readEvaluationTruth(await findTruth(options.truth, first.kind, data), first.kind);
   options.onMessage?.(`truth    ${truth.path}`);
   const ids = videosIn(truth);
@@ -98,21 +103,29 @@ function idsOf(one: Predictions): readonly string[] {
   return one.kind === 'embeddings' ? one.rows.ids : one.ids;
 }
 
-/** Two models of one name are told apart by their paths. */
-function unlikeOthers(one: Predictions, others: readonly Predictions[]): Predictions {
-  return others.some(({ name }) => name === one.name) ? { ...one, name: one.path } : one;
+function assertKind({ path, kind }: Predictions, first: Predictions | undefined): void {
+  if (first === undefined || kind === first.kind) return;
+  throw new WbdcError({ where: path, expected: `${first.kind}, as of ${first.name}`, got: kind });
+}
+
+interface Model {
+  readonly path: string;
+  readonly name: string;
+  /** What the first model says. */
+  readonly first: Predictions | undefined;
 }
 
 /** What is stored of a model, or what it says of the split now. */
 async function predictionsOf(
-  path: string,
+  { path, name, first }: Model,
   data: RunData,
   { truth, openModel, onMessage, signal, from }: EvaluateModelsOptions,
 ): Promise<Predictions> {
-  const stored = await readPredictions(path).catch((error: unknown) => {
+  const stored = await readPredictions(path, name).catch((error: unknown) => {
     if (openModel === undefined || !(error instanceof WbdcError && error.code === 'predictions-missing')) throw error;
     return undefined;
   });
+  if (stored !== undefined) assertKind(stored, first); // before the truth is read as of its kind
   if (openModel === undefined || (stored !== undefined && (await knowsSome(stored, truth, data)))) {
     await assertUnchanged(path, truth, data.roots, from);
     return stored!;
@@ -137,7 +150,7 @@ async function predictionsOf(
     if (features !== undefined && own === undefined)
       onMessage?.('the stored features are of another tower: reads frames');
     const { frames } = data;
-    return await predictSplit({ model, name: path, annotations, features: own, root, frames, split: truth, signal });
+    return await predictSplit({ model, name, annotations, features: own, root, frames, split: truth, signal });
   } finally {
     await Promise.all([model.close(), features?.close()]);
   }
@@ -203,7 +216,10 @@ async function videosOf(
   ids: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, PlainVideo> | undefined> {
   const annotations = texts ?? (await firstThere(splitPaths(data, truth).annotations));
-  if (annotations === undefined) return undefined;
+  if (annotations === undefined) {
+    const found = await videosAmong(data, ids);
+    return found.size === 0 ? undefined : found;
+  }
   const features = await openFeatures(data, truth);
   try {
     return await readPlainVideos({ annotations, features }, (id) => ids.has(id));

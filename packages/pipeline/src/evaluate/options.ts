@@ -26,6 +26,12 @@ export function bootstrapOf({ samples = 2000, confidence = 0.95, seed = 0 }: Omi
   return { samples, confidence, seed };
 }
 
+/** Why there are no baselines of letters and frames, in words for people. */
+export function withoutTexts(missing: number, of: number): string {
+  const whose = missing === of ? 'the videos' : `${missing} of ${of} videos`;
+  return `no baselines of letters and frames: the texts of ${whose} are not known; name their annotations or data set`;
+}
+
 /** A model or baseline before its intervals. */
 export interface Measurable {
   readonly name: string;
@@ -59,6 +65,7 @@ export function estimateAll(options: EstimateOptions): { models: EvaluatedModel[
   });
   const best = estimated
     .slice(models.length)
+    .filter(({ values }) => !Number.isNaN(values[official]))
     .reduce<Estimated | undefined>(
       (found, one) => (found === undefined || one.values[official] > found.values[official] ? one : found),
       undefined,

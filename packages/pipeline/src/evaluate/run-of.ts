@@ -16,10 +16,16 @@ export interface RunData {
   readonly labelled: readonly string[];
 }
 
+/** What the first of some models says of its data that says anything: a file or an ensemble does not. */
+export async function dataOfFirst(models: readonly string[], data?: string, from = '.'): Promise<RunData> {
+  for (const model of models) if ((await recordOf(model)) !== undefined) return dataOf(model, data, from);
+  return dataOf(models[0], data, from);
+}
+
 /**
- * What a run says of its data in the record of its finetune stage; nothing of a folder without one.
+ * What a run says of its data in the records of its finetune and data stages; nothing of a folder without them.
  *
- * @param data folder of one's own data set, which no record names
+ * @param data folder of one's own data set, where it is another one or has moved
  * @param from the folder that a relative `data.features` starts from
  */
 export async function dataOf(run: string, data?: string, from = '.'): Promise<RunData> {
@@ -28,10 +34,12 @@ export async function dataOf(run: string, data?: string, from = '.'): Promise<Ru
   if (found === undefined) return { roots: own, features: [], labelled: ['labeled'] };
   const { folder, stage, settings } = found;
   const named = settings?.data?.features;
-  const [computed] = stage('features');
+  const [[computed], [checked]] = [stage('features'), stage('data')];
   const made = computed === undefined ? undefined : await recordOf(computed);
+  const given = checked === undefined ? undefined : (await recordOf(checked))?.settings?.data?.folder;
+  const one = given == null ? [] : [resolve(from, given)];
   return {
-    roots: [...own, join(folder, 'aiac'), ...stage('data')],
+    roots: [...own, join(folder, 'aiac'), ...stage('data'), ...one],
     features: named === undefined ? stage('features') : [isRemote(named) ? named : resolve(from, named)],
     // A data set that brings its frames is another one than those on the server are of.
     frames: (await bringsFrames(data)) ? undefined : (settings?.data?.frames ?? made?.settings?.data?.frames),

@@ -6,7 +6,7 @@ import { WbdcError } from '@wbdc/io/errors';
 import { countedSpearman, meanAndSpread } from '@wbdc/metrics';
 import { counted } from '@wbdc/report/format';
 import type { CosineBin, EvaluatedSimilarity, SimilarityEvaluation } from './kinds.js';
-import { bootstrapOf, estimateAll, type EvaluateOptions, type Measurable } from './options.js';
+import { bootstrapOf, estimateAll, withoutTexts, type EvaluateOptions, type Measurable } from './options.js';
 
 export interface EvaluateSimilarityOptions extends EvaluateOptions {
   /** Embeddings of the videos. */
@@ -25,14 +25,13 @@ export interface EvaluateSimilarityOptions extends EvaluateOptions {
  * @throws WbdcError where no pair is of predicted videos, or all scores are the same
  */
 export function evaluateSimilarity(options: EvaluateSimilarityOptions): SimilarityEvaluation {
-  const { models, truth, videos, unit = 'videos' } = options;
+  const { models, truth, unit = 'videos' } = options;
   const pairs = predictedPairs(options);
   const scores = pairs.map(({ score }) => score);
   const labels = rankNormalize(scores);
   const { units, draw } = unit === 'pairs' ? drawPairs(pairs) : drawVideos(pairs);
   const cosines = models.map(({ rows }) => pairCosines(rows, pairs));
-  const known = videos && pairs.every(({ id1, id2 }) => videos.has(id1) && videos.has(id2));
-  const baselines = known ? Object.entries(pairBaselines(onlyOf(pairs, videos), pairs)) : [];
+  const baselines = Object.entries(pairsWithoutModel(options, pairs));
   const measured = estimateAll({
     ...options,
     ...{ official: 'spearman', units, draw },
@@ -89,8 +88,16 @@ function predictedPairs({ models, pairs, truth, onWarning }: EvaluateSimilarityO
   });
 }
 
-function onlyOf<T>(pairs: readonly LabelledPair[], videos: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map(pairs.flatMap(({ id1, id2 }) => [id1, id2]).map((id) => [id, videos.get(id)!]));
+/** What pairs score without a model, by name; nothing, which is told, unless the texts of all their videos are known. */
+export function pairsWithoutModel(
+  { videos, onWarning }: Pick<EvaluateOptions, 'videos' | 'onWarning'>,
+  pairs: readonly LabelledPair[],
+): Record<string, Float64Array> {
+  const ids = [...new Set(pairs.flatMap(({ id1, id2 }) => [id1, id2]))];
+  const known = new Map(ids.flatMap((id) => (videos?.has(id) ? [[id, videos.get(id)!] as const] : [])));
+  if (known.size === ids.length) return pairBaselines(known, pairs);
+  onWarning?.(withoutTexts(ids.length - known.size, ids.length));
+  return {};
 }
 
 interface Draw {

@@ -11,7 +11,7 @@ import {
 } from '@wbdc/metrics';
 import { counted } from '@wbdc/report/format';
 import type { EvaluatedTags, TagEvaluation } from './kinds.js';
-import { bootstrapOf, estimateAll, type EvaluateOptions, type Measurable } from './options.js';
+import { bootstrapOf, estimateAll, withoutTexts, type EvaluateOptions, type Measurable } from './options.js';
 import type { TaggedVideo } from './plain-videos.js';
 
 export interface EvaluateTagsOptions extends Omit<EvaluateOptions, 'train'> {
@@ -164,7 +164,7 @@ function statisticOf(right: ArrayLike<number>, { scores, decided }: Tables, size
  * such on the measured ones themselves, which flatters the baselines.
  */
 function baselinesOf(
-  { train = [], videos }: Pick<EvaluateTagsOptions, 'train' | 'videos'>,
+  { train = [], videos, onWarning }: Pick<EvaluateTagsOptions, 'train' | 'videos' | 'onWarning'>,
   ids: readonly string[],
   tags: readonly string[],
   right: Uint8Array,
@@ -185,6 +185,8 @@ function baselinesOf(
   const name = learned.length === 0 ? 'tag frequency of the truth' : 'tag frequency';
   const baselines: [string, Tables][] = [[name, decide(known, repeated(rows), repeated(ids.length))]];
   const asked = ids.map((id) => videos?.get(id));
+  const missing = asked.filter((video) => video === undefined).length;
+  if (missing > 0) onWarning?.(withoutTexts(missing, ids.length));
   if (asked.every((video) => video !== undefined)) {
     const overlapsOf = (some: readonly PlainVideo[]) =>
       characterOverlaps(
@@ -202,7 +204,7 @@ function baselinesOf(
 
 /** The mean average precision over the tags of what needs no model, by name, on the videos that have some of them. */
 export function tagPrecisionWithoutModel(
-  options: Pick<EvaluateTagsOptions, 'labels' | 'train' | 'videos'>,
+  options: Pick<EvaluateTagsOptions, 'labels' | 'train' | 'videos' | 'onWarning'>,
   tags: readonly string[],
 ): Record<string, number> {
   const ids = taggedWith(tags, options.labels);

@@ -141,7 +141,9 @@ describe('categories', () => {
       onWarning: (line) => void warnings.push(line),
     });
     expect(result.truth).toEqual({ path: truth, measured: 2, unpredicted: 58 });
-    expect(warnings).toEqual(['58 videos of 60 left out: not predicted']);
+    const [missing, plain] = warnings;
+    expect([missing, warnings.length]).toEqual(['58 videos of 60 left out: not predicted', 2]);
+    expect(plain).toMatch(/^no baselines of letters and frames: no labelled videos/);
     await writeFile(few, `99999,0100\n`);
     await expect(evaluateModels({ models: [few], truth })).rejects.toThrow('categories of videos that were predicted');
     await expect(evaluateModels({ models: [few], truth: 'nowhere' })).rejects.toThrow('got no such file');
