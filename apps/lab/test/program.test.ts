@@ -44,3 +44,16 @@ it('an interruption ends the objectives with 130', async () => {
   expect(host.err).toContain('stopped  base data');
   expect(await runCommandLine(['objectives', '--seeds', '0'], host, startChild)).toBe(2);
 });
+
+it.each(['0,x', 'all', '-1', '0,0', '', '0;1', 'GPU'])('--devices %s names no cards', async (list) => {
+  const seen: string[] = [];
+  const startChild = async ({ env }: ChildOptions): Promise<number> => {
+    seen.push(`${env['CUDA_VISIBLE_DEVICES']}`);
+    return 1;
+  };
+  expect(await runCommandLine(['competition', `--devices=${list}`], host, startChild)).toBe(2);
+  expect([host.err, seen]).toEqual([expect.stringContaining('numbers or UUIDs of cards'), []]);
+  const named = ['competition', '--devices', 'GPU-8932f937-d72c-4106-c12f-20bd9faed9f6,1'];
+  expect(await runCommandLine(named, host, startChild)).toBe(1);
+  expect(seen).toEqual(['GPU-8932f937-d72c-4106-c12f-20bd9faed9f6']);
+});

@@ -28,8 +28,10 @@ export function withJobs<O extends LabOptions>(options: ParsedLabOptions<O>): O 
 
 function deviceList(value: string): string[] {
   const ids = value.split(',').map((id) => id.trim());
-  if (ids.every((id) => /^[\w-]+$/.test(id)) && new Set(ids).size === ids.length) return ids;
-  throw new InvalidArgumentError(`expected cards with commas between, each once, such as 0,1, got '${value}'.`);
+  // What CUDA does not know it shows as no card, and the stage would go on without.
+  if (ids.every((id) => /^(\d+|(GPU|MIG)-[\w-]+)$/.test(id)) && new Set(ids).size === ids.length) return ids;
+  const expected = 'expected numbers or UUIDs of cards with commas between, each once, such as 0,1';
+  throw new InvalidArgumentError(`${expected}, got '${value}'.`);
 }
 
 /** How many stages run at once and where, with which settings; what computes; how to speak. */

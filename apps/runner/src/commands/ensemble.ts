@@ -52,8 +52,7 @@ export function addCommands(program: Command, terminal: Terminal): CliCommand {
 }
 
 async function runEnsemble(models: readonly string[], options: Options, output: Output): Promise<number> {
-  const { folder } = output.terminal;
-  const at = (path: string): string => resolve(folder, path);
+  const at = (path: string): string => resolve(output.terminal.folder, path);
   const given = ['weights', 'search', 'fit'].filter((name) => name in options);
   if (given.length > 1) throw new UserError(`ensemble: expected one of --weights, --search and --fit, got ${given}`, 2);
   const result = await ensembleModels({

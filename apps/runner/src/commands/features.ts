@@ -3,6 +3,7 @@ import { MERGE_TITLE, STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { hasFeatures } from './in-records.js';
+import { decisiveFeatures } from './training-settings.js';
 
 export const featuresStage: Stage = {
   name: 'features',
@@ -27,9 +28,9 @@ export const featuresStage: Stage = {
   files: ({ features }) => ({ 'features.tower': features.tower }),
   needsEngine: true,
   divisible: true,
-  settings: ({ data, dtype, features: { tower, output, statistics, resizer, sampling } }) => ({
+  settings: ({ data, dtype, features }) => ({
     data: decisivePlaces({ ...data, features: null }),
-    features: { tower, output, statistics, resizer, sampling },
+    features: decisiveFeatures(features),
     ...(dtype && dtype !== 'fp32' && { dtype }),
   }),
   run: async (context) => (await import('../stages/features.js')).runFeaturesStage(context),

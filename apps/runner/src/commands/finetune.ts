@@ -5,7 +5,7 @@ import { STAGE_TITLES } from '../run/names.js';
 import type { Stage } from '../run/stage.js';
 import { dataParts } from './data-parts.js';
 import { featuresOf } from './in-records.js';
-import { trainingSettings } from './training-settings.js';
+import { decisiveFeatures, trainingSettings } from './training-settings.js';
 
 export const finetuneStage: Stage = {
   name: 'finetune',
@@ -58,7 +58,7 @@ export const finetuneStage: Stage = {
       // Where the best measurements are averaged, their cadence decides what is learned.
       ...(finetune.averageBest !== null && { evaluateEvery: finetune.evaluateEvery }),
     },
-    ...(finetune.vision !== null && { vision: clip.vision, features: describeFeatures(features) }),
+    ...(finetune.vision !== null && { vision: clip.vision, features: decisiveFeatures(features) }),
   }),
   run: async (context) => (await import('../stages/finetune/finetune.js')).runFinetuneStage(context),
 };
@@ -80,9 +80,4 @@ function pairsOf({ data, finetune }: Config): DataPart[] {
 /** The embedded data set makes its pairs from features. */
 function readsDemoPairs({ finetune, data }: Config): boolean {
   return finetune.kind === 'similarity' && finetune.pairs === null && data.folder === null;
-}
-
-/** What of the features' settings decides how pictures are read. */
-function describeFeatures({ tower, output, statistics, resizer, sampling }: Config['features']) {
-  return { tower, output, statistics, resizer, sampling };
 }

@@ -38,7 +38,10 @@ describe('the configurations that come with the runner', () => {
     expect([four.train.splits, four.train.epochs]).toEqual([['pairwise'], 5]);
     expect([five.train.epochs, five.seed === one.seed]).toEqual([32, false]);
     expect(five.train).toMatchObject({ order: 'in-turn', splits: ['pointwise', 'pairwise', 'test_a'] });
-    for (const { finetune } of [one, two, three, four, five, six]) {
+    for (const { train, frames, finetune } of [one, two, three, four, five, six]) {
+      expect([train.zeroShot, train.evaluateEvery, frames.choice, finetune.split]).toEqual([
+        ...[true, 'epoch', 'aiac', 'official'],
+      ]);
       expect(finetune).toMatchObject({
         labels: 'rank',
         attention: finetune.pooling === 'attention' ? 'tanh' : 'linear',
@@ -94,15 +97,25 @@ describe('the configurations that come with the runner', () => {
     expect(single.views).toMatchObject({ onesided: { share: 0.25, from: 0 }, masked: { share: 0.75, from: 0.25 } });
     expect(single.tasks.ftc).toMatchObject({ pooling: 'mean', reduction: 'sum', temperature: 1 });
     expect(single.tasks.mmm).toMatchObject({ heads: 'shared', weight: 1, frameWeight: 0.5 });
+    expect(single.tasks.mfm).toMatchObject({ weight: 0.5, start: 'mlm', normalize: false, temperature: 1 });
+    expect(single.features).toMatchObject({ resize: 256, statistics: 'imagenet', output: 'pooled' });
+    expect(single.clip).toMatchObject({ resize: 256, augment: true, framesPerVideo: 4 });
+    const clip = await load('wbdc2022/single-clip.yaml');
+    expect(clip.features).toMatchObject({ tower: null, resize: 256, statistics: 'clip' });
     expect([single.train.stopAfter, single.clip.epochs]).toEqual([15, 15]);
     expect([single.train.clipNorm, single.clip.clipNorm, single.finetune.clipNorm]).toEqual([null, null, null]);
     const { finetune } = single;
     expect([finetune.stopAfter, finetune.labelSmoothing, finetune.epsilon]).toEqual([3, 0, 1e-6]);
-    expect(finetune.vision).toMatchObject({ learningRate: 1e-5, lastLayers: null });
+    expect(finetune.vision).toMatchObject({ learningRate: 1e-5, lastLayers: null, augment: true });
     const double = await load('wbdc2022/double.yaml');
     expect(double.model).toMatchObject({ videoNorm: 'post', videoLayers: 6 });
     expect(double.features.tower).toBe('openai/clip-vit-base-patch32');
-    expect(double.finetune.vision).toMatchObject({ learningRate: 5e-6, lastLayers: 3 });
+    expect(double.finetune.vision).toMatchObject({ learningRate: 5e-6, lastLayers: 3, augment: true });
+    expect([double.tasks.mlm?.probability, double.tasks.mlm?.fields, double.finetune.stopAfter]).toEqual([
+      0.15,
+      null,
+      3,
+    ]);
     const { model } = await load('wbdc2022/double-vit.yaml');
     expect(model).toMatchObject({ videoNorm: 'pre', videoInit: 'openai/clip-vit-base-patch32', videoLayers: 12 });
   });

@@ -64,6 +64,15 @@ describe('wbdc features with a published tower', () => {
     await other.close();
   });
 
+  it('is made again where pictures are read in another way', async () => {
+    for (const set of ['features.resize=20', 'features.resizer=fast', 'features.statistics=imagenet']) {
+      host = new TestHost(world.folder);
+      expect(await run(`features --name whole --set ${set}`)).toBe(1);
+      expect(host.err).toContain(`features was made with other settings:\n  ${set.split('=')[0]}: there`);
+    }
+    expect(await run('features --name whole --set features.batchSize=3 --set features.decodeThreads=2')).toBe(0);
+  });
+
   it('gives the same on ONNX Runtime, where the tower is one graph', async () => {
     expect(await run('features --name graph --engine ort --set run.base=whole')).toBe(0);
     const [here, there] = await Promise.all(

@@ -88,7 +88,7 @@ function predictedPairs({ models, pairs, truth, onWarning }: EvaluateSimilarityO
   });
 }
 
-/** What pairs score without a model, by name; nothing, which is told, unless the texts of all their videos are known. */
+/** What pairs score without a model, by name; nothing, which is told, where texts of their videos are not known. */
 export function pairsWithoutModel(
   { videos, onWarning }: Pick<EvaluateOptions, 'videos' | 'onWarning'>,
   pairs: readonly LabelledPair[],

@@ -30,7 +30,7 @@ export const textSchema = z
   .strictObject({
     /** In the order of the token row. WBDC: title, ocr, asr; QQ: title. */
     fields: z.array(field).min(1).default(['title', 'ocr', 'asr']),
-    /** Most tokens of a row, special tokens included. WBDC 256; QQ 39 (36 of the title). */
+    /** Most tokens of a row, special tokens included. WBDC 256; QQ 36. */
     budget: count(4).default(256),
     /** Most tokens of single fields. */
     limits: z
