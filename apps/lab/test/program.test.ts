@@ -56,4 +56,6 @@ it.each(['0,x', 'all', '-1', '0,0', '', '0;1', 'GPU'])('--devices %s names no ca
   const named = ['competition', '--devices', 'GPU-8932f937-d72c-4106-c12f-20bd9faed9f6,1'];
   expect(await runCommandLine(named, host, startChild)).toBe(1);
   expect(seen).toEqual(['GPU-8932f937-d72c-4106-c12f-20bd9faed9f6']);
+  expect(await runCommandLine([...named, '--engine', 'webgpu'], host, startChild)).toBe(1);
+  expect([host.err, seen.length]).toEqual([expect.stringContaining('--devices: expected --engine tensorflow'), 1]);
 });

@@ -190,7 +190,15 @@ describe('probabilities', () => {
     const [p, a] = [await readEnsembleMember(join(root, 'p')), await readEnsembleMember(join(root, 'a'))];
     await expect(ensembleOf({ members: [p, a] })).rejects.toThrow('expected probabilities, as of p, got embeddings');
     const other = { ...p, name: 'other', rows: { ...p.rows, name: 'other' }, classes: ['0100', '0101', '0300'] };
-    await expect(ensembleOf({ members: [p, other] })).rejects.toThrow('expected the classes of p, got others');
+    await expect(ensembleOf({ members: [p, other] })).rejects.toThrow(
+      'expected the 3 classes of p, got 3 others, without 0203',
+    );
+    const turned = { ...other, classes: [...CLASSES].reverse() };
+    await expect(ensembleOf({ members: [p, turned] })).rejects.toThrow('got them in another order');
+    const warnings: string[] = [];
+    const truth = new Map([...right, ['999', '0100']]);
+    await ensembleOf({ members: [p], truth, onWarning: (line) => void warnings.push(line) });
+    expect(warnings).toEqual(['1 of 13 videos of the truth are left out: not predicted']);
     await expect(readEnsembleMember(join(root, 'nowhere'))).rejects.toThrow(/expected a run .*got nothing/);
     await mkdir(join(root, 'empty'));
     await expect(readEnsembleMember(join(root, 'empty'))).rejects.toThrow('got a folder without');

@@ -8,6 +8,7 @@ import {
   type Command,
   type OutputOptions,
 } from '@wbdc/runner/cli';
+import { WbdcError } from '@wbdc/io/errors';
 import type { SharedOptions } from '../jobs/run-jobs.js';
 
 /** Options of a command that runs many stages. */
@@ -21,8 +22,20 @@ export interface LabOptions extends SharedOptions, OutputOptions {
 /** As commander parses them. */
 export type ParsedLabOptions<O extends LabOptions> = Omit<O, 'jobs'> & { readonly jobs?: number };
 
-/** With so many jobs as there are devices, where nothing is said. */
+/**
+ * With so many jobs as there are devices, where nothing is said.
+ *
+ * @throws WbdcError where cards are named to an engine that does not look at what CUDA is told
+ */
 export function withJobs<O extends LabOptions>(options: ParsedLabOptions<O>): O {
+  const { devices, engine = 'auto' } = options;
+  if (devices !== undefined && !['auto', 'tensorflow'].includes(engine)) {
+    throw new WbdcError({
+      where: '--devices',
+      expected: '--engine tensorflow, which CUDA gives its cards',
+      got: engine,
+    });
+  }
   return { ...options, jobs: options.jobs ?? options.devices?.length ?? 1 } as O;
 }
 
@@ -45,7 +58,7 @@ export function addLabOptions(command: Command, name: string): Command {
     .addOption(
       new Option(
         '--devices <list>',
-        'cards to share out, such as 0,1,2,3: each stage sees one (CUDA_VISIBLE_DEVICES)',
+        'cards to share out, such as 0,1,2,3: each stage sees one (CUDA_VISIBLE_DEVICES; engine tensorflow)',
       ).argParser(deviceList),
     )
     .option('-n, --name <name>', 'name of the run', name)

@@ -130,6 +130,7 @@ describe('wbdc ensemble', () => {
     ],
     ['single', ['--float16'], 'expected embeddings with float16, got probabilities'],
     ['single', ['--dimensions', '2'], 'expected embeddings with dimensions, got probabilities'],
+    ['job1', ['--dimensions', '257'], 'dimensions: expected at most 256 in a submission, got 257'],
     ['job1', ['--truth', 'truth.csv'], 'expected probabilities or tags with a truth'],
     ['job1', ['--fit', 'saved/ensemble.safetensors', '--dimensions', '2'], 'which has 3, got 2'],
   ])('passes over nothing that it is asked for: %s %s', async (name, args, message) => {

@@ -147,6 +147,18 @@ describe('a folder in the AIAC layout', () => {
     expect(await run(filed)).toBe(0);
   });
 
+  it('is measured beside the texts and frames of its records, by the run or its data stage', async () => {
+    const pairs = '--pairs qq/test_a/label.tsv --out joined';
+    const file = `${made('finetune/result.zip')} --data ${made('data')}`;
+    for (const args of ['evaluate runs/qq --truth test_a', `ensemble runs/qq ${pairs}`, `ensemble ${file} ${pairs}`]) {
+      host = new TestHost(folder);
+      expect(await run(args)).toBe(0);
+      expect(host.out).toMatch(/without a model:\ncharacters in common, titles +-?\d/);
+      expect(host.out).toMatch(/^frame features +-?\d/m);
+      expect(host.err).not.toContain('no baselines');
+    }
+  });
+
   it('refuses a split that is not there, a file that is cut off, and a missing folder', async () => {
     expect(await run('data --config qq.yaml --name a --set data.heldOutSplits=[test_b]')).toBe(1);
     expect(host.err).toContain(`the split 'test_b' in ${join(folder, 'qq/test_b')}, but there is no such folder`);

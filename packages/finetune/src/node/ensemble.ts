@@ -203,6 +203,7 @@ function meanProbabilities(options: EnsembleOptions): EnsembleResult {
   const judge = judgeOf(options, classes);
   const known = independent ? options.tags : truth;
   if (known && !judge) options.onWarning?.('the classes of the models, or the truth of their videos, are not known');
+  if (known && judge) tellUnpredicted(known, rows[0].ids, options);
   const rate = (some: readonly Embeddings[], by?: readonly number[]): number => judge!(combine(some, by));
   const chosen = probabilityWeights(weights, rows, judge && ((by) => rate(rows, by)));
   const scored = <T extends object>(value: T, some: readonly Embeddings[], by?: readonly number[]) =>
@@ -225,6 +226,12 @@ function meanProbabilities(options: EnsembleOptions): EnsembleResult {
     ...(classes && { classes }),
     ...(independent && { thresholds: meanThresholds(members, chosen) }),
   };
+}
+
+function tellUnpredicted(known: ReadonlyMap<string, unknown>, ids: readonly string[], options: EnsembleOptions): void {
+  const predicted = new Set(ids);
+  const left = [...known.keys()].filter((id) => !predicted.has(id)).length;
+  if (left > 0) options.onWarning?.(`${left} of ${known.size} videos of the truth are left out: not predicted`);
 }
 
 /** What measures an ensemble, where there is something to measure it on. */
@@ -261,7 +268,13 @@ function sameClasses(members: readonly EnsembleMember[]): readonly string[] | un
   const [first] = named;
   const other = named.find(({ classes }) => classes!.join() !== first.classes!.join());
   if (other === undefined) return first?.classes;
-  throw new WbdcError({ where: other.path, expected: `the classes of ${first.name}`, got: 'others' });
+  const own = new Set(other.classes);
+  const missing = first.classes!.find((name) => !own.has(name));
+  const same = missing === undefined && own.size === first.classes!.length;
+  const got = same
+    ? 'them in another order'
+    : `${own.size} others${missing === undefined ? '' : `, without ${missing}`}`;
+  throw new WbdcError({ where: other.path, expected: `the ${first.classes!.length} classes of ${first.name}`, got });
 }
 
 /** WBDC's score of chosen classes on the videos whose category is known. */

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { readLabels } from '@wbdc/data';
+import { MAX_DIMENSIONS } from '@wbdc/finetune';
 import {
   embeddedPairs,
   ensembleOf,
@@ -63,7 +64,7 @@ export async function ensembleModels(options: EnsembleModelsOptions): Promise<En
     members.push(member);
   }
   assertMeant(options, members[0]);
-  const found = options.pairs ?? (await embeddedPairs(models[0]));
+  const found = options.pairs ?? (await firstPairs(models));
   const pairs = found === undefined ? undefined : await readLabels(found);
   const measuredOn = options.truth ?? found;
   if (measuredOn !== undefined) {
@@ -89,10 +90,23 @@ export async function ensembleModels(options: EnsembleModelsOptions): Promise<En
   }
 }
 
+/** Those of the embedded data set, where a model is a run on it. */
+async function firstPairs(models: readonly string[]): Promise<string | undefined> {
+  for (const model of models) {
+    const found = await embeddedPairs(model);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Refuses what says nothing to models of their kind, which would be passed over in silence. */
 function assertMeant(options: EnsembleModelsOptions, { path, kind }: EnsembleMember): void {
   const { pairs, fitted, float16, dimension, truth } = options;
   const got = kind;
+  if (dimension !== undefined && dimension > MAX_DIMENSIONS) {
+    const most = `at most ${MAX_DIMENSIONS} in a submission`;
+    throw new WbdcError({ where: 'dimensions', expected: most, got: String(dimension) });
+  }
   if (kind === 'embeddings') {
     const expected = 'probabilities or tags with a truth, as embeddings are measured on pairs';
     if (truth !== undefined) throw new WbdcError({ where: path, expected, got });

@@ -176,6 +176,8 @@ describe('tags', () => {
     expect(again.models[0].measures['macro F1'].value).toBeCloseTo(f1.macro, 6);
     const other = await tagRun('other', 0.5);
     await writeClasses(finetuneFiles(join(other, 'finetune')).tagList, [...TAGS].reverse());
-    await expect(ensembleModels({ models: [runs[0], other] })).rejects.toThrow('expected the classes of good');
+    await expect(ensembleModels({ models: [runs[0], other] })).rejects.toThrow(
+      'classes of good, got them in another order',
+    );
   });
 });
