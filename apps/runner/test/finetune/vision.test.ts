@@ -8,6 +8,7 @@ import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { loadClipVision } from '@wbdc/clip-model/node';
 import { openTrained } from '@wbdc/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Output } from '../../src/core/output.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import type { StageContext } from '../../src/run/stage.js';
 import { stageContext } from '../stage-context.js';
@@ -64,10 +65,13 @@ interface Predicted {
 }
 
 async function train(name: string, ...set: string[]) {
-  const stage = await context(name, set);
+  let said = '';
+  const write = (text: string): number => (said += text).length;
+  const output = new Output({ stdout: { write }, stderr: { write }, env: {}, folder: world.folder, now: () => 0 }, {});
+  const stage = await context(name, set, { output });
   const { status } = await runFinetuneStage(stage);
   const text = await readFile(join(stage.folder, 'probabilities.jsonl'), 'utf8');
-  return { stage, status, rows: linesOf<Predicted>(text) };
+  return { stage, status, said, rows: linesOf<Predicted>(text) };
 }
 
 async function patchOf(folder: string): Promise<number[]> {
@@ -88,6 +92,8 @@ describe.each(['uni-model', 'lxmert-model'])('%s with its vision tower, from fra
         ...a.flatMap(({ probabilities }, i) => probabilities.map((p, c) => Math.abs(p - b[i].probabilities[c]))),
       );
     const other = await train(`${kind}-other`, ...own, 'frames.choice=even', ...frozen, 'features.tower=other-tower');
+    expect(pixels.said).toContain('no baseline of frame features: the tower is trained too, pixels are read');
+    expect(stored.said).not.toContain('no baseline of frame features');
     expect(apart(pixels.rows, stored.rows)).toBeLessThan(1e-4); // stored features are rounded to float16
     expect(apart(other.rows, stored.rows)).toBeGreaterThan(1e-3);
     const before = await patchOf(join(world.folder, 'tower'));

@@ -25,12 +25,17 @@ export async function pairBaselinesOf(
   { dataset, left, right, scores }: PairSet,
   source: BaselineSource,
 ): Promise<Record<string, number>> {
+  tellOfPixels(source);
   const indices = [...new Set([...left, ...right])];
   const videos = await plainVideos(dataset, indices, source);
   const byId = new Map(indices.map((index, i) => [dataset.id(index), videos[i]]));
   const pairs = Array.from(left, (index, i) => ({ id1: dataset.id(index), id2: dataset.id(right[i]) }));
   const reached = Object.entries(pairBaselines(byId, pairs));
   return Object.fromEntries(reached.map(([name, values]) => [name, spearman(values, scores)]));
+}
+
+function tellOfPixels({ features, observer }: BaselineSource): void {
+  if (!features) observer?.onMessage?.('no baseline of frame features: the tower is trained too, pixels are read');
 }
 
 /** All texts of the videos of pairs, by index; empty where nobody gives them. */
@@ -82,6 +87,7 @@ async function scoresOf(
 ): Promise<Record<string, CategoryScore> | undefined> {
   const truth = parts.flatMap(({ measured }) => measured.videos.map(({ category }) => category));
   if (truth.length === 0) return undefined;
+  tellOfPixels(source);
   const said: Record<string, string[]> = {};
   for (const part of parts) {
     for (const [name, predicted] of Object.entries(await saidWithoutModel(part, source))) {
