@@ -8,7 +8,6 @@ import { saveTokenizer } from '@wbdc/tokenizer/node';
 import { loadClipVision } from '@wbdc/clip-model/node';
 import { openTrained } from '@wbdc/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Output } from '../../src/core/output.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import type { StageContext } from '../../src/run/stage.js';
 import { stageContext } from '../stage-context.js';
@@ -56,8 +55,12 @@ const SETTINGS = [
   'finetune={init: none, batchSize: 3, epochs: 1, learningRate: 0.01, rules: [], dropout: 0}',
 ];
 
-const context = (stage: string, set: readonly string[] = [], own: Partial<StageContext> = {}): Promise<StageContext> =>
-  stageContext({ folder: world.folder, run, stage, set: [...SETTINGS, ...set] }, own);
+const context = (
+  stage: string,
+  set: readonly string[] = [],
+  own: Partial<StageContext> = {},
+  write: (text: string) => void = () => undefined,
+): Promise<StageContext> => stageContext({ folder: world.folder, run, stage, set: [...SETTINGS, ...set], write }, own);
 
 interface Predicted {
   readonly id: string;
@@ -66,9 +69,7 @@ interface Predicted {
 
 async function train(name: string, ...set: string[]) {
   let said = '';
-  const write = (text: string): number => (said += text).length;
-  const output = new Output({ stdout: { write }, stderr: { write }, env: {}, folder: world.folder, now: () => 0 }, {});
-  const stage = await context(name, set, { output });
+  const stage = await context(name, set, {}, (text) => void (said += text));
   const { status } = await runFinetuneStage(stage);
   const text = await readFile(join(stage.folder, 'probabilities.jsonl'), 'utf8');
   return { stage, status, said, rows: linesOf<Predicted>(text) };
