@@ -70,6 +70,7 @@ try {
     others: [
       nodePeer('features.js', 'ours fast resize', [argument({ resizer: 'fast' })]),
       nodePeer('features-onnx.js', 'onnxruntime', [argument()]),
+      nodePeer('features-transformers-js.js', 'transformers.js', [argument()]),
       ...(python ? [pythonPeer(python, 'features.py', 'torch', [argument()], threads)] : []),
     ],
     bytesEach: 1.5e9,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { batchesOfEpoch, collate, type Example } from '@wbdc/data';
 import { floats, foldIn, randomInt, randomKey, recomputing, uniform, type Batch, type Key } from '@wbdc/nn';
 import { mfm, mlm, pretraining, tag, type MfmTarget, type MlmTarget, type PreparedView } from '@wbdc/pretrain-tasks';
-import { WBDC_BASE, uniModel } from '@wbdc/uni-model';
+import { WBDC_BASE, uniModel, type UniModelConfig } from '@wbdc/uni-model';
 import type { Options } from './options.js';
 
 /** Sizes of the pretraining step; Python reads them under the same names. */
@@ -56,10 +56,10 @@ export function narrow(recipe: Recipe): Recipe {
   return { ...recipe, width: 64, heads: 1, intermediate: 256, batch: 4, vocabulary: 2000, frameSize: 96, tags: 500 };
 }
 
-/** The model and objectives of the base recipe: mlm, mfm and tag in one pass. */
-export function modelOf(recipe: Recipe) {
-  const { vocabulary, width, layers, heads, intermediate, frameSize, frames, dropout, positions, tags } = recipe;
-  const kept = uniModel({
+/** The encoder's sizes. */
+export function configOf(recipe: Recipe): UniModelConfig {
+  const { vocabulary, width, layers, heads, intermediate, frameSize, frames, dropout, positions } = recipe;
+  return {
     ...WBDC_BASE,
     vocabSize: vocabulary,
     hiddenSize: width,
@@ -70,7 +70,13 @@ export function modelOf(recipe: Recipe) {
     heads,
     frameSize,
     dropout,
-  });
+  };
+}
+
+/** The model and objectives of the base recipe: mlm, mfm and tag in one pass. */
+export function modelOf(recipe: Recipe) {
+  const { vocabulary, tags } = recipe;
+  const kept = uniModel(configOf(recipe));
   const encoder = recipe.recompute ? recomputing(kept) : kept;
   const tasks = [mlm({ ...SPECIAL, vocabSize: vocabulary }), mfm(), tag({ tagCount: tags })];
   return { encoder, model: pretraining(encoder, [{ tasks: tasks.map((task) => ({ task, weight: 1 })) }]) };

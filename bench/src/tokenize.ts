@@ -46,7 +46,7 @@ try {
     reference: nodePeer('wordpiece.js', 'ours', [vocabulary, texts]),
     others: [
       ...(python ? [rust('one'), rust('batch')] : []),
-      nodePeer('transformers-js.js', 'transformers.js', [vocabulary, texts]),
+      nodePeer('tokenize-transformers-js.js', 'transformers.js', [vocabulary, texts]),
     ],
     bytesEach: 4e8,
   });

@@ -37,6 +37,7 @@ export function uniModelPeers(mode: 'train' | 'embed', recipe: Recipe, folder: s
     ...(sentences
       ? [pythonPeer(sentences, 'sentence_embed.py', 'sentence-transformers', [folder], recipe.threads)]
       : []),
+    ...(mode === 'embed' ? [nodePeer('embed-transformers-js.js', 'transformers.js', [settings])] : []),
     ours('tensorflow'),
     ours('tensorflow bf16'),
     ...(mode === 'train'

@@ -2,27 +2,16 @@
  * The tower as one ONNX graph in onnxruntime-node, pictures decoded and resized by sharp in one pass on libuv's
  * threads, the next batch while this one is computed: `node features-onnx.js <settings>`.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { STATISTICS } from '@wbdc/video-features';
-import { unzipSync } from 'fflate';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { serve, type Service } from '../serve.js';
-import { meanSize, readSettings } from './features-settings.js';
+import { meanSize, readPictures, readSettings } from './features-settings.js';
 
 const SIDE = 224;
 const { folder, batch, threads, parameters, steps } = readSettings();
 const { mean, deviation } = STATISTICS.clip;
-
-async function readPictures(paths: readonly string[]): Promise<Uint8Array[]> {
-  const zips = await Promise.all(paths.map(async (path) => unzipSync(await readFile(path))));
-  return zips.flatMap((files) =>
-    Object.keys(files)
-      .sort()
-      .map((name) => files[name]),
-  );
-}
 
 async function prepare(pictures: readonly Uint8Array[]): Promise<Float32Array> {
   const pixels = new Float32Array(pictures.length * 3 * SIDE * SIDE);

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { unzipSync } from 'fflate';
 
 /** What the contenders of bench:features are given, as a file of JSON. */
 export interface FeaturesSettings {
@@ -14,6 +16,16 @@ export interface FeaturesSettings {
 
 export function readSettings(): FeaturesSettings {
   return JSON.parse(readFileSync(process.argv[2], 'utf8')) as FeaturesSettings;
+}
+
+/** The pictures in zips, in the order of their names. */
+export async function readPictures(paths: readonly string[]): Promise<Uint8Array[]> {
+  const zips = await Promise.all(paths.map(async (path) => unzipSync(await readFile(path))));
+  return zips.flatMap((files) =>
+    Object.keys(files)
+      .sort()
+      .map((name) => files[name]),
+  );
 }
 
 /** What the results of contenders are compared by. */
