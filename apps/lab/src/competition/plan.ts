@@ -1,4 +1,4 @@
-import { shippedConfig, type StageName } from '@wbdc/runner';
+import type { StageName } from '@wbdc/runner';
 
 /** A model of a competition: a configuration and the stages that make it. */
 export interface Entry {
@@ -72,7 +72,7 @@ export const WBDC: readonly (Entry & { readonly about: string })[] = [
 /** What all models read. */
 export const BASE: Entry = {
   name: 'base',
-  file: shippedConfig('demo.yaml'),
+  file: '../base.yaml',
   stages: ['data', 'vocab', 'clip', 'features'],
 };
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TaskName } from '@wbdc/pipeline';
-import { shippedConfig, type StageName } from '@wbdc/runner';
+import type { StageName } from '@wbdc/runner';
 import { AFTER_TEXT, corpusSettings } from '../general-text.js';
 import type { StageTask } from '../jobs/run-jobs.js';
 
@@ -166,7 +166,7 @@ export function runsOf(trial: Trial, probes: readonly Probe[] = WHOLE.probes): R
 export function stageTasks(trials: readonly Trial[], runs: string, ladder: Ladder = WHOLE): StageTask[] {
   const { corpus, probes } = ladder;
   const data = [...ladder.data, ...(corpus ? corpusSettings(corpus) : [])];
-  const base = tasksOf(BASE, shippedConfig('demo.yaml'), data, []);
+  const base = tasksOf(BASE, configPath('base.yaml'), data, []);
   const last = base.slice(-1).map(({ name }) => name);
   const reader = trials.find((trial) => textRunOf(trial)?.name === BASE.name);
   const read = reader ? textTasks({ ...BASE, stages: ['text'] }, [...(reader.set ?? []), ...data], last) : [];
