@@ -86,7 +86,7 @@ const BUNDLERS: Readonly<Record<string, () => Promise<string>>> = {
     const stats = await new Promise<webpack.Stats>((resolve, reject) => {
       compiler.run((error, result) => (error || !result ? reject(error ?? new Error('no result')) : resolve(result)));
     });
-    expect(stats.toJson({ errors: true }).errors?.map(({ message }) => message)).toEqual([]);
+    expect(stats.toJson({ all: false, errors: true }).errors?.map(({ message }) => message)).toEqual([]);
     return readFile(join(folder, 'webpack.js'), 'utf8');
   },
 };
@@ -96,9 +96,15 @@ async function inRealm(code: string): Promise<Run> {
   const web = { TextDecoder, TextEncoder, URL, Blob, AbortController, AbortSignal, performance, crypto, atob, btoa };
   const realm = createContext({ ...web, setTimeout, clearTimeout, WorkerGlobalScope: Object, console });
   new Script('globalThis.self = globalThis; self.location = { href: "https://a.example/" }').runInContext(realm);
-  new Script(await readFile(join(ROOT, 'node_modules/@tensorflow/tfjs/dist/tf.min.js'), 'utf8')).runInContext(realm);
-  new Script(code).runInContext(realm);
-  return new Script('page.run').runInContext(realm) as Run;
+  // Each look at a global of such a realm asks Node: in its inner loops tfjs would wait for little else.
+  const language = new Script('Object.getOwnPropertyNames(globalThis)').runInContext(realm) as string[];
+  const names = language.filter((name) => /^[A-Z]/.test(name) && name !== 'Infinity' && name !== 'NaN');
+  const within = (text: string, result: string): unknown => {
+    const body = `return (function () { ${text}\n return ${result}; }).call(globalThis)`;
+    return new Script(`(({ ${names.join(', ')} }) => { ${body} })(globalThis)`).runInContext(realm);
+  };
+  within(await readFile(join(ROOT, 'node_modules/@tensorflow/tfjs/dist/tf.min.js'), 'utf8'), 'undefined');
+  return within(code, 'page.run') as Run;
 }
 
 describe('what users bundle', () => {

@@ -5,8 +5,7 @@ import type { CheckJob, CheckSettings, DataSizes } from './settings.js';
 import { subjectOf } from './subject.js';
 
 const SAMPLES = 8;
-/** Losses are looked at every so many steps; the tasks of a plan that weighs one a thousand times need more of them. */
-const LOOK = 5;
+/** The tasks of a plan that weighs one a thousand times need many of them. */
 const MOST_STEPS = 160;
 const LEARNING_RATE = 3e-3;
 /** What is left of the way down to the smallest loss. */
@@ -14,7 +13,7 @@ const SHARE_LEFT = 0.5;
 const LARGEST = {
   width: 64,
   layers: 2,
-  crossLayers: 3,
+  crossLayers: 3, // rules of the configurations that come with the runner name the third
   budget: 24,
   frames: 6,
   vocabSize: 500,
@@ -60,8 +59,8 @@ export async function overfit(job: CheckJob, config: CheckSettings, sizes: DataS
   let steps = 1;
   let tasks: Overfitted[] = [];
   while (steps < MOST_STEPS && !(tasks.length > 0 && tasks.every(({ ok }) => ok))) {
-    const last = await step();
-    if (++steps % LOOK === 0) tasks = compare(last);
+    tasks = compare(await step());
+    steps++;
   }
   optimizer.dispose();
   disposeTree(params);
