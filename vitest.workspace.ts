@@ -18,8 +18,9 @@ folders.push({ name: 'tools', folder: `${root}/tools` }, { name: 'shapes', folde
 const SHARING = {
   apps: ['apps/lab', 'apps/runner', 'packages/pipeline', 'packages/serve'],
   units: [
-    ...['checkpoints', 'clip-model', 'data', 'demo-data', 'ensemble-svd', 'finetune', 'lxmert-model', 'metrics', 'nn'],
-    ...['pretrain-tasks', 'report', 'tokenizer', 'train', 'uni-model', 'video-features'],
+    ...['checkpoints', 'clip-model', 'data', 'demo-data', 'distributed', 'ensemble-svd', 'finetune', 'io'],
+    ...['lxmert-model', 'metrics', 'nn', 'pretrain-tasks', 'report', 'search', 'tokenizer', 'train', 'uni-model'],
+    'video-features',
   ].map((name) => `packages/${name}`),
 };
 
@@ -31,6 +32,7 @@ const ALONE = [
   'apps/runner/test/{doctor,ranks,readme}.test.ts',
   'apps/runner/test/{check/shipped,kill/*}.test.ts',
   'packages/finetune/test/{native,submission}.test.ts',
+  'packages/io/test/marks.test.ts',
   'packages/pipeline/test/prepare/growth.test.ts',
   'packages/pipeline/test/trained/{browser,open,processor}.test.ts',
   'packages/pipeline/test/training/fresh-weights.test.ts',
