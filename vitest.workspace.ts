@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { threadsCompiled } from './tools/compiled.js';
 import { LongestFirst } from './tools/longest-first.js';
 import { checkingShapes } from './tools/shapes/instrument.js';
 import { findTestGpu } from './tools/test-gpu.mjs';
@@ -40,7 +41,10 @@ const ALONE = [
   'packages/{pipeline,serve,train,video-features}/test/readme.test.ts',
 ];
 
-/** Threads that tests start run from source too. */
+/** Then threads run from source: what is compiled is not compiled anew. */
+const WATCHING = !process.argv.includes('run');
+
+/** Threads that tests start from source. */
 const execArgv = ['--import', `${root}/tools/from-source/register.mjs`];
 
 interface Shared {
@@ -59,7 +63,7 @@ const project = (
   root: folder,
   resolve: { conditions: ['@wbdc/source'] },
   // There, the code of the packages checks its shape comments while it runs.
-  plugins: name === 'shapes' ? [checkingShapes()] : [],
+  plugins: [...(name === 'shapes' ? [checkingShapes()] : []), ...(WATCHING ? [] : [threadsCompiled()])],
   ssr: { resolve: { conditions: ['@wbdc/source'] } },
   test: {
     name,

@@ -4,6 +4,7 @@ import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import type { Plugin as VitePlugin } from 'vite';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** What esbuild calls modules that are left to `require`. */
@@ -41,6 +42,39 @@ export async function compiled(file: string): Promise<string> {
   return join(folder, program);
 }
 
+/**
+ * Threads that tests start run compiled programs: from source each of them loads the loader and its modules one by one,
+ * which takes seconds, where a training in a test takes tenths of one.
+ */
+export function threadsCompiled(): VitePlugin {
+  return {
+    name: 'wbdc-threads',
+    enforce: 'pre',
+    transform: async (code, id) => {
+      const found = relative(ROOT, id);
+      if (!/^packages\/[^/]+\/src\/.*\.ts$/.test(found) || !BESIDE.test(code)) return undefined;
+      threads ??= folderOfThreads();
+      return { code: besideCompiled(code, found, await threads), map: null };
+    },
+  };
+}
+
+let threads: Promise<string> | undefined;
+
+/** With one of them all are compiled. */
+async function folderOfThreads(): Promise<string> {
+  const [one] = programsBeside();
+  return (await compiled(one)).slice(0, -one.length);
+}
+
+const BESIDE = /(besideProgram\('[\w-]+', )import\.meta\.url\)/;
+
+/** A module's text with the programs beside it in the folder of what was compiled. */
+function besideCompiled(text: string, path: string, folder: string): string {
+  const made = JSON.stringify(pathToFileURL(join(folder, path.replace(/\.ts$/, '.js'))).href);
+  return text.replaceAll(new RegExp(BESIDE, 'g'), `$1${made})`);
+}
+
 async function isCurrent({ folder, inputs }: Compiled): Promise<boolean> {
   if (!existsSync(folder)) return false;
   const hashes = await hashesOf(Object.keys(inputs)).catch(() => undefined); // one is gone
@@ -60,7 +94,7 @@ function hashOf(content: string | Buffer): string {
 async function compile(path: string, folder: string): Promise<Record<string, string>> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: [path, ...programsBeside()],
+    entryPoints: [...new Set([path, ...programsBeside()])],
     outdir: folder,
     outbase: ROOT,
     bundle: true,
@@ -123,9 +157,7 @@ function inPlace(folder: string): Plugin {
       onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         const there = JSON.stringify(pathToFileURL(path).href);
-        const made = JSON.stringify(pathToFileURL(join(folder, relative(ROOT, path).replace(/\.ts$/, '.js'))).href);
-        const contents = text
-          .replaceAll(/(besideProgram\('[\w-]+', )import\.meta\.url\)/g, `$1${made})`)
+        const contents = besideCompiled(text, relative(ROOT, path), folder)
           .replaceAll(/\bimport\.meta\.url\b/g, there)
           .replaceAll(/\bimport\.meta\.dirname\b/g, JSON.stringify(dirname(path)))
           .replaceAll(/\bimport\.meta\.filename\b/g, JSON.stringify(path));

@@ -6,4 +6,7 @@
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 
-if (!isMainThread || process.env.VITEST === undefined) register('./hooks.mjs', import.meta.url);
+/** Threads whose program is compiled (tools/compiled.ts) need nothing of it. */
+const compiled = /[\\/]\.cache[\\/]compiled[\\/]/.test(process.argv[1]);
+const needed = isMainThread ? process.env.VITEST === undefined : !compiled;
+if (needed) register('./hooks.mjs', import.meta.url);
