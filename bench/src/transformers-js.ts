@@ -2,6 +2,7 @@
  * transformers.js, a contender of three benches. It is heavy, and part of nothing here: `WBDC_TRANSFORMERS_JS` names a
  * folder that it is installed in.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -44,7 +45,16 @@ export async function loadTransformersJs(models: string): Promise<TransformersJs
   return library;
 }
 
-/** Of a model in `onnx/model.onnx`: in float32 on the processor. */
+/** Writes a graph as the hub has one; gives its name. A so-called BERT is taken as it is, whatever its inputs are. */
+export async function writeModel(models: string, graph: Uint8Array): Promise<string> {
+  const name = 'model-of-transformers-js';
+  await mkdir(join(models, name, 'onnx'), { recursive: true });
+  await writeFile(join(models, name, 'onnx', 'model.onnx'), graph);
+  await writeFile(join(models, name, 'config.json'), JSON.stringify({ model_type: 'bert' }));
+  return name;
+}
+
+/** In float32 on the processor. */
 export function onThreads(threads: number): object {
   return { dtype: 'fp32', device: 'cpu', session_options: { intraOpNumThreads: threads } };
 }

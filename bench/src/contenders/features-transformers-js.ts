@@ -2,15 +2,14 @@
  * transformers.js: its pictures, its processor and its session of the tower's graph, batch after batch:
  * `node features-transformers-js.js <settings>`.
  */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { STATISTICS } from '@wbdc/video-features';
 import { serve, type Service } from '../serve.js';
-import { loadTransformersJs, onThreads } from '../transformers-js.js';
+import { loadTransformersJs, onThreads, writeModel } from '../transformers-js.js';
 import { meanSize, readPictures, readSettings } from './features-settings.js';
 
 const { folder, batch, threads, parameters, steps } = readSettings();
-const NAME = 'tower-of-transformers-js';
 const SIDE = 224;
 /** As openai/clip-vit-base-patch32 has it. */
 const PROCESSOR = {
@@ -20,20 +19,13 @@ const PROCESSOR = {
   ...{ do_normalize: true, image_mean: STATISTICS.clip.mean, image_std: STATISTICS.clip.deviation },
 };
 
-/** The folder as the hub has one; what is called a ViT is taken as it is, whatever its inputs are. */
-async function makeFolder(): Promise<void> {
-  await mkdir(join(folder, NAME, 'onnx'), { recursive: true });
-  await copyFile(join(folder, 'tower.onnx'), join(folder, NAME, 'onnx', 'model.onnx'));
-  await writeFile(join(folder, NAME, 'config.json'), JSON.stringify({ model_type: 'vit' }));
-  await writeFile(join(folder, NAME, 'preprocessor_config.json'), JSON.stringify(PROCESSOR));
-}
-
 await serve(async (): Promise<Service> => {
   const { env, AutoImageProcessor, AutoModel, RawImage } = await loadTransformersJs(folder);
-  await makeFolder();
+  const name = await writeModel(folder, await readFile(join(folder, 'tower.onnx')));
+  await writeFile(join(folder, name, 'preprocessor_config.json'), JSON.stringify(PROCESSOR));
   const [process, model] = await Promise.all([
-    AutoImageProcessor.from_pretrained(NAME),
-    AutoModel.from_pretrained(NAME, onThreads(threads)),
+    AutoImageProcessor.from_pretrained(name),
+    AutoModel.from_pretrained(name, onThreads(threads)),
   ]);
   return {
     about: `transformers.js ${env.version}, its image processor and its session of the same graph, ${threads} threads`,
